@@ -1,0 +1,17 @@
+import { defineConfig } from '@playwright/test'
+import { engines } from './e2e/fixtures/engines.ts'
+
+export default defineConfig({
+  testDir: 'e2e',
+  outputDir: 'test-results/e2e',
+  reporter: [['list'], ['json', { outputFile: 'test-results/e2e.json' }]],
+  projects: engines,
+  workers: 2,
+  fullyParallel: true,
+  // A test that passes at the second try has found something; a retry would hide it.
+  retries: 0,
+  // Limits, not expectations: two browsers share two cores with their servers, and a line that was cut often waits by design.
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
+  forbidOnly: Boolean(process.env.CI),
+})

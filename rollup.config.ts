@@ -1,0 +1,68 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
+import type { InputPluginOption, RollupOptions } from 'rollup'
+import { dts } from 'rollup-plugin-dts'
+import esbuild from 'rollup-plugin-esbuild'
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
+
+const browserEntries = { index: 'src/index.ts', core: 'src/core.ts', ...dialectEntries() }
+const serverEntries = { server: 'server/index.ts' }
+const ofTheServer = [/^node:/, 'ws']
+
+export default [
+  modules(browserEntries, 'es2020', []),
+  modules(serverEntries, 'node20', ofTheServer),
+  declarations({ ...browserEntries, ...serverEntries }),
+  scriptTag('dist/throughline.js', false),
+  scriptTag('dist/throughline.min.js', true),
+] satisfies RollupOptions[]
+
+/** A dialect is published by naming it under `exports` in package.json: its file and its name are the same. */
+function dialectEntries(): Record<string, string> {
+  const names = readdirSync('src/dialects').map(file => basename(file, '.ts'))
+  const published = names.filter(name => `./dialects/${name}` in manifest.exports)
+  return Object.fromEntries(published.map(name => [`dialects/${name}`, `src/dialects/${name}.ts`]))
+}
+
+function modules(
+  input: Record<string, string>,
+  target: string,
+  external: (string | RegExp)[],
+): RollupOptions {
+  return {
+    input,
+    external,
+    plugins: compile(target),
+    output: { dir: 'dist', format: 'es', sourcemap: true, chunkFileNames: 'shared/[name].js' },
+    onwarn: refuse,
+  }
+}
+
+function declarations(input: Record<string, string>): RollupOptions {
+  return {
+    input,
+    external: [...ofTheServer, /^@types\//],
+    plugins: dts({ tsconfig: 'tsconfig.node.json' }),
+    output: { dir: 'dist', format: 'es', chunkFileNames: 'shared/[name].d.ts' },
+    onwarn: refuse,
+  }
+}
+
+function scriptTag(file: string, minify: boolean): RollupOptions {
+  return {
+    input: 'src/index.ts',
+    plugins: compile('es2020', minify),
+    output: { file, format: 'iife', name: 'Throughline', indent: '  ', sourcemap: true },
+    onwarn: refuse,
+  }
+}
+
+function compile(target: string, minify = false): InputPluginOption {
+  return esbuild({ target, minify, tsconfig: false, platform: 'neutral' })
+}
+
+/** An import that does not resolve is only a warning to rollup, but a broken bundle to whoever installs it. */
+function refuse(warning: { message: string }): never {
+  throw new Error(warning.message)
+}

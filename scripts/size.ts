@@ -1,0 +1,51 @@
+/** What a page pays: each entry bundled, minified and compressed, beside the budget it must keep. */
+import { readFileSync } from 'node:fs'
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { build } from 'esbuild'
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
+const budgets = JSON.parse(readFileSync('size-budgets.json', 'utf8')) as Record<string, number>
+
+/** The module that a page would write, by the name its budget has. */
+const pages: Record<string, string> = {
+  'throughline (all five)': `export * from './src/index.ts'`,
+  'throughline/core (websocket only)': `export { connect, websocket } from './src/core.ts'`,
+  ...Object.fromEntries(
+    publishedDialects().map(name => [`throughline/${name}`, `export * from './src/${name}.ts'`]),
+  ),
+}
+
+const rows = await Promise.all(Object.entries(pages).map(measure))
+console.table(Object.fromEntries(rows.map(({ name, ...sizes }) => [name, sizes])))
+
+for (const { name, brotli, budget } of rows) {
+  if (budget === undefined) fail(`${name} has no budget in size-budgets.json`)
+  else if (brotli > budget)
+    fail(`${name} is ${brotli} bytes (brotli), ${brotli - budget} over its budget of ${budget}`)
+}
+
+function publishedDialects(): string[] {
+  return Object.keys(manifest.exports)
+    .filter(path => path.startsWith('./dialects/'))
+    .map(path => path.slice(2))
+}
+
+async function measure([name, contents]: [string, string]) {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: '.' },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2020',
+    write: false,
+  })
+  const code = outputFiles[0]?.contents ?? new Uint8Array()
+  const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }
+  const brotli = brotliCompressSync(code, quality).length
+  return { name, min: code.length, gzip: gzipSync(code, { level: 9 }).length, brotli, budget: budgets[name] }
+}
+
+function fail(message: string): void {
+  console.error(message)
+  process.exitCode = 1
+}

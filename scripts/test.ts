@@ -1,0 +1,97 @@
+/** Everything `npm test` checks, in order. A failing stage does not hide the later ones, but for the build. */
+import { spawnSync } from 'node:child_process'
+import { readFileSync, rmSync } from 'node:fs'
+
+interface Stage {
+  name: string
+  command: string
+  /** Where its tests are counted; a stage without a report counts as one test. */
+  report?: { path: string; count(report: never): Count }
+  /** Nothing after it makes sense without it. */
+  essential?: true
+}
+
+interface Count {
+  passed: number
+  failed: number
+}
+
+const unitReport = 'test-results/unit.json'
+const reportUnits = `--reporter=default --reporter=json --outputFile.json=${unitReport}`
+
+const stages: Stage[] = [
+  { name: 'setup', command: 'npm run --silent setup' },
+  { name: 'build', command: 'npm run --silent build', essential: true },
+  { name: 'types', command: 'npm run --silent types' },
+  { name: 'lint', command: 'npm run --silent lint' },
+  {
+    name: 'unit',
+    command: `npm run --silent unit -- ${reportUnits}`,
+    report: { path: unitReport, count: countUnits },
+  },
+  { name: 'package', command: 'npm run --silent package' },
+  { name: 'size', command: 'npm run --silent size' },
+  {
+    name: 'e2e',
+    command: 'npm run --silent e2e',
+    report: { path: 'test-results/e2e.json', count: countBrowserTests },
+  },
+]
+
+runAll()
+
+function runAll(): void {
+  const results: { stage: Stage; count: Count; seconds: string }[] = []
+  for (const stage of stages) {
+    const started = Date.now()
+    const count = runStage(stage)
+    results.push({ stage, count, seconds: ((Date.now() - started) / 1000).toFixed(1) })
+    if (stage.essential && count.failed > 0) break
+  }
+
+  console.log('')
+  for (const { stage, count, seconds } of results) {
+    console.log(`${stage.name.padEnd(8)} ${inWords(count)}, ${seconds} s`)
+  }
+  const total = results.map(result => result.count).reduce(sum)
+  if (total.failed > 0) process.exitCode = 1
+  console.log(`\n${inWords(total)}`)
+}
+
+function runStage({ name, command, report }: Stage): Count {
+  console.log(`\n── ${name} ${'─'.repeat(70 - name.length)}`)
+  if (report) rmSync(report.path, { force: true })
+  const succeeded = spawnSync(command, { shell: true, stdio: 'inherit' }).status === 0
+  return count(succeeded, report)
+}
+
+/** A runner that fails without a failed test (a file that does not load, a crash) is a failure all the same. */
+function count(succeeded: boolean, report: Stage['report']): Count {
+  const counted = report ? readReport(report) : { passed: succeeded ? 1 : 0, failed: 0 }
+  return { ...counted, failed: Math.max(counted.failed, succeeded ? 0 : 1) }
+}
+
+function readReport({ path, count }: NonNullable<Stage['report']>): Count {
+  try {
+    return count(JSON.parse(readFileSync(path, 'utf8')) as never)
+  } catch (error) {
+    console.error(`${path} cannot be read: ${error}`)
+    return { passed: 0, failed: 1 }
+  }
+}
+
+function countUnits(report: { numPassedTests: number; numFailedTests: number }): Count {
+  return { passed: report.numPassedTests, failed: report.numFailedTests }
+}
+
+function countBrowserTests({ stats }: { stats: { expected: number; unexpected: number } }): Count {
+  return { passed: stats.expected, failed: stats.unexpected }
+}
+
+function sum(one: Count, other: Count): Count {
+  return { passed: one.passed + other.passed, failed: one.failed + other.failed }
+}
+
+function inWords({ passed, failed }: Count): string {
+  return `${passed} passed, ${failed} failed`
+}
