@@ -1,0 +1,317 @@
+import { type Codec, Line, report } from './connection/line.ts'
+import { run } from './connection/runner.ts'
+import { createToken } from './connection/token.ts'
+import type { Dialect, Position } from './dialects/dialect.ts'
+import { browser, type Environment } from './environment.ts'
+import type { TransportName } from './transports/failure.ts'
+import { ladder } from './transports/ladder.ts'
+import { memory } from './transports/memory.ts'
+import type { Attempt, Target, Transport } from './transports/transport.ts'
+
+type Parameters = Record<
+  string,
+  string | number | boolean | readonly (string | number | boolean)[] | null | undefined
+>
+
+export interface Options<T = TransportName | Transport, D = Dialect> {
+  /**
+   * Which transports to try, in order of preference.
+   * @default all five, for the `throughline` entry; `throughline/core` has none of its own
+   */
+  transports?: readonly T[]
+  /**
+   * What the server speaks.
+   * @default the native wire
+   */
+  dialect?: D
+  /** Added to the address's query. A function is asked afresh for each request. Names that begin with `rt.` are reserved. */
+  params?: Parameters | (() => Parameters)
+  /** Request headers, for the transports that can set them: XHR streaming, long polling and POST. A function is asked afresh. */
+  headers?: Record<string, string> | (() => Record<string, string>)
+  /**
+   * Whether cookies go along to other origins.
+   * @default false
+   */
+  withCredentials?: boolean
+  /** Continue after this id: the `lastEventId` of an earlier line. */
+  lastEventId?: string
+  /**
+   * The page's credential, asked for before the first request and once more when the server answers 401. It goes as
+   * `Authorization: Bearer` where a transport can set headers; on WebSocket, EventSource and JSONP in the address, so give out one
+   * that is short-lived.
+   */
+  token?: () => string | Promise<string>
+  /**
+   * `session`: after a reload of the page, continue after the last message that it heard.
+   * @default false
+   */
+  resume?: 'session' | false
+  /** How values become payloads and back. Without one messages are strings and bytes, as they were published. */
+  codec?: Codec
+  /** How long to wait before reconnecting, in ms, until the server says otherwise. */
+  retry?: number
+  /**
+   * How long a transport may bring nothing at all before it is given up, in ms. The next one joins long before. With the
+   * plain dialect only WebSocket is: an event stream may be quiet for ever, and many a server is until its first event.
+   * @default 10000
+   */
+  timeout?: number
+  /**
+   * Starts the second transport together with the first, for pages that would rather pay for a request than wait.
+   * @default false
+   */
+  eager?: boolean
+  /** Closes the line when it aborts. */
+  signal?: AbortSignal
+  /** Replaces what the SDK takes from its surroundings: clock, timers, randomness, sockets. For tests and unusual places. */
+  environment?: Partial<Environment>
+}
+
+/** What an entry brings along: its transports and dialects by name, and what it uses when the page names none. */
+export interface Catalogue {
+  readonly transports: readonly Transport[]
+  readonly dialects: readonly Dialect[]
+}
+
+/** What any entry takes: the narrower types of each are for the page's editor. */
+export type AnyOptions = Options<TransportName | Transport, string | Dialect>
+
+/** What each option has to be, as a test and in words. */
+const rules: Record<keyof Options, [fits: (value: unknown) => boolean, words: string]> = {
+  transports: [Array.isArray, 'an array of transports'],
+  dialect: [value => typeof value === 'string' || isObject(value), 'a dialect or the name of one'],
+  params: [value => isObject(value) || isFunction(value), 'an object, or a function that returns one'],
+  headers: [value => isObject(value) || isFunction(value), 'an object, or a function that returns one'],
+  withCredentials: [isBoolean, 'true or false'],
+  lastEventId: [value => typeof value === 'string', 'a string'],
+  token: [isFunction, 'a function that returns one'],
+  resume: [value => value === 'session' || value === false, '"session" or false'],
+  codec: [
+    value => isObject(value) && isFunction(value.encode) && isFunction(value.decode),
+    'an object with encode and decode',
+  ],
+  retry: [isTime, 'a time in ms, 0 or more'],
+  timeout: [isTime, 'a time in ms, 0 or more'],
+  eager: [isBoolean, 'true or false'],
+  signal: [value => isObject(value) && isFunction(value.addEventListener), 'an AbortSignal'],
+  environment: [isObject, 'an object'],
+}
+
+/** Opens a line with what an entry brings along. */
+export function open<Messages>(
+  catalogue: Catalogue,
+  url: string | URL,
+  options: AnyOptions = {},
+): Line<Messages> {
+  const prepared = prepare(catalogue, url, options)
+  const { address, origin, transports, dialect, environment, names, token, target } = prepared
+  const { codec = asItIs, withCredentials = false, eager = false, retry, signal } = options
+  const keeper = options.resume === 'session' ? cursorKeeper(environment, address.href) : undefined
+  const lastEventId = options.lastEventId ?? keeper?.kept ?? ''
+  const attempts: Attempt[] = []
+  const route = ladder(transports, { memory: memory(environment, origin), eager, origin, attempts })
+  const line = new Line<Messages>({
+    url: address.href,
+    origin,
+    withCredentials,
+    codec,
+    attempts,
+    environment,
+    literal: !dialect.greets,
+    listening: names.add,
+    start: listener => {
+      const plan = { dialect, environment, route, lastEventId, retry, token, target, keep: keeper?.keep }
+      const closed = (reason: string) => {
+        signal?.removeEventListener('abort', stop)
+        listener.closed(reason)
+      }
+      return run(plan, { ...listener, closed })
+    },
+  })
+  const stop = () => line.close()
+  if (signal?.aborted) line.close()
+  else signal?.addEventListener('abort', stop, { once: true })
+  return line
+}
+
+/** Reads where the page wants to go and by what, once and completely. */
+export function prepare(catalogue: Catalogue, url: string | URL, options: AnyOptions) {
+  check(options)
+  const environment = browser(options.environment)
+  const dialect = find(options.dialect ?? (catalogue.dialects[0] as Dialect), catalogue.dialects, 'dialect')
+  const address = resolve(url, environment.base, dialect)
+  const http = new URL(address)
+  http.protocol = http.protocol.replace('ws', 'http')
+  http.hash = ''
+
+  const transports = /^http/.test(http.protocol) ? choose(options.transports, catalogue.transports) : []
+  const { params = {}, headers = {}, withCredentials = false, timeout = 10_000 } = options
+  const asked = { params: asking(params), headers: asking(headers) }
+  const names = nameRegister()
+  const token = options.token && createToken(options.token)
+  const target = (position: Position): Target => ({
+    dialect,
+    environment,
+    withCredentials,
+    timeout,
+    positioned: () => position.cursor !== '' && (!dialect.greets || position.session !== undefined),
+    names: names.follow,
+    knock: (via, details) =>
+      dialect.knock({
+        ...details,
+        via,
+        position,
+        url: withParams(http, asked.params()),
+        headers: asked.headers(),
+        token: token?.value,
+        nonce: Math.floor(environment.random() * 2 ** 32).toString(36),
+      }),
+  })
+  return { address, origin: http.origin, transports, dialect, environment, names, token, target }
+}
+
+/**
+ * Hands the cursor over to the same page after a reload. It is there only between two pages: a tab that is duplicated while
+ * this page lives copies nothing.
+ */
+function cursorKeeper(environment: Environment, href: string) {
+  const key = `throughline:${href}`
+  return {
+    kept: environment.recall(key, 'sessionStorage'),
+    keep: (cursor: string | null) => environment.remember(key, cursor, 'sessionStorage'),
+  }
+}
+
+function check(options: AnyOptions): void {
+  for (const name in options) {
+    const rule = Object.hasOwn(rules, name) && rules[name as keyof Options]
+    if (!rule)
+      throw new TypeError(
+        `connect: unknown option "${name}"; the options are ${Object.keys(rules).join(', ')}`,
+      )
+    const value = options[name as keyof Options]
+    const [fits, words] = rule
+    if (value !== undefined && !fits(value))
+      throw new TypeError(`connect: the option "${name}" is ${show(value)}; it has to be ${words}`)
+  }
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function'
+}
+
+function isBoolean(value: unknown): boolean {
+  return typeof value === 'boolean'
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'number' && value >= 0 && value < Infinity
+}
+
+/** What the page's function gives, asked afresh. If it fails in the life of a line, what it gave last has to do. */
+function asking<T extends object>(source: T | (() => T)): () => T {
+  if (typeof source !== 'function') return () => source
+  let last: T | undefined
+  return () => {
+    try {
+      last = source()
+      return last
+    } catch (error) {
+      if (!last) throw error
+      report(error)
+      return last
+    }
+  }
+}
+
+/** `ws:` and `wss:` name the same server as `http:` and `https:`; which of them is used is the transport's affair. */
+function resolve(url: string | URL, base: string | undefined, { greets }: Dialect): URL {
+  let address: URL
+  try {
+    address = new URL(url, base)
+  } catch {
+    const message = `connect: ${JSON.stringify(`${url}`)} is not a URL${base ? '' : ', and there is no page to resolve it against'}`
+    // "If urlRecord is failure, then throw a "SyntaxError" DOMException" (WHATWG HTML 9.2.2), and so does WebSocket.
+    throw greets ? new TypeError(message) : new DOMException(message, 'SyntaxError')
+  }
+  // An EventSource that cannot fetch its URL says so by an `error` event.
+  if (!greets || /^(http|ws)s?:$/.test(address.protocol)) return address
+  throw new TypeError(
+    `connect: ${JSON.stringify(`${url}`)} can't be reached: use an http:, https:, ws:, wss: or relative URL`,
+  )
+}
+
+function choose(asked: Options['transports'], catalogue: readonly Transport[]): Transport[] {
+  const chosen = (asked ?? catalogue).map(each => find(each, catalogue, 'transport'))
+  if (chosen.length > 0) return chosen
+  throw new TypeError(
+    'connect: the option "transports" names none; throughline/core needs the transports that you import from it',
+  )
+}
+
+function find<T extends { readonly name: string }>(
+  asked: string | T,
+  catalogue: readonly T[],
+  kind: string,
+): T {
+  const found = typeof asked === 'string' ? catalogue.find(each => each.name === asked) : asked
+  if (typeof found?.name === 'string') return found
+  const names = catalogue.map(each => `"${each.name}"`).join(', ')
+  throw new TypeError(
+    `connect: there is no ${kind} ${JSON.stringify(asked)}; ${names ? `there are ${names}` : 'import one and pass it'}`,
+  )
+}
+
+function withParams(http: URL, params: Parameters): URL {
+  const url = new URL(http)
+  for (const name in params) {
+    for (const value of [params[name] ?? []].flat()) url.searchParams.append(name, `${value}`)
+  }
+  return url
+}
+
+/** Which event names have listeners, for transports that have to ask the browser for each. */
+function nameRegister() {
+  const names = new Set(['message'])
+  const followers = new Set<(name: string) => void>()
+  return {
+    add(name: string): void {
+      if (names.has(name)) return
+      names.add(name)
+      for (const follower of followers) follower(name)
+    },
+    follow(added: (name: string) => void): () => void {
+      for (const name of names) added(name)
+      followers.add(added)
+      return () => followers.delete(added)
+    },
+  }
+}
+
+const asItIs: Codec = {
+  encode(value) {
+    if (typeof value === 'string' || value instanceof ArrayBuffer) return value
+    if (ArrayBuffer.isView(value))
+      return value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength) as ArrayBuffer
+    const text = JSON.stringify(value)
+    if (text === undefined)
+      throw new TypeError(`send: ${typeof value} can't be sent; send text, bytes or what JSON can write`)
+    return text
+  },
+  decode: payload => payload,
+}
+
+/** Values as JSON, both ways. Bytes stay bytes. */
+export const json: Codec = {
+  encode: value =>
+    value instanceof ArrayBuffer || ArrayBuffer.isView(value) ? asItIs.encode(value) : JSON.stringify(value),
+  decode: payload => (typeof payload === 'string' ? JSON.parse(payload) : payload),
+}

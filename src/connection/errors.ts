@@ -1,0 +1,45 @@
+import type { FailureKind, TransportName } from '../transports/failure.ts'
+import type { Attempt } from '../transports/transport.ts'
+
+/**
+ * What a send can meet, besides what a pipe can:
+ *
+ * | kind | when | was it taken? |
+ * |---|---|---|
+ * | `IN_DOUBT` | it was sent, and the session ended before the answer came | unknown |
+ * | `full` | more is waiting than the outbox holds | no |
+ * | `expired` | it waited longer than the outbox keeps it | no |
+ * | `too-large` | the server refuses a message of this size | no |
+ * | `forbidden` | the server lets this line listen only | no |
+ * | `closed` | the line was closed first | no |
+ */
+export type SendKind = 'IN_DOUBT' | 'full' | 'expired' | 'too-large' | 'forbidden' | 'closed'
+
+/** Why a line failed or a message was not sent: what, where, and what happens next. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError'
+  readonly kind: FailureKind | SendKind
+  /** The transport in use, if there was one. */
+  readonly transport: TransportName | null
+  /** The HTTP status, where the browser shows it. */
+  readonly status: number | undefined
+  /** The latest tries of all transports, oldest first. */
+  readonly attempts: readonly Attempt[]
+
+  constructor(
+    message: string,
+    about: {
+      kind: FailureKind | SendKind
+      transport?: TransportName | null | undefined
+      status?: number | undefined
+      cause?: unknown
+      attempts?: readonly Attempt[]
+    },
+  ) {
+    super(message, { cause: about.cause })
+    this.kind = about.kind
+    this.transport = about.transport ?? null
+    this.status = about.status
+    this.attempts = about.attempts ?? []
+  }
+}

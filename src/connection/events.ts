@@ -1,0 +1,116 @@
+import type { Gap } from '../dialects/dialect.ts'
+import type { TransportName } from '../transports/failure.ts'
+import type { ConnectionError } from './errors.ts'
+
+/** The line is open, by this transport; also when it has moved to another one. */
+export interface OpenEvent extends Event {
+  readonly transport: TransportName
+  /** Everything after the last message heard follows: nothing was missed. */
+  readonly resumed: boolean
+}
+
+/** The line is interrupted, or has failed for good. */
+export interface LineErrorEvent extends Event {
+  readonly error: ConnectionError
+  /** When it tries again, in ms; `undefined` when it does not. */
+  readonly retryIn: number | undefined
+}
+
+/** The line is closed and stays so. */
+export interface LineCloseEvent extends Event {
+  readonly reason: string
+}
+
+/** Messages were lost that the server does not keep any more. */
+export interface GapEvent extends Event, Readonly<Gap> {}
+
+/** What listeners of a line hear: its own events, and messages by name. */
+export type LineEventMap<Messages> = {
+  open: OpenEvent
+  error: LineErrorEvent
+  close: LineCloseEvent
+  gap: GapEvent
+} & { [Name in keyof Messages]: MessageEvent<Messages[Name]> }
+
+/** An event of the line's own, with its fields. */
+export function lineEvent<Fields extends object>(type: string, fields: Fields): Event & Fields {
+  return Object.assign(new Event(type), fields)
+}
+
+/** What to do when a reader is slower than the messages. */
+export interface StreamOptions {
+  /**
+   * `error` ends the iteration with an error; `oldest` drops the oldest and `latest` keeps only the newest one that waits.
+   * @default 'error'
+   */
+  overflow?: 'error' | 'oldest' | 'latest'
+  /**
+   * How many events may wait.
+   * @default 1000
+   */
+  limit?: number
+}
+
+/** The events of one name, one after the other, until the line closes. Leaving the loop stops listening. */
+export function stream<Heard extends Event>(
+  line: EventTarget & { readonly readyState: number },
+  name: string,
+  { overflow = 'error', limit = 1_000 }: StreamOptions = {},
+): AsyncGenerator<Heard, void, void> {
+  const most = overflow === 'latest' ? 1 : limit
+  let waiting: Heard[] = []
+  let wake: () => void = () => {}
+  let failure: Error | undefined
+  let left = false
+  const hear = (event: Event) => {
+    if (waiting.length >= most) {
+      if (overflow === 'error') {
+        failure ??= new Error(
+          `more than ${limit} "${name}" events wait: read faster, or choose an overflow other than "error"`,
+        )
+        return wake()
+      }
+      waiting.shift()
+    }
+    waiting.push(event as Heard)
+    wake()
+  }
+  const closed = (event: Event) => {
+    if (!('data' in event)) wake()
+  }
+  line.addEventListener(name, hear)
+  line.addEventListener('close', closed)
+  const events = read()
+  const { return: leave } = events
+  // A loop that is left before its first step has never run its `finally`.
+  events.return = value => {
+    stop()
+    return leave.call(events, value)
+  }
+  return events
+
+  async function* read(): AsyncGenerator<Heard, void, void> {
+    try {
+      while (true) {
+        const ready = waiting
+        waiting = []
+        for (const event of ready) yield event
+        if (failure) throw failure
+        if (waiting.length > 0) continue
+        if (left || line.readyState === 2) return
+        await new Promise<void>(resolve => {
+          wake = resolve
+        })
+      }
+    } finally {
+      stop()
+    }
+  }
+
+  function stop(): void {
+    left = true
+    line.removeEventListener(name, hear)
+    line.removeEventListener('close', closed)
+    wake()
+  }
+}

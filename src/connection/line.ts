@@ -1,0 +1,249 @@
+import type { Gap, Payload } from '../dialects/dialect.ts'
+import type { Environment } from '../environment.ts'
+import type { Failure, TransportName } from '../transports/failure.ts'
+import type { Attempt } from '../transports/transport.ts'
+import { ConnectionError } from './errors.ts'
+import {
+  type LineCloseEvent,
+  type LineErrorEvent,
+  type LineEventMap,
+  lineEvent,
+  type OpenEvent,
+  type StreamOptions,
+  stream,
+} from './events.ts'
+import { type Finding, findings } from './report.ts'
+import type { Connection, Listener } from './runner.ts'
+
+/** Turns the page's values into payloads and back. */
+export interface Codec {
+  encode(value: unknown): Payload
+  decode(payload: string | ArrayBuffer): unknown
+}
+
+export interface LineSetup {
+  /** The address, resolved, as `url` shows it. */
+  readonly url: string
+  readonly origin: string
+  readonly withCredentials: boolean
+  readonly codec: Codec
+  readonly attempts: readonly Attempt[]
+  readonly environment: Pick<Environment, 'now'>
+  /** Whether handler attributes hear the server's messages of their name too, as an EventSource's do. */
+  readonly literal: boolean
+  /** Tells the transports that a name has listeners. */
+  listening(name: string): void
+  start(listener: Listener): Connection
+}
+
+/** What messages without a name of their own hold. */
+type MessageOf<Messages> = 'message' extends keyof Messages ? Messages[keyof Messages & 'message'] : unknown
+
+type Handler<E extends Event> = ((event: E) => void) | null
+
+const states = { idle: 0, connecting: 0, waiting: 0, open: 1, closed: 2 } as const
+
+/** A live line to a server. An EventSource in all that an EventSource has, and a way to send. */
+export class Line<Messages = Record<string, unknown>> extends EventTarget {
+  private readonly setup: LineSetup
+  private readonly connection: Connection
+  private readonly handlers: Record<string, Handler<Event>> = {}
+
+  constructor(setup: LineSetup) {
+    super()
+    this.setup = setup
+    this.connection = setup.start(this.listener())
+  }
+
+  static get CONNECTING(): 0 {
+    return 0
+  }
+  static get OPEN(): 1 {
+    return 1
+  }
+  static get CLOSED(): 2 {
+    return 2
+  }
+  get CONNECTING(): 0 {
+    return 0
+  }
+  get OPEN(): 1 {
+    return 1
+  }
+  get CLOSED(): 2 {
+    return 2
+  }
+
+  /** The address that the line was opened with, resolved. */
+  get url(): string {
+    return this.setup.url
+  }
+
+  /** Whether cookies go along to other origins. */
+  get withCredentials(): boolean {
+    return this.setup.withCredentials
+  }
+
+  /** CONNECTING also while it waits to reconnect. */
+  get readyState(): 0 | 1 | 2 {
+    return states[this.connection.state.name]
+  }
+
+  /** What carries the line now; `null` while nothing does. */
+  get transport(): TransportName | null {
+    const { state } = this.connection
+    return state.name === 'open' ? state.transport : null
+  }
+
+  /** The position in the stream: give it to `connect` as `lastEventId` to continue from here. */
+  get lastEventId(): string {
+    return this.connection.lastEventId
+  }
+
+  /** UTF-8 bytes of the messages that were given to `send` and that the server has not taken yet. */
+  get bufferedAmount(): number {
+    return this.connection.bufferedAmount
+  }
+
+  /**
+   * Resolves when the server has taken the message (with servers that acknowledge nothing: when it was handed over).
+   * Messages keep their order, and wait while the line is down.
+   *
+   * @param data text, bytes, or whatever the codec encodes; without a codec other values are written as JSON
+   * @throws {ConnectionError} as a rejection; its `kind` says why and whether the message may have been taken
+   */
+  async send(data: unknown, { event }: { event?: string } = {}): Promise<void> {
+    if (event !== undefined && (/[\r\n\0]/.test(event) || event.startsWith('rt.'))) {
+      throw new TypeError(
+        `event ${JSON.stringify(event)}: no CR, LF or NUL, and names that begin with "rt." are reserved`,
+      )
+    }
+    if (this.readyState === 2)
+      throw new ConnectionError('the message was not sent: the line is closed', { kind: 'closed' })
+    return this.connection.send({ event: event || undefined, data: this.setup.codec.encode(data) })
+  }
+
+  /** Ends the line at once and for good. What was not sent is rejected. */
+  close(): void {
+    this.connection.close('closed by the page')
+  }
+
+  /** Every try of a transport, oldest first: when, how long, what came through, and a verdict in words. */
+  report(): Finding[] {
+    return findings(this.setup.attempts, this.setup.environment.now())
+  }
+
+  /** The events of one name, to be read with `for await`, until the line closes. */
+  events<Name extends string & keyof LineEventMap<Messages>>(
+    name: Name,
+    options?: StreamOptions,
+  ): AsyncGenerator<LineEventMap<Messages>[Name] & Event, void, void> {
+    return stream(this, name, options)
+  }
+
+  /** `for await (const event of line)` reads the messages. */
+  [Symbol.asyncIterator](): AsyncGenerator<MessageEvent<MessageOf<Messages>>, void, void> {
+    return stream(this, 'message')
+  }
+
+  override addEventListener<Name extends string & keyof LineEventMap<Messages>>(
+    type: Name,
+    listener: ((event: LineEventMap<Messages>[Name]) => void) | EventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void
+  override addEventListener(
+    type: string,
+    listener: ((event: never) => void) | EventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    super.addEventListener(type, listener as EventListener, options)
+    this.setup.listening(type)
+  }
+
+  get onopen(): Handler<OpenEvent> {
+    return this.handler('open')
+  }
+  set onopen(handler: Handler<OpenEvent>) {
+    this.handle('open', handler)
+  }
+  get onmessage(): Handler<MessageEvent<MessageOf<Messages>>> {
+    return this.handler('message')
+  }
+  set onmessage(handler: Handler<MessageEvent<MessageOf<Messages>>>) {
+    this.handle('message', handler)
+  }
+  get onerror(): Handler<LineErrorEvent> {
+    return this.handler('error')
+  }
+  set onerror(handler: Handler<LineErrorEvent>) {
+    this.handle('error', handler)
+  }
+  get onclose(): Handler<LineCloseEvent> {
+    return this.handler('close')
+  }
+  set onclose(handler: Handler<LineCloseEvent>) {
+    this.handle('close', handler)
+  }
+
+  private handler<E extends Event>(type: string): Handler<E> {
+    return (this.handlers[type] as Handler<E> | undefined) ?? null
+  }
+
+  /** An event handler attribute: it keeps its place among the listeners when it is replaced (WHATWG HTML 8.1.8.1). */
+  private handle<E extends Event>(type: string, handler: Handler<E>): void {
+    if (!(type in this.handlers)) {
+      this.addEventListener(type, (event: Event) => {
+        // A server may name its messages as it likes; one called "error" is for listeners of that name, not for `onerror`.
+        // With EventSource it is for both; an `onclose` it has not.
+        const literal = type === 'message' || (this.setup.literal && type !== 'close')
+        if (literal || !('data' in event)) this.handlers[type]?.call(this, event)
+      })
+    }
+    this.handlers[type] = typeof handler === 'function' ? (handler as Handler<Event>) : null
+  }
+
+  /** What the connection says, as events. */
+  private listener(): Listener {
+    const { codec, origin, attempts } = this.setup
+    return {
+      opened: (transport, resumed) => this.dispatchEvent(lineEvent('open', { transport, resumed })),
+      message: (event, data, lastEventId, from) => {
+        let value: unknown
+        try {
+          value = codec.decode(data)
+        } catch (cause) {
+          return report(
+            new Error(`a "${event}" message could not be decoded: ${(cause as Error).message}`, { cause }),
+          )
+        }
+        this.dispatchEvent(new MessageEvent(event, { data: value, lastEventId, origin: from ?? origin }))
+      },
+      gap: ({ reason, from, to }: Gap) => this.dispatchEvent(lineEvent('gap', { reason, from, to })),
+      failed: (failure: Failure, retryIn) => {
+        const then = retryIn === undefined ? 'giving up' : `trying again in ${Math.round(retryIn)} ms`
+        const { kind, status, cause, transport } = failure
+        const error = new ConnectionError(`${failure.message}; ${then}`, {
+          kind,
+          status,
+          cause,
+          transport,
+          attempts: [...attempts],
+        })
+        this.dispatchEvent(lineEvent('error', { error, retryIn }))
+      },
+      closed: reason => this.dispatchEvent(lineEvent('close', { reason })),
+    }
+  }
+}
+
+/** As the browser reports what a listener throws: to the page's error handlers, without stopping the line. */
+export function report(error: unknown): void {
+  setTimeout(() => {
+    throw error
+  })
+}

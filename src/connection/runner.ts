@@ -1,0 +1,319 @@
+import type {
+  Dialect,
+  Gap,
+  Incoming,
+  Meaning,
+  Outgoing,
+  Payload,
+  Position,
+  Welcome,
+} from '../dialects/dialect.ts'
+import type { Environment } from '../environment.ts'
+import type { Failure, TransportName } from '../transports/failure.ts'
+import type { Pipe, Target, Transport } from '../transports/transport.ts'
+import { backoff } from './backoff.ts'
+import { createOutbox } from './outbox.ts'
+import { createSession } from './session.ts'
+import { hasPipe, next, type Signal, type State } from './state.ts'
+import type { Token } from './token.ts'
+import { listenForWakes } from './wake.ts'
+
+/** Who hears what happens to a connection. Calling back into the connection from any of these is fine. */
+export interface Listener {
+  opened(transport: TransportName, resumed: boolean): void
+  message(event: string, data: string | ArrayBuffer, lastEventId: string, origin: string | undefined): void
+  gap(gap: Gap): void
+  /** `retryIn` in ms; `undefined` when it is final. */
+  failed(failure: Failure, retryIn: number | undefined): void
+  closed(reason: string): void
+}
+
+export interface Connection {
+  readonly state: State
+  readonly lastEventId: string
+  readonly bufferedAmount: number
+  send(message: Outgoing): Promise<void>
+  close(reason: string): void
+}
+
+export interface Plan {
+  readonly dialect: Dialect
+  readonly environment: Environment
+  /** Where the pipes come from: the ladder. */
+  readonly route: Pick<Transport, 'open'>
+  readonly lastEventId: string
+  /** What the page asks to wait before reconnecting, in ms, until the server says otherwise. */
+  readonly retry: number | undefined
+  readonly token: Token | undefined
+  /** Keeps the cursor for the page that follows this one, or, with `null`, no more. */
+  readonly keep: ((cursor: string | null) => void) | undefined
+  target(at: Position): Target
+}
+
+/** How long a line that was asked may take to answer before it counts as dead, in ms. */
+const answerTime = 2_000
+
+/** A request that outlives its page may carry 64 KiB (Fetch, "http-network-or-cache fetch"); this leaves room for others. */
+const lastBytes = 60_000
+
+/** What a browser that reconnects by itself waits when nobody told it, in ms. */
+const browsersRetry = 3_000
+
+/** Keeps a line alive: carries out what the state says. Nothing else writes the state. */
+export function run(plan: Plan, hear: Listener): Connection {
+  const { dialect, environment, token } = plan
+  const session = createSession(dialect, plan.lastEventId)
+  const outbox = createOutbox(dialect, environment, lost)
+  const target = plan.target(session.position)
+  const unlisten = listenForWakes(environment, wake, park)
+  let state: State = { name: 'idle', tries: 0 }
+  let pipe: Pipe | undefined
+  let timer: unknown
+  let via: TransportName
+  let heard = 0
+  let { retry } = plan
+  let welcome: Welcome | undefined
+  const welcomes = new Map<TransportName, Welcome>()
+  const left = new Set<string>()
+
+  signal({ type: 'wake' })
+  return {
+    get state() {
+      return state
+    },
+    get lastEventId() {
+      return session.position.cursor
+    },
+    get bufferedAmount() {
+      return outbox.size
+    },
+    send: message => outbox.add(message),
+    close: reason => signal({ type: 'close', reason }),
+  }
+
+  function signal(what: Signal): void {
+    const before = state
+    state = next(before, what)
+    if (state !== before) enter()
+  }
+
+  /** Leaving a state stops its timer and, if the new one has no pipe, closes it; entering one arms its own. */
+  function enter(): void {
+    environment.clearTimeout(timer)
+    if (!hasPipe(state)) release()
+    switch (state.name) {
+      case 'idle':
+        if (welcome && session.position.session !== undefined)
+          outbox.open(sendLast, { ...welcome.limits, batch: lastBytes })
+        return
+      case 'connecting':
+        session.reopened()
+        if (state.interrupted)
+          return hear.failed(state.interrupted, state.interrupted.retryAfter ?? retry ?? browsersRetry)
+        return token ? void fetchToken(token, state) : depart()
+      case 'open':
+        token?.taken()
+        outbox.open((text, done) => pipe?.send?.(text, done), welcome?.limits)
+        heard = environment.now()
+        watch()
+        return hear.opened(
+          state.transport,
+          welcome?.resumed ?? (!dialect.greets && session.position.cursor !== ''),
+        )
+      case 'waiting': {
+        const delay = pause(state)
+        timer = environment.setTimeout(() => signal({ type: 'due' }), delay)
+        return hear.failed(state.failure, delay)
+      }
+      case 'closed':
+        unlisten()
+        outbox.close()
+        if (state.failure) hear.failed(state.failure, undefined)
+        return hear.closed(state.reason)
+    }
+  }
+
+  function depart(): void {
+    plan.keep?.(null)
+    outbox.pause()
+    welcomes.clear()
+    left.clear()
+    pipe = plan.route.open(target, { opened, blocks, paused, ended })
+  }
+
+  async function fetchToken(from: Token, asking: State): Promise<void> {
+    let trouble: Failure | undefined
+    try {
+      await from.ready()
+    } catch (cause) {
+      trouble = { kind: 'refused', message: `token() failed: ${(cause as Error).message}`, cause }
+    }
+    if (state !== asking) return
+    if (trouble) ended(trouble)
+    else depart()
+  }
+
+  function release(): void {
+    pipe?.close()
+    pipe = undefined
+    outbox.pause()
+  }
+
+  function pause({ tries, failure }: State & { name: 'waiting' }): number {
+    const { retryAfter } = failure
+    const { random } = environment
+    return backoff({ tries, retry, retryAfter, spread: welcome?.spread, exact: !dialect.greets, random })
+  }
+
+  // What the pipe says:
+
+  function opened(name: TransportName): void {
+    via = name
+    const told = welcomes.get(name)
+    if (told) join(told)
+    // Where the server greets, the line is open when its greeting came, not when somebody accepted.
+    if (!dialect.greets || state.name === 'open') arrive()
+  }
+
+  function arrive(): void {
+    signal({ type: 'opened', transport: via, now: environment.now() })
+  }
+
+  function blocks(blocks: readonly Incoming[], origin?: string, name = via): void {
+    const from = pipe
+    const now = environment.now()
+    if (blocks.length === 0) heard = now
+    for (const block of blocks) {
+      // A handler may have closed the line, or a block may have ended the pipe.
+      if (pipe !== from) return
+      const meaning = understand(block)
+      if (meaning.type !== 'ack') heard = now
+      act(meaning, origin, name)
+    }
+  }
+
+  function understand(block: Incoming): Meaning {
+    try {
+      const meaning = session.take(block)
+      // A goodbye's time is for this one return.
+      if (block.retry !== undefined && meaning.type !== 'bye') retry = block.retry
+      return meaning
+    } catch (cause) {
+      const failure: Failure = {
+        kind: 'content',
+        message: `the server sent what cannot be read: ${(cause as Error).message}`,
+        cause,
+      }
+      ended(failure)
+      return { type: 'nothing' }
+    }
+  }
+
+  function act(meaning: Meaning, origin: string | undefined, name: TransportName): void {
+    if (meaning.type === 'open') return greet(meaning.welcome, name)
+    if (meaning.type === 'ack') return outbox.acknowledged(meaning.upTo)
+    if (meaning.type === 'life') {
+      if (welcome && meaning.spread !== undefined) welcome = { ...welcome, spread: meaning.spread }
+      return
+    }
+    if (meaning.type === 'refused') {
+      outbox.refused(meaning.failure)
+      return ended({ kind: 'cut', message: meaning.failure.message })
+    }
+    // The half of a greeting that was cut off, say: nothing has arrived.
+    if (meaning.type === 'nothing') return
+    if (state.name === 'connecting') arrive()
+    if (meaning.type === 'message') hear.message(meaning.event, meaning.data, session.position.cursor, origin)
+    else if (meaning.type === 'gap') hear.gap(meaning.gap)
+    else if (meaning.type === 'bye')
+      ended({ kind: 'ended', message: 'the server is restarting', retryAfter: meaning.retry })
+  }
+
+  /** Two pipes that ask for a session which is no more are given one each. The line's is that of the pipe in use. */
+  function greet(told: Welcome, name: TransportName): void {
+    welcomes.set(name, told)
+    if (name !== via) return
+    join(told)
+    if (state.name === 'connecting') arrive()
+  }
+
+  /** A session that was left is not entered again: what was in doubt there may have its numbers. */
+  function join(told: Welcome): void {
+    if (left.has(told.session)) return lost()
+    if (welcome && welcome.session !== told.session) {
+      left.add(welcome.session)
+      outbox.renew()
+    }
+    session.enter(told.session)
+    outbox.acknowledged(told.acked)
+    welcome = told
+  }
+
+  function paused(failure: Failure): void {
+    signal({ type: 'paused', failure })
+  }
+
+  function ended(failure: Failure): void {
+    const renews = failure.status === 401 && token?.refused()
+    const final = !renews && (failure.kind === 'unsupported' || dialect.final(failure))
+    signal({ type: 'ended', failure, final, now: environment.now() })
+  }
+
+  /** The server does not know the session any more: the next pipe asks for a new one, at the same position. */
+  function lost(status?: number): void {
+    if (status === 401)
+      return ended({ kind: 'status', status, message: 'what was sent was answered with status 401' })
+    session.forget()
+    ended({ kind: 'cut', message: 'the server no longer knows this session' })
+  }
+
+  // Liveness:
+
+  /** A line that has been quiet for longer than it promised is asked. */
+  function watch(): void {
+    const silence = welcome ? 2 * welcome.heartbeat + 5_000 : dialect.silence
+    if (silence === undefined) return
+    const left = heard + silence - environment.now()
+    timer = environment.setTimeout(left > 0 ? watch : check, Math.max(left, 0))
+  }
+
+  /**
+   * Asks for a sign of life. A timer that fires late, in a hidden tab or after sleep, proves nothing about the line, since
+   * what came meanwhile may still be waiting behind it: then it asks once more.
+   */
+  function check(again = false): void {
+    environment.clearTimeout(timer)
+    const asked = environment.now()
+    // When the way up is taken, the question has to wait until a request there has ended, one way or the other.
+    const time = outbox.ping() || again ? answerTime : target.timeout
+    timer = environment.setTimeout(() => {
+      const late = environment.now() - asked > time + 1_000
+      if (heard >= asked) watch()
+      else if (!again && (late || time > answerTime)) check(true)
+      else
+        ended({
+          kind: 'silent',
+          message: `${via} is silent: no sign of life within ${answerTime} ms of asking for one`,
+        })
+    }, time)
+  }
+
+  function park(): void {
+    plan.keep?.(session.position.cursor)
+    signal({ type: 'parked' })
+  }
+
+  /** The page goes, perhaps for good: what has not been taken goes up by requests that outlive it, with the numbers it has. */
+  function sendLast(body: Payload, done: () => void): void {
+    const { url, headers } = target.knock('post')
+    const credentials = target.withCredentials ? 'include' : 'same-origin'
+    const request = { method: 'POST', headers, body: body as BodyInit, credentials, keepalive: true } as const
+    environment.fetch?.(url, request).catch(() => {})
+    done()
+  }
+
+  function wake(): void {
+    if (state.name === 'open' && dialect.ping) check()
+    else signal({ type: 'wake' })
+  }
+}

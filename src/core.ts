@@ -1,0 +1,47 @@
+/**
+ * `connect` with only the transports that you import: a page that needs WebSocket alone pays for WebSocket alone.
+ *
+ * ```ts
+ * import { connect, websocket } from 'throughline/core'
+ * const line = connect('/live', { transports: [websocket] })
+ * ```
+ */
+import { type Options, open } from './connect.ts'
+import type { Line } from './connection/line.ts'
+import type { Dialect } from './dialects/dialect.ts'
+import { native } from './dialects/native.ts'
+import type { Transport } from './transports/transport.ts'
+
+/**
+ * Opens a line to a server, over the transports given. See `Options` for the rest.
+ *
+ * @throws {TypeError} naming the URL or option that can't be used
+ */
+export function connect<Messages = Record<string, string>>(
+  url: string | URL,
+  options: Options<Transport, Dialect> & { transports: readonly Transport[] },
+): Line<Messages> {
+  return open<Messages>({ transports: [], dialects: [native] }, url, options)
+}
+
+export { json, type Options } from './connect.ts'
+export { ConnectionError } from './connection/errors.ts'
+export type {
+  GapEvent,
+  LineCloseEvent,
+  LineErrorEvent,
+  LineEventMap,
+  OpenEvent,
+  StreamOptions,
+} from './connection/events.ts'
+export type { Codec, Line } from './connection/line.ts'
+export type { Finding } from './connection/report.ts'
+export type { Dialect } from './dialects/dialect.ts'
+export { native } from './dialects/native.ts'
+export { eventsource } from './transports/eventsource.ts'
+export type { Failure, FailureKind, TransportName } from './transports/failure.ts'
+export { jsonp } from './transports/jsonp.ts'
+export { longPolling } from './transports/long-polling.ts'
+export type { Pipe, Sink, Target, Transport } from './transports/transport.ts'
+export { websocket } from './transports/websocket.ts'
+export { xhrStreaming } from './transports/xhr-streaming.ts'

@@ -1,0 +1,44 @@
+import { type AnyOptions, type Catalogue, prepare } from './connect.ts'
+import { asText, type Finding, findings } from './connection/report.ts'
+import { ladder } from './transports/ladder.ts'
+import { noMemory } from './transports/memory.ts'
+import type { Attempt } from './transports/transport.ts'
+
+/** What each transport does on this network, for a person at a support desk. */
+export interface Diagnosis {
+  readonly url: string
+  readonly findings: readonly Finding[]
+  /** The same as a table in plain text. */
+  readonly text: string
+}
+
+/** Tries each transport by itself, all at the same time: each on its own connection, so that none waits for another. */
+export async function diagnose(
+  catalogue: Catalogue,
+  url: string | URL,
+  options: AnyOptions = {},
+): Promise<Diagnosis> {
+  const { address, transports, environment, origin, target } = prepare(catalogue, url, options)
+  const tries = transports.map(async transport => {
+    const attempts: Attempt[] = []
+    await new Promise<void>(resolve => {
+      const rung = ladder([transport], { memory: noMemory, eager: false, origin, attempts })
+      const there = target({ cursor: '', session: undefined })
+      const pipe = rung.open(there, { opened: look, paused() {}, blocks: look, ended: done })
+      const limit = environment.setTimeout(done, there.timeout)
+
+      function look(): void {
+        queueMicrotask(() => attempts[0]?.proven && done())
+      }
+
+      function done(): void {
+        environment.clearTimeout(limit)
+        resolve()
+        queueMicrotask(pipe.close)
+      }
+    })
+    return findings(attempts, environment.now())
+  })
+  const found = (await Promise.all(tries)).flat()
+  return { url: address.href, findings: found, text: asText(address.href, found) }
+}

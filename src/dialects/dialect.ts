@@ -1,0 +1,158 @@
+import type { Failure, TransportName } from '../transports/failure.ts'
+import type { Block } from '../wire/block.ts'
+
+/**
+ * How one kind of server is spoken to: where to knock, what proves that a pipe works, what a block means, how to write
+ * one. It decides and never acts: it holds no socket and no timer.
+ */
+export interface Dialect {
+  readonly name: string
+  readonly transports: readonly TransportName[]
+  /**
+   * Whether ids tell what came twice, so that several pipes may deliver at once. Without them a second pipe would double
+   * messages, so pipes never overlap.
+   */
+  readonly overlaps: boolean
+  /**
+   * What a native EventSource hands over: `wrapped`, whole blocks inside each event's data; or `events`, the server's
+   * own events, whose names have to be listened for and which only the browser's own reconnecting can resume.
+   */
+  readonly eventsource: 'wrapped' | 'events'
+  knock(ask: Ask): Request
+  reader(via: TransportName): Reader
+  proof(via: TransportName): Proof
+  /** What a block means to a line at this position, and the position after it. */
+  read(block: Block, position: Position): Meaning
+  /** A message as it goes up; `number` is its place in the session where the dialect numbers. */
+  write(message: Outgoing, number: number): Payload
+  /** Whether the server says that a line is open, by a block, before anything else. */
+  readonly greets: boolean
+  /** Whether the server acknowledges by number. If not, a message counts as taken once it is handed over. */
+  readonly acknowledges: boolean
+  /** A text that makes the server answer, if there is one: it tells a quiet line from a dead one. */
+  readonly ping: string | undefined
+  /** How long a line that hears nothing is trusted, in ms, until the server says otherwise; `undefined`: for ever. */
+  readonly silence: number | undefined
+  /** The refusal that these blocks tell, on pipes where the browser hides the status. */
+  refusal(blocks: readonly Incoming[]): Failure | undefined
+  /** How long to wait before the next poll, in ms, after an answer that took so long and brought this; `retry` is the latest. */
+  pace(answer: readonly Incoming[], took: number, retry?: number): number
+  /** Whether this failure means that asking again is pointless. */
+  final(failure: Failure): boolean
+}
+
+/** What is particular to one request. */
+export interface Knock {
+  /** Which request on this pipe it is, from 0. */
+  turn?: number
+  /** The name of the function that a JSONP answer calls. */
+  callback?: string
+  /** Further query parameters. */
+  query?: Record<string, string>
+}
+
+/** What the line knows when it knocks. */
+export interface Ask extends Knock {
+  via: TransportName | 'post'
+  /** The address as the page gave it, its parameters included. */
+  url: URL
+  headers: Record<string, string>
+  token: string | undefined
+  position: Position
+  /** A fresh random text, against caches. */
+  nonce: string
+}
+
+/** One HTTP or WebSocket request. */
+export interface Request {
+  url: string
+  headers: Record<string, string>
+  protocols?: string[]
+}
+
+/** How far a line has heard. Opaque to everything but the dialect. */
+export interface Position {
+  /** The last id delivered; empty at first, and when the server says to forget it. */
+  readonly cursor: string
+  readonly session: string | undefined
+  /** The position that the latest gap led away from. */
+  readonly left?: string | undefined
+}
+
+/** Cuts what comes out of a pipe into blocks. */
+export interface Reader {
+  feed(chunk: string | ArrayBuffer): Incoming[]
+  /** At the end of a response in good order. */
+  end(): Incoming[]
+  readonly overflowed: boolean
+}
+
+/** A block, or a message that came as bytes and never was text. */
+export interface Incoming extends Block {
+  bytes?: ArrayBuffer
+}
+
+/** What a message may carry. */
+export type Payload = string | ArrayBuffer | ArrayBufferView
+
+/** A message on its way up. */
+export interface Outgoing {
+  event: string | undefined
+  data: Payload
+}
+
+/**
+ * What has to come through a pipe before it is trusted.
+ *
+ * | need | |
+ * |---|---|
+ * | `opened` | the handshake: all that can be had from a server that need not say anything |
+ * | `block` | one whole block |
+ * | `answer` | `event`, after `ask` was sent as the first block came |
+ * | `later` | `event`, in a piece that comes at least `apart` ms after the first block |
+ */
+export type Proof =
+  | { need: 'opened' }
+  | { need: 'block' }
+  | { need: 'answer'; ask: string; event: string; within: number }
+  | { need: 'later'; event: string; apart: number; within: number }
+
+/** What a block means. */
+export type Meaning =
+  | { type: 'message'; event: string; data: string | ArrayBuffer; cursor: string | undefined }
+  | { type: 'open'; cursor: string | undefined; welcome: Welcome }
+  | { type: 'gap'; cursor: string | undefined; gap: Gap }
+  | { type: 'ack'; upTo: number }
+  | { type: 'refused'; failure: Failure }
+  | { type: 'life'; spread?: number }
+  | { type: 'bye'; retry: number | undefined }
+  | { type: 'position'; cursor: string }
+  | { type: 'nothing' }
+
+/** What a server says about itself and the session when a pipe opens. */
+export interface Welcome {
+  session: string
+  resumed: boolean
+  /** The highest number taken from this session. */
+  acked: number
+  /** Milliseconds between signs of life. */
+  heartbeat: number
+  /** Milliseconds over which a reconnecting line should spread itself. */
+  spread: number
+  limits: Limits
+}
+
+export interface Limits {
+  /** Bytes of one message. */
+  message: number
+  /** Bytes and messages of one POST. */
+  batch: number
+  messages: number
+}
+
+/** Messages that are lost, and why. */
+export interface Gap {
+  reason: string
+  from: string
+  to: string
+}

@@ -1,0 +1,142 @@
+import { type Failure, isWord } from '../transports/failure.ts'
+import type { Block } from '../wire/block.ts'
+import { encode } from '../wire/encoder.ts'
+import { createParser } from '../wire/parser.ts'
+import { pack, unpack } from '../wire/payload.ts'
+import type { Ask, Dialect, Gap, Meaning, Position, Welcome } from './dialect.ts'
+
+/** Our own wire, as docs/PROTOCOL.md specifies it. */
+export const native: Dialect = {
+  name: 'native',
+  transports: ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'],
+  overlaps: true,
+  eventsource: 'wrapped',
+  greets: true,
+  acknowledges: true,
+  ping: encode({ event: 'rt.ping', data: '' }),
+  silence: 35_000,
+  knock,
+  reader() {
+    const parser = createParser({ bom: false })
+    const { feed } = parser
+    // A frame of bytes is none of ours.
+    return Object.assign(parser, { feed: (chunk: unknown) => (typeof chunk === 'string' ? feed(chunk) : []) })
+  },
+  proof(via) {
+    if (via === 'websocket')
+      return { need: 'answer', ask: this.ping as string, event: 'rt.pong', within: 200 }
+    if (via === 'eventsource' || via === 'xhr-streaming')
+      return { need: 'later', event: 'rt.tick', apart: 150, within: 600 }
+    return { need: 'block' }
+  },
+  read(block, position) {
+    const { id, event = 'message', data = '' } = block
+    if (event.startsWith('rt.')) return control(block, data, position)
+    if (block.data === undefined)
+      return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
+    if (id && !isNew(id, position)) return { type: 'nothing' }
+    return { type: 'message', event, data: unpack(data, block.encoding), cursor: id }
+  },
+  refusal(blocks) {
+    const told = blocks.find(block => block.event === 'rt.fail')
+    return told && refused(told.data ?? '')
+  },
+  write: ({ event, data }, number) => encode({ id: `${number}`, ...(event && { event }), ...pack(data) }),
+  pace: (answer, took) => (answer.length > 0 || took > 1_000 ? 0 : 1_000),
+  final: ({ status }) => isWord(status),
+}
+
+function knock({
+  url,
+  via,
+  headers,
+  token,
+  position,
+  nonce,
+  turn,
+  callback,
+  query,
+}: Ask): ReturnType<Dialect['knock']> {
+  const there = new URL(url)
+  const set = (name: string, value: string | undefined) =>
+    value && there.searchParams.set(`rt.${name}`, value)
+  set('v', '1')
+  set('via', via)
+  set('sid', position.session)
+  if (token && canSetHeaders(via)) headers = { ...headers, Authorization: `Bearer ${token}` }
+  else set('token', token)
+  if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
+  if (via === 'post') return { url: there.href, headers: { ...headers, 'Content-Type': 'text/event-stream' } }
+  if (!query) set('id', position.cursor)
+  if (turn !== undefined) set('n', `${turn}`)
+  set('x', nonce)
+  set('cb', callback)
+  for (const name in query) set(name.slice(3), query[name])
+  return { url: there.href, headers }
+}
+
+function canSetHeaders(via: Ask['via']): boolean {
+  return via === 'post' || via === 'xhr-streaming' || via === 'long-polling'
+}
+
+/** What a server that says less is taken to mean. */
+const usual: Welcome = {
+  session: '',
+  resumed: false,
+  acked: 0,
+  heartbeat: 15_000,
+  spread: 0,
+  limits: { message: 2 ** 20, batch: 2 ** 16, messages: 100 },
+}
+
+function control({ event, id, retry }: Block, data: string, position: Position): Meaning {
+  switch (event) {
+    case 'rt.open':
+      return { type: 'open', cursor: id, welcome: { ...usual, ...(JSON.parse(data) as Partial<Welcome>) } }
+    case 'rt.gap':
+      return lost(JSON.parse(data), id, position)
+    case 'rt.ack':
+      return { type: 'ack', upTo: Number(data) }
+    case 'rt.fail':
+      return { type: 'refused', failure: refused(data) }
+    case 'rt.beat':
+      return { type: 'life', ...(JSON.parse(data || '{}') as { spread?: number }) }
+    case 'rt.bye':
+      return { type: 'bye', retry }
+    default:
+      return { type: 'nothing' }
+  }
+}
+
+/** Of several pipes that were asked to go on from the same place, the first tells of the loss, and may have gone on since. */
+function lost(gap: Gap, id: string | undefined, position: Position): Meaning {
+  if (id && gap.from !== position.cursor && !isNew(id, position)) return { type: 'nothing' }
+  return { type: 'gap', cursor: id, gap }
+}
+
+function refused(data: string): Failure {
+  let told: { status?: number; retryAfter?: number; message?: string } | null = null
+  try {
+    told = JSON.parse(data)
+  } catch {
+    // It refuses, in whatever words.
+  }
+  const { status, retryAfter = 0, message } = told ?? {}
+  return {
+    kind: 'status',
+    status,
+    message: `the server answered ${status ?? 'that it refuses'}${message ? `, ${message}` : ''}`,
+    ...(retryAfter > 0 && { retryAfter: Math.min(retryAfter * 1000, 600_000) }),
+  }
+}
+
+/**
+ * Within one life of the log a message is new if its number is above the cursor's. A new life is new altogether; one that a gap
+ * led away from may still come out of a pipe that is late.
+ */
+function isNew(id: string, { cursor, left = '' }: Position): boolean {
+  const [life, seq] = id.split('.', 2)
+  const [present, last] = cursor.split('.', 2)
+  if (life === present) return Number(seq) > Number(last)
+  return life !== left.split('.', 1)[0]
+}

@@ -1,0 +1,63 @@
+import { createParser } from '../wire/parser.ts'
+import type { Dialect, Incoming, Reader } from './dialect.ts'
+
+/** What a `retry`-less server's short answers are spaced by, in ms. */
+const unhurried = 1_000
+
+/**
+ * Any WebSocket or event-stream endpoint that knows nothing of us: `data` as it came, `retry` and Last-Event-ID as
+ * EventSource has them. Where messages have no ids a reconnect may lose some, since nothing tells the server what we
+ * have heard. Sends go over WebSocket, or by POST as they are.
+ */
+export const plain: Dialect = {
+  name: 'plain',
+  transports: ['websocket', 'eventsource', 'xhr-streaming', 'long-polling'],
+  overlaps: false,
+  eventsource: 'events',
+  greets: false,
+  acknowledges: false,
+  ping: undefined,
+  silence: undefined,
+  knock({ url, via, headers: own, token, position }) {
+    const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}`, ...own } : own
+    const there = new URL(url)
+    if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
+    if (via === 'post') return { url: there.href, headers }
+    const resume = position.cursor ? { 'Last-Event-ID': position.cursor } : {}
+    return {
+      url: there.href,
+      headers: { Accept: 'text/event-stream', 'Cache-Control': 'no-cache', ...resume, ...headers },
+    }
+  },
+  reader: via => (via === 'websocket' ? frames : createParser({ bom: false })),
+  proof: () => ({ need: 'opened' }),
+  read({ id, event = 'message', data, bytes }: Incoming) {
+    const payload = bytes ?? data
+    // WHATWG HTML 9.2.6: "If the data buffer is an empty string, set the data buffer and the event type buffer to the
+    // empty string and return." The position counts all the same.
+    if (payload === undefined)
+      return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
+    return { type: 'message', event, data: payload, cursor: id }
+  },
+  refusal: () => undefined,
+  write: ({ data }) => data,
+  pace: (answer, _, retry) => retry ?? (answer.length > 0 ? 0 : unhurried),
+  final: ({ kind, status, retryAfter }) =>
+    // Any other answer than an event stream is final (WHATWG HTML 9.2.3), unless the server asks us to come back.
+    kind === 'content' ||
+    // "If res is an aborted network error, then fail the connection."
+    kind === 'stopped' ||
+    (kind === 'status' && !((status === 429 || status === 503) && retryAfter !== undefined)),
+}
+
+/** Each WebSocket frame is a message. */
+const frames: Reader = {
+  feed(chunk) {
+    const bytes = typeof chunk === 'string' ? undefined : chunk
+    const data = typeof chunk === 'string' ? chunk : undefined
+    const block: Incoming = { id: undefined, event: undefined, data, retry: undefined, encoding: undefined }
+    return [bytes ? { ...block, bytes } : block]
+  },
+  end: () => [],
+  overflowed: false,
+}

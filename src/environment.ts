@@ -1,0 +1,96 @@
+/**
+ * What the SDK takes from the place it runs in. Everything from outside comes in here, so that a test can hand in
+ * its own clock and sockets, and a worker or a server without `document` simply lacks that entry.
+ */
+export interface Environment {
+  /** Milliseconds on a clock that never runs backwards. */
+  now(): number
+  setTimeout(act: () => void, ms: number): unknown
+  clearTimeout(timer: unknown): void
+  /** At least 0 and below 1, from a cryptographic source. */
+  random(): number
+  readonly WebSocket: typeof WebSocket | undefined
+  readonly EventSource: typeof EventSource | undefined
+  readonly XMLHttpRequest: typeof XMLHttpRequest | undefined
+  readonly fetch: typeof fetch | undefined
+  readonly document: Document | undefined
+  /** Kept over pages, or, in `sessionStorage`, over reloads. Storage that is off, full or corrupt is no error: it knows nothing. */
+  remember(key: string, value: string | null, where?: Storehouse): void
+  recall(key: string, where?: Storehouse): string | null
+  /** Hears `online`, `pagehide` and the like on whatever this place has; gives back the undo. */
+  listen(type: string, heard: (event: Event) => void): () => void
+  /** Whether the page can be seen; a place without pages is always visible. */
+  visible(): boolean
+  /** The base that relative URLs resolve against. */
+  readonly base: string | undefined
+  /** A round trip to this origin in ms as the page has already measured it, if it has. */
+  roundTrip(origin: string): number | undefined
+}
+
+type Storehouse = 'localStorage' | 'sessionStorage'
+
+/** The browser, a worker, or Node as far as it has the parts. Reads nothing before it is called, and each part when it is used. */
+export function browser(replaced: Partial<Environment> = {}): Environment {
+  const here = globalThis
+  const environment: Environment = {
+    now: () => performance.now(),
+    // A longer time than a timer can hold would be over at once.
+    setTimeout: (act, ms) => here.setTimeout(act, Math.min(ms, 2 ** 31 - 1)),
+    clearTimeout: timer => here.clearTimeout(timer as number),
+    random: () => (crypto.getRandomValues(new Uint32Array(1))[0] as number) / 2 ** 32,
+    WebSocket: here.WebSocket,
+    EventSource: here.EventSource,
+    XMLHttpRequest: here.XMLHttpRequest,
+    fetch: here.fetch?.bind(here),
+    document: here.document,
+    remember: (key, value, where = 'localStorage') => {
+      try {
+        if (value === null) here[where].removeItem(key)
+        else here[where].setItem(key, value)
+      } catch {
+        // Off or full: what worked is then only remembered for this page.
+      }
+    },
+    recall: (key, where = 'localStorage') => {
+      try {
+        return here[where].getItem(key)
+      } catch {
+        return null
+      }
+    },
+    listen: (type, heard) => {
+      const places = [here, here.document].filter(place => place?.addEventListener)
+      for (const place of places) place.addEventListener(type, heard)
+      return () => {
+        for (const place of places) place.removeEventListener(type, heard)
+      }
+    },
+    visible: () => here.document?.visibilityState !== 'hidden',
+    base: here.document?.baseURI ?? here.location?.href,
+    roundTrip: measuredRoundTrip,
+  }
+  return Object.assign(environment, replaced)
+}
+
+/**
+ * The time between sending a request and the first byte of its answer, the shortest the page has seen from this origin.
+ * It holds the server's own time too, which errs on the patient side.
+ */
+function measuredRoundTrip(origin: string): number | undefined {
+  if (typeof performance.getEntriesByType !== 'function') return undefined
+  let shortest: number | undefined
+  for (const type of ['navigation', 'resource']) {
+    for (const entry of performance.getEntriesByType(type) as PerformanceResourceTiming[]) {
+      const took = entry.responseStart - entry.requestStart
+      if (
+        entry.name.startsWith(`${origin}/`) &&
+        entry.requestStart > 0 &&
+        took > 0 &&
+        took < (shortest ?? Infinity)
+      ) {
+        shortest = took
+      }
+    }
+  }
+  return shortest
+}

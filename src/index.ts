@@ -1,0 +1,64 @@
+import { type AnyOptions, type Options, open } from './connect.ts'
+import type { Line } from './connection/line.ts'
+import { type Diagnosis, diagnose as diagnoseAll } from './diagnose.ts'
+import type { Dialect } from './dialects/dialect.ts'
+import { native } from './dialects/native.ts'
+import { plain } from './dialects/plain.ts'
+import { eventsource } from './transports/eventsource.ts'
+import type { TransportName } from './transports/failure.ts'
+import { jsonp } from './transports/jsonp.ts'
+import { longPolling } from './transports/long-polling.ts'
+import type { Transport } from './transports/transport.ts'
+import { websocket } from './transports/websocket.ts'
+import { xhrStreaming } from './transports/xhr-streaming.ts'
+
+const catalogue = {
+  transports: [websocket, eventsource, xhrStreaming, longPolling, jsonp],
+  dialects: [native, plain],
+}
+
+/**
+ * Opens a line to a server, over whichever of WebSocket, EventSource, XHR streaming, long polling and JSONP gets through,
+ * and keeps it open: it reconnects, continues after the last message heard, and moves to a better transport when it can.
+ *
+ * ```ts
+ * const line = connect('/live', { params: { topic: 'lobby' } })
+ * line.onmessage = event => show(event.data)
+ * await line.send('hello')
+ * ```
+ *
+ * @throws {TypeError} naming the URL or option that can't be used
+ */
+export function connect<Messages = Record<string, string>>(
+  url: string | URL,
+  options?: Options<TransportName | Transport, 'native' | 'plain' | Dialect>,
+): Line<Messages> {
+  return open<Messages>(catalogue, url, options)
+}
+
+/**
+ * Tries every transport by itself and tells what each does on this network, for a page that a support desk could send.
+ *
+ * @throws {TypeError} naming the URL or option that can't be used
+ */
+export function diagnose(url: string | URL, options?: AnyOptions): Promise<Diagnosis> {
+  return diagnoseAll(catalogue, url, options)
+}
+
+export { type AnyOptions, json, type Options } from './connect.ts'
+export { ConnectionError } from './connection/errors.ts'
+export type {
+  GapEvent,
+  LineCloseEvent,
+  LineErrorEvent,
+  LineEventMap,
+  OpenEvent,
+  StreamOptions,
+} from './connection/events.ts'
+export { type Codec, Line } from './connection/line.ts'
+export type { Finding } from './connection/report.ts'
+export type { Diagnosis } from './diagnose.ts'
+export type { Dialect } from './dialects/dialect.ts'
+export { plain } from './dialects/plain.ts'
+export type { Failure, FailureKind, TransportName } from './transports/failure.ts'
+export type { Transport } from './transports/transport.ts'

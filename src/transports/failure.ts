@@ -1,0 +1,61 @@
+/** The five that `connect()` tries, in its order of preference. */
+export type TransportName = 'websocket' | 'eventsource' | 'xhr-streaming' | 'long-polling' | 'jsonp'
+
+/** Why a pipe ended or never opened. */
+export interface Failure {
+  readonly kind: FailureKind
+  /** What happened and where, as the beginning of a sentence. */
+  readonly message: string
+  /** The HTTP status, where the browser shows it. */
+  readonly status?: number | undefined
+  /** When the server wants to see us again, in ms. */
+  readonly retryAfter?: number | undefined
+  readonly cause?: unknown
+  /** Whose failure it is. */
+  readonly transport?: TransportName | undefined
+}
+
+/**
+ * | kind | when |
+ * |---|---|
+ * | `ended` | the server ended the response in good order: health, not failure |
+ * | `refused` | never opened, and the browser does not say why |
+ * | `status` | answered with an HTTP status other than 200, or with something the browser's EventSource will not have |
+ * | `content` | answered with something that is no event stream, such as a login page |
+ * | `cut` | broke after it had opened |
+ * | `silent` | nothing came |
+ * | `stopped` | the browser or the person stopped it |
+ * | `overflow` | a block larger than 1 MiB came |
+ * | `unsupported` | this browser has none of the transports asked for |
+ */
+export type FailureKind =
+  | 'ended'
+  | 'refused'
+  | 'status'
+  | 'content'
+  | 'cut'
+  | 'silent'
+  | 'stopped'
+  | 'overflow'
+  | 'unsupported'
+
+/** An address as messages show it: without the query, which may hold tokens. */
+export function place(url: string): string {
+  return url.split('?', 1)[0] as string
+}
+
+/**
+ * `Retry-After` in ms: seconds or a date (RFC 9110, 10.2.3), never more than ten minutes. A time that is over already says
+ * nothing: a line that obeyed it would knock without a pause.
+ */
+export function readRetryAfter(value: string | null): number | undefined {
+  // `Date.parse` makes a date of nearly anything, "7.5" included; one of HTTP ends in GMT.
+  const date = value?.endsWith('GMT') ? Date.parse(value) - Date.now() : Number.NaN
+  const ms = value && /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : date
+  return ms > 0 ? Math.min(ms, 600_000) : undefined
+}
+
+/** Whether a status is the server's own word, on whatever pipe: come no more, or not with these credentials. */
+export function isWord(status: number | undefined): boolean {
+  return status === 204 || status === 401 || status === 403
+}

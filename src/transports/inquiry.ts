@@ -1,0 +1,34 @@
+import { readRetryAfter } from './failure.ts'
+import type { Target } from './transport.ts'
+
+/** What plain HTTP says where WebSocket and EventSource say nothing. */
+export interface Answer {
+  readonly status: number
+  /** In ms. */
+  readonly retryAfter: number | undefined
+}
+
+/** How long the answer may take, in ms. */
+const limit = 3_000
+
+/** Asks the server once, by the plainest request there is. Nothing, if it does not answer. */
+export async function inquire(target: Target, stop: AbortSignal): Promise<Answer | undefined> {
+  const { environment, withCredentials } = target
+  const { url, headers } = target.knock('long-polling', { turn: 0 })
+  const enough = new AbortController()
+  const end = () => enough.abort()
+  const timer = environment.setTimeout(end, limit)
+  stop.addEventListener('abort', end)
+  try {
+    const credentials = withCredentials ? 'include' : 'same-origin'
+    const { signal } = enough
+    const answer = await environment.fetch?.(url, { headers, credentials, cache: 'no-store', signal })
+    return answer && { status: answer.status, retryAfter: readRetryAfter(answer.headers.get('Retry-After')) }
+  } catch {
+    return undefined
+  } finally {
+    environment.clearTimeout(timer)
+    stop.removeEventListener('abort', end)
+    end()
+  }
+}

@@ -1,0 +1,147 @@
+import type { Incoming } from '../dialects/dialect.ts'
+import { type Failure, place } from './failure.ts'
+import { gate, type Target, type Transport } from './transport.ts'
+
+/** How much URL-encoded text one request carries upward: addresses beyond some thousand characters are refused by many servers. */
+const slice = 2_000
+
+/** A held poll is answered after 25 s at the latest; a script that has not called back by then never will. */
+const patience = 40_000
+
+/**
+ * Script tags whose answers call a function: the last way, which needs neither CORS nor XMLHttpRequest. It runs what the
+ * server answers, so it only ever knocks where the page itself pointed it.
+ */
+export const jsonp: Transport = {
+  name: 'jsonp',
+  supports: target => target.environment.document?.head !== undefined && trusted() !== undefined,
+  open(target, sink) {
+    const { dialect, environment } = target
+    let cancelPoll: () => void
+    let cancelSend: () => void = () => {}
+    let pause: unknown
+    const out = gate(sink, () => {
+      cancelPoll()
+      cancelSend()
+      environment.clearTimeout(pause)
+    })
+    poll(0)
+    return { close: out.close, send: (text, done) => send(text as string, done) }
+
+    function poll(turn: number): void {
+      const since = environment.now()
+      cancelPoll = call(target, { turn }, turn ? patience : target.timeout, answer => {
+        if (typeof answer !== 'string') return out.ended(answer)
+        out.opened('jsonp')
+        const blocks = read(answer)
+        const refusal = dialect.refusal(blocks)
+        if (refusal) out.ended(refusal)
+        else if (!out.shut)
+          pause = environment.setTimeout(
+            () => poll(turn + 1),
+            dialect.pace(blocks, environment.now() - since),
+          )
+      })
+    }
+
+    function send(text: string, done: (failure?: Failure) => void, at = 0): void {
+      const end = sliceEnd(text, at)
+      const query = { 'rt.up': text.slice(at, end), 'rt.at': `${at}`, 'rt.of': `${text.length}` }
+      cancelSend = call(target, { query }, target.timeout, answer => {
+        if (typeof answer !== 'string') return done(answer)
+        const refusal = dialect.refusal(read(answer))
+        if (out.shut) return
+        if (refusal || end === text.length) done(refusal)
+        else send(text, done, end)
+      })
+    }
+
+    function read(answer: string): Incoming[] {
+      const reader = dialect.reader('jsonp')
+      const blocks = reader.feed(answer)
+      if (!dialect.refusal(blocks)) out.blocks(blocks)
+      if (reader.overflowed)
+        out.ended({ kind: 'overflow', message: `a script's answer held a block that is too large` })
+      return blocks
+    }
+  },
+}
+
+let calls = 0
+
+/** One script tag: adds it, hears its call or its failure, and takes away the tag and the function in every case. */
+function call(
+  target: Target,
+  details: { turn?: number; query?: Record<string, string> },
+  limit: number,
+  heard: (answer: string | Failure) => void,
+): () => void {
+  const { environment } = target
+  const document = environment.document as Document
+  const page = (document.defaultView ?? globalThis) as unknown as Record<string, unknown>
+  const callback = `_rt${(calls++).toString(36)}${Math.floor(environment.random() * 2 ** 32).toString(36)}`
+  const { url } = target.knock('jsonp', { ...details, callback })
+  const script = document.createElement('script')
+  const clean = () => {
+    environment.clearTimeout(timer)
+    script.onload = script.onerror = null
+    // In another document a script that is still on its way is not run any more (WHATWG HTML, "execute the script element").
+    elsewhere(document).adoptNode(script)
+    delete page[callback]
+  }
+  const finish = (answer: string | Failure) => {
+    clean()
+    heard(answer)
+  }
+  const fail = (message: string) =>
+    finish({ kind: 'refused', message: `script from ${place(url)} ${message}` })
+  const timer = environment.setTimeout(() => fail('did not come'), limit)
+  page[callback] = (answer: unknown) =>
+    typeof answer === 'string' ? finish(answer) : fail('called back without text')
+  script.onerror = () => fail('could not be loaded')
+  script.onload = () => fail('did not call back')
+  const nonce = document.querySelector<HTMLElement>('script[nonce]')?.nonce
+  if (nonce) script.nonce = nonce
+  script.src = (trusted() as (url: string) => string)(url)
+  document.head.append(script)
+  return clean
+}
+
+function elsewhere(document: Document): Document {
+  return document.implementation.createHTMLDocument('')
+}
+
+/** Cuts so that the encoded slice keeps its length and no surrogate pair is torn apart. */
+function sliceEnd(text: string, at: number): number {
+  let size = 0
+  let end = at
+  while (end < text.length) {
+    const character = String.fromCodePoint(text.codePointAt(end) as number)
+    size += encodeURIComponent(character).length
+    if (size > slice) break
+    end += character.length
+  }
+  return end
+}
+
+interface TrustedTypes {
+  createPolicy(
+    name: string,
+    rules: { createScriptURL(url: string): string },
+  ): { createScriptURL(url: string): string }
+}
+let policy: ((url: string) => string) | undefined
+
+/** What makes an address into one that a script may have where the page demands Trusted Types; none if it forbids our policy. */
+function trusted(): ((url: string) => string) | undefined {
+  if (policy) return policy
+  const types = (globalThis as { trustedTypes?: TrustedTypes }).trustedTypes
+  if (!types) return url => url
+  try {
+    const made = types.createPolicy('throughline', { createScriptURL: url => url })
+    policy = url => made.createScriptURL(url)
+  } catch {
+    return undefined
+  }
+  return policy
+}

@@ -1,0 +1,380 @@
+import type { Incoming, Proof } from '../dialects/dialect.ts'
+import { type Failure, isWord } from './failure.ts'
+import { inquire } from './inquiry.ts'
+import type { Memory } from './memory.ts'
+import type { Attempt, Pipe, Sink, Target, Transport } from './transport.ts'
+
+export interface LadderOptions {
+  readonly memory: Memory
+  /** Start an HTTP transport together with the first, for pages that would rather pay a request than wait. */
+  readonly eager: boolean
+  /** The origin whose measured round trip sets the stagger. */
+  readonly origin: string
+  /** Every try is added here as it starts and filled in as it goes. */
+  readonly attempts: Attempt[]
+}
+
+/** How many tries are kept for the report. */
+const kept = 50
+
+/** How long until a line on a lower rung first looks upward, in ms; the pause doubles with each vain look. */
+const firstClimb = 5_000
+const lastClimb = 600_000
+
+/** How long a rung that is looked up to may be silent until the next one joins it, in ms: there is no hurry, the line is carried. */
+const joinsClimb = 1_000
+
+/** A rung that is cut twice within this time after proving itself rests for a while; both in ms. */
+const shortLife = 30_000
+const rest = 120_000
+
+/** One transport being tried or in use. */
+interface Rung {
+  readonly transport: Transport
+  readonly proof: Proof
+  readonly attempt: Attempt
+  /** Begun when the line had no position or session: it would begin anew and not continue. */
+  readonly cold: boolean
+  /** silent: nothing came, or its proof is overdue. talking: its proof is due. proven: it stays. */
+  phase: 'silent' | 'talking' | 'proven'
+  timer: unknown
+  pipe?: Pipe
+}
+
+/**
+ * Makes one transport out of many: races them in order of preference, keeps the first that proves itself, and climbs
+ * back up. A rung that fails hands over at once; one that stays silent is joined by the next, never waited for and
+ * not yet given up (RFC 8305, 5, does the same for addresses).
+ */
+export function ladder(rungs: readonly Transport[], options: LadderOptions): Pick<Transport, 'open'> {
+  const { memory, attempts } = options
+  // What this page's life has taught: the rung that worked, how often it failed since, and how often it was cut.
+  let home: Transport | undefined
+  let misses = 0
+  let cuts = 0
+  let shaky: Transport | undefined
+  let shakyUntil = 0
+
+  return { open }
+
+  function open(target: Target, sink: Sink): Pipe {
+    const { environment, dialect } = target
+    const racing = new Set<Rung>()
+    const failures: Failure[] = []
+    const queue = inOrder(environment.now())
+    // A transport that worked in this page's life is waited for: a server's restart must not push every line down.
+    const patient = home !== undefined && misses === 0
+    let carrier: Rung | undefined
+    let done = false
+    let join: unknown
+    let climb: unknown
+    let pause = firstClimb
+    let above: Transport[] = []
+    const inquiry = new AbortController()
+    const unlisten = environment.listen('online', () => {
+      pause = firstClimb
+      if (racing.size === 1) lookUp(0)
+    })
+
+    queueMicrotask(() => {
+      advance()
+      if (!done && options.eager && queue[0]) begin(queue.shift() as Transport)
+    })
+    return {
+      close,
+      send: (text, sent) => carrier?.pipe?.send?.(text, sent),
+    }
+
+    /** The next rung joins, unless one is talking already. */
+    function advance(): void {
+      environment.clearTimeout(join)
+      if (done || [...racing].some(rung => rung.phase !== 'silent')) return
+      const next = queue.shift()
+      if (next) {
+        join = environment.setTimeout(advance, stagger())
+        begin(next)
+      } else if (racing.size === 0) void giveUp()
+    }
+
+    function begin(transport: Transport): void {
+      const attempt: Attempt = { transport: transport.name, started: environment.now() }
+      const proof = dialect.proof(transport.name)
+      const cold = !target.positioned()
+      const rung: Rung = { transport, proof, attempt, cold, phase: 'silent', timer: undefined }
+      racing.add(rung)
+      attempts.push(attempt)
+      if (attempts.length > kept) attempts.shift()
+      if (!allowed(transport))
+        return fail(rung, { kind: 'unsupported', message: `${transport.name} cannot be used here` })
+      // An event stream that may be quiet for ever may be so from the start: many a server holds its headers back until then.
+      if (dialect.silence !== undefined || transport.name === 'websocket') limit(rung)
+      try {
+        rung.pipe = transport.open(target, hear(rung))
+      } catch (cause) {
+        fail(rung, {
+          kind: 'refused',
+          message: `${transport.name} could not start: ${(cause as Error).message}`,
+          cause,
+        })
+      }
+    }
+
+    function limit(rung: Rung): void {
+      const message = `${rung.transport.name} brought nothing for ${target.timeout} ms`
+      rung.timer = environment.setTimeout(() => fail(rung, { kind: 'silent', message }), target.timeout)
+    }
+
+    function hear(rung: Rung): Sink {
+      return {
+        opened(via) {
+          rung.attempt.opened = environment.now()
+          if (rung.proof.need === 'opened') rung === carrier ? sink.opened(via) : settle(rung)
+        },
+        blocks(blocks, origin) {
+          if (blocks.length > 0 && rung.attempt.heard === undefined) talk(rung)
+          if (dialect.overlaps || rung === carrier) sink.blocks(blocks, origin, rung.transport.name)
+          if (rung.phase !== 'proven' && racing.has(rung) && proves(rung, blocks, environment.now()))
+            settle(rung)
+        },
+        paused: failure => (rung === carrier ? sink.paused(failure) : fail(rung, failure)),
+        ended: failure => fail(rung, failure),
+      }
+    }
+
+    /** The first block came: messages are delivered from here on, and the others hold still while the proof is due. */
+    function talk(rung: Rung): void {
+      const { proof, attempt } = rung
+      attempt.heard = environment.now()
+      rung.phase = 'talking'
+      environment.clearTimeout(rung.timer)
+      if (carrier?.phase !== 'proven') {
+        environment.clearTimeout(join)
+        for (const other of [...racing].reverse()) if (other !== rung && !mayStayBeside(other)) putBack(other)
+      }
+      if (proof.need === 'answer') rung.pipe?.send?.(proof.ask, () => {})
+      if ('within' in proof) {
+        // An answer may take as long as the first block took: this pipe has shown how far it is.
+        const trip = proof.need === 'answer' ? attempt.heard - attempt.started : 0
+        const within = proof.within + Math.max(trip, stagger())
+        rung.timer = environment.setTimeout(() => overdue(rung, within), within)
+      }
+      if (!carrier) carry(rung)
+    }
+
+    /** It talked and then held back what had to follow: silent again, so the next one joins. */
+    function overdue(rung: Rung, within: number): void {
+      const message = `${rung.transport.name} was accepted and began, then held back what came after for ${Math.round(within)} ms`
+      if (carrier?.phase === 'proven') return fail(rung, { kind: 'silent', message })
+      rung.attempt.failure = { kind: 'silent', message }
+      rung.phase = 'silent'
+      advance()
+    }
+
+    /** The proof came: the others are closed. */
+    function settle(rung: Rung): void {
+      rung.attempt.heard ??= environment.now()
+      rung.attempt.proven = environment.now()
+      delete rung.attempt.failure
+      rung.phase = 'proven'
+      environment.clearTimeout(join)
+      environment.clearTimeout(rung.timer)
+      for (const other of racing) if (other !== rung) drop(other)
+      // An outage says nothing against the rung that worked before it: the way back to that is looked for at once.
+      const strayed = misses > 0 && home !== undefined && home !== rung.transport
+      home = rung.transport
+      misses = 0
+      memory.remember(home.name)
+      if (carrier !== rung) carry(rung)
+      lookUp(strayed ? 0 : pause)
+    }
+
+    function carry(rung: Rung): void {
+      carrier = rung
+      sink.opened(rung.transport.name)
+    }
+
+    function fail(rung: Rung, cause: Failure): void {
+      if (!racing.has(rung)) return
+      const failure = { ...cause, transport: rung.transport.name }
+      drop(rung)
+      rung.attempt.failure = failure
+      if (rung.transport.name === 'websocket' && !rung.attempt.heard && failure.kind !== 'unsupported')
+        memory.socketFailed()
+      const carried = rung === carrier
+      if (carried) {
+        if (rung.phase === 'proven') {
+          tire(rung, failure, environment.now())
+          return finish(failure)
+        }
+        carrier = undefined
+        const talker = [...racing].find(other => other.attempt.heard !== undefined)
+        if (talker) carry(talker)
+      } else if (carrier?.phase === 'proven') return challenge()
+      failures.push(failure)
+      if (isWord(failure.status)) return finish(failure)
+      // One that may not be tried just now is not waited for.
+      const missed = patient && rung.transport === home && failure.kind !== 'unsupported'
+      if (missed && racing.size === 0) return void missHome(failure)
+      // After the last one the end says it.
+      if (carried && !carrier && queue.length + racing.size > 0) sink.paused({ ...failure, retryAfter: 0 })
+      advance()
+    }
+
+    /** Later, the rungs above the one in use are tried beside it, the best first; the first to prove itself takes over. */
+    function lookUp(after = pause): void {
+      environment.clearTimeout(climb)
+      if (done || carrier?.phase !== 'proven' || !dialect.overlaps || carrier.transport === rungs[0]) return
+      above = rungs
+        .slice(0, rungs.indexOf(carrier.transport))
+        .filter(rung => rung !== tired(environment.now()))
+      climb = environment.setTimeout(challenge, after)
+      pause = Math.min(pause * 2, lastClimb)
+    }
+
+    /** As on the way down, one that stays silent is joined by the next: a swallowed handshake must not keep a stream waiting. */
+    function challenge(): void {
+      environment.clearTimeout(climb)
+      const challengers = [...racing].filter(rung => rung !== carrier)
+      if (challengers.some(rung => rung.phase === 'talking')) return
+      const next = above.shift()
+      if (next) {
+        climb = environment.setTimeout(challenge, joinsClimb)
+        begin(next)
+      } else if (challengers.length === 0) lookUp()
+    }
+
+    /** Beside a rung that talks: only where ids tell what came twice, and not if it would begin anew, behind the position. */
+    function mayStayBeside({ cold, attempt }: Rung): boolean {
+      return dialect.overlaps && (!cold || attempt.heard !== undefined)
+    }
+
+    function putBack(rung: Rung): void {
+      drop(rung)
+      if (rung === carrier) carrier = undefined
+      queue.unshift(rung.transport)
+    }
+
+    function drop(rung: Rung): void {
+      racing.delete(rung)
+      environment.clearTimeout(rung.timer)
+      rung.attempt.ended = environment.now()
+      rung.pipe?.close()
+    }
+
+    /**
+     * The rung that worked does not come back. When plain HTTP does not get through either it is an outage, and nobody is
+     * demoted: this is tried again. Otherwise something has come between, and the next one takes over.
+     */
+    async function missHome(failure: Failure): Promise<void> {
+      environment.clearTimeout(join)
+      const answer = await inquire(target, inquiry.signal)
+      if (done) return
+      if (answer && answer.status < 500) advance()
+      else finish(failure)
+    }
+
+    /** Nothing got through. If no browser said why, one plain request asks. */
+    async function giveUp(): Promise<void> {
+      const most = tellsMost(failures, target)
+      const hidden = most.kind !== 'unsupported' && failures.every(hidesWhy)
+      const answer = hidden && (await inquire(target, inquiry.signal))
+      if (done) return
+      if (!answer || !saysWhy(answer.status)) return finish(most)
+      finish({ ...most, ...answer, kind: 'status', message: `${most.message} (status ${answer.status})` })
+    }
+
+    function finish(failure: Failure): void {
+      close()
+      if (carrier?.phase !== 'proven') {
+        misses++
+        cuts = 0
+      }
+      sink.ended(failure)
+    }
+
+    function close(): void {
+      done = true
+      inquiry.abort()
+      unlisten()
+      environment.clearTimeout(join)
+      environment.clearTimeout(climb)
+      for (const rung of racing) drop(rung)
+    }
+
+    function allowed(transport: Transport): boolean {
+      const alone = () => rungs.every(rung => rung === transport || !possible(rung))
+      return (
+        possible(transport) &&
+        (transport.name !== 'websocket' || memory.socketsAllowed(isBacked()) || alone())
+      )
+    }
+
+    function isBacked(): boolean {
+      return carrier?.phase === 'proven'
+    }
+
+    function possible(transport: Transport): boolean {
+      return dialect.transports.includes(transport.name) && transport.supports(target)
+    }
+
+    /** Three round trips, within what a person does not notice and what a slow network needs. */
+    function stagger(): number {
+      const trip = environment.roundTrip(options.origin)
+      return trip === undefined ? 300 : Math.min(Math.max(3 * trip, 100), 2_000)
+    }
+  }
+
+  /** What worked before comes first, then those below it, then those above; one that keeps being cut comes last. */
+  function inOrder(now: number): Transport[] {
+    const first = home?.name ?? memory.recall()
+    const from = rungs.findIndex(rung => rung.name === first)
+    const order = from > 0 ? [...rungs.slice(from), ...rungs.slice(0, from)] : [...rungs]
+    if (order[0] === tired(now)) order.push(order.shift() as Transport)
+    return order
+  }
+
+  /** A rung that proves itself and is soon cut, twice in a row with no outage between, is left alone for a while. */
+  function tire({ transport, attempt }: Rung, failure: Failure, now: number): void {
+    const soon = failure.kind === 'cut' && transport === home && now - (attempt.proven as number) < shortLife
+    cuts = soon ? cuts + 1 : 0
+    if (cuts < 2) return
+    shaky = transport
+    shakyUntil = now + rest
+    home = undefined
+  }
+
+  function tired(now: number): Transport | undefined {
+    return now < shakyUntil ? shaky : undefined
+  }
+}
+
+function proves({ proof, attempt }: Rung, blocks: readonly Incoming[], now: number): boolean {
+  if (proof.need === 'opened') return false
+  if (proof.need === 'block') return blocks.length > 0
+  const apart = proof.need === 'later' ? proof.apart : 0
+  return blocks.some(block => block.event === proof.event) && now - (attempt.heard as number) >= apart
+}
+
+function hidesWhy({ kind, status }: Failure): boolean {
+  return kind === 'refused' || kind === 'unsupported' || (kind === 'status' && status === undefined)
+}
+
+/** Statuses that are said to us, and not to whoever asks without a transport of ours. */
+function saysWhy(status: number): boolean {
+  return isWord(status) || status === 429 || status === 503
+}
+
+/** Of several failures the one that decides what happens next, with all their words. */
+function tellsMost(failures: readonly Failure[], { dialect }: Target): Failure {
+  const real = failures.filter(failure => failure.kind !== 'unsupported')
+  const most =
+    real.find(failure => failure.retryAfter !== undefined) ??
+    real.find(failure => !dialect.final(failure)) ??
+    real[0] ??
+    failures[0] ??
+    ({ kind: 'unsupported', message: 'no transport to try' } as const)
+  return {
+    ...most,
+    message: (real.length > 0 ? real : failures).map(failure => failure.message).join('; ') || most.message,
+  }
+}

@@ -1,0 +1,138 @@
+import type { Payload, Request } from '../dialects/dialect.ts'
+import type { Environment } from '../environment.ts'
+import { type Failure, place, readRetryAfter } from './failure.ts'
+import type { Target } from './transport.ts'
+
+/** What one HTTP request brings. `text` comes as it arrives, in pieces of any size. */
+export interface Answer {
+  /** `url` is the one that answered, after redirects. */
+  opened?(url: string): void
+  text(chunk: string, received: number): void
+  /** No failure: the response ended in good order. */
+  done(failure?: Failure): void
+}
+
+/** Reads one event stream by XMLHttpRequest, with a body it is a POST. Gives back what aborts it. */
+export function request(target: Target, asked: Request, answer: Answer, body?: Payload): () => void {
+  const { environment, dialect } = target
+  const Xhr = environment.XMLHttpRequest as typeof XMLHttpRequest
+  const where = place(asked.url)
+  const gone = new AbortController()
+  const { 'Cache-Control': cached, ...uncached } = asked.headers
+  const { 'Last-Event-ID': _, ...simple } = uncached
+  // An EventSource asks another origin without a preflight, which this header would force; the position is worth one.
+  const away = !dialect.greets && originOf(asked.url) !== originOf(environment.base)
+  // What a server that does not know us says to a POST is not for reading.
+  const foreign = body !== undefined && !dialect.acknowledges
+  let headers = away ? uncached : asked.headers
+  let again = false
+  let xhr: XMLHttpRequest
+  let seen = 0
+  let accepted = false
+
+  const advance = () => {
+    if (!accepted) return
+    const all = xhr.responseText
+    if (all.length === seen) return
+    const chunk = seen ? all.slice(seen) : all
+    seen = all.length
+    answer.text(chunk, seen)
+  }
+
+  const look = () => {
+    // Status 0 is a network error that shows its headers state first; onerror tells.
+    if (xhr.readyState === 2 && xhr.status !== 0) {
+      const failure = refusal(xhr, where, foreign)
+      if (failure) return finish(failure)
+      if (foreign) return
+      accepted = true
+      answer.opened?.(xhr.responseURL)
+    } else if (xhr.readyState === 3) advance()
+  }
+
+  const finish = (failure?: Failure) => {
+    drop(xhr)
+    answer.done(failure)
+  }
+
+  const begin = () => {
+    xhr = new Xhr()
+    xhr.open(body === undefined ? 'GET' : 'POST', asked.url)
+    xhr.withCredentials = target.withCredentials
+    // Without it a charset in the response's own type would decide; an event stream is always UTF-8 (WHATWG HTML, 9.2.5).
+    xhr.overrideMimeType('text/event-stream; charset=utf-8')
+    for (const name in headers) xhr.setRequestHeader(name, utf8(headers[name] as string))
+    xhr.onreadystatechange = look
+    xhr.onprogress = advance
+    xhr.onload = () => {
+      advance()
+      finish()
+    }
+    xhr.onabort = () => finish({ kind: 'stopped', message: `${where} was stopped by the browser` })
+    xhr.onerror = () => void fail()
+    xhr.send(body as XMLHttpRequestBodyInit)
+  }
+
+  /** A network error does not say what it was: a redirect to another origin may have died on its preflight. */
+  const fail = async () => {
+    if (accepted) return finish({ kind: 'cut', message: `${where} broke off` })
+    const worthwhile =
+      body === undefined && !again && (away ? await isThere(environment, asked.url, gone.signal) : cached)
+    if (gone.signal.aborted) return
+    if (worthwhile) {
+      again = true
+      headers = away ? simple : uncached
+      begin()
+    } else if (away && again)
+      // Twice an error, and in between it was there: CORS, which no other try will change.
+      finish({ kind: 'status', message: `${where} may not be read from this origin` })
+    else finish({ kind: 'refused', message: `${where} could not be reached` })
+  }
+
+  begin()
+  return () => {
+    gone.abort()
+    drop(xhr)
+  }
+}
+
+export function originOf(url: string | undefined): string | undefined {
+  return url ? new URL(url).origin : undefined
+}
+
+/** Whether anybody answers, be it something that this page may not read. */
+async function isThere({ fetch }: Environment, url: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await (fetch as typeof globalThis.fetch)(url, { method: 'HEAD', mode: 'no-cors', signal })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** An answer that is not what was asked for: the wrong status or the wrong type. Any success will do for a foreign POST. */
+function refusal(xhr: XMLHttpRequest, where: string, foreign: boolean): Failure | undefined {
+  const status = xhr.status
+  if (foreign && status < 300) return undefined
+  if (status !== 200) {
+    const retryAfter = readRetryAfter(xhr.getResponseHeader('Retry-After'))
+    return { kind: 'status', status, retryAfter, message: `${where} answered with status ${status}` }
+  }
+  const type = xhr.getResponseHeader('Content-Type')
+  if (/^text\/event-stream\s*(;|$)/i.test((type ?? '').trim())) return undefined
+  return {
+    kind: 'content',
+    status,
+    message: `${where} answered with ${type ? JSON.stringify(type) : 'no type'} instead of an event stream`,
+  }
+}
+
+/** Header values go out as bytes: the text's UTF-8, one character a byte. */
+function utf8(text: string): string {
+  return unescape(encodeURIComponent(text))
+}
+
+function drop(xhr: XMLHttpRequest): void {
+  xhr.onreadystatechange = xhr.onprogress = xhr.onload = xhr.onerror = xhr.onabort = null
+  xhr.abort()
+}

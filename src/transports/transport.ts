@@ -1,0 +1,125 @@
+import type { Dialect, Incoming, Knock, Payload, Reader, Request } from '../dialects/dialect.ts'
+import type { Environment } from '../environment.ts'
+import { type Failure, place, type TransportName } from './failure.ts'
+
+/**
+ * One way of staying in touch with a server.
+ *
+ * The order of calls: `opened`, then any number of `blocks`, then `ended` once and last. A pipe that reopens by itself
+ * says `paused` and then `opened` again. Nothing is called before `open` has returned, and nothing after `close()`.
+ * What `open` throws is a failure like any other.
+ */
+export interface Transport {
+  readonly name: TransportName
+  /** Whether this place and this dialect allow it at all. */
+  supports(target: Target): boolean
+  open(target: Target, sink: Sink): Pipe
+}
+
+/** Who hears what a pipe brings. It is handed over with the request, so that nothing can come before it listens. */
+export interface Sink {
+  /** The other side accepted. That data flows is not said by this. */
+  opened(via: TransportName): void
+  /**
+   * Whole blocks, in order. None at all is a sign of life: something came that was no block. `origin` is where they come
+   * from, if it may be another than was asked; `via` is which pipe brought them, where there may be several.
+   */
+  blocks(blocks: readonly Incoming[], origin?: string, via?: TransportName): void
+  /** The pipe is down and comes back by itself, `opened` tells when. */
+  paused(failure: Failure): void
+  ended(failure: Failure): void
+}
+
+/** An open way. */
+export interface Pipe {
+  /**
+   * Sends something upward and says `done` when the next may follow, with a failure if it is unknown or certain that this
+   * was not taken. Absent where this pipe cannot send.
+   */
+  send?(text: Payload, done: (failure?: Failure) => void): void
+  /** Ends it. Nothing is heard afterwards; a second call does nothing. */
+  close(): void
+}
+
+/** Where a line wants to go, and all that a transport needs from the line. */
+export interface Target {
+  readonly dialect: Dialect
+  readonly environment: Environment
+  readonly withCredentials: boolean
+  /** How long a transport may stay silent before it has failed, in ms. */
+  readonly timeout: number
+  /** The request as it has to be now: position, parameters and headers are read afresh at each call. */
+  knock(via: TransportName | 'post', details?: Knock): Request
+  /** Whether the line has a position, and a session where there are any, so that a second pipe would continue and not begin. */
+  positioned(): boolean
+  /** The event names that have listeners, and a call whenever one is added; gives back the undo. */
+  names(added: (name: string) => void): () => void
+}
+
+/** One try of one transport, as `line.report()` tells it. Times are in ms on the environment's clock. */
+export interface Attempt {
+  readonly transport: TransportName
+  readonly started: number
+  /** When the other side accepted, the first block came, and the proof came. */
+  opened?: number
+  heard?: number
+  proven?: number
+  ended?: number
+  failure?: Failure
+}
+
+/** A sink that keeps the contract whatever the browser calls late, early or twice. */
+export interface Gate extends Sink {
+  readonly shut: boolean
+  close(): void
+}
+
+/** Puts a gate before a sink. `release` frees what the pipe holds, and runs once, on `ended` or `close`, whichever is first. */
+export function gate(sink: Sink, release: () => void): Gate {
+  let shut = false
+  let open = false
+  const close = () => {
+    if (shut) return
+    shut = true
+    release()
+  }
+  return {
+    get shut() {
+      return shut
+    },
+    close,
+    opened: via => {
+      if (shut || open) return
+      open = true
+      sink.opened(via)
+    },
+    blocks: (blocks, origin) => {
+      if (!shut) sink.blocks(blocks, origin)
+    },
+    paused: failure => {
+      if (shut) return
+      open = false
+      sink.paused(failure)
+    },
+    ended: failure => {
+      if (shut) return
+      close()
+      sink.ended(failure)
+    },
+  }
+}
+
+/** Hands on what a reader makes of a chunk, and ends the pipe whose blocks have grown too large to be read. */
+export function pour(
+  chunk: string | ArrayBuffer,
+  reader: Reader,
+  out: Gate,
+  url: string,
+  origin?: string,
+): Incoming[] {
+  const blocks = reader.feed(chunk)
+  out.blocks(blocks, origin)
+  if (reader.overflowed)
+    out.ended({ kind: 'overflow', message: `${place(url)} sent a block that is too large` })
+  return blocks
+}

@@ -1,0 +1,45 @@
+import { place } from './failure.ts'
+import { gate, pour, type Transport } from './transport.ts'
+
+/** One socket both ways; each frame carries whole blocks. */
+export const websocket: Transport = {
+  name: 'websocket',
+  supports: target => target.environment.WebSocket !== undefined,
+  open(target, sink) {
+    const { url, protocols } = target.knock('websocket')
+    const reader = target.dialect.reader('websocket')
+    const Socket = target.environment.WebSocket as typeof WebSocket
+    const socket = new Socket(url, protocols)
+    const out = gate(sink, () => {
+      socket.onopen = socket.onmessage = socket.onclose = null
+      socket.close()
+    })
+    let opened = false
+    socket.binaryType = 'arraybuffer'
+    socket.onopen = () => {
+      opened = true
+      out.opened('websocket')
+    }
+    socket.onmessage = event => pour(event.data, reader, out, url)
+    // An `error` event says nothing that the `close` event after it does not say better.
+    socket.onclose = event => {
+      const why = event.reason ? `${event.code} ${event.reason}` : event.code
+      // 1006 alone means that nobody said goodbye (RFC 6455, 7.1.5). `wasClean` asks for more: that our answer to it went out.
+      const kind = event.code === 1006 ? 'cut' : 'ended'
+      out.ended({
+        kind: opened ? kind : 'refused',
+        message: `WebSocket to ${place(url)} closed ${opened ? '' : 'before opening '}(${why})`,
+        cause: event,
+      })
+    }
+    return {
+      close: out.close,
+      send(text, done) {
+        if (socket.readyState !== 1)
+          return done({ kind: 'ended', message: `WebSocket to ${place(url)} is closing` })
+        socket.send(text as string)
+        done()
+      },
+    }
+  },
+}

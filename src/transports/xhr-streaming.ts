@@ -1,0 +1,63 @@
+import { place } from './failure.ts'
+import { poster } from './post.ts'
+import { originOf, request } from './request.ts'
+import { gate, pour, type Transport } from './transport.ts'
+
+/**
+ * Every look at a growing `responseText` costs as much as it is long, and the browser keeps all of it. So the stream
+ * moves to a fresh request after this many characters, or, where no id tells what came twice, ends after `most`.
+ */
+const enough = 512 * 1024
+const most = 16 * enough
+
+/** One endless response read as it comes. Sends go beside it, by POST. */
+export const xhrStreaming: Transport = {
+  name: 'xhr-streaming',
+  supports: target => target.environment.XMLHttpRequest !== undefined,
+  open(target, sink) {
+    const post = poster(target, sink)
+    const { dialect } = target
+    const out = gate(sink, () => {
+      abort()
+      leave?.()
+      post.close()
+    })
+    let leave: (() => void) | undefined
+    let abort = stream()
+    return { close: out.close, send: post.send }
+
+    function stream(): () => void {
+      const asked = target.knock('xhr-streaming')
+      const reader = dialect.reader('xhr-streaming')
+      let rolled = false
+      let origin: string | undefined
+      return request(target, asked, {
+        opened(url) {
+          origin = originOf(url)
+          out.opened('xhr-streaming')
+        },
+        text(chunk, received) {
+          if (!rolled) {
+            leave?.()
+            leave = undefined
+          }
+          pour(chunk, reader, out, asked.url, origin)
+          if (out.shut || rolled || received < enough) return
+          if (dialect.overlaps) {
+            // Make before break: this response goes on until the next one brings something.
+            rolled = true
+            leave = abort
+            abort = stream()
+          } else if (received > most)
+            out.ended({ kind: 'ended', message: `${place(asked.url)} was left for a fresh response` })
+        },
+        done(failure) {
+          if (rolled) return
+          const rest = reader.end()
+          if (rest.length > 0) out.blocks(rest)
+          out.ended(failure ?? { kind: 'ended', message: `${place(asked.url)} ended` })
+        },
+      })
+    }
+  },
+}

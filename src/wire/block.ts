@@ -1,0 +1,16 @@
+/**
+ * One block of an event stream: the lines up to a blank line, read. A field the block did not have is
+ * `undefined`; the keys are always there, so that all blocks share one hidden class.
+ */
+export interface Block {
+  /** As it came. `''` means "forget the position"; an id holding NUL was ignored and is `undefined`. */
+  id: string | undefined
+  /** The name of the event; an empty `event` field counts as none. */
+  event: string | undefined
+  /** The data lines, joined with LF: `undefined` without any, `''` for a single empty one. */
+  data: string | undefined
+  /** Milliseconds, a safe integer. */
+  retry: number | undefined
+  /** Our own field `enc`: how to read `data` (see payload.ts). */
+  encoding: string | undefined
+}

@@ -1,0 +1,44 @@
+import type { Block } from './block.ts'
+import { refuse } from './refuse.ts'
+
+/**
+ * The text of one block, its lines ending in LF: `encode({ id: '1', data: 'a' })` is `'id: 1\ndata: a\n\n'`.
+ * Reading it back gives the same block; an empty `event` or `encoding` is the same as none.
+ *
+ * @throws {TypeError} when a value would not come back as it is, or would begin a line of its own: CR, LF or NUL
+ * in `id`, `event` and `encoding` (the field `enc`); CR in `data` (see payload.ts); a `retry` that is not a whole
+ * number from 0 to 2^53 - 1.
+ */
+export function encode({ id, event, data, retry, encoding }: Partial<Block>): string {
+  if (retry !== undefined && !(Number.isSafeInteger(retry) && retry >= 0))
+    refuse('retry must be a whole number', retry)
+  return (
+    field('retry', retry?.toString()) +
+    field('enc', encoding || undefined) +
+    field('event', event || undefined) +
+    field('id', id) +
+    field('data', data, /\r/) +
+    '\n'
+  )
+}
+
+/** A comment with its blank line: it keeps a line busy and no parser yields it. */
+export function comment(text: string): string {
+  return `: ${text.replace(/\r\n?|\n/g, '\n: ')}\n\n`
+}
+
+/**
+ * A whole text of blocks as the data of one event. A native EventSource hides comments, `retry` and the names nobody
+ * listens for; the `data` it hands over of this is exactly `text`.
+ */
+export function wrap(text: string): string {
+  return encode({ data: text })
+}
+
+function field(name: string, value: string | undefined, forbidden = /[\r\n\0]/): string {
+  if (value === undefined) return ''
+  const found = forbidden.exec(value)
+  if (found) refuse(`${name} must not hold ${JSON.stringify(found[0])}`, value)
+  // The space is always there, so that a value may begin with one.
+  return `${name}: ${value.replace(/\n/g, `\n${name}: `)}\n`
+}

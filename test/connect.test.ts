@@ -1,0 +1,389 @@
+import { describe, expect, test } from 'vitest'
+import { connect as connectCore } from '../src/core.ts'
+import { connect, plain } from '../src/index.ts'
+import { message } from './support/blocks.ts'
+import { cut, type Fake, fake, status } from './support/fakes.ts'
+import { type Asked, greet, json, openLine } from './support/line.ts'
+import { createWorld, type World } from './support/world.ts'
+
+/** The pipe ends, and the network comes back at once. */
+async function loseAndReturn(world: World, rung: Fake, failure = cut): Promise<void> {
+  rung.pipe.ends(failure)
+  await world.settle()
+  await world.fire('online')
+}
+
+describe('the URL', () => {
+  test.each([
+    ['/live', 'https://page.test/live', 'https://page.test/live'],
+    ['live?a=1', 'https://page.test/app/live?a=1', 'https://page.test/app/live?a=1'],
+    ['?a=1', 'https://page.test/app/?a=1', 'https://page.test/app/?a=1'],
+    ['https://other.test/x', 'https://other.test/x', 'https://other.test/x'],
+    ['http://other.test', 'http://other.test/', 'http://other.test/'],
+    ['ws://other.test:8080/x', 'ws://other.test:8080/x', 'http://other.test:8080/x'],
+    ['wss://other.test/x#top', 'wss://other.test/x#top', 'https://other.test/x'],
+  ])('%s is shown as %s, and asked for as %s', async (given, shown, asked) => {
+    const world = createWorld({ base: 'https://page.test/app/' })
+    const { line, rung } = await openLine({
+      world,
+      url: given,
+      dialect: plain,
+      transports: [fake('eventsource')],
+    })
+    expect(line.url).toBe(shown)
+    expect(rung.pipes).toEqual([])
+    const [only] = [fake('long-polling')]
+    await openLine({ world, url: given, dialect: plain, transports: [only] })
+    expect(only.pipe.asked.url).toBe(asked)
+  })
+
+  test('may be a URL object', async () => {
+    const { line } = await openLine({ url: new URL('https://other.test/x') as never })
+    expect(line.url).toBe('https://other.test/x')
+  })
+
+  test.each([
+    'ftp://host/x',
+    'mailto:a@b.c',
+    'javascript:alert(1)',
+    'file:///etc/x',
+    'http://',
+    'https://a b/',
+  ])('%s is refused by a TypeError that names it', url => {
+    const attempt = () => connect(url, { environment: createWorld().environment })
+    expect(attempt).toThrow(TypeError)
+    expect(attempt).toThrow(JSON.stringify(url))
+  })
+
+  test('that is relative needs a page', () => {
+    const attempt = () => connect('/live', { environment: createWorld({ base: undefined }).environment })
+    expect(attempt).toThrow(TypeError)
+    expect(attempt).toThrow('"/live" is not a URL, and there is no page to resolve it against')
+  })
+})
+
+describe('an option', () => {
+  const bad: [option: string, value: unknown][] = [
+    ['transports', 'websocket'],
+    ['transports', []],
+    ['transports', ['carrier-pigeon']],
+    ['transports', [null]],
+    ['transports', [{}]],
+    ['dialect', 'klingon'],
+    ['dialect', {}],
+    ['dialect', null],
+    ['params', 'a=1'],
+    ['params', null],
+    ['headers', 'x: y'],
+    ['withCredentials', 'yes'],
+    ['lastEventId', 5],
+    ['token', 'secret'],
+    ['resume', 'local'],
+    ['codec', 'json'],
+    ['codec', { encode: String }],
+    ['retry', -1],
+    ['retry', Number.NaN],
+    ['retry', '2000'],
+    ['timeout', Number.POSITIVE_INFINITY],
+    ['timeout', null],
+    ['eager', 1],
+    ['signal', {}],
+    ['environment', 'node'],
+    ['transport', 'websocket'],
+    ['constructor', 1],
+  ]
+
+  test.each(bad)('%s: %j is refused by a TypeError that names it', (option, value) => {
+    const world = createWorld()
+    const attempt = () =>
+      connect(`${world.origin}/live`, { environment: world.environment, [option]: value } as never)
+    expect(attempt).toThrow(TypeError)
+    expect(attempt).toThrow(option.replace(/s$/, ''))
+    expect(world.listeners + world.timers).toBe(0)
+  })
+
+  test('that is undefined counts as absent', () => {
+    const world = createWorld()
+    const all = Object.fromEntries(
+      bad
+        .filter(([name]) => name !== 'constructor' && name !== 'transport')
+        .map(([name]) => [name, undefined]),
+    )
+    connect(`${world.origin}/live`, { ...all, environment: world.environment } as never).close()
+  })
+
+  test('names the transports there are when one is unknown', () => {
+    const attempt = () => connect('https://host.test', { transports: ['carrier-pigeon' as never] })
+    expect(attempt).toThrow('"websocket", "eventsource", "xhr-streaming", "long-polling", "jsonp"')
+  })
+
+  test('of throughline/core has to bring transports', () => {
+    const attempt = (options: object) => () => connectCore('https://host.test', options as never)
+    expect(attempt({})).toThrow(/transports.*import/)
+    expect(attempt({ transports: ['websocket'] })).toThrow('import one and pass it')
+  })
+})
+
+describe('params', () => {
+  test('are added to the query of the address', async () => {
+    const { rung } = await openLine({
+      url: '/live?a=1&b=2',
+      params: {
+        a: 'x y&=',
+        list: ['1', 2, true],
+        none: null,
+        absent: undefined,
+        zero: 0,
+        no: false,
+        empty: '',
+      },
+    })
+    const query = new URL(rung.pipe.asked.url).search
+    expect(query).toMatch(/^\?a=1&b=2&a=x\+y%26%3D&list=1&list=2&list=true&zero=0&no=false&empty=&rt\.v=1/)
+  })
+
+  test('as a function are asked afresh for each request', async () => {
+    let asked = 0
+    const { rung, world } = await openLine({ params: () => ({ ticket: ++asked }) })
+    expect(rung.pipe.query.ticket).toBe('1')
+    await loseAndReturn(world, rung)
+    expect(rung.pipe.query.ticket).toBe('2')
+  })
+
+  test('that cannot be had are a failure like any other, and asked for again', async () => {
+    let asked = 0
+    const params = () => {
+      if (asked++ === 0) throw new Error('logged out')
+      return {}
+    }
+    const { heard, rung, world } = await openLine({ params })
+    expect(heard).toEqual(['error refused'])
+    await world.fire('online')
+    expect(rung.pipe.open).toBe(true)
+  })
+})
+
+describe('headers', () => {
+  test('as a function are asked afresh for each request', async () => {
+    let asked = 0
+    const { rung, world } = await openLine({ headers: () => ({ 'X-Turn': `${++asked}` }) })
+    await loseAndReturn(world, rung)
+    expect(rung.pipes.map(pipe => pipe.asked.headers)).toEqual([{ 'X-Turn': '1' }, { 'X-Turn': '2' }])
+  })
+})
+
+describe('lastEventId', () => {
+  test('is where the line continues', async () => {
+    const { heard, line, rung } = await openLine({ lastEventId: 'e.1.t1' })
+    expect(line.lastEventId).toBe('e.1.t1')
+    expect(rung.pipe.query['rt.id']).toBe('e.1.t1')
+    greet(rung.pipe, { resumed: true }, 'e.1.t1')
+    rung.pipe.brings(message(1), message(2))
+    expect(heard).toEqual(['open by websocket, resumed', 'message m2'])
+  })
+})
+
+describe('token', () => {
+  test('is asked for before the first request, and goes with it', async () => {
+    const { rung } = await openLine({ token: async () => 'secret' })
+    expect(rung.pipe.query['rt.token']).toBe('secret')
+  })
+
+  test('is asked for once more when the server answers 401', async () => {
+    let asked = 0
+    const { heard, rung, world } = await openLine({ token: () => `t${++asked}` })
+    await loseAndReturn(world, rung, status(401))
+    expect(rung.pipe.query['rt.token']).toBe('t2')
+    await loseAndReturn(world, rung, status(401))
+    expect(heard).toEqual(['error status', 'error status', 'close: answered with status 401'])
+    expect(asked).toBe(2)
+  })
+
+  test('may be refused again after one that was taken', async () => {
+    let asked = 0
+    const { rung, world, line } = await openLine({ token: () => `t${++asked}` })
+    for (let day = 0; day < 3; day++) {
+      greet(rung.pipe)
+      await loseAndReturn(world, rung, status(401))
+    }
+    expect(asked).toBe(4)
+    expect(line.readyState).toBe(0)
+  })
+
+  test('that cannot be had is a failure like any other, and asked for again', async () => {
+    let asked = 0
+    const token = async () => {
+      if (asked++ === 0) throw new Error('no network')
+      return 'secret'
+    }
+    const { heard, rung, world } = await openLine({ token })
+    expect(heard).toEqual(['error refused'])
+    await world.fire('online')
+    expect(rung.pipe.query['rt.token']).toBe('secret')
+  })
+
+  test('that comes after the line was closed opens nothing', async () => {
+    let give: (token: string) => void = () => {}
+    const { line, rung, world } = await openLine({ token: () => new Promise(resolve => (give = resolve)) })
+    line.close()
+    give('secret')
+    await world.settle()
+    expect(rung.pipes).toEqual([])
+    expect(world.timers + world.listeners).toBe(0)
+  })
+})
+
+describe('resume: session', () => {
+  test('continues after the last message that the page heard before its reload', async () => {
+    const first = await openLine({ resume: 'session' })
+    const { world } = first
+    greet(first.rung.pipe)
+    first.rung.pipe.brings(message(1))
+    expect(world.storage.size).toBe(0)
+    await world.fire('pagehide')
+    const second = await openLine({ world, resume: 'session' })
+    expect(second.line.lastEventId).toBe('e.1.t1')
+    expect(second.rung.pipe.query['rt.id']).toBe('e.1.t1')
+  })
+
+  test('keeps nothing while the page lives: a tab that is duplicated copies no position', async () => {
+    const { rung, world } = await openLine({ resume: 'session' })
+    greet(rung.pipe)
+    await world.fire('pagehide')
+    expect(world.storage.size).toBe(1)
+    await world.fire('pageshow')
+    expect(world.storage.size).toBe(0)
+  })
+
+  test('is not the default', async () => {
+    const { rung, world } = await openLine()
+    greet(rung.pipe)
+    await world.fire('pagehide')
+    expect(world.storage.size).toBe(0)
+  })
+})
+
+describe('withCredentials', () => {
+  test.each([true, false])('%j is shown, and told to the transports', async withCredentials => {
+    const { line, rung } = await openLine({ withCredentials })
+    expect(line.withCredentials).toBe(withCredentials)
+    expect(rung.pipe.target.withCredentials).toBe(withCredentials)
+  })
+})
+
+describe('codec', () => {
+  test('json gives values, and takes them; bytes stay bytes', async () => {
+    const { line, rung, world } = await openLine({ codec: json })
+    const values: unknown[] = []
+    line.addEventListener('message', event => values.push(event.data))
+    greet(rung.pipe)
+    rung.pipe.brings(message(1, '{"a":[1,"둘"]}'), { id: 'e.2.t2', data: 'AQI=', encoding: 'base64' })
+    expect(values).toEqual([{ a: [1, '둘'] }, Uint8Array.of(1, 2).buffer])
+    void line.send({ b: 1 }).catch(() => {})
+    void line.send(Uint8Array.of(1, 2)).catch(() => {})
+    rung.pipe.takes()
+    await world.settle()
+    expect(rung.pipe.sent.at(-1)).toBe('id: 1\ndata: {"b":1}\n\nenc: base64\nid: 2\ndata: AQI=\n\n')
+  })
+
+  test('that cannot encode a value rejects the send and sends nothing', async () => {
+    const { line, rung } = await openLine({ codec: json })
+    greet(rung.pipe)
+    await expect(line.send({ big: 1n })).rejects.toThrow(TypeError)
+    expect(line.bufferedAmount).toBe(0)
+  })
+
+  test('none: strings and bytes go as they are, other values as JSON, and what cannot be written is refused', async () => {
+    const { line, rung, world } = await openLine({ dialect: plain })
+    rung.pipe.opens()
+    const bytes = Uint8Array.of(1, 2, 3)
+    for (const value of ['text', { a: 1 }, 5, null, bytes.subarray(1)]) {
+      void line.send(value)
+      await world.settle()
+      rung.pipe.takes()
+    }
+    expect(rung.pipe.sent).toEqual(['text', '{"a":1}', '5', 'null', bytes.buffer.slice(1)])
+    await expect(line.send(undefined)).rejects.toThrow(TypeError)
+    await expect(line.send(() => {})).rejects.toThrow(TypeError)
+  })
+})
+
+describe('retry and timeout', () => {
+  test('set how long the line waits, and how long a transport may stay silent', async () => {
+    const options: Asked = { retry: 60_000, timeout: 500 }
+    const { line, rung, world } = await openLine(options)
+    const waits: (number | undefined)[] = []
+    line.onerror = event => waits.push(event.retryIn)
+    await world.pass(500)
+    expect(waits[0]).toBeGreaterThanOrEqual(60_000)
+    expect(rung.pipes).toHaveLength(1)
+  })
+})
+
+describe('eager', () => {
+  test('starts the second transport together with the first', async () => {
+    const rungs = [fake('websocket'), fake('eventsource')]
+    await openLine({ transports: rungs, eager: true })
+    expect(rungs.map(rung => rung.pipes.length)).toEqual([1, 1])
+  })
+})
+
+describe('signal', () => {
+  test('closes the line when it aborts', async () => {
+    const aborter = new AbortController()
+    const { heard, line, rung, world } = await openLine({ signal: aborter.signal })
+    greet(rung.pipe)
+    aborter.abort()
+    expect(line.readyState).toBe(2)
+    expect(heard.at(-1)).toMatch(/^close/)
+    expect(rung.pipe.open).toBe(false)
+    expect(world.timers + world.listeners).toBe(0)
+  })
+
+  test('that has aborted already gives a closed line, and nothing is opened', async () => {
+    const { line, rung, world } = await openLine({ signal: AbortSignal.abort() })
+    expect(line.readyState).toBe(2)
+    expect(rung.pipes).toEqual([])
+    expect(world.timers + world.listeners).toBe(0)
+  })
+
+  test('is let go when the line closes by itself', async () => {
+    const { signal } = new AbortController()
+    let listeners = 0
+    const { addEventListener, removeEventListener } = signal
+    signal.addEventListener = (...args: Parameters<typeof addEventListener>) => {
+      listeners++
+      addEventListener.apply(signal, args)
+    }
+    signal.removeEventListener = (...args: Parameters<typeof removeEventListener>) => {
+      listeners--
+      removeEventListener.apply(signal, args)
+    }
+    const { rung } = await openLine({ signal })
+    expect(listeners).toBe(1)
+    rung.pipe.ends(status(403))
+    expect(listeners).toBe(0)
+  })
+})
+
+describe('without a page', () => {
+  test('the module can be imported and a line opened: it says that nothing can be used here', async () => {
+    const world = createWorld()
+    const line = connect(`${world.origin}/live`, { environment: world.environment })
+    const kinds: string[] = []
+    line.onerror = event => kinds.push(event.error.kind)
+    await world.settle()
+    expect(kinds).toEqual(['unsupported'])
+    expect(line.readyState).toBe(2)
+    expect(world.timers + world.listeners).toBe(0)
+  })
+})
+
+test('a line of throughline/core speaks the native wire over the transports it is given', async () => {
+  const only = fake('websocket')
+  const world = createWorld()
+  const line = connectCore('/live', { transports: [only], environment: world.environment })
+  await world.settle()
+  greet(only.pipe)
+  expect(line.transport).toBe('websocket')
+})

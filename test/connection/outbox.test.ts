@@ -1,0 +1,503 @@
+import { describe, expect, test } from 'vitest'
+import type { ConnectionError } from '../../src/connection/errors.ts'
+import { createOutbox } from '../../src/connection/outbox.ts'
+import type { Dialect, Limits } from '../../src/dialects/dialect.ts'
+import { native } from '../../src/dialects/native.ts'
+import { plain } from '../../src/dialects/plain.ts'
+import type { Failure } from '../../src/transports/failure.ts'
+import { createParser } from '../../src/wire/parser.ts'
+import { cut, endedWell, refused, status } from '../support/fakes.ts'
+import { createWorld } from '../support/world.ts'
+
+const limits: Limits = { message: 1_000, batch: 5_000, messages: 100 }
+
+/** An outbox, and a way up that waits for the test to say `done`. */
+function setUp({ dialect = native, told = limits }: { dialect?: Dialect; told?: Limits } = {}) {
+  const world = createWorld()
+  const requests: string[] = []
+  const outcomes: string[] = []
+  let lost = 0
+  let answer: (failure?: Failure) => void = () => {}
+  const outbox = createOutbox(dialect, world.environment, () => lost++)
+  const open = () =>
+    outbox.open((text, done) => {
+      requests.push(text as string)
+      answer = done
+    }, told)
+  return {
+    world,
+    outbox,
+    requests,
+    /** How each message ended. */
+    outcomes,
+    get lost() {
+      return lost
+    },
+    open,
+    /** Sends messages in one turn; what is sent in one turn goes up together. */
+    async add(...texts: string[]) {
+      for (const text of texts) {
+        outbox.add({ event: undefined, data: text }).then(
+          () => outcomes.push(`${text} taken`),
+          (error: ConnectionError) => outcomes.push(`${text} ${error.kind}`),
+        )
+      }
+      await world.settle()
+    },
+    /** The request in flight is over. */
+    answers: (failure?: Failure) => answer(failure),
+  }
+}
+
+/** What a request carries, as `number data`. */
+function carried(request: string | undefined): string[] {
+  return createParser()
+    .feed(request ?? '')
+    .map(({ id, data }) => `${id} ${data}`)
+}
+
+describe('numbering', () => {
+  test('counts the messages of a session from 1', async () => {
+    const { open, add, answers, requests } = setUp()
+    open()
+    await add('a')
+    answers()
+    await add('b')
+    expect(requests.map(carried)).toEqual([['1 a'], ['2 b']])
+  })
+
+  test('keeps one request in flight, and puts everything that waits into the next', async () => {
+    const { open, add, answers, requests } = setUp()
+    open()
+    await add('a')
+    await add('b', 'c')
+    expect(requests.map(carried)).toEqual([['1 a']])
+    answers()
+    expect(requests.map(carried)).toEqual([['1 a'], ['2 b', '3 c']])
+  })
+
+  test('holds what is sent while there is no way up', async () => {
+    const { open, add, requests } = setUp()
+    await add('a', 'b')
+    expect(requests).toEqual([])
+    open()
+    expect(requests.map(carried)).toEqual([['1 a', '2 b']])
+  })
+
+  test('fills a request up to the limits of a batch in messages and in bytes', async () => {
+    const { open, add, answers, requests } = setUp({ told: { ...limits, messages: 2 } })
+    await add('a', 'b', 'c')
+    open()
+    answers()
+    expect(requests.map(carried)).toEqual([['1 a', '2 b'], ['3 c']])
+
+    const narrow = setUp({ told: { ...limits, batch: 100 } })
+    await narrow.add('한'.repeat(15), '글'.repeat(15))
+    narrow.open()
+    expect(carried(narrow.requests[0])).toHaveLength(1)
+  })
+})
+
+describe('acknowledgement', () => {
+  test('takes all messages up to its number', async () => {
+    const { open, add, outbox, outcomes, world } = setUp()
+    await add('a', 'b', 'c')
+    open()
+    outbox.acknowledged(2)
+    await world.settle()
+    expect(outcomes).toEqual(['a taken', 'b taken'])
+    expect(outbox.size).toBe(1)
+  })
+
+  test('that comes twice, or late, takes nothing more', async () => {
+    const { open, add, outbox, outcomes, world } = setUp()
+    await add('a', 'b')
+    open()
+    outbox.acknowledged(1)
+    outbox.acknowledged(1)
+    outbox.acknowledged(0)
+    await world.settle()
+    expect(outcomes).toEqual(['a taken'])
+  })
+
+  test('goes on with the right numbers after it', async () => {
+    const { open, add, answers, outbox, requests } = setUp()
+    await add('a', 'b')
+    open()
+    outbox.acknowledged(2)
+    answers()
+    await add('c')
+    expect(carried(requests[1])).toEqual(['3 c'])
+  })
+
+  test('that is no number takes nothing', async () => {
+    const { open, add, outbox, outcomes, world } = setUp()
+    await add('a')
+    open()
+    outbox.acknowledged(Number.NaN)
+    await world.settle()
+    expect(outcomes).toEqual([])
+  })
+})
+
+describe('after an outcome that is not known', () => {
+  test('sends the same messages with the same numbers', async () => {
+    const { open, add, answers, requests, world } = setUp()
+    await add('a', 'b')
+    open()
+    answers(cut)
+    await world.pass(250)
+    expect(requests.map(carried)).toEqual([
+      ['1 a', '2 b'],
+      ['1 a', '2 b'],
+    ])
+  })
+
+  test('waits longer each time, and not longer than half a minute', async () => {
+    const { open, add, answers, requests, world } = setUp()
+    await add('a')
+    open()
+    for (const wait of [250, 500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]) {
+      const before = requests.length
+      answers(refused)
+      await world.pass(wait - 1)
+      expect(requests).toHaveLength(before)
+      await world.pass(1)
+      expect(requests).toHaveLength(before + 1)
+    }
+  })
+
+  test('waits as long as the server asks', async () => {
+    const { open, add, answers, requests, world } = setUp()
+    await add('a')
+    open()
+    answers(status(503, { retryAfter: 7_000 }))
+    await world.pass(6_999)
+    expect(requests).toHaveLength(1)
+    await world.pass(1)
+    expect(requests).toHaveLength(2)
+  })
+
+  test('sends nothing before that time, although more is sent meanwhile', async () => {
+    const { open, add, answers, requests, world } = setUp()
+    await add('a')
+    open()
+    answers(status(503, { retryAfter: 7_000 }))
+    await add('b')
+    expect(requests).toHaveLength(1)
+    await world.pass(7_000)
+    expect(carried(requests[1])).toEqual(['1 a', '2 b'])
+  })
+
+  test('sends again only what was not acknowledged meanwhile', async () => {
+    const { open, add, answers, outbox, requests, world } = setUp()
+    await add('a', 'b')
+    open()
+    outbox.acknowledged(1)
+    answers(cut)
+    await world.pass(250)
+    expect(carried(requests[1])).toEqual(['2 b'])
+  })
+
+  test('sends nothing again once all is acknowledged', async () => {
+    const { open, add, answers, outbox, requests, world } = setUp()
+    await add('a')
+    open()
+    answers(cut)
+    outbox.acknowledged(1)
+    await world.pass(60_000)
+    expect(requests).toHaveLength(1)
+    expect(world.timers).toBe(0)
+  })
+})
+
+describe('when the line reopens', () => {
+  test('sends everything unanswered with the numbers it had', async () => {
+    const { open, add, outbox, requests } = setUp()
+    await add('a', 'b')
+    open()
+    outbox.pause()
+    await add('c')
+    open()
+    expect(requests.map(carried)).toEqual([
+      ['1 a', '2 b'],
+      ['1 a', '2 b', '3 c'],
+    ])
+  })
+
+  test('takes no notice of what a request of the old pipe says', async () => {
+    const stage = setUp()
+    await stage.add('a')
+    stage.open()
+    stage.outbox.pause()
+    stage.answers(status(404))
+    stage.open()
+    expect(stage.lost).toBe(0)
+    expect(stage.requests).toHaveLength(2)
+  })
+
+  test('sends nothing while it is paused, whatever was planned', async () => {
+    const { open, add, answers, outbox, requests, world } = setUp()
+    await add('a')
+    open()
+    answers(cut)
+    outbox.pause()
+    await world.pass(60_000)
+    expect(requests).toHaveLength(1)
+  })
+})
+
+describe('a batch that is too large', () => {
+  test('is halved until it passes', async () => {
+    const { open, add, answers, requests } = setUp()
+    await add('a', 'b', 'c', 'd', 'e')
+    open()
+    answers(status(413))
+    answers(status(413))
+    answers()
+    expect(requests.map(carried).map(({ length }) => length)).toEqual([5, 3, 2, 2])
+    expect(requests.map(carried)[3]).toEqual(['3 c', '4 d'])
+  })
+
+  test('of one message is refused, and the later ones go on with its number', async () => {
+    const { open, add, answers, requests, outcomes, world } = setUp()
+    await add('huge', 'b')
+    open()
+    answers(status(413))
+    answers(status(413))
+    await world.settle()
+    expect(outcomes).toEqual(['huge too-large'])
+    expect(carried(requests.at(-1))).toEqual(['1 b'])
+  })
+
+  test('does not narrow the next pipe', async () => {
+    const { open, add, answers, outbox, requests } = setUp()
+    await add('a', 'b')
+    open()
+    answers(status(413))
+    outbox.pause()
+    open()
+    expect(carried(requests.at(-1))).toHaveLength(2)
+  })
+})
+
+describe('a message that the server may not have', () => {
+  test('is refused at once when it is larger than the server said it takes', async () => {
+    const { open, add, outbox, outcomes, requests, world } = setUp()
+    open()
+    await add('x'.repeat(1_001), '한'.repeat(334), 'ok')
+    await world.settle()
+    expect(outcomes).toEqual([`${'x'.repeat(1_001)} too-large`, `${'한'.repeat(334)} too-large`])
+    expect(requests.map(carried)).toEqual([['1 ok']])
+    expect(outbox.size).toBe(2)
+  })
+
+  test('is refused when it is larger as it is written', async () => {
+    const { open, add, outcomes, requests, world } = setUp()
+    open()
+    await add('x'.repeat(995), 'ok')
+    await world.settle()
+    expect(outcomes).toEqual([`${'x'.repeat(995)} too-large`])
+    expect(requests.map(carried)).toEqual([['1 ok']])
+  })
+
+  test('is refused with all that were sent with it when this line may only listen', async () => {
+    const { open, add, answers, outcomes, world } = setUp()
+    await add('a', 'b')
+    open()
+    answers(status(403))
+    await world.settle()
+    expect(outcomes).toEqual(['a forbidden', 'b forbidden'])
+    expect(world.timers).toBe(0)
+  })
+})
+
+describe('when the server no longer knows the session', () => {
+  test.each([404, 410])('asks for a new one after status %i', async code => {
+    const stage = setUp()
+    await stage.add('a')
+    stage.open()
+    stage.answers(status(code))
+    expect(stage.lost).toBe(1)
+  })
+
+  test('tells what was sent that it is in doubt, and moves over what never was, numbered from 1', async () => {
+    const { open, add, answers, outbox, outcomes, requests, world } = setUp()
+    open()
+    await add('sent')
+    await add('waiting')
+    answers(status(404))
+    outbox.pause()
+    outbox.renew()
+    open()
+    await world.settle()
+    expect(outcomes).toEqual(['sent IN_DOUBT'])
+    expect(carried(requests.at(-1))).toEqual(['1 waiting'])
+  })
+
+  test('tries once more with the same numbers when they are out of order, then asks for a new one', async () => {
+    const stage = setUp()
+    await stage.add('a')
+    stage.open()
+    stage.answers(status(409))
+    expect(stage.lost).toBe(0)
+    await stage.world.pass(250)
+    expect(carried(stage.requests[1])).toEqual(['1 a'])
+    stage.answers(status(409))
+    expect(stage.lost).toBe(1)
+  })
+})
+
+describe('bounds', () => {
+  test('a thousand messages may wait, the next is refused', async () => {
+    const { add, outbox, outcomes, world } = setUp()
+    for (let index = 0; index < 1_001; index++) void add(`${index}`)
+    await world.settle()
+    expect(outcomes).toEqual(['1000 full'])
+    expect(outbox.size).toBe(10 + 90 * 2 + 900 * 3)
+  })
+
+  test('a MiB may wait, counted in UTF-8 bytes', async () => {
+    const { add, outbox, world, outcomes } = setUp({ told: { ...limits, message: 2 ** 20 } })
+    await add('한'.repeat(300_000), 'x'.repeat(2 ** 20 - 900_000), '')
+    await world.settle()
+    expect(outbox.size).toBe(2 ** 20)
+    expect(outcomes).toEqual([])
+    await add('y')
+    await world.settle()
+    expect(outcomes).toEqual(['y full'])
+  })
+
+  test('a refused message leaves room for the next', async () => {
+    const { add, outbox, world, outcomes } = setUp()
+    await add('x'.repeat(2 ** 20), 'y', '')
+    await world.settle()
+    expect(outcomes).toEqual(['y full'])
+    expect(outbox.size).toBe(2 ** 20)
+  })
+
+  test('what waits for two minutes without ever being sent is refused', async () => {
+    const { add, outcomes, world } = setUp()
+    await add('a')
+    await world.pass(60_000)
+    await add('b')
+    await world.pass(60_000)
+    expect(outcomes).toEqual(['a expired'])
+    await world.pass(60_000)
+    expect(outcomes).toEqual(['a expired', 'b expired'])
+    expect(world.timers).toBe(0)
+  })
+
+  test('what was sent and stays unanswered for two minutes is in doubt, and ends the session', async () => {
+    const stage = setUp()
+    await stage.add('a')
+    stage.open()
+    await stage.world.pass(120_000)
+    expect(stage.outcomes).toEqual(['a IN_DOUBT'])
+    expect(stage.lost).toBe(1)
+  })
+})
+
+describe('ping', () => {
+  test('is sent when nothing else is on its way', async () => {
+    const { open, add, outbox, answers, requests } = setUp()
+    outbox.ping()
+    expect(requests).toEqual([])
+    open()
+    outbox.ping()
+    expect(requests).toEqual([native.ping])
+    await add('a')
+    expect(requests).toHaveLength(1)
+    answers()
+    outbox.ping()
+    expect(requests.map(carried)[1]).toEqual(['1 a'])
+    expect(requests).toHaveLength(2)
+  })
+
+  test('is not sent to servers that have none', () => {
+    const { open, outbox, requests } = setUp({ dialect: plain })
+    open()
+    outbox.ping()
+    expect(requests).toEqual([])
+  })
+})
+
+describe('with a server that acknowledges nothing', () => {
+  test('hands over one message after the other, as it is, and calls it taken', async () => {
+    const { open, add, answers, outcomes, requests, world } = setUp({ dialect: plain })
+    await add('a', 'b')
+    open()
+    expect(requests).toEqual(['a'])
+    answers()
+    expect(requests).toEqual(['a', 'b'])
+    answers()
+    await world.settle()
+    expect(outcomes).toEqual(['a taken', 'b taken'])
+    expect(world.timers).toBe(0)
+  })
+})
+
+describe('with a server that acknowledges nothing, a message that failed', () => {
+  test.each<[string, Failure, string]>([
+    ['without a word may have been taken', refused, 'IN_DOUBT'],
+    ['by a fault of the server may have been taken', status(500), 'IN_DOUBT'],
+    ['because it is too large was not', status(413), 'too-large'],
+    ['because it is not allowed was not', status(403), 'forbidden'],
+  ])('%s, and never goes a second time', async (_, failure, kind) => {
+    const { open, add, answers, outcomes, requests, world } = setUp({ dialect: plain })
+    await add('a', 'b')
+    open()
+    answers(failure)
+    await world.settle()
+    expect(outcomes).toEqual([`a ${kind}`])
+    expect(requests).toEqual(['a', 'b'])
+  })
+
+  test('goes again when the server asks to come back later', async () => {
+    const { open, add, answers, requests, world } = setUp({ dialect: plain })
+    await add('a')
+    open()
+    answers(status(429, { retryAfter: 7_000 }))
+    await world.pass(6_999)
+    expect(requests).toEqual(['a'])
+    await world.pass(1)
+    expect(requests).toEqual(['a', 'a'])
+  })
+
+  test('goes by the next pipe when this one was closing already', async () => {
+    const { open, add, answers, outbox, requests } = setUp({ dialect: plain })
+    await add('a')
+    open()
+    outbox.pause()
+    answers(endedWell)
+    open()
+    expect(requests).toEqual(['a', 'a'])
+  })
+
+  test('is waited for while the line reopens', async () => {
+    const { open, add, answers, outbox, outcomes, requests, world } = setUp({ dialect: plain })
+    await add('a', 'b')
+    open()
+    outbox.pause()
+    open()
+    expect(requests).toEqual(['a'])
+    answers()
+    await world.settle()
+    expect(outcomes).toEqual(['a taken'])
+    expect(requests).toEqual(['a', 'b'])
+  })
+})
+
+describe('close', () => {
+  test('tells what was sent that it is in doubt, the rest that it was not sent, and leaves no timer', async () => {
+    const { open, add, outbox, outcomes, world } = setUp()
+    open()
+    await add('sent')
+    await add('waiting')
+    outbox.close()
+    await world.settle()
+    expect(outcomes).toEqual(['sent IN_DOUBT', 'waiting closed'])
+    expect(outbox.size).toBe(0)
+    expect(world.timers).toBe(0)
+  })
+})

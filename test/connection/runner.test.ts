@@ -1,0 +1,556 @@
+import { describe, expect, test } from 'vitest'
+import { type Listener, run } from '../../src/connection/runner.ts'
+import type { Dialect } from '../../src/dialects/dialect.ts'
+import { native } from '../../src/dialects/native.ts'
+import { plain } from '../../src/dialects/plain.ts'
+import { ack, beat, message, pong, welcome } from '../support/blocks.ts'
+import { cut, endedWell, fake, refused, status } from '../support/fakes.ts'
+import { greet } from '../support/line.ts'
+import { createWorld } from '../support/world.ts'
+
+interface Given {
+  dialect?: Dialect
+  lastEventId?: string
+  retry?: number
+  hear?: Partial<Listener>
+}
+
+/** A connection over one transport that the test drives, and all that its listener hears. */
+function start({ dialect = native, lastEventId = '', retry, hear = {} }: Given = {}) {
+  const requests: (RequestInit & { url: string })[] = []
+  const fetch = async (url: string | URL | Request, init?: RequestInit) => {
+    requests.push({ url: `${url}`, ...init })
+    return new Response()
+  }
+  const world = createWorld({ fetch })
+  const route = fake('websocket')
+  const heard: string[] = []
+  const listener: Listener = {
+    opened: (transport, resumed) => heard.push(`opened ${transport}${resumed ? ', resumed' : ''}`),
+    message: (event, data, lastId) => heard.push(`${event} ${data} @${lastId}`),
+    gap: gap => heard.push(`gap ${gap.reason}`),
+    failed: (failure, retryIn) =>
+      heard.push(`failed ${failure.kind}, again in ${retryIn && Math.round(retryIn)}`),
+    closed: reason => heard.push(`closed: ${reason}`),
+    ...hear,
+  }
+  const connection = run(
+    {
+      dialect,
+      environment: { ...world.environment, random: () => 0.5 },
+      route,
+      lastEventId,
+      retry,
+      token: undefined,
+      keep: undefined,
+      target: position => ({
+        dialect,
+        environment: world.environment,
+        withCredentials: false,
+        timeout: 10_000,
+        positioned: () => position.cursor !== '',
+        names: () => () => {},
+        knock: via => {
+          const query = new URLSearchParams({ via, id: position.cursor, sid: position.session ?? '' })
+          return { url: `https://host.test/?${query}`, headers: {} }
+        },
+      }),
+    },
+    listener,
+  )
+  return { connection, heard, requests, route, world }
+}
+
+describe('opening', () => {
+  test('begins at once', () => {
+    const { connection, route } = start()
+    expect(connection.state.name).toBe('connecting')
+    expect(route.pipe.open).toBe(true)
+  })
+
+  test('a server that greets has opened the line when its greeting came, not when somebody accepted', () => {
+    const { heard, route, connection } = start()
+    route.pipe.opens()
+    expect(connection.state.name).toBe('connecting')
+    route.pipe.brings(welcome())
+    expect(heard).toEqual(['opened websocket'])
+  })
+
+  test('a server that does not greet has opened it when it accepts', () => {
+    const { heard, route } = start({ dialect: plain })
+    route.pipe.opens()
+    expect(heard).toEqual(['opened websocket'])
+  })
+
+  test('says whether everything after the last message follows', () => {
+    const { heard, route } = start({ lastEventId: 'e.1.a' })
+    greet(route.pipe, { resumed: true })
+    expect(heard).toEqual(['opened websocket, resumed'])
+  })
+
+  test('says so before the first message, although a server leaves out its greeting', () => {
+    const { heard, route } = start()
+    route.pipe.opens()
+    route.pipe.brings(message(1))
+    expect(heard).toEqual(['opened websocket', 'message m1 @e.1.t1'])
+  })
+
+  test('is said again when the line has moved to another transport', () => {
+    const { heard, route, connection } = start()
+    greet(route.pipe)
+    route.pipe.opens('eventsource')
+    route.pipe.opens('eventsource')
+    expect(heard).toEqual(['opened websocket', 'opened eventsource'])
+    expect(connection.state).toMatchObject({ name: 'open', transport: 'eventsource' })
+  })
+})
+
+describe('messages', () => {
+  test('come with their names and the position after them', () => {
+    const { heard, route, connection } = start()
+    greet(route.pipe)
+    route.pipe.brings(message(1), message(2, '안녕', 'wakeup'))
+    expect(heard.slice(1)).toEqual(['message m1 @e.1.t1', 'wakeup 안녕 @e.2.t2'])
+    expect(connection.lastEventId).toBe('e.2.t2')
+  })
+
+  test('that one pipe repeats of another are dropped, and the next pipe asks for what follows', async () => {
+    const { heard, route, world } = start()
+    greet(route.pipe)
+    route.pipe.brings(message(1))
+    route.pipe.ends(cut)
+    await world.pass(5_000)
+    expect(route.pipe.query).toMatchObject({ id: 'e.1.t1', sid: 's1' })
+    greet(route.pipe, { resumed: true })
+    route.pipe.brings(message(1), message(2))
+    expect(heard.filter(said => said.startsWith('message'))).toEqual([
+      'message m1 @e.1.t1',
+      'message m2 @e.2.t2',
+    ])
+  })
+
+  test('that a script repeats each time it is asked come once', async () => {
+    const { heard, route, world } = start({ dialect: plain })
+    for (let cycle = 0; cycle < 3; cycle++) {
+      route.pipe.opens()
+      route.pipe.brings({ id: '1', data: 'one' })
+      route.pipe.ends(endedWell)
+      await world.pass(2_000)
+    }
+    expect(heard.filter(said => said.startsWith('message'))).toEqual(['message one @1'])
+  })
+
+  test('that a script repeats come once too when the browser reconnects by itself', () => {
+    const { heard, route } = start({ dialect: plain })
+    for (let cycle = 0; cycle < 3; cycle++) {
+      route.pipe.opens()
+      route.pipe.brings({ id: '1', data: 'one' })
+      route.pipe.pauses()
+    }
+    expect(heard.filter(said => said.startsWith('message'))).toEqual(['message one @1'])
+  })
+
+  test('that are lost are told as a gap', () => {
+    const { heard, route, connection } = start({ lastEventId: 'e.1.a' })
+    greet(route.pipe, {}, 'e.1.a')
+    const gap = { reason: 'trimmed', from: 'e.1.a', to: 'e.40.b' }
+    route.pipe.brings({ event: 'rt.gap', id: 'e.40.b', data: JSON.stringify(gap) }, message(41))
+    expect(heard.slice(1)).toEqual(['gap trimmed', 'message m41 @e.41.t41'])
+    expect(connection.lastEventId).toBe('e.41.t41')
+  })
+
+  test('that cannot be read end the pipe and never reach a handler', () => {
+    const { heard, route } = start()
+    greet(route.pipe)
+    route.pipe.brings({ id: 'e.1.a', data: '%%%', encoding: 'base64' }, message(2))
+    expect(heard).toEqual(['opened websocket', 'failed content, again in 750'])
+    expect(route.pipe.open).toBe(false)
+  })
+
+  test('after one whose handler closed the line are not delivered', () => {
+    const { connection, heard, route } = start({ hear: { message: () => connection.close('enough') } })
+    greet(route.pipe)
+    route.pipe.brings(message(1), message(2))
+    expect(heard).toEqual(['opened websocket', 'closed: enough'])
+    expect(connection.lastEventId).toBe('e.1.t1')
+  })
+})
+
+describe('reconnecting', () => {
+  test('waits as long as the server asks by retry', async () => {
+    const { heard, route, world } = start()
+    greet(route.pipe)
+    route.pipe.brings({ retry: 4_000 })
+    route.pipe.ends(cut)
+    expect(heard.at(-1)).toBe('failed cut, again in 4500')
+    await world.pass(4_499)
+    expect(route.pipes).toHaveLength(1)
+    await world.pass(1)
+    expect(route.pipes).toHaveLength(2)
+  })
+
+  test('waits as long as the page asks until the server says otherwise', () => {
+    const { heard, route } = start({ retry: 9_000 })
+    route.pipe.ends(refused)
+    expect(heard).toEqual(['failed refused, again in 9500'])
+  })
+
+  test('waits longer each time, and begins anew after a line that was well', async () => {
+    const { heard, route, world } = start()
+    for (let tries = 0; tries < 4; tries++) {
+      route.pipe.ends(refused)
+      await world.pass(60_000)
+    }
+    greet(route.pipe, { spread: 100 })
+    await world.pass(30_000)
+    route.pipe.ends(cut)
+    expect(heard.map(said => said.replace(/.*again in /, ''))).toEqual([
+      '750',
+      '1250',
+      '2250',
+      '4250',
+      'opened websocket',
+      '50',
+    ])
+  })
+
+  test('after a clean end does not wait longer each time', async () => {
+    const { heard, route, world } = start({ dialect: plain })
+    for (let cycle = 0; cycle < 3; cycle++) {
+      route.pipe.opens()
+      route.pipe.brings({ retry: 800 })
+      route.pipe.ends(endedWell)
+      await world.pass(800)
+    }
+    expect(heard.filter(said => said.startsWith('failed'))).toEqual(
+      Array(3).fill('failed ended, again in 800'),
+    )
+  })
+
+  test('follows Retry-After', () => {
+    const { heard, route } = start()
+    route.pipe.ends(status(503, { retryAfter: 8_000 }))
+    expect(heard).toEqual(['failed status, again in 10000'])
+  })
+
+  test('spreads itself as the latest heartbeat says', async () => {
+    const { heard, route, world } = start()
+    greet(route.pipe, { spread: 100 })
+    route.pipe.brings({ event: 'rt.beat', data: '{"spread":40000}' })
+    await world.pass(30_000)
+    route.pipe.ends(cut)
+    expect(heard.at(-1)).toBe('failed cut, again in 20000')
+  })
+
+  test('comes back when a server that says goodbye asked for it, without counting it as a failure', () => {
+    const { connection, heard, route } = start()
+    greet(route.pipe)
+    route.pipe.brings({ event: 'rt.bye', data: '{}', retry: 6_000 })
+    expect(heard.at(-1)).toBe('failed ended, again in 7500')
+    expect(connection.state).toMatchObject({ name: 'waiting', tries: 0 })
+    expect(route.pipe.open).toBe(false)
+  })
+
+  test('follows the usual retry again after that of a goodbye', async () => {
+    const { heard, route, world } = start({ retry: 3_000 })
+    greet(route.pipe)
+    route.pipe.brings({ event: 'rt.bye', data: '{}', retry: 6_000 })
+    await world.pass(7_500)
+    route.pipe.ends(refused)
+    expect(heard.at(-1)).toBe('failed refused, again in 3500')
+  })
+
+  test('is told as an interruption while a browser reconnects by itself', () => {
+    const { connection, heard, route } = start({ dialect: plain })
+    route.pipe.opens()
+    route.pipe.pauses()
+    expect(connection.state.name).toBe('connecting')
+    route.pipe.opens()
+    expect(heard).toEqual(['opened websocket', 'failed ended, again in 3000', 'opened websocket'])
+    expect(route.pipes).toHaveLength(1)
+  })
+
+  test.each([204, 401, 403])('does not happen after status %i', async code => {
+    const { connection, heard, route, world } = start()
+    route.pipe.ends(status(code))
+    expect(heard).toEqual(['failed status, again in undefined', `closed: answered with status ${code}`])
+    expect(connection.state.name).toBe('closed')
+    await world.pass(600_000)
+    expect(route.pipes).toHaveLength(1)
+    expect(world.listeners).toBe(0)
+    expect(world.timers).toBe(0)
+  })
+
+  test('does not happen where no transport can be used', () => {
+    const { heard, route } = start()
+    route.pipe.ends({ kind: 'unsupported', message: 'nothing here' })
+    expect(heard).toEqual(['failed unsupported, again in undefined', 'closed: nothing here'])
+  })
+})
+
+describe('reasons to connect now', () => {
+  test.each(['online', 'pageshow', 'resume', 'visibilitychange'])('%s ends the wait', async reason => {
+    const { route, world } = start()
+    route.pipe.ends(refused)
+    await world.fire(reason)
+    expect(route.pipes).toHaveLength(2)
+    expect(world.timers).toBe(0)
+  })
+
+  test('a page that was hidden just now is none', async () => {
+    const { route, world } = start()
+    route.pipe.ends(refused)
+    world.hidden = true
+    await world.fire('visibilitychange')
+    expect(route.pipes).toHaveLength(1)
+  })
+
+  test('a page that is put aside closes its pipe, and resumes when it is shown again', async () => {
+    const { connection, route, world } = start()
+    greet(route.pipe)
+    route.pipe.brings(message(1))
+    await world.fire('pagehide')
+    expect(route.pipe.open).toBe(false)
+    expect(connection.state.name).toBe('idle')
+    expect(world.timers).toBe(0)
+    await world.fire('pageshow')
+    expect(route.pipe.query).toMatchObject({ id: 'e.1.t1', sid: 's1' })
+  })
+})
+
+describe('a page that goes, perhaps for good', () => {
+  const send = ({ connection }: ReturnType<typeof start>, ...texts: string[]) => {
+    for (const data of texts) void connection.send({ event: undefined, data }).catch(() => {})
+  }
+
+  test('sends what has not been taken in one last request that outlives it', async () => {
+    const stage = start()
+    greet(stage.route.pipe)
+    send(stage, 'a', 'b')
+    await stage.world.fire('pagehide')
+    const [last] = stage.requests
+    expect(stage.requests).toHaveLength(1)
+    expect(last).toMatchObject({
+      method: 'POST',
+      keepalive: true,
+      body: 'id: 1\ndata: a\n\nid: 2\ndata: b\n\n',
+    })
+    expect(new URL(last?.url ?? '').searchParams.get('via')).toBe('post')
+  })
+
+  test('sends it again with the same numbers if it is shown again: nobody heard what became of it', async () => {
+    const stage = start()
+    greet(stage.route.pipe)
+    send(stage, 'a')
+    await stage.world.fire('pagehide')
+    await stage.world.fire('pageshow')
+    greet(stage.route.pipe)
+    expect(stage.route.pipe.sent).toEqual(['id: 1\ndata: a\n\n'])
+  })
+
+  test('sends nothing when nothing waits', async () => {
+    const stage = start()
+    greet(stage.route.pipe)
+    await stage.world.fire('pagehide')
+    expect(stage.requests).toEqual([])
+  })
+
+  test('sends nothing when there is no session yet', async () => {
+    const stage = start()
+    send(stage, 'a')
+    await stage.world.fire('pagehide')
+    expect(stage.requests).toEqual([])
+  })
+})
+
+describe('liveness', () => {
+  const quiet = 2 * 15_000 + 5_000
+
+  async function openFor(ms: number) {
+    const stage = start()
+    greet(stage.route.pipe)
+    await stage.world.pass(ms)
+    return stage
+  }
+
+  test('a line that is quiet for longer than two heartbeats is asked', async () => {
+    const { route, world } = await openFor(quiet - 1)
+    expect(route.pipe.sent).toEqual([])
+    await world.pass(1)
+    expect(route.pipe.sent).toEqual([native.ping])
+  })
+
+  test('one that answers stays', async () => {
+    const { connection, route, world } = await openFor(quiet)
+    route.pipe.takes()
+    route.pipe.brings(pong)
+    await world.pass(quiet - 1)
+    expect(connection.state.name).toBe('open')
+    expect(route.pipe.sent).toHaveLength(1)
+  })
+
+  test('one that does not answer within two seconds is left', async () => {
+    const { heard, world } = await openFor(quiet)
+    await world.pass(1_999)
+    expect(heard).toHaveLength(1)
+    await world.pass(1)
+    expect(heard.at(-1)).toMatch(/^failed silent/)
+  })
+
+  test('every sign of life counts, a piece that is no block too', async () => {
+    const { route, world } = await openFor(quiet - 1)
+    route.pipe.brings()
+    await world.pass(quiet - 1)
+    route.pipe.brings(beat)
+    await world.pass(quiet - 1)
+    expect(route.pipe.sent).toEqual([])
+  })
+
+  test('an acknowledgement is none: it may have come another way', async () => {
+    const { route, world } = await openFor(quiet - 1)
+    route.pipe.brings(ack(0))
+    await world.pass(1)
+    expect(route.pipe.sent).toEqual([native.ping])
+  })
+
+  test.each(['online', 'pageshow', 'visibilitychange'])(
+    '%s asks a line that says it is open',
+    async reason => {
+      const { route, world, heard } = await openFor(1_000)
+      await world.fire(reason)
+      expect(route.pipe.sent).toEqual([native.ping])
+      await world.pass(2_000)
+      expect(heard.at(-1)).toMatch(/^failed silent/)
+    },
+  )
+
+  test('after sleep the line is asked once more before it is given up, since a late timer proves nothing', async () => {
+    const { connection, route, world } = await openFor(quiet)
+    await world.sleep(8 * 60 * 60 * 1_000)
+    expect(connection.state.name).toBe('open')
+    route.pipe.takes()
+    route.pipe.brings(pong)
+    await world.pass(2_000)
+    expect(connection.state.name).toBe('open')
+  })
+
+  test('after sleep a line that stays silent is given up', async () => {
+    const { heard, world } = await openFor(quiet)
+    await world.sleep(60_000)
+    await world.pass(2_000)
+    expect(heard.at(-1)).toMatch(/^failed silent/)
+  })
+
+  test('a server that cannot be asked is trusted', async () => {
+    const { connection, route, world } = start({ dialect: plain })
+    route.pipe.opens()
+    await world.pass(24 * 60 * 60 * 1_000)
+    await world.fire('online')
+    expect(connection.state.name).toBe('open')
+    expect(route.pipe.sent).toEqual([])
+  })
+})
+
+describe('sending', () => {
+  test('waits for the line, and settles when the server has taken it', async () => {
+    const { connection, route, world } = start()
+    let settled = false
+    void connection.send({ event: 'chat', data: 'hi' }).then(() => {
+      settled = true
+    })
+    expect(connection.bufferedAmount).toBe(2)
+    greet(route.pipe)
+    expect(route.pipe.sent).toEqual(['event: chat\nid: 1\ndata: hi\n\n'])
+    route.pipe.takes()
+    await world.settle()
+    expect(settled).toBe(false)
+    route.pipe.brings(ack(1))
+    await world.settle()
+    expect(settled).toBe(true)
+    expect(connection.bufferedAmount).toBe(0)
+  })
+
+  test('learns from the greeting what the server had taken before the line was cut', async () => {
+    const { connection, route, world } = start()
+    greet(route.pipe)
+    const sends = [
+      connection.send({ event: undefined, data: 'a' }),
+      connection.send({ event: undefined, data: 'b' }),
+    ]
+    await world.settle()
+    route.pipe.ends(cut)
+    await world.pass(60_000)
+    greet(route.pipe, { acked: 1 })
+    await expect(sends[0]).resolves.toBeUndefined()
+    expect(route.pipe.sent).toEqual(['id: 2\ndata: b\n\n'])
+    route.pipe.brings(ack(2))
+    await expect(sends[1]).resolves.toBeUndefined()
+  })
+
+  test('a refusal that comes down the pipe rejects what was sent, and the line does not send it again and again', async () => {
+    const { connection, heard, route, world } = start()
+    greet(route.pipe)
+    const sent = connection.send({ event: undefined, data: 'not for you' })
+    await world.settle()
+    route.pipe.takes()
+    const refusal = expect(sent).rejects.toMatchObject({ kind: 'forbidden' })
+    route.pipe.brings({ event: 'rt.fail', data: '{"status":403,"message":"sending is not allowed"}' })
+    await refusal
+    expect(heard.at(-1)).toBe('failed cut, again in 750')
+    await world.pass(750)
+    greet(route.pipe)
+    expect(route.pipe.sent).toEqual([])
+  })
+
+  test('a session that is unknown is asked for anew, at the same position; what was sent is in doubt', async () => {
+    const { connection, heard, route, world } = start()
+    greet(route.pipe)
+    route.pipe.brings(message(1))
+    const sent = connection.send({ event: undefined, data: 'sent' })
+    await world.settle()
+    const waiting = connection.send({ event: undefined, data: 'waiting' })
+    route.pipe.takes(status(404))
+    expect(heard.at(-1)).toMatch(/^failed cut/)
+    await world.pass(60_000)
+    expect(route.pipe.query).toMatchObject({ id: 'e.1.t1', sid: '' })
+    const doubted = expect(sent).rejects.toMatchObject({ kind: 'IN_DOUBT' })
+    greet(route.pipe, { session: 's2' })
+    await doubted
+    expect(route.pipe.sent).toEqual(['id: 1\ndata: waiting\n\n'])
+    route.pipe.brings(ack(1))
+    await waiting
+  })
+})
+
+describe('close', () => {
+  const moments: Record<string, (stage: ReturnType<typeof start>) => unknown> = {
+    'while it connects': () => {},
+    'once it is open': ({ route }) => greet(route.pipe),
+    'while it waits': ({ route }) => route.pipe.ends(refused),
+    'while the browser reconnects': ({ route }) => {
+      greet(route.pipe)
+      route.pipe.pauses()
+    },
+    'while the page is put aside': ({ world }) => world.fire('pagehide'),
+    'while it asks for a sign of life': async ({ route, world }) => {
+      greet(route.pipe)
+      await world.fire('online')
+    },
+    'with a message on its way': ({ route, connection }) => {
+      greet(route.pipe)
+      void connection.send({ event: undefined, data: 'x' }).catch(() => {})
+    },
+  }
+
+  test.each(Object.entries(moments))('%s leaves no timer, listener or pipe', async (_, reach) => {
+    const stage = start()
+    await reach(stage)
+    const before = stage.heard.length
+    stage.connection.close('enough')
+    stage.connection.close('twice')
+    expect(stage.heard.slice(before)).toEqual(['closed: enough'])
+    expect(stage.world.timers).toBe(0)
+    expect(stage.world.listeners).toBe(0)
+    expect(stage.route.pipes.filter(pipe => pipe.open)).toEqual([])
+  })
+})

@@ -1,0 +1,250 @@
+import { describe, expect, test } from 'vitest'
+import type { Ask, Incoming, Meaning, Position } from '../../src/dialects/dialect.ts'
+import { native } from '../../src/dialects/native.ts'
+import { message, tick, welcome } from '../support/blocks.ts'
+import { cut, status } from '../support/fakes.ts'
+
+const start: Position = { cursor: '', session: undefined }
+const midway: Position = { cursor: 'e.5.t5', session: 's1' }
+
+function knock(ask: Partial<Ask>) {
+  const { url, headers } = native.knock({
+    via: 'xhr-streaming',
+    url: new URL('https://host.test/live?topic=a%20b'),
+    headers: {},
+    token: undefined,
+    position: start,
+    nonce: 'n0nce',
+    ...ask,
+  })
+  return { url, headers, query: Object.fromEntries(new URL(url).searchParams) }
+}
+
+function read(block: Partial<Incoming>, position = midway): Meaning {
+  const whole = { id: undefined, event: undefined, data: undefined, retry: undefined, encoding: undefined }
+  return native.read({ ...whole, ...block }, position)
+}
+
+describe('a knock', () => {
+  test('leaves the page’s own parameters first and as they are', () => {
+    expect(knock({}).url).toBe('https://host.test/live?topic=a+b&rt.v=1&rt.via=xhr-streaming&rt.x=n0nce')
+  })
+
+  test('tells the session and the last id delivered, once there are such', () => {
+    expect(knock({}).query).not.toHaveProperty('rt.sid')
+    expect(knock({}).query).not.toHaveProperty('rt.id')
+    expect(knock({ position: midway }).query).toMatchObject({ 'rt.sid': 's1', 'rt.id': 'e.5.t5' })
+  })
+
+  test('of a WebSocket goes to ws: or wss:', () => {
+    expect(knock({ via: 'websocket' }).url).toMatch(/^wss:\/\/host\.test\/live\?/)
+    expect(knock({ via: 'websocket', url: new URL('http://host.test:8080') }).url).toMatch(
+      /^ws:\/\/host\.test:8080\//,
+    )
+  })
+
+  test('of a poll tells which one it is, the first included', () => {
+    expect(knock({ via: 'long-polling', turn: 0 }).query['rt.n']).toBe('0')
+    expect(knock({ via: 'long-polling', turn: 12 }).query['rt.n']).toBe('12')
+    expect(knock({ via: 'eventsource' }).query).not.toHaveProperty('rt.n')
+  })
+
+  test('of a script tag names its callback', () => {
+    expect(knock({ via: 'jsonp', turn: 0, callback: '_rt1' }).query['rt.cb']).toBe('_rt1')
+  })
+
+  test('of a script tag that sends carries its slice, and no position', () => {
+    const query = { 'rt.up': 'id: 1\ndata: 한\n\n', 'rt.at': '0', 'rt.of': '16' }
+    const sent = knock({ via: 'jsonp', callback: '_rt1', query, position: midway }).query
+    expect(sent).toMatchObject({ ...query, 'rt.sid': 's1', 'rt.cb': '_rt1' })
+    expect(sent).not.toHaveProperty('rt.id')
+  })
+
+  test('of a POST has the type that browsers ask permission for, whatever the page sets, and no position', () => {
+    const { headers, query } = knock({ via: 'post', headers: { 'X-A': '1' }, position: midway })
+    expect(headers).toEqual({ 'X-A': '1', 'Content-Type': 'text/event-stream' })
+    expect(query).toEqual({ topic: 'a b', 'rt.v': '1', 'rt.via': 'post', 'rt.sid': 's1' })
+  })
+
+  test('carries the token in a header where one can be set, else in the address', () => {
+    for (const via of ['xhr-streaming', 'long-polling', 'post'] as const) {
+      const { headers, query } = knock({ via, token: 'secret', headers: { 'X-A': '1' } })
+      expect(headers).toMatchObject({ 'X-A': '1', Authorization: 'Bearer secret' })
+      expect(query).not.toHaveProperty('rt.token')
+    }
+    for (const via of ['websocket', 'eventsource', 'jsonp'] as const) {
+      const { headers, query } = knock({ via, token: 'secret' })
+      expect(headers).not.toHaveProperty('Authorization')
+      expect(query['rt.token']).toBe('secret')
+    }
+  })
+
+  test('takes the place of a reserved parameter that the page set', () => {
+    expect(knock({ url: new URL('https://host.test/?rt.v=9&rt.via=x') }).query).toMatchObject({
+      'rt.v': '1',
+      'rt.via': 'xhr-streaming',
+    })
+  })
+})
+
+describe('reading', () => {
+  test('a message tells its name, its data and the position after it', () => {
+    expect(read(message(6, 'x'))).toEqual({ type: 'message', event: 'message', data: 'x', cursor: 'e.6.t6' })
+    expect(read(message(6, 'x', 'wakeup'))).toMatchObject({ event: 'wakeup' })
+  })
+
+  test('an empty message is one', () => {
+    expect(read(message(6, ''))).toMatchObject({ type: 'message', data: '' })
+  })
+
+  test('what was delivered already means nothing', () => {
+    expect(read(message(5))).toEqual({ type: 'nothing' })
+    expect(read(message(4))).toEqual({ type: 'nothing' })
+  })
+
+  test('payloads that the format cannot carry as they are are unpacked', () => {
+    expect(read({ id: 'e.6.x', data: 'a\\r\\\\b', encoding: 'escaped' })).toMatchObject({ data: 'a\r\\b' })
+    expect(read({ id: 'e.6.x', data: 'AQI=', encoding: 'base64' })).toMatchObject({
+      data: Uint8Array.of(1, 2).buffer,
+    })
+  })
+
+  test('an encoding that is unknown is refused', () => {
+    expect(() => read({ id: 'e.6.x', data: 'x', encoding: 'rot13' })).toThrow(TypeError)
+  })
+
+  test('the greeting tells the session and where this pipe starts', () => {
+    expect(read(welcome({ session: 's9', acked: 4 }, 'e.3.x'))).toMatchObject({
+      type: 'open',
+      cursor: 'e.3.x',
+      welcome: { session: 's9', acked: 4, heartbeat: 15_000 },
+    })
+  })
+
+  test('a gap tells what is lost', () => {
+    const gap = { reason: 'epoch', from: 'e.5.t5', to: 'f.1.x' }
+    expect(read({ event: 'rt.gap', id: 'f.1.x', data: JSON.stringify(gap) })).toEqual({
+      type: 'gap',
+      cursor: 'f.1.x',
+      gap,
+    })
+  })
+
+  test('the rest of the protocol’s own blocks', () => {
+    expect(read({ event: 'rt.ack', data: '17' })).toEqual({ type: 'ack', upTo: 17 })
+    expect(read({ event: 'rt.beat', data: '{"spread":40}' })).toEqual({ type: 'life', spread: 40 })
+    expect(read({ event: 'rt.beat', data: '' })).toEqual({ type: 'life' })
+    expect(read({ event: 'rt.bye', data: '{}' })).toEqual({ type: 'bye', retry: undefined })
+    expect(read({ event: 'rt.pong', data: '{}' })).toEqual({ type: 'nothing' })
+    expect(read(tick)).toEqual({ type: 'nothing' })
+  })
+
+  test('a block of the protocol’s own that is not known yet means nothing', () => {
+    expect(read({ event: 'rt.future', id: 'e.9.x', data: '{}' })).toEqual({ type: 'nothing' })
+  })
+
+  test('a greeting that cannot be read is refused', () => {
+    expect(() => read({ event: 'rt.open', data: '<html>' })).toThrow()
+  })
+})
+
+describe('the reader', () => {
+  test('cuts text into blocks, wherever it is cut itself', () => {
+    const reader = native.reader('websocket')
+    expect(reader.feed('id: 1\nda')).toEqual([])
+    expect(reader.feed('ta: a\n\ndata: b\n\n').map(({ data }) => data)).toEqual(['a', 'b'])
+  })
+
+  test('keeps a byte order mark that begins a frame: the browser has dropped that of the stream', () => {
+    const [block] = native.reader('websocket').feed('data: \ufeffx\n\n')
+    expect(block?.data).toBe('\ufeffx')
+  })
+
+  test('takes no notice of a frame of bytes', () => {
+    expect(native.reader('websocket').feed(new ArrayBuffer(3))).toEqual([])
+  })
+
+  test('tells when a block is larger than 1 MiB', () => {
+    const reader = native.reader('xhr-streaming')
+    reader.feed(`data: ${'x'.repeat(2 ** 20)}`)
+    expect(reader.overflowed).toBe(true)
+  })
+})
+
+describe('proof', () => {
+  test.each([
+    ['websocket', 'answer'],
+    ['eventsource', 'later'],
+    ['xhr-streaming', 'later'],
+    ['long-polling', 'block'],
+    ['jsonp', 'block'],
+  ] as const)('of %s is: %s', (via, need) => {
+    expect(native.proof(via).need).toBe(need)
+  })
+})
+
+describe('writing', () => {
+  test('puts the number, the name and the payload into one block', () => {
+    expect(native.write({ event: undefined, data: 'hi' }, 1)).toBe('id: 1\ndata: hi\n\n')
+    expect(native.write({ event: 'chat', data: 'a\nb' }, 12)).toBe(
+      'event: chat\nid: 12\ndata: a\ndata: b\n\n',
+    )
+  })
+
+  test('packs what the format cannot carry as it is', () => {
+    expect(native.write({ event: undefined, data: 'a\rb' }, 1)).toContain('enc: escaped')
+    expect(native.write({ event: undefined, data: Uint8Array.of(1, 2) }, 1)).toContain('enc: base64\n')
+  })
+})
+
+describe('refusal', () => {
+  const told = (data: string) => native.refusal([{ event: 'rt.fail', data } as Incoming])
+
+  test('is read from the block that says what a status would have said', () => {
+    expect(told('{"status":503,"retryAfter":7,"message":"later"}')).toEqual({
+      kind: 'status',
+      status: 503,
+      retryAfter: 7_000,
+      message: 'the server answered 503, later',
+    })
+    expect(native.refusal([message(1) as Incoming])).toBeUndefined()
+  })
+
+  test.each(['0', '-5', '"soon"', 'null'])('takes no notice of a retryAfter of %s', retryAfter => {
+    expect(told(`{"status":503,"retryAfter":${retryAfter}}`)?.retryAfter).toBeUndefined()
+  })
+
+  test('never asks for more than ten minutes', () => {
+    expect(told('{"status":503,"retryAfter":1e9}')?.retryAfter).toBe(600_000)
+  })
+
+  test.each(['', '<html>', 'null', '[]'])('is one although its words are %j', data => {
+    expect(told(data)).toMatchObject({ kind: 'status' })
+  })
+})
+
+describe('pace', () => {
+  test('asks again at once after an answer that brought something, or was held', () => {
+    expect(native.pace([message(1) as Incoming], 5)).toBe(0)
+    expect(native.pace([], 25_000)).toBe(0)
+  })
+
+  test('waits a second after an answer that came at once with nothing: something between answers in the server’s place', () => {
+    expect(native.pace([], 5)).toBe(1_000)
+  })
+})
+
+describe('final', () => {
+  test.each([204, 401, 403])('is status %i', code => {
+    expect(native.final(status(code))).toBe(true)
+  })
+
+  test.each([400, 404, 410, 413, 429, 500, 503])('is not status %i', code => {
+    expect(native.final(status(code))).toBe(false)
+  })
+
+  test('is not a broken connection, nor a login page', () => {
+    expect(native.final(cut)).toBe(false)
+    expect(native.final({ kind: 'content', message: 'a login page', status: 200 })).toBe(false)
+  })
+})

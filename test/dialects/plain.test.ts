@@ -1,0 +1,139 @@
+import { describe, expect, test } from 'vitest'
+import type { Ask, Incoming, Position } from '../../src/dialects/dialect.ts'
+import { plain } from '../../src/dialects/plain.ts'
+import { cut, status } from '../support/fakes.ts'
+
+const start: Position = { cursor: '', session: undefined }
+
+function knock(ask: Partial<Ask>) {
+  return plain.knock({
+    via: 'xhr-streaming',
+    url: new URL('https://host.test/events?a=1'),
+    headers: {},
+    token: undefined,
+    position: start,
+    nonce: 'n0nce',
+    ...ask,
+  })
+}
+
+function read(block: Partial<Incoming>) {
+  const whole = { id: undefined, event: undefined, data: undefined, retry: undefined, encoding: undefined }
+  return plain.read({ ...whole, ...block } as Incoming, start)
+}
+
+describe('a knock', () => {
+  test('goes to the address as the page gave it', () => {
+    expect(knock({ via: 'eventsource' }).url).toBe('https://host.test/events?a=1')
+    expect(knock({ via: 'websocket' }).url).toBe('wss://host.test/events?a=1')
+  })
+
+  test('asks as EventSource does', () => {
+    expect(knock({}).headers).toEqual({ Accept: 'text/event-stream', 'Cache-Control': 'no-cache' })
+  })
+
+  test('names the last id once there is one', () => {
+    const position = { cursor: '한-5', session: undefined }
+    expect(knock({ position }).headers['Last-Event-ID']).toBe('한-5')
+  })
+
+  test('carries the page’s own headers, which win, and its token', () => {
+    expect(knock({ headers: { Accept: '*/*' }, token: 'secret' }).headers).toMatchObject({
+      Accept: '*/*',
+      Authorization: 'Bearer secret',
+    })
+  })
+
+  test('of a POST has the page’s own headers alone: the browser says what type the body has', () => {
+    expect(knock({ via: 'post', headers: { 'X-A': '1' } }).headers).toEqual({ 'X-A': '1' })
+  })
+})
+
+describe('reading', () => {
+  test('a block is a message, its data as it came', () => {
+    const data = 'rt.open {"a":1}\\r'
+    expect(read({ id: '5', data })).toEqual({ type: 'message', event: 'message', data, cursor: '5' })
+    expect(read({ event: 'rt.open', data })).toMatchObject({ event: 'rt.open', cursor: undefined })
+  })
+
+  test('a block without data is no message, but its id counts', () => {
+    expect(read({ id: '5', event: 'ping' })).toEqual({ type: 'position', cursor: '5' })
+    expect(read({ event: 'ping' })).toEqual({ type: 'nothing' })
+    expect(read({ retry: 500 })).toEqual({ type: 'nothing' })
+  })
+
+  test('an empty data line is a message with empty data', () => {
+    expect(read({ data: '' })).toMatchObject({ type: 'message', data: '' })
+  })
+})
+
+describe('the reader', () => {
+  test('takes each WebSocket frame for a message, text or bytes', () => {
+    const reader = plain.reader('websocket')
+    const bytes = new ArrayBuffer(2)
+    expect(reader.feed('data: not an event stream\n\n')).toMatchObject([
+      { data: 'data: not an event stream\n\n' },
+    ])
+    expect(reader.feed(bytes)).toMatchObject([{ bytes }])
+    expect(read(reader.feed(bytes)[0] as Incoming)).toMatchObject({ type: 'message', data: bytes })
+    expect(reader.end()).toEqual([])
+  })
+
+  test('reads an event stream on the others', () => {
+    const reader = plain.reader('long-polling')
+    expect(reader.feed('id: 1\nevent: a\ndata: x\n\n')).toMatchObject([{ id: '1', event: 'a', data: 'x' }])
+  })
+})
+
+test('proof is that somebody accepted: nothing more can be had', () => {
+  for (const via of plain.transports) expect(plain.proof(via)).toEqual({ need: 'opened' })
+})
+
+test('writing leaves the payload as it is', () => {
+  const bytes = Uint8Array.of(1, 2)
+  expect(plain.write({ event: 'ignored', data: 'a\r\n\nb' }, 1)).toBe('a\r\n\nb')
+  expect(plain.write({ event: undefined, data: bytes }, 2)).toBe(bytes)
+})
+
+test('no block is a refusal', () => {
+  expect(plain.refusal([{ event: 'rt.fail', data: '{}' } as Incoming])).toBeUndefined()
+})
+
+describe('pace', () => {
+  test('is the server’s retry where it has told one', () => {
+    expect(plain.pace([{ data: 'x' } as Incoming], 5, 800)).toBe(800)
+    expect(plain.pace([], 5, 0)).toBe(0)
+  })
+
+  test('is none after an answer that brought something, and a second after an empty one', () => {
+    expect(plain.pace([{ data: 'x' } as Incoming], 5, undefined)).toBe(0)
+    expect(plain.pace([], 30_000, undefined)).toBe(1_000)
+  })
+})
+
+describe('final', () => {
+  test.each([204, 301, 400, 401, 403, 404, 500, 502])('is status %i, as for EventSource', code => {
+    expect(plain.final(status(code))).toBe(true)
+  })
+
+  test('is an answer of another type', () => {
+    expect(plain.final({ kind: 'content', message: 'a login page' })).toBe(true)
+  })
+
+  test('is what EventSource gives up on without saying why', () => {
+    expect(plain.final({ kind: 'status', message: 'EventSource was refused' })).toBe(true)
+  })
+
+  test.each([429, 503])('is not status %i with Retry-After', code => {
+    expect(plain.final(status(code, { retryAfter: 1_000 }))).toBe(false)
+    expect(plain.final(status(code))).toBe(true)
+  })
+
+  test('is a response that the browser stopped', () => {
+    expect(plain.final({ kind: 'stopped', message: 'stopped' })).toBe(true)
+  })
+
+  test('is not a connection that broke', () => {
+    expect(plain.final(cut)).toBe(false)
+  })
+})

@@ -1,0 +1,97 @@
+/** The arrows between the layers go one way. A file that wants a new one changes this table, in plain sight. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import ts from 'typescript'
+import { expect, test } from 'vitest'
+
+const environment = 'src/environment.ts'
+const contracts = [
+  'src/transports/transport.ts',
+  'src/transports/failure.ts',
+  'src/dialects/dialect.ts',
+  environment,
+]
+const theLadder = ['src/transports/ladder.ts', 'src/transports/memory.ts', 'src/transports/inquiry.ts']
+/** An entry picks from everything beneath it. */
+const below = ['src/connection/', 'src/transports/', 'src/dialects/', 'src/wire/', environment]
+
+/** Who may import what: a path that ends in `/` or `:` stands for all that begins so. The longest key that fits rules. */
+const arrows: Record<string, string[]> = {
+  'src/index.ts': ['src/connect.ts', 'src/diagnose.ts', ...below],
+  'src/core.ts': ['src/connect.ts', ...below],
+  'src/diagnose.ts': ['src/connect.ts', 'src/connection/', ...theLadder, ...contracts],
+  'src/connect.ts': ['src/connection/', ...theLadder, ...contracts],
+  'src/connection/': ['src/connection/', 'src/wire/payload.ts', ...contracts],
+
+  'src/transports/': ['src/transports/post.ts', 'src/transports/request.ts', 'src/wire/', ...contracts],
+  'src/transports/ladder.ts': [...theLadder, ...contracts],
+  'src/transports/transport.ts': contracts,
+  'src/transports/failure.ts': [],
+
+  'src/dialects/': ['src/wire/', ...contracts],
+  'src/dialects/dialect.ts': ['src/transports/failure.ts', 'src/wire/'],
+
+  'src/wire/': ['src/wire/'],
+  'src/environment.ts': [],
+
+  'server/': ['server/', 'src/wire/', 'node:', 'ws'],
+}
+
+const imports = new Map(sourceFiles().map(file => [file, importsOf(file)]))
+
+test('every import follows an arrow of the table', () => {
+  const strays = [...imports].flatMap(([file, targets]) => targets.flatMap(target => stray(file, target)))
+  expect(strays).toEqual([])
+})
+
+test('no file imports itself by way of others', () => {
+  const circles = [...imports.keys()].map(file => pathTo(file, file)).filter(way => way !== null)
+  expect(circles.map(way => way.join(' → '))).toEqual([])
+})
+
+test('the table names only what exists', () => {
+  const places = [...new Set(Object.entries(arrows).flat(2))]
+  const inTree = places.filter(place => place.includes('/'))
+  expect(inTree.filter(path => !existsSync(path))).toEqual([])
+})
+
+function sourceFiles(): string[] {
+  return ['src', 'server'].flatMap(folder => {
+    const paths = existsSync(folder) ? (readdirSync(folder, { recursive: true }) as string[]) : []
+    return paths.filter(path => /(?<!\.test)\.ts$/.test(path)).map(path => join(folder, path))
+  })
+}
+
+function importsOf(file: string): string[] {
+  const { importedFiles } = ts.preProcessFile(readFileSync(file, 'utf8'))
+  return importedFiles.map(({ fileName }) =>
+    fileName.startsWith('.') ? join(dirname(file), fileName) : fileName,
+  )
+}
+
+function stray(file: string, target: string): string[] {
+  const layer = longest(Object.keys(arrows).filter(place => covers(place, file)))
+  if (layer === undefined) return [`${file} belongs to no layer of the table`]
+  const allowed = arrows[layer] ?? []
+  if (allowed.some(place => covers(place, target))) return []
+  return [`${file} → ${target}: ${layer} may import ${allowed.join(', ') || 'nothing'}`]
+}
+
+function covers(place: string, path: string): boolean {
+  return /[/:]$/.test(place) ? path.startsWith(place) : path === place
+}
+
+function longest(paths: string[]): string | undefined {
+  return paths.sort((one, other) => other.length - one.length)[0]
+}
+
+/** The way from `file` to `start`, for whoever has to cut it. */
+function pathTo(start: string, file: string, seen = new Set<string>()): string[] | null {
+  for (const target of imports.get(file) ?? []) {
+    if (target === start) return [file, start]
+    if (seen.has(target)) continue
+    const rest = pathTo(start, target, seen.add(target))
+    if (rest) return [file, ...rest]
+  }
+  return null
+}

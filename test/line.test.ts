@@ -1,0 +1,602 @@
+import { describe, expect, test } from 'vitest'
+import { plain } from '../src/dialects/plain.ts'
+import { Line } from '../src/index.ts'
+import { ack, message, welcome } from './support/blocks.ts'
+import { cut, fake, refused, status } from './support/fakes.ts'
+import { greet, json, openLine, prove, type Stage } from './support/line.ts'
+import { uncaught } from './support/uncaught.ts'
+
+/** Nothing is left of the line: no timer, no listener, no pipe. */
+function expectNothingLeft({ line, rung, world }: Stage): void {
+  expect(line.readyState).toBe(2)
+  expect(line.transport).toBeNull()
+  expect(rung.pipes.filter(pipe => pipe.open)).toEqual([])
+  expect(world.timers).toBe(0)
+  expect(world.listeners).toBe(0)
+}
+
+const gap = { event: 'rt.gap', id: 'e.40.b', data: '{"reason":"trimmed","from":"e.1.a","to":"e.40.b"}' }
+
+describe('as an EventSource', () => {
+  test('is an EventTarget with the constants on the line and on its class', async () => {
+    const { line } = await openLine()
+    expect(line).toBeInstanceOf(EventTarget)
+    expect(line).toBeInstanceOf(Line)
+    expect([line.CONNECTING, line.OPEN, line.CLOSED]).toEqual([0, 1, 2])
+    expect([Line.CONNECTING, Line.OPEN, Line.CLOSED]).toEqual([0, 1, 2])
+  })
+
+  test('readyState goes from CONNECTING to OPEN, back while it is interrupted, and to CLOSED', async () => {
+    const { line, rung, world } = await openLine()
+    expect(line.readyState).toBe(0)
+    greet(rung.pipe)
+    expect(line.readyState).toBe(1)
+    rung.pipe.ends(cut)
+    expect(line.readyState).toBe(0)
+    await world.fire('online')
+    expect(line.readyState).toBe(0)
+    line.close()
+    expect(line.readyState).toBe(2)
+  })
+
+  test('transport is null until the line is open, and while it is not', async () => {
+    const { line, rung } = await openLine()
+    expect(line.transport).toBeNull()
+    greet(rung.pipe)
+    expect(line.transport).toBe('websocket')
+    rung.pipe.ends(cut)
+    expect(line.transport).toBeNull()
+  })
+
+  test('a message is a MessageEvent with data, lastEventId and origin', async () => {
+    const { line, rung, world } = await openLine()
+    const events: MessageEvent[] = []
+    line.onmessage = event => events.push(event)
+    greet(rung.pipe)
+    rung.pipe.brings(message(1, '안녕'))
+    expect(events[0]).toBeInstanceOf(MessageEvent)
+    expect(events[0]).toMatchObject({
+      type: 'message',
+      data: '안녕',
+      lastEventId: 'e.1.t1',
+      origin: world.origin,
+      target: line,
+    })
+    expect(line.lastEventId).toBe('e.1.t1')
+  })
+
+  test('named events go to the listeners of their name alone', async () => {
+    const { heard, line, rung } = await openLine()
+    const wakeups: string[] = []
+    line.addEventListener('wakeup', event => wakeups.push(event.data))
+    greet(rung.pipe)
+    rung.pipe.brings(message(1, 'up!', 'wakeup'), message(2))
+    expect(wakeups).toEqual(['up!'])
+    expect(heard).toEqual(['open by websocket', 'message m2'])
+  })
+
+  test('takes listener objects, once, signal and removeEventListener', async () => {
+    const { line, rung } = await openLine()
+    const aborter = new AbortController()
+    const calls: string[] = []
+    const removed = () => calls.push('removed')
+    line.addEventListener('message', { handleEvent: () => calls.push('object') })
+    line.addEventListener('message', () => calls.push('once'), { once: true })
+    line.addEventListener('message', () => calls.push('aborted'), { signal: aborter.signal })
+    line.addEventListener('message', removed)
+    line.removeEventListener('message', removed)
+    aborter.abort()
+    greet(rung.pipe)
+    rung.pipe.brings(message(1), message(2))
+    expect(calls).toEqual(['object', 'once', 'object'])
+  })
+})
+
+describe('handlers', () => {
+  test('are null at first, can be read, replaced and taken away', async () => {
+    const { line, rung } = await openLine()
+    expect([line.onopen, line.onmessage, line.onerror, line.onclose]).toEqual([null, null, null, null])
+    const calls: string[] = []
+    const first = () => calls.push('first')
+    line.onmessage = first
+    expect(line.onmessage).toBe(first)
+    greet(rung.pipe)
+    rung.pipe.brings(message(1))
+    line.onmessage = () => calls.push('second')
+    rung.pipe.brings(message(2))
+    line.onmessage = null
+    rung.pipe.brings(message(3))
+    expect(calls).toEqual(['first', 'second'])
+  })
+
+  test('that are no function count as none', async () => {
+    const { line, rung } = await openLine()
+    line.onmessage = 'alert(1)' as never
+    expect(line.onmessage).toBeNull()
+    greet(rung.pipe)
+    rung.pipe.brings(message(1))
+  })
+
+  test('keep their place among the listeners when they are replaced', async () => {
+    const { line, rung } = await openLine()
+    const calls: string[] = []
+    line.onopen = () => calls.push('handler')
+    line.addEventListener('open', () => calls.push('listener'))
+    line.onopen = () => calls.push('replaced')
+    greet(rung.pipe)
+    expect(calls).toEqual(['replaced', 'listener'])
+  })
+
+  test('are called with the line as this', async () => {
+    const { line, rung } = await openLine()
+    let self: unknown
+    line.onopen = function (this: unknown) {
+      self = this
+    }
+    greet(rung.pipe)
+    expect(self).toBe(line)
+  })
+})
+
+describe('the line’s own events', () => {
+  test('open tells the transport, and whether everything after the last message follows', async () => {
+    const { line, rung } = await openLine()
+    const opens: object[] = []
+    line.onopen = ({ type, transport, resumed }) => opens.push({ type, transport, resumed })
+    greet(rung.pipe, { resumed: true })
+    expect(opens).toEqual([{ type: 'open', transport: 'websocket', resumed: true }])
+  })
+
+  test('error tells what failed, where, and what happens next', async () => {
+    const { line, rung } = await openLine()
+    const cause = new Error('deep down')
+    line.onerror = event => {
+      const { error, retryIn } = event
+      expect(error).toBeInstanceOf(Error)
+      expect(error).toMatchObject({
+        name: 'ConnectionError',
+        kind: 'status',
+        status: 500,
+        transport: 'websocket',
+        cause,
+      })
+      expect(error.attempts).toHaveLength(1)
+      expect(retryIn).toBeGreaterThan(0)
+      expect(error.message).toBe(`answered with status 500; trying again in ${Math.round(retryIn ?? 0)} ms`)
+    }
+    greet(rung.pipe)
+    rung.pipe.ends(status(500, { cause }))
+    expect.assertions(5)
+  })
+
+  test('error has no retryIn when it is final, and close follows', async () => {
+    const { line, rung } = await openLine()
+    const said: unknown[] = []
+    line.onerror = ({ error, retryIn }) => said.push(error.message, retryIn, line.readyState)
+    line.onclose = ({ reason }) => said.push(reason)
+    rung.pipe.ends(status(403))
+    expect(said).toEqual(['answered with status 403; giving up', undefined, 2, 'answered with status 403'])
+  })
+
+  test('gap tells what is lost', async () => {
+    const { line, rung } = await openLine()
+    const gaps: object[] = []
+    line.addEventListener('gap', ({ reason, from, to }) => gaps.push({ reason, from, to }))
+    greet(rung.pipe)
+    rung.pipe.brings(gap)
+    expect(gaps).toEqual([{ reason: 'trimmed', from: 'e.1.a', to: 'e.40.b' }])
+  })
+
+  test('a gap with fields that an Event has already stops nothing', async () => {
+    const { heard, rung } = await openLine()
+    greet(rung.pipe)
+    rung.pipe.brings(
+      { ...gap, data: '{"reason":"trimmed","type":"x","target":1,"isTrusted":true}' },
+      message(41),
+    )
+    expect(heard.slice(1)).toEqual(['gap trimmed', 'message m41'])
+  })
+
+  test('close tells the reason', async () => {
+    const { heard, line } = await openLine()
+    line.close()
+    expect(heard).toEqual(['close: closed by the page'])
+  })
+})
+
+describe('names that a server chooses', () => {
+  const names = [
+    'error',
+    'open',
+    'close',
+    'gap',
+    '__proto__',
+    'constructor',
+    'toString',
+    'hasOwnProperty',
+    '한글',
+  ]
+
+  test.each(names)('%s is data for listeners of that name', async name => {
+    const { line, rung } = await openLine()
+    const data: unknown[] = []
+    line.addEventListener(name, event => data.push((event as MessageEvent).data))
+    greet(rung.pipe)
+    data.length = 0
+    rung.pipe.brings(message(1, 'as named', name))
+    expect(data).toEqual(['as named'])
+    expect(line.readyState).toBe(1)
+  })
+
+  test('never call the handlers of our own events', async () => {
+    const { line, rung } = await openLine()
+    const calls: string[] = []
+    greet(rung.pipe)
+    const called = (event: Event) => calls.push(event.type)
+    line.onopen = line.onerror = line.onclose = called
+    rung.pipe.brings(message(1, '', 'open'), message(2, '', 'error'), message(3, '', 'close'))
+    expect(calls).toEqual([])
+  })
+
+  test('do not end a loop over messages by calling one "close"', async () => {
+    const { line, rung } = await openLine()
+    greet(rung.pipe)
+    const messages = line[Symbol.asyncIterator]()
+    const first = messages.next()
+    rung.pipe.brings(message(1, 'bye', 'close'), message(2))
+    expect((await first).value?.data).toBe('m2')
+  })
+})
+
+describe('a listener that throws', () => {
+  test('is reported, and stops neither the others nor the line', async () => {
+    const { heard, line, rung } = await openLine()
+    const calls: string[] = []
+    line.onopen = () => {
+      throw new Error('in onopen')
+    }
+    line.onmessage = () => {
+      throw new Error('in onmessage')
+    }
+    line.addEventListener('message', event => calls.push(event.data))
+    const errors = await uncaught(() => {
+      greet(rung.pipe)
+      rung.pipe.brings(message(1), message(2))
+    })
+    expect(errors.map(String)).toEqual(['Error: in onopen', 'Error: in onmessage', 'Error: in onmessage'])
+    expect(calls).toEqual(['m1', 'm2'])
+    expect(heard).toEqual(['open by websocket', 'message m1', 'message m2'])
+    expect(line.readyState).toBe(1)
+  })
+
+  test('in error and close does not keep the line from closing', async () => {
+    const stage = await openLine()
+    const { line, rung } = stage
+    line.onerror = line.onclose = () => {
+      throw new Error('in a handler')
+    }
+    const errors = await uncaught(() => rung.pipe.ends(status(403)))
+    expect(errors).toHaveLength(2)
+    expectNothingLeft(stage)
+  })
+})
+
+describe('a message that the codec cannot decode', () => {
+  test('is reported, reaches no listener, and the next one comes', async () => {
+    const { heard, rung } = await openLine({ codec: json })
+    const errors = await uncaught(() => {
+      greet(rung.pipe)
+      rung.pipe.brings(message(1, '{broken'), message(2, '5'))
+    })
+    expect(errors.map(String)).toEqual([expect.stringContaining('a "message" message could not be decoded')])
+    expect(heard).toEqual(['open by websocket', 'message 5'])
+  })
+})
+
+describe('send', () => {
+  test('goes up with its number and name, waits for its ack, and bufferedAmount tells', async () => {
+    const rung = fake('long-polling')
+    const { line } = await openLine({ transports: [rung] })
+    const sent = line.send('안녕', { event: 'chat' })
+    expect(line.bufferedAmount).toBe(6)
+    greet(rung.pipe)
+    expect(rung.pipe.sent).toEqual(['event: chat\nid: 1\ndata: 안녕\n\n'])
+    rung.pipe.brings(ack(1))
+    await expect(sent).resolves.toBeUndefined()
+    expect(line.bufferedAmount).toBe(0)
+  })
+
+  test('sends again after a reconnect, with the same number', async () => {
+    const rung = fake('long-polling')
+    const { line, world } = await openLine({ transports: [rung] })
+    greet(rung.pipe)
+    const sent = line.send('x')
+    rung.pipe.ends(cut)
+    await world.fire('online')
+    greet(rung.pipe)
+    expect(rung.pipe.sent).toEqual(['id: 1\ndata: x\n\n'])
+    rung.pipe.brings(ack(1))
+    await sent
+  })
+
+  test.each(['rt.open', 'a\nb', 'a\rb', 'a\0b'])('refuses the name %j by a TypeError', async event => {
+    const { line } = await openLine()
+    await expect(line.send('x', { event })).rejects.toThrow(TypeError)
+    expect(line.bufferedAmount).toBe(0)
+  })
+
+  test('takes an empty name for none', async () => {
+    const rung = fake('long-polling')
+    const { line, world } = await openLine({ transports: [rung] })
+    greet(rung.pipe)
+    void line.send('x', { event: '' }).catch(() => {})
+    await world.settle()
+    expect(rung.pipe.sent).toEqual(['id: 1\ndata: x\n\n'])
+  })
+
+  test('on a closed line rejects', async () => {
+    const { line } = await openLine()
+    line.close()
+    await expect(line.send('x')).rejects.toMatchObject({ name: 'ConnectionError', kind: 'closed' })
+  })
+
+  test('rejects when the line is closed before an answer', async () => {
+    const rung = fake('long-polling')
+    const { line } = await openLine({ transports: [rung] })
+    const waiting = expect(line.send('waiting')).rejects.toMatchObject({ kind: 'closed' })
+    line.close()
+    await waiting
+  })
+
+  test('goes by the transport that the line has moved to', async () => {
+    const [ground, top] = [fake('long-polling'), fake('websocket')]
+    const { heard, line, world } = await openLine({ transports: [top, ground] })
+    top.pipe.ends(refused)
+    await prove(world, ground.pipe)
+    const sent = line.send('x')
+    await world.pass(5_000)
+    await prove(world, top.pipe)
+    expect(heard).toEqual(['open by long-polling', 'open by websocket'])
+    expect(top.pipe.sent.at(-1)).toBe('id: 1\ndata: x\n\n')
+    top.pipe.brings(ack(1))
+    await sent
+  })
+})
+
+describe('close', () => {
+  const moments: Record<string, (stage: Stage) => unknown> = {
+    'right after connect': () => {},
+    'while it is accepted': ({ rung }) => rung.pipe.opens(),
+    'while the proof is due': ({ rung }) => greet(rung.pipe),
+    'once it is open': ({ rung, world }) => prove(world, rung.pipe),
+    'while it waits to reconnect': ({ rung }) => rung.pipe.ends(cut),
+    'while it asks why nothing got through': ({ rung }) => rung.pipe.ends(refused),
+    'while the page is put aside': ({ world }) => world.fire('pagehide'),
+    'while a sign of life is due': async ({ rung, world }) => {
+      await prove(world, rung.pipe)
+      await world.fire('online')
+    },
+    'with messages that wait': ({ line }) => void line.send('x').catch(() => {}),
+    'with messages on their way': ({ line, rung }) => {
+      greet(rung.pipe)
+      void line.send('x').catch(() => {})
+    },
+    'once it has closed by itself': ({ rung }) => rung.pipe.ends(status(403)),
+  }
+
+  test.each(Object.entries(moments))('%s leaves no timer, listener or pipe', async (_, reach) => {
+    const stage = await openLine()
+    await reach(stage)
+    stage.line.close()
+    stage.line.close()
+    await stage.world.settle()
+    expectNothingLeft(stage)
+    expect(stage.heard.filter(said => said.startsWith('close'))).toHaveLength(1)
+    await stage.world.pass(600_000)
+    await stage.world.fire('online')
+    expectNothingLeft(stage)
+  })
+
+  const handlers: Record<string, (stage: Stage) => unknown> = {
+    open: ({ rung }) => greet(rung.pipe),
+    message: ({ rung }) => rung.pipe.brings(welcome(), message(1), message(2)),
+    wakeup: ({ rung }) => rung.pipe.brings(welcome(), message(1, '', 'wakeup'), message(2)),
+    gap: ({ rung }) => rung.pipe.brings(welcome(), gap, message(41)),
+    error: ({ rung }) => rung.pipe.ends(cut),
+    close: ({ line }) => line.close(),
+  }
+
+  test.each(Object.entries(handlers))(
+    'in a handler of %s leaves nothing and is the last thing heard',
+    async (name, cause) => {
+      const stage = await openLine()
+      const { line, heard, world } = stage
+      line.addEventListener(name, () => line.close())
+      await cause(stage)
+      await world.settle()
+      expect(heard.filter(said => said.startsWith('close'))).toHaveLength(1)
+      expect(heard.at(-1)).toBe('close: closed by the page')
+      expect(heard).not.toContain('message m2')
+      expectNothingLeft(stage)
+    },
+  )
+
+  test('in an error that is final does not close twice', async () => {
+    const stage = await openLine()
+    stage.line.onerror = () => stage.line.close()
+    stage.rung.pipe.ends(status(403))
+    expect(stage.heard).toEqual(['error status', 'close: answered with status 403'])
+    expectNothingLeft(stage)
+  })
+
+  test('in a handler of message keeps the position of that message', async () => {
+    const { line, rung } = await openLine()
+    line.onmessage = () => line.close()
+    greet(rung.pipe)
+    rung.pipe.brings(message(1), message(2))
+    expect(line.lastEventId).toBe('e.1.t1')
+  })
+})
+
+describe('for await', () => {
+  test('reads the messages in order, and ends when the line closes', async () => {
+    const { line, rung } = await openLine()
+    const read: string[] = []
+    const reading = (async () => {
+      for await (const event of line) {
+        read.push(event.data)
+        if (event.data === 'm3') line.close()
+      }
+    })()
+    greet(rung.pipe)
+    rung.pipe.brings(message(1), message(2))
+    rung.pipe.brings(message(3))
+    await reading
+    expect(read).toEqual(['m1', 'm2', 'm3'])
+  })
+
+  test('reads what came before the line closed', async () => {
+    const { line, rung } = await openLine()
+    const messages = line[Symbol.asyncIterator]()
+    greet(rung.pipe)
+    rung.pipe.brings(message(1), message(2))
+    line.close()
+    const read: string[] = []
+    for await (const event of messages) read.push(event.data)
+    expect(read).toEqual(['m1', 'm2'])
+  })
+
+  test('over a closed line ends at once', async () => {
+    const { line } = await openLine()
+    line.close()
+    expect(await line[Symbol.asyncIterator]().next()).toEqual({ done: true, value: undefined })
+  })
+
+  test('reads the events of one name, the line’s own too', async () => {
+    const { line, rung } = await openLine()
+    const opens = line.events('open')
+    greet(rung.pipe)
+    expect((await opens.next()).value?.transport).toBe('websocket')
+    const wakeups = line.events('wakeup')
+    rung.pipe.brings(message(1), message(2, 'up!', 'wakeup'))
+    expect((await wakeups.next()).value?.data).toBe('up!')
+  })
+
+  test('two loops read all messages each', async () => {
+    const { line, rung } = await openLine()
+    const loops = [line[Symbol.asyncIterator](), line[Symbol.asyncIterator]()]
+    greet(rung.pipe)
+    rung.pipe.brings(message(1))
+    const read = await Promise.all(loops.map(loop => loop.next()))
+    expect(read.map(({ value }) => value?.data)).toEqual(['m1', 'm1'])
+  })
+
+  describe('leaving the loop', () => {
+    /** The listeners of the line, counted. */
+    function counted(line: EventTarget) {
+      const listening = new Set<string>()
+      const { addEventListener, removeEventListener } = line
+      line.addEventListener = (type: string, heard: EventListener, ...more: []) => {
+        listening.add(type)
+        addEventListener.call(line, type, heard, ...more)
+      }
+      line.removeEventListener = (type: string, heard: EventListener, ...more: []) => {
+        listening.delete(type)
+        removeEventListener.call(line, type, heard, ...more)
+      }
+      return listening
+    }
+
+    test('by break stops listening', async () => {
+      const { line, rung } = await openLine()
+      const listening = counted(line)
+      const loop = line[Symbol.asyncIterator]()
+      expect([...listening]).toEqual(['message', 'close'])
+      greet(rung.pipe)
+      rung.pipe.brings(message(1))
+      for await (const _ of loop) break
+      expect([...listening]).toEqual([])
+      expect(line.readyState).toBe(1)
+    })
+
+    test('before its first step stops listening', async () => {
+      const { line } = await openLine()
+      const listening = counted(line)
+      const loop = line[Symbol.asyncIterator]()
+      expect(await loop.return()).toEqual({ done: true, value: undefined })
+      expect([...listening]).toEqual([])
+    })
+
+    test('while it waits for a message ends the wait', async () => {
+      const { line } = await openLine()
+      const listening = counted(line)
+      const loop = line[Symbol.asyncIterator]()
+      const step = loop.next()
+      await loop.return()
+      expect(await step).toEqual({ done: true, value: undefined })
+      expect([...listening]).toEqual([])
+    })
+  })
+
+  describe('a reader that is slower than the messages', () => {
+    async function overflowing(options: Parameters<Line['events']>[1]) {
+      const { line, rung } = await openLine()
+      const messages = line.events('message', options)
+      greet(rung.pipe)
+      rung.pipe.brings(...[1, 2, 3, 4, 5].map(seq => message(seq)))
+      const read: string[] = []
+      let failure: unknown
+      try {
+        for (let count = 0; count < 5; count++) {
+          const { value } = await messages.next()
+          if (!value) break
+          read.push(value.data)
+          if (value.data === 'm5') break
+        }
+      } catch (error) {
+        failure = error
+      }
+      return { read, failure }
+    }
+
+    test('gets an error after what it could keep', async () => {
+      const { read, failure } = await overflowing({ limit: 3 })
+      expect(read).toEqual(['m1', 'm2', 'm3'])
+      expect(String(failure)).toContain('more than 3 "message" events wait')
+    })
+
+    test('gets the newest when it asked to drop the oldest', async () => {
+      expect((await overflowing({ limit: 3, overflow: 'oldest' })).read).toEqual(['m3', 'm4', 'm5'])
+    })
+
+    test('gets only the latest when it asked for that', async () => {
+      expect((await overflowing({ overflow: 'latest' })).read).toEqual(['m5'])
+    })
+
+    test('may be a thousand messages behind by default', async () => {
+      const { line, rung } = await openLine()
+      const messages = line[Symbol.asyncIterator]()
+      greet(rung.pipe)
+      rung.pipe.brings(...Array.from({ length: 1_000 }, (_, index) => message(index + 1)))
+      expect((await messages.next()).value?.data).toBe('m1')
+      line.close()
+      let rest = 0
+      for await (const _ of messages) rest++
+      expect(rest).toBe(999)
+    })
+  })
+})
+
+describe('with a server that knows nothing of us', () => {
+  test('opens when it accepts, and hands over what comes', async () => {
+    const { heard, line, rung, world } = await openLine({ dialect: plain })
+    rung.pipe.opens()
+    rung.pipe.brings({ data: 'as it came' }, { bytes: Uint8Array.of(1).buffer })
+    expect(heard).toEqual(['open by websocket', 'message as it came', 'message [object ArrayBuffer]'])
+    const sent = line.send('hi')
+    await world.settle()
+    expect(rung.pipe.sent).toEqual(['hi'])
+    rung.pipe.takes()
+    await sent
+  })
+})

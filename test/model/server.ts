@@ -1,0 +1,358 @@
+import {
+  ackBlock,
+  beatBlock,
+  failBlock,
+  gapBlock,
+  openBlock,
+  pongBlock,
+  tickBlock,
+} from '../../server/blocks.ts'
+import type { History, Log } from '../../server/log.ts'
+import { memoryLog } from '../../server/memory-log.ts'
+import { refusal } from '../../server/refusal.ts'
+import type { Block } from '../../src/wire/block.ts'
+import { createParser } from '../../src/wire/parser.ts'
+import { pack } from '../../src/wire/payload.ts'
+import type { Published } from '../history.ts'
+import type { World } from '../support/world.ts'
+import type { Call, Via, Visitor, Wire } from './network.ts'
+
+/** A server of the native wire in virtual time, as docs/PROTOCOL.md has it, over a real log. */
+export interface ModelServer {
+  serve(call: Call, wire: Wire): Visitor
+  publish(data: string): void
+  /** All pipes break and all sessions are forgotten; with a new log all messages are too. */
+  restart(log: 'same' | 'new'): void
+  /** Sessions are forgotten, and what is open goes on until it ends. */
+  forgetSessions(): void
+  /** Says goodbye to all. */
+  farewell(): void
+  /** Everything that was published, over all lives of the log. */
+  readonly published: readonly Published[]
+  /** Everything that the application took. */
+  readonly taken: readonly string[]
+  /** How long the application works on each message, in ms. */
+  work: number
+}
+
+interface Member {
+  readonly id: string
+  readonly pipes: Set<Pipe>
+  /** What was accepted, and what the application is done with. */
+  accepted: number
+  acked: number
+  busyUntil: number
+  slices: string
+  pinged: boolean
+  left: number
+}
+
+interface Pipe {
+  readonly via: Via
+  readonly once: boolean
+  readonly topics: readonly string[]
+  readonly member: Member
+  readonly wire: Wire
+  /** The number of the newest entry it was given. */
+  at: number
+  wrote: number
+}
+
+export const limits = { message: 300, batch: 600, messages: 4 }
+
+const heartbeat = 15_000
+const sessionTimeout = 120_000
+const hold = 25_000
+const tickAfter = 400
+const retain = 8
+const mostPipes = 8
+const retry = 500
+
+export function createServer(world: World): ModelServer {
+  const { environment } = world
+  const published: Published[] = []
+  const taken: string[] = []
+  const members = new Map<string, Member>()
+  const pipes = new Set<Pipe>()
+  let log = memoryLog({ retain })
+  let life = 0
+  let begun = 0
+
+  const server: ModelServer = {
+    serve,
+    publish: data => publish('lobby', data),
+    restart(which) {
+      for (const pipe of [...pipes]) pipe.wire.cut()
+      members.clear()
+      life++
+      if (which === 'new') log = memoryLog({ retain })
+    },
+    forgetSessions() {
+      for (const member of members.values()) end(member)
+    },
+    farewell() {
+      for (const pipe of [...pipes]) {
+        write(pipe, byeText)
+        pipe.wire.end()
+      }
+    },
+    published,
+    taken,
+    work: 0,
+  }
+  return server
+
+  function publish(topic: string, data: string): void {
+    const entry = log.append(topic, { ...pack(data), event: undefined }) as Exclude<
+      ReturnType<Log['append']>,
+      Promise<unknown>
+    >
+    published.push({ id: entry.id, data })
+    for (const pipe of [...pipes]) {
+      if (!pipe.topics.includes(topic)) continue
+      pipe.at = entry.seq
+      write(pipe, entry.text)
+    }
+  }
+
+  function serve(call: Call, wire: Wire): Visitor {
+    const { via, query } = call
+    if (via === 'post') return servePost(call, wire)
+    if (query['rt.up'] !== undefined) return serveSlice(call, wire)
+    return servePipe(call, wire)
+  }
+
+  // Down:
+
+  function servePipe({ via, query }: Call, wire: Wire): Visitor {
+    const sid = query['rt.sid']
+    const known = find(sid)
+    const member = known ?? begin()
+    const lost = sid !== undefined && !members.has(sid) ? [privateTopic(sid)] : []
+    const topics = ['lobby', privateTopic(member.id)]
+    const once = via === 'long-polling' || via === 'jsonp'
+    const pipe: Pipe = { via, once, topics, member, wire, at: 0, wrote: environment.now() }
+    const born = life
+    enter(pipe)
+    wire.head(via === 'websocket' ? 101 : 200)
+    catchUp(pipe, query['rt.id'], lost, !known || !query['rt.n'] || query['rt.n'] === '0')
+    if (member.pinged) pong(member)
+    if (via === 'eventsource' || via === 'xhr-streaming') later(tickAfter, () => say(pipe, tickBlock.text))
+    if (once) later(hold, () => say(pipe, beatBlock(0).text))
+    else beat(pipe)
+    return {
+      up: text => born === life && hear(pipe, text),
+      gone: () => leave(pipe),
+    }
+  }
+
+  function catchUp(pipe: Pipe, cursor: string | undefined, lost: string[], welcome: boolean): void {
+    const { member } = pipe
+    let history = log.after(cursor, [...pipe.topics, ...lost]) as History
+    let text = ''
+    if (welcome) {
+      const { id: session, acked } = member
+      const resumed = cursor !== undefined && !history.gap
+      text += openBlock(cursor ?? history.start, retry, {
+        session,
+        resumed,
+        acked,
+        heartbeat,
+        spread: 0,
+        limits,
+      }).text
+    }
+    if (history.gap) text += gapBlock(history.start, history.gap).text
+    pipe.at = seqOf(history.start)
+    for (;;) {
+      for (const entry of history.entries) {
+        text += entry.text
+        pipe.at = entry.seq
+      }
+      if (!history.more) break
+      history = log.after(history.entries.at(-1)?.id, pipe.topics) as History
+    }
+    if (text) write(pipe, text)
+  }
+
+  function beat(pipe: Pipe): void {
+    const quiet = environment.now() - pipe.wrote
+    if (quiet >= heartbeat) say(pipe, beatBlock(0).text)
+    later(heartbeat - (quiet >= heartbeat ? 0 : quiet), () => pipes.has(pipe) && beat(pipe))
+  }
+
+  function say(pipe: Pipe, text: string): void {
+    if (pipes.has(pipe)) write(pipe, text)
+  }
+
+  function write(pipe: Pipe, text: string): void {
+    pipe.wrote = environment.now()
+    pipe.wire.write(text)
+    if (!pipe.once) return
+    leave(pipe)
+    pipe.wire.end()
+  }
+
+  function pong(member: Member): void {
+    const newest = [...member.pipes].at(-1)
+    member.pinged = !newest
+    if (newest) write(newest, pongBlock.text)
+  }
+
+  // Up:
+
+  function servePost({ query, body = '' }: Call, wire: Wire): Visitor {
+    const answer = (status: number, text = '') => {
+      wire.head(status)
+      if (text) wire.write(text)
+      wire.end()
+    }
+    const member = find(query['rt.sid'])
+    const blocks = read(body)
+    if (!member) answer(404)
+    else if (!blocks || blocks.length > limits.messages || (blocks.length > 1 && body.length > limits.batch))
+      answer(413)
+    else {
+      if (blocks.some(isPing)) pong(member)
+      const inOrder = accept(member, blocks)
+      whenDone(member, () => answer(inOrder ? 200 : 409, ackBlock(member.acked).text))
+    }
+    return silent
+  }
+
+  function serveSlice({ query }: Call, wire: Wire): Visitor {
+    const answer = (text: string) => {
+      wire.head(200)
+      wire.write(text)
+      wire.end()
+    }
+    const member = find(query['rt.sid'])
+    if (!member) {
+      answer(failBlock(refusal(404, 'session unknown')).text)
+      return silent
+    }
+    const { 'rt.up': slice = '', 'rt.at': at, 'rt.of': length } = query
+    if (at === '0') member.slices = ''
+    if (Number(at) === member.slices.length) member.slices += slice
+    if (member.slices.length < Number(length)) answer(ackBlock(member.acked).text)
+    else {
+      const blocks = read(member.slices)
+      member.slices = ''
+      if (!blocks || blocks.length > limits.messages) answer(failBlock(refusal(413, 'too much')).text)
+      else {
+        if (blocks.some(isPing)) pong(member)
+        accept(member, blocks)
+        whenDone(member, () => answer(ackBlock(member.acked).text))
+      }
+    }
+    return silent
+  }
+
+  function hear(pipe: Pipe, text: string): void {
+    const { member } = pipe
+    const blocks = read(text)
+    if (!blocks) {
+      say(pipe, failBlock(refusal(413, 'the message is too large')).text)
+      return pipe.wire.end()
+    }
+    for (const _ of blocks.filter(isPing)) say(pipe, pongBlock.text)
+    accept(member, blocks)
+    if (blocks.some(({ id }) => id !== undefined))
+      whenDone(member, () => say(pipe, ackBlock(member.acked).text))
+  }
+
+  function read(text: string): Block[] | undefined {
+    const parser = createParser({ limit: limits.message })
+    const blocks = parser.feed(text)
+    return parser.overflowed ? undefined : blocks
+  }
+
+  /** Whether none was missing. */
+  function accept(member: Member, blocks: readonly Block[]): boolean {
+    let inOrder = true
+    for (const { id, data = '' } of blocks) {
+      if (id === undefined) continue
+      if (Number(id) === member.accepted + 1) {
+        member.accepted++
+        bring(member, data)
+      } else if (Number(id) > member.accepted) inOrder = false
+    }
+    return inOrder
+  }
+
+  /** The application takes one after the other, and each takes its time. */
+  function bring(member: Member, data: string): void {
+    const born = life
+    member.busyUntil = Math.max(member.busyUntil, environment.now()) + server.work
+    const take = () => {
+      if (born !== life) return
+      taken.push(data)
+      member.acked++
+    }
+    if (member.busyUntil === environment.now()) take()
+    else later(member.busyUntil - environment.now(), take)
+  }
+
+  function whenDone(member: Member, act: () => void): void {
+    const wait = member.busyUntil - environment.now()
+    if (wait > 0) later(wait, act)
+    else act()
+  }
+
+  // Sessions:
+
+  function find(sid: string | undefined): Member | undefined {
+    const member = members.get(sid ?? '')
+    if (!member) return undefined
+    if (member.pipes.size > 0 || environment.now() - member.left < sessionTimeout) return member
+    end(member)
+    return undefined
+  }
+
+  function begin(): Member {
+    const id = `s${++begun}`
+    const fresh = { accepted: 0, acked: 0, busyUntil: 0, slices: '', pinged: false, left: environment.now() }
+    const member: Member = { id, pipes: new Set(), ...fresh }
+    members.set(id, member)
+    return member
+  }
+
+  function end(member: Member): void {
+    members.delete(member.id)
+    log.drop(privateTopic(member.id))
+  }
+
+  function enter(pipe: Pipe): void {
+    const [oldest] = pipe.member.pipes
+    if (oldest && pipe.member.pipes.size >= mostPipes) oldest.wire.cut()
+    pipes.add(pipe)
+    pipe.member.pipes.add(pipe)
+  }
+
+  function leave(pipe: Pipe): void {
+    pipes.delete(pipe)
+    pipe.member.pipes.delete(pipe)
+    pipe.member.left = environment.now()
+  }
+
+  function later(ms: number, act: () => void): void {
+    const born = life
+    environment.setTimeout(() => born === life && act(), ms)
+  }
+}
+
+const byeText = `retry: 700\nevent: rt.bye\ndata: {}\n\n`
+
+const silent: Visitor = { up() {}, gone() {} }
+
+function isPing({ event }: Block): boolean {
+  return event === 'rt.ping'
+}
+
+function privateTopic(sid: string): string {
+  return `rt.to.${sid}`
+}
+
+function seqOf(id: string): number {
+  return Number(id.split('.')[1])
+}

@@ -1,0 +1,400 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { createHub, type HubOptions, memoryLog, type TransportName } from '../../server/index.ts'
+import { address, ask, listen, message, parse, pipes, post, stand, until, wait } from './harness.ts'
+
+const poll = { 'rt.via': 'long-polling', 'rt.n': 0 }
+
+describe('a line', () => {
+  it.each(['websocket', 'eventsource', 'xhr-streaming'] as const)(
+    'over %s hears a sign of life within each heartbeat',
+    async via => {
+      const at = await stand({ heartbeat: 150, admission: 1 })
+      const ear = listen(at, via)
+      await ear.opened()
+      for (let beats = 0; beats < 3; beats++) {
+        const since = performance.now()
+        expect(await ear.next('rt.beat')).toMatchObject({ data: '{"spread":1000}' })
+        expect(performance.now() - since).toBeLessThan(600) // much more, for a busy machine
+      }
+    },
+  )
+
+  it('that is busy hears no beats', async () => {
+    const at = await stand({ heartbeat: 150 })
+    const ear = listen(at, 'websocket')
+    await ear.opened()
+    for (let n = 0; n < 20; n++) {
+      await at.hub.publish('x', String(n))
+      await wait(20)
+    }
+    expect(ear.blocks.some(block => block.event === 'rt.beat')).toBe(false)
+  })
+
+  describe.each(['websocket', 'xhr-streaming', 'eventsource'] as const)(
+    'whose reader is slow, over %s,',
+    via => {
+      const text = 'x'.repeat(2 ** 14)
+      const numbersOf = (texts: string[]) => texts.map(data => Number(data.split(' ')[0]))
+      const upTo = (count: number) => Array.from({ length: count }, (_, index) => index)
+
+      it('gets everything at its own pace, from the log', async () => {
+        const at = await stand({ retain: 5_000 })
+        let waiting = 0
+        at.server.on('connection', socket => {
+          const measure = setInterval(() => {
+            waiting = Math.max(waiting, socket.writableLength)
+          }, 1)
+          socket.on('close', () => clearInterval(measure))
+        })
+        const ear = listen(at, via)
+        await ear.opened()
+        ear.pause()
+        for (let n = 0; n < 1_000; n++) {
+          await at.hub.publish('x', `${n} ${text}`)
+          if (n % 20 === 0) await wait(1)
+        }
+        ear.resume()
+        expect(numbersOf(await ear.messages(1_000))).toEqual(upTo(1_000))
+        expect(waiting).toBeGreaterThan(0)
+        expect(waiting).toBeLessThan(2 ** 21)
+        await at.hub.publish('x', '1000')
+        expect(await ear.messages(1)).toEqual(['1000'])
+      })
+
+      it('is told of a gap when the log has moved on', async () => {
+        const at = await stand({ retain: 50 })
+        const ear = listen(at, via)
+        await ear.opened()
+        ear.pause()
+        for (let n = 0; n < 1_000; n++) {
+          await at.hub.publish('x', `${n} ${text}`)
+          if (n % 20 === 0) await wait(1)
+        }
+        ear.resume()
+        const gap = JSON.parse((await ear.next('rt.gap')).data ?? '')
+        expect(gap).toMatchObject({ reason: 'trimmed', to: expect.stringContaining('.950.') })
+        expect(numbersOf(await ear.messages(50))).toEqual(upTo(1_000).slice(950))
+      })
+
+      it('is cut when it takes nothing at all, and resumes without loss', async () => {
+        const at = await stand({ retain: 5_000, heartbeat: 60 })
+        const ear = listen(at, via)
+        await ear.opened()
+        ear.pause()
+        for (let n = 0; n < 1_000; n++) {
+          await at.hub.publish('x', `${n} ${text}`)
+          if (n % 20 === 0) await wait(1)
+        }
+        await until(() => at.hub.stats().lines[via] === 0)
+        ear.resume()
+        await ear.closed
+        const heard = ear.blocks.filter(block => !block.event)
+        const again = listen(at, via, { 'rt.id': heard.at(-1)?.id ?? ear.blocks[0]?.id })
+        const rest = await again.messages(1_000 - heard.length)
+        expect(numbersOf([...heard.map(block => block.data ?? ''), ...rest])).toEqual(upTo(1_000))
+      })
+    },
+  )
+
+  it('reads a long past at its own pace, while more is published, and is not cut', async () => {
+    const at = await stand({ retain: 5_000 })
+    const text = 'x'.repeat(2 ** 12)
+    const start = await at.hub.publish('x', 'start')
+    for (let n = 0; n < 2_000; n++) await at.hub.publish('x', `${n} ${text}`)
+    const ear = listen(at, 'xhr-streaming', { 'rt.id': start })
+    await ear.opened()
+    ear.pause()
+    for (let n = 2_000; n < 2_500; n++) await at.hub.publish('x', `${n} ${text}`)
+    await wait(50)
+    ear.resume()
+    const numbers = (await ear.messages(2_500)).map(data => Number(data.split(' ')[0]))
+    expect(numbers).toEqual(Array.from({ length: 2_500 }, (_, index) => index))
+  })
+
+  it('is told of one gap, though it spans pages and topics', async () => {
+    const at = await stand({ retain: 1_500, authorize: () => ['busy', 'quiet'] })
+    const start = await at.hub.publish('quiet', 'start')
+    for (let n = 0; n < 6_000; n++) await at.hub.publish(n % 5 ? 'busy' : 'quiet', String(n))
+    const ear = listen(at, 'websocket', { 'rt.id': start })
+    await ear.messages(1_200 + 1_500)
+    expect(ear.blocks.filter(block => block.event === 'rt.gap')).toHaveLength(1)
+  })
+
+  it('gets each message once when the log answers late', async () => {
+    const log = memoryLog()
+    const slow: HubOptions['log'] = { ...log, after: (...asked) => wait(30).then(() => log.after(...asked)) }
+    const at = await stand({ log: slow })
+    const start = await at.hub.publish('x', '0')
+    await at.hub.publish('x', '1')
+    const ear = listen(at, 'xhr-streaming', { 'rt.id': start })
+    await until(() => at.hub.stats().lines['xhr-streaming'] === 1)
+    await at.hub.publish('x', '2')
+    await wait(40)
+    await at.hub.publish('x', '3')
+    expect(await ear.messages(3)).toEqual(['1', '2', '3'])
+    expect(ear.blocks[0]?.event).toBe('rt.open')
+  })
+
+  it('is cut, and the application told, when the log fails', async () => {
+    const at = await stand({ log: { ...memoryLog(), after: () => Promise.reject(new Error('log down')) } })
+    const errors: unknown[] = []
+    at.hub.on('error', error => errors.push(error))
+    await listen(at, 'websocket').closed
+    expect(errors).toMatchObject([{ message: 'log down' }])
+  })
+
+  it('gives way when its session has too many', async () => {
+    const at = await stand({ limits: { pipes: 2 } })
+    const first = listen(at, 'xhr-streaming')
+    const { session } = await first.opened()
+    for (let n = 0; n < 2; n++) await listen(at, 'xhr-streaming', { 'rt.sid': session }).opened()
+    await first.closed
+    expect(at.hub.stats()).toMatchObject({ sessions: 1, lines: { 'xhr-streaming': 2 } })
+  })
+})
+
+describe('a session', () => {
+  it('is announced once, and tells how its client comes', async () => {
+    const at = await stand()
+    const heard: unknown[] = []
+    at.hub.on('open', ({ session }) => {
+      const { address, transport, topics, principal } = session
+      heard.push({ address, transport, topics, principal })
+      session.data.visits = heard.length
+    })
+    const { session } = await listen(at, 'eventsource').opened()
+    await listen(at, 'websocket', { 'rt.sid': session, topic: 'y' }).opened()
+    expect(heard).toEqual([
+      { address: '127.0.0.1', transport: 'eventsource', topics: ['x'], principal: undefined },
+    ])
+    let now: unknown
+    at.hub.on('message', ({ session }) => {
+      now = { transport: session.transport, topics: session.topics, data: session.data }
+    })
+    await post(at, session, message(1))
+    expect(now).toEqual({ transport: 'websocket', topics: ['y'], data: { visits: 1 } })
+  })
+
+  it('outlives its pipes by the time that is set, and is announced to end', async () => {
+    const at = await stand({ sessionTimeout: 100, heartbeat: 60 })
+    const ended: string[] = []
+    at.hub.on('close', ({ session }) => ended.push(session.id))
+    const ear = listen(at, 'websocket')
+    const { session } = await ear.opened()
+    await wait(200)
+    expect(ended).toEqual([])
+    ear.close()
+    await wait(50)
+    expect(await post(at, session, message(1))).toMatchObject({ status: 200 })
+    await until(() => ended.length === 1)
+    expect(ended).toEqual([session])
+    expect(await post(at, session, message(2))).toMatchObject({ status: 404 })
+    expect(at.hub.stats().sessions).toBe(0)
+  })
+
+  it('that is over tells who sends to it that nobody hears', async () => {
+    const at = await stand({ sessionTimeout: 30, heartbeat: 30 })
+    let send = async (_: string): Promise<string | undefined> => ''
+    at.hub.on('open', ({ session }) => {
+      send = session.send
+    })
+    const ear = listen(at, 'websocket')
+    await ear.opened()
+    expect(await send('x')).toEqual(expect.any(String))
+    ear.close()
+    await until(() => at.hub.stats().sessions === 0)
+    expect(await send('x')).toBeUndefined()
+  })
+
+  it('that comes back too late is told that it lost what was sent to it alone', async () => {
+    const at = await stand({ sessionTimeout: 30, heartbeat: 30 })
+    at.hub.on('open', ({ session }) => setTimeout(() => session.send('lost'), 20))
+    const ear = listen(at, 'websocket')
+    const { session } = await ear.opened()
+    ear.close()
+    const id = ear.blocks[0]?.id
+    await until(() => at.hub.stats().sessions === 0)
+    const again = listen(at, 'websocket', { 'rt.sid': session, 'rt.id': id })
+    expect(JSON.parse((await again.next('rt.gap')).data ?? '')).toMatchObject({ reason: 'trimmed', from: id })
+  })
+
+  it('of a bare stream ends with it', async () => {
+    const at = await stand()
+    const ear = listen(at, 'bare')
+    await ear.opened()
+    ear.close()
+    await until(() => at.hub.stats().sessions === 0)
+  })
+
+  it('is refused with 503 when there are too many', async () => {
+    const at = await stand({ limits: { sessions: 1 } })
+    await listen(at, 'websocket').opened()
+    expect(await ask(address(at, poll))).toMatchObject({ status: 503, headers: { 'retry-after': '10' } })
+    const refused = listen(at, 'websocket')
+    await refused.closed
+    expect(refused.blocks).toEqual([])
+  })
+})
+
+describe('refuse', () => {
+  it.each(pipes)('cuts %s, refuses it until it is called again, and lets the others be', async via => {
+    const at = await stand()
+    const other = listen(at, via === 'websocket' ? 'eventsource' : 'websocket')
+    await other.opened()
+    const ear = listen(at, via)
+    await ear.opened()
+    await until(() => at.hub.stats().lines[via] === 1)
+    at.hub.refuse([via])
+    await ear.closed
+    if (via !== 'websocket')
+      expect(await ask(address(at, { 'rt.via': via, 'rt.cb': '_rta' }))).toMatchObject({ status: 400 })
+    const refused = listen(at, via)
+    await refused.closed
+    expect(refused.blocks).toEqual([])
+    at.hub.refuse([])
+    await listen(at, via).opened()
+    await at.hub.publish('x', 'still here')
+    expect(await other.messages(1)).toEqual(['still here'])
+  })
+
+  it('can be said from the start', async () => {
+    const refused: TransportName[] = ['long-polling']
+    expect(await ask(address(await stand({ refuse: refused }), poll))).toMatchObject({ status: 400 })
+  })
+})
+
+describe('drain', () => {
+  it('spreads all clients over the time that admission takes, and lets nobody in', async () => {
+    const at = await stand()
+    const ears = pipes.flatMap(via => [listen(at, via), listen(at, via)])
+    await Promise.all(ears.map(ear => ear.opened()))
+    await until(() => Object.values(at.hub.stats().lines).every(count => count === 2 || count === 0))
+    await wait(20)
+    await at.hub.drain({ perSecond: 2 })
+    const byes = await Promise.all(ears.map(ear => ear.next('rt.bye')))
+    const times = byes.map(bye => bye.retry ?? -1).sort((a, b) => a - b)
+    expect(times).toEqual([0, 500, 1_000, 1_500, 2_000, 2_500, 3_000, 3_500, 4_000, 4_500])
+    expect(at.hub.stats().lines).toMatchObject({ websocket: 0, eventsource: 0, 'long-polling': 0 })
+    const answer = await ask(address(at, poll))
+    expect(answer.status).toBe(503)
+    expect(Number(answer.headers['retry-after'])).toBeGreaterThanOrEqual(4)
+    expect(await post(at, 'any', message(1))).toMatchObject({ status: 503 })
+  })
+})
+
+describe('close', () => {
+  it('cuts those who do not take the last thing said', async () => {
+    const at = await stand()
+    const ear = listen(at, 'xhr-streaming')
+    await ear.opened()
+    ear.pause()
+    for (let n = 0; n < 40; n++) await at.hub.publish('x', 'x'.repeat(2 ** 16))
+    await at.hub.close()
+    expect(at.hub.stats().lines['xhr-streaming']).toBe(0)
+  })
+
+  it('leaves nothing that keeps the process alive', async () => {
+    const code = `
+      import http from 'node:http'
+      import { createHub } from './server/index.ts'
+      const hub = createHub()
+      const server = http.createServer()
+      hub.attach(server)
+      server.listen(0, '127.0.0.1', async () => {
+        const url = 'http://127.0.0.1:' + server.address().port + '/live?topic=x&rt.via='
+        const held = fetch(url + 'long-polling&rt.n=1')
+        const stream = await fetch(url + 'eventsource')
+        const socket = await new Promise(async resolve => {
+          const { WebSocket } = await import('ws')
+          const ws = new WebSocket(url.replace('http', 'ws') + 'websocket')
+          ws.on('message', () => resolve(ws))
+        })
+        await hub.close()
+        await Promise.all([(await held).text(), stream.text()])
+        server.close()
+        console.log('closed')
+      })`
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '--eval', code], {
+      stdio: 'pipe',
+    })
+    onTestFinished(() => void child.kill())
+    let said = ''
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', chunk => (said += chunk))
+    const [exit] = await once(child, 'exit')
+    expect(said).toBe('closed\n')
+    expect(exit).toBe(0)
+  })
+
+  it('can be called twice', async () => {
+    const hub = createHub()
+    await Promise.all([hub.close(), hub.close()])
+  })
+})
+
+describe('publish', () => {
+  it.each(['rt.open', 'a\nb', 'a\rb', 'a\0b', ''])('throws for the name %j', name => {
+    const hub = createHub()
+    expect(() => hub.publish(name, 'x')).toThrow(TypeError)
+    expect(() => hub.publish('x', 'x', { event: name })).toThrow(TypeError)
+  })
+
+  it.each([1, null, undefined, {}, []])('throws for the data %j', data => {
+    expect(() => createHub().publish('x', data as unknown as string)).toThrow(/must be text or bytes/)
+  })
+
+  it('takes names that mean something to JavaScript', async () => {
+    const at = await stand()
+    const ear = listen(at, 'eventsource', { topic: '__proto__' })
+    await ear.opened()
+    await at.hub.publish('__proto__', 'x', { event: 'constructor' })
+    expect(await ear.next('constructor')).toMatchObject({ data: 'x' })
+  })
+})
+
+it('counts sessions, lines and messages', async () => {
+  const at = await stand()
+  await Promise.all(
+    (['websocket', 'websocket', 'eventsource', 'bare'] as const).map(via => listen(at, via).opened()),
+  )
+  await at.hub.publish('x', 'one')
+  expect(at.hub.stats()).toEqual({
+    sessions: 4,
+    lines: { websocket: 2, eventsource: 1, 'xhr-streaming': 0, 'long-polling': 0, jsonp: 0, bare: 1 },
+    messages: 1,
+  })
+})
+
+it.each([
+  [{ path: 'live' }, /path/],
+  [{ path: '/live?x' }, /path/],
+  [{ retain: 0 }, /retain/],
+  [{ heartbeat: Number.NaN }, /heartbeat/],
+  [{ limits: { message: -1 } }, /limits\.message/],
+])('throws for the options %j', (options, named) => {
+  expect(() => createHub(options)).toThrow(named)
+})
+
+it('undoes what on() did', async () => {
+  const at = await stand()
+  const heard: string[] = []
+  const listener = () => heard.push('heard')
+  const undo = at.hub.on('message', listener)
+  at.hub.on('message', listener)
+  undo()
+  const { session } = await listen(at, 'xhr-streaming').opened()
+  await post(at, session, message(1))
+  expect(heard).toEqual(['heard'])
+})
+
+it('tells what a poll missed when the answer before it was lost', async () => {
+  const at = await stand()
+  const first = await ask(address(at, poll))
+  const [{ id } = { id: undefined }] = parse(first.text)
+  const sid = /"session":"(.*?)"/.exec(first.text)?.[1]
+  const next = { ...poll, 'rt.n': 1, 'rt.sid': sid, 'rt.id': id }
+  await at.hub.publish('x', 'told twice')
+  const [lost, again] = [await ask(address(at, next)), await ask(address(at, next))]
+  expect(again.text).toBe(lost.text)
+})

@@ -1,0 +1,371 @@
+import http from 'node:http'
+import { describe, expect, it } from 'vitest'
+import type { HubOptions } from '../../server/index.ts'
+import { encode } from '../../src/wire/encoder.ts'
+import { pack } from '../../src/wire/payload.ts'
+import {
+  address,
+  ask,
+  called,
+  type Ear,
+  listen,
+  message,
+  parse,
+  post,
+  type Stand,
+  stand,
+  until,
+  wait,
+} from './harness.ts'
+
+interface Talk extends Stand {
+  ear: Ear
+  session: string
+  taken: unknown[]
+}
+
+async function talk(
+  via: 'websocket' | 'xhr-streaming' | 'long-polling' = 'xhr-streaming',
+  options: HubOptions = {},
+): Promise<Talk> {
+  const at = await stand(options)
+  const taken: unknown[] = []
+  at.hub.on('message', ({ data }) => taken.push(data))
+  const ear = listen(at, via)
+  const { session } = await ear.opened()
+  return { ...at, ear, session, taken }
+}
+
+describe('a POST', () => {
+  it('takes its messages in order and acknowledges the last', async () => {
+    const at = await talk()
+    const answer = await post(at, at.session, message(1) + message(2) + message(3))
+    expect(answer).toMatchObject({
+      status: 200,
+      headers: { 'content-type': expect.stringMatching(/^text\/event-stream/) },
+    })
+    expect(parse(answer.text)).toMatchObject([{ event: 'rt.ack', data: '3' }])
+    expect(at.taken).toEqual(['m1', 'm2', 'm3'])
+  })
+
+  it('that comes again is acknowledged again and taken once', async () => {
+    const at = await talk()
+    const [first, second] = await Promise.all([
+      post(at, at.session, message(1)),
+      post(at, at.session, message(1)),
+    ])
+    expect([first.text, second.text]).toEqual(['event: rt.ack\ndata: 1\n\n', 'event: rt.ack\ndata: 1\n\n'])
+    expect((await post(at, at.session, message(1) + message(2))).text).toContain('data: 2')
+    expect(at.taken).toEqual(['m1', 'm2'])
+  })
+
+  it('that skips a number is answered 409 with the last that was taken', async () => {
+    const at = await talk()
+    const answer = await post(at, at.session, message(1) + message(3) + message(4))
+    expect(answer).toMatchObject({ status: 409, text: 'event: rt.ack\ndata: 1\n\n' })
+    expect(at.taken).toEqual(['m1'])
+  })
+
+  it('to an unknown session is answered 404', async () => {
+    expect(await post(await stand(), 'nobody', message(1))).toMatchObject({ status: 404 })
+  })
+
+  it.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data',
+    'text/event-streams',
+    '',
+  ])('of type %j is answered 415, since a form could have sent it', async type => {
+    const at = await talk()
+    expect(await post(at, at.session, message(1), { 'content-type': type })).toMatchObject({ status: 415 })
+    expect(at.taken).toEqual([])
+  })
+
+  it('of an event stream with a charset is taken', async () => {
+    const at = await talk()
+    const type = 'Text/Event-Stream; charset=utf-8'
+    expect(await post(at, at.session, message(1, '하나'), { 'content-type': type })).toMatchObject({
+      status: 200,
+    })
+    expect(at.taken).toEqual(['하나'])
+  })
+
+  it.each(['1.5', '-1', '1e3', '9007199254740993', '0', '01', ' 1', '١', 'x', ''])(
+    'with the number %j is answered 400 and nothing of it is taken',
+    async number => {
+      const at = await talk()
+      expect(await post(at, at.session, `${message(1)}id: ${number}\ndata: x\n\n`)).toMatchObject({
+        status: 400,
+      })
+      expect(at.taken).toEqual([])
+    },
+  )
+
+  it.each([
+    ['without a number', 'data: x\n\n'],
+    ['without data', 'id: 1\n\n'],
+    ["with a name of the protocol's own", 'id: 1\nevent: rt.open\ndata: x\n\n'],
+    ['in an unknown encoding', 'id: 1\nenc: rot13\ndata: x\n\n'],
+    ['that is no base64', 'id: 1\nenc: base64\ndata: &\n\n'],
+  ])('with a message %s is answered 400', async (_, body) => {
+    const at = await talk()
+    expect(await post(at, at.session, body)).toMatchObject({ status: 400 })
+  })
+
+  it('leaves out a half block at its end', async () => {
+    const at = await talk()
+    expect(await post(at, at.session, `${message(1)}id: 2\ndata: half`)).toMatchObject({
+      text: 'event: rt.ack\ndata: 1\n\n',
+    })
+  })
+
+  it('of one message may be as long as a message, of several only as a batch', async () => {
+    const at = await talk('xhr-streaming', { limits: { message: 10_000, batch: 1_000 } })
+    const large = 'x'.repeat(9_000)
+    expect(await post(at, at.session, message(1, large))).toMatchObject({ status: 200 })
+    expect(await post(at, at.session, message(2, large) + message(3))).toMatchObject({ status: 413 })
+    expect(await post(at, at.session, message(2, 'x'.repeat(10_000)))).toMatchObject({ status: 413 })
+    expect(await post(at, at.session, message(2))).toMatchObject({ status: 200 })
+  })
+
+  it('of too many messages is answered 413', async () => {
+    const at = await talk()
+    const all = Array.from({ length: 101 }, (_, index) => message(index + 1))
+    expect(await post(at, at.session, all.join(''))).toMatchObject({ status: 413 })
+    expect(await post(at, at.session, all.slice(0, 100).join(''))).toMatchObject({ status: 200 })
+  })
+
+  it('of 8 MB of newlines is cut early with 413', async () => {
+    const at = await talk()
+    const url = address(at, { 'rt.via': 'post', 'rt.sid': at.session })
+    const request = http.request(url, {
+      method: 'POST',
+      headers: { 'content-type': 'text/event-stream' },
+      agent: false,
+    })
+    const status = new Promise(resolve =>
+      request.once('response', response => resolve(response.resume().statusCode)),
+    )
+    request.on('error', () => {})
+    for (let sent = 0; sent < 8; sent++) request.write('\n'.repeat(2 ** 20)) // and no end
+    expect(await status).toBe(413)
+  })
+
+  it('that announces too much is answered before it comes', async () => {
+    const at = await talk()
+    expect(await post(at, at.session, 'x'.repeat(2 ** 20 + 1))).toMatchObject({ status: 413 })
+  })
+
+  it('that breaks off is not taken', async () => {
+    const at = await talk()
+    const url = address(at, { 'rt.via': 'post', 'rt.sid': at.session })
+    const headers = { 'content-type': 'text/event-stream', 'content-length': '1000' }
+    const request = http.request(url, { method: 'POST', headers, agent: false }).on('error', () => {})
+    request.write(message(1))
+    await wait(30)
+    request.destroy()
+    expect((await post(at, at.session, message(1, 'again'))).text).toContain('data: 1')
+    expect(at.taken).toEqual(['again'])
+  })
+
+  it('is acknowledged when the application is done with it, one message after the other', async () => {
+    const at = await stand()
+    const steps: string[] = []
+    at.hub.on('message', async ({ data }) => {
+      steps.push(`${data} begins`)
+      await wait(20)
+      steps.push(`${data} ends`)
+    })
+    const { session } = await listen(at, 'xhr-streaming').opened()
+    const first = post(at, session, message(1)).then(() => steps.push('1 is acknowledged'))
+    await until(() => steps.length > 0)
+    await Promise.all([first, post(at, session, message(2))])
+    expect(steps.filter(step => step !== '1 is acknowledged')).toEqual([
+      'm1 begins',
+      'm1 ends',
+      'm2 begins',
+      'm2 ends',
+    ])
+    expect(steps.indexOf('1 is acknowledged')).toBeGreaterThan(steps.indexOf('m1 ends'))
+  })
+
+  it('is acknowledged also when a listener throws, which is reported', async () => {
+    const at = await stand()
+    const errors: unknown[] = []
+    at.hub.on('error', error => errors.push(error))
+    at.hub.on('message', () => {
+      throw new Error('at once')
+    })
+    at.hub.on('message', () => Promise.reject(new Error('later')))
+    const { session } = await listen(at, 'xhr-streaming').opened()
+    expect((await post(at, session, message(1))).text).toContain('data: 1')
+    expect(errors.map(error => (error as Error).message)).toEqual(['at once', 'later'])
+  })
+
+  it('carries bytes and any text', async () => {
+    const at = await talk()
+    const body = ['a\rb', Uint8Array.of(0, 255), '𝄞\0'].map((data, index) =>
+      encode({ id: `${index + 1}`, ...pack(data) }),
+    )
+    await post(at, at.session, body.join(''))
+    expect(at.taken).toEqual(['a\rb', Uint8Array.of(0, 255).buffer, '𝄞\0'])
+  })
+
+  it('is answered 403 by those who may not send', async () => {
+    const at = await talk('xhr-streaming', { authorize: () => ({ topics: ['x'], send: false }) })
+    expect(await post(at, at.session, message(1))).toMatchObject({ status: 403 })
+    expect(at.taken).toEqual([])
+  })
+
+  it('that pings is answered with a pong on the newest pipe', async () => {
+    const at = await talk()
+    const newest = listen(at, 'eventsource', { 'rt.sid': at.session })
+    await newest.opened()
+    await post(at, at.session, encode({ event: 'rt.ping', data: '' }))
+    await newest.next('rt.pong')
+    expect(at.ear.blocks.some(block => block.event === 'rt.pong')).toBe(false)
+  })
+
+  it('that pings between two polls is answered with a pong in the next', async () => {
+    const at = await talk()
+    const first = await ask(address(at, { 'rt.via': 'long-polling', 'rt.n': 0 }))
+    const [id, sid] = [
+      /^id: (.*)$/m.exec(first.text)?.[1] as string,
+      /"session":"(.*?)"/.exec(first.text)?.[1] as string,
+    ]
+    await post(at, sid, encode({ event: 'rt.ping', data: '' }))
+    const next = await ask(address(at, { 'rt.via': 'long-polling', 'rt.n': 1, 'rt.sid': sid, 'rt.id': id }))
+    expect(parse(next.text)).toMatchObject([{ event: 'rt.pong' }])
+  })
+})
+
+describe('a WebSocket', () => {
+  it('takes messages, several in a frame, and acknowledges the last', async () => {
+    const at = await talk('websocket')
+    at.ear.send(message(1) + message(2))
+    expect(await at.ear.next('rt.ack')).toMatchObject({ data: '2' })
+    at.ear.send(message(2) + message(3))
+    expect(await at.ear.next('rt.ack')).toMatchObject({ data: '3' })
+    expect(at.taken).toEqual(['m1', 'm2', 'm3'])
+  })
+
+  it('answers a number that is too high with the last that was taken', async () => {
+    const at = await talk('websocket')
+    at.ear.send(message(5))
+    expect(await at.ear.next('rt.ack')).toMatchObject({ data: '0' })
+    expect(at.taken).toEqual([])
+  })
+
+  it('answers a ping with a pong', async () => {
+    const at = await talk('websocket')
+    at.ear.send(encode({ event: 'rt.ping', data: '' }))
+    await at.ear.next('rt.pong')
+  })
+
+  it('takes each number once, over whichever pipe it comes first', async () => {
+    const at = await talk('websocket')
+    at.ear.send(message(1))
+    await post(at, at.session, message(1) + message(2))
+    at.ear.send(message(2) + message(3))
+    while ((await at.ear.next('rt.ack')).data !== '3');
+    expect(at.taken).toEqual(['m1', 'm2', 'm3'])
+  })
+
+  it('ignores blocks of the protocol that it does not know', async () => {
+    const at = await talk('websocket')
+    at.ear.send(`event: rt.future\ndata: x\n\nretry: 5\n\n: comment\n\n${message(1)}`)
+    expect(await at.ear.next('rt.ack')).toMatchObject({ data: '1' })
+  })
+
+  it.each([
+    ['a malformed number', 400, 'id: x\ndata: x\n\n'],
+    ['a message that is too large', 413, message(1, 'x'.repeat(1_000))],
+  ])('says what is wrong with %s, and ends', async (_, status, frame) => {
+    const at = await talk('websocket', { limits: { message: 500 } })
+    at.ear.send(frame)
+    expect(JSON.parse((await at.ear.next('rt.fail')).data ?? '')).toMatchObject({ status })
+    await at.ear.closed
+  })
+
+  it('is not read on while listeners are behind', async () => {
+    const at = await stand({ limits: { messages: 2 } })
+    let handled = 0
+    let seen = 0
+    at.hub.on('message', async () => {
+      seen = Math.max(seen, ++handled)
+      await wait(1)
+    })
+    const ear = listen(at, 'websocket')
+    await ear.opened()
+    for (let n = 1; n <= 50; n++) ear.send(message(n))
+    while ((await ear.next('rt.ack')).data !== '50');
+    expect(seen).toBe(50)
+  })
+})
+
+describe('JSONP', () => {
+  const slice = async (
+    at: Talk,
+    up: string,
+    offset: number | string,
+    of: number | string,
+    sid = at.session,
+  ) =>
+    called(
+      (
+        await ask(
+          address(at, {
+            'rt.via': 'jsonp',
+            'rt.cb': '_rts',
+            'rt.sid': sid,
+            'rt.up': up,
+            'rt.at': offset,
+            'rt.of': of,
+          }),
+        )
+      ).text,
+    )
+
+  it('takes a body that comes in one slice', async () => {
+    const at = await talk('long-polling')
+    const body = message(1, '한 & 두 + %')
+    expect(await slice(at, body, 0, body.length)).toBe('event: rt.ack\ndata: 1\n\n')
+    expect(at.taken).toEqual(['한 & 두 + %'])
+  })
+
+  it('puts slices together, whatever comes twice, too far or anew', async () => {
+    const at = await talk('long-polling')
+    const body = message(1, '0123456789')
+    const part = (from: number, to: number) => slice(at, body.slice(from, to), from, body.length)
+    expect(await part(0, 5)).toContain('data: 0')
+    expect(await part(0, 7)).toContain('data: 0') // anew
+    expect(await part(9, 12)).toContain('data: 0') // beyond the end
+    expect(await part(7, 10)).toContain('data: 0')
+    expect(await part(7, 10)).toContain('data: 0') // twice
+    expect(await part(10, body.length)).toContain('data: 1')
+    expect(await part(10, body.length)).toContain('data: 1') // its answer was lost
+    expect(at.taken).toEqual(['0123456789'])
+  })
+
+  it.each([
+    [400, 'x', 'one', 5],
+    [400, 'x', 0, -1],
+    [400, 'xxx', 0, 2],
+    [413, 'x', 0, 2 ** 20 + 1],
+    [400, 'id: x\ndata: x\n\n', 0, 15],
+  ])(
+    'is told %i, where a script shows no status, for slice %j at %s of %s',
+    async (status, up, offset, of) => {
+      const at = await talk('long-polling')
+      const [fail] = parse(await slice(at, up, offset, of))
+      expect(fail?.event).toBe('rt.fail')
+      expect(JSON.parse(fail?.data ?? '')).toMatchObject({ status })
+    },
+  )
+
+  it('is told 404 when the session is unknown', async () => {
+    const at = await talk('long-polling')
+    expect(await slice(at, 'x', 0, 5, 'nobody')).toContain('"status":404')
+  })
+})

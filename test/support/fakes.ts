@@ -1,0 +1,110 @@
+import type { Incoming, Knock, Request } from '../../src/dialects/dialect.ts'
+import type { Failure, TransportName } from '../../src/transports/failure.ts'
+import type { Sink, Target, Transport } from '../../src/transports/transport.ts'
+
+/** A transport whose pipes do what the test says. */
+export interface Fake extends Transport {
+  readonly pipes: FakePipe[]
+  /** The latest pipe. */
+  readonly pipe: FakePipe
+  supported: boolean
+  /** What `open` throws. */
+  throws: Error | undefined
+}
+
+export interface FakePipe {
+  readonly target: Target
+  /** The request it began with. */
+  readonly asked: Request
+  readonly query: Record<string, string>
+  /** All that was sent up, oldest first. */
+  readonly sent: string[]
+  /** Neither ended nor closed. */
+  readonly open: boolean
+  opens(via?: TransportName): void
+  /** One call of `blocks`. */
+  brings(...blocks: Partial<Incoming>[]): void
+  pauses(failure?: Failure): void
+  ends(failure?: Failure): void
+  /** Says `done` to the oldest send that waits for it. */
+  takes(failure?: Failure): void
+}
+
+export const cut: Failure = { kind: 'cut', message: 'the pipe broke off' }
+export const refused: Failure = { kind: 'refused', message: 'nobody answered' }
+export const endedWell: Failure = { kind: 'ended', message: 'the response ended' }
+
+export function status(code: number, more: Partial<Failure> = {}): Failure {
+  return { kind: 'status', status: code, message: `answered with status ${code}`, ...more }
+}
+
+export function fake(name: TransportName, { sends = true } = {}): Fake {
+  const pipes: FakePipe[] = []
+  return {
+    name,
+    supported: true,
+    throws: undefined,
+    supports() {
+      return this.supported
+    },
+    pipes,
+    get pipe() {
+      const last = pipes.at(-1)
+      if (!last) throw new Error(`${name} was never opened`)
+      return last
+    },
+    open(target, sink) {
+      if (this.throws) throw this.throws
+      const { pipe, close, send } = createPipe(name, target, sink)
+      pipes.push(pipe)
+      return sends ? { close, send } : { close }
+    },
+  }
+}
+
+export function fakes<Names extends TransportName[]>(...names: Names): { [Index in keyof Names]: Fake } {
+  return names.map(name => fake(name)) as never
+}
+
+function createPipe(name: TransportName, target: Target, sink: Sink) {
+  const asked = target.knock(name, { turn: 0 } satisfies Knock)
+  const sent: string[] = []
+  const waiting: ((failure?: Failure) => void)[] = []
+  let open = true
+  const alive = (act: () => void) => {
+    if (!open) throw new Error(`this pipe of ${name} is closed: a real one would say nothing any more`)
+    act()
+  }
+  const pipe: FakePipe = {
+    target,
+    asked,
+    query: Object.fromEntries(new URL(asked.url).searchParams),
+    sent,
+    get open() {
+      return open
+    },
+    opens: (via = name) => alive(() => sink.opened(via)),
+    brings: (...blocks) => alive(() => sink.blocks(blocks.map(whole))),
+    pauses: (failure = endedWell) => alive(() => sink.paused(failure)),
+    ends: (failure = cut) =>
+      alive(() => {
+        open = false
+        sink.ended(failure)
+      }),
+    takes: failure => alive(() => waiting.shift()?.(failure)),
+  }
+  return {
+    pipe,
+    close() {
+      open = false
+    },
+    send(text: unknown, done: (failure?: Failure) => void) {
+      sent.push(text as string)
+      waiting.push(done)
+    },
+  }
+}
+
+function whole(block: Partial<Incoming>): Incoming {
+  return { id: undefined, event: undefined, data: undefined, retry: undefined, encoding: undefined, ...block }
+}

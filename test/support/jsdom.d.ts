@@ -1,0 +1,17 @@
+// jsdom comes without types; this is what the tests use of it.
+declare module 'jsdom' {
+  export class VirtualConsole {}
+
+  export class JSDOM {
+    constructor(
+      html: string,
+      options: {
+        url: string
+        runScripts?: 'dangerously'
+        resources?: 'usable'
+        virtualConsole?: VirtualConsole
+      },
+    )
+    readonly window: Window & typeof globalThis
+  }
+}

@@ -1,0 +1,62 @@
+import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Environment } from '../../src/environment.ts'
+import type { Failure } from '../../src/transports/failure.ts'
+import type { Target, Transport } from '../../src/transports/transport.ts'
+import { createWorld } from './world.ts'
+
+/** Opens one pipe of a transport in a world made by hand, over parts that the test drives. */
+export function openPipe(transport: Transport, dialect: Dialect, parts: Partial<Environment>) {
+  const world = createWorld(parts)
+  const position = { cursor: '', session: undefined as string | undefined }
+  const heard: string[] = []
+  const failures: Failure[] = []
+  const followers = new Set<(name: string) => void>()
+  const target: Target = {
+    dialect,
+    environment: world.environment,
+    withCredentials: false,
+    timeout: 10_000,
+    positioned: () => position.cursor !== '',
+    names(added) {
+      added('message')
+      followers.add(added)
+      return () => followers.delete(added)
+    },
+    knock: (via, details) =>
+      dialect.knock({
+        ...details,
+        via,
+        position,
+        url: new URL(`${world.origin}/live`),
+        headers: {},
+        token: undefined,
+        nonce: 'n0nce',
+      }),
+  }
+  const pipe = transport.open(target, {
+    opened: via => heard.push(`opened ${via}`),
+    blocks: blocks => heard.push(['blocks', ...blocks.map(({ id, data }) => `${id}=${data}`)].join(' ')),
+    paused: failure => {
+      failures.push(failure)
+      heard.push(`paused ${failure.kind}`)
+    },
+    ended: failure => {
+      failures.push(failure)
+      heard.push(`ended ${failure.kind}`)
+    },
+  })
+  return {
+    world,
+    position,
+    heard,
+    failures,
+    target,
+    pipe,
+    /** A listener of that name is added to the line. */
+    listen: (name: string) => followers.forEach(follow => void follow(name)),
+    /** How many follow the names in use. */
+    get followers() {
+      return followers.size
+    },
+  }
+}

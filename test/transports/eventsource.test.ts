@@ -1,0 +1,144 @@
+import { EventSource } from 'undici'
+import { describe, expect, test } from 'vitest'
+import { native } from '../../src/dialects/native.ts'
+import { plain } from '../../src/dialects/plain.ts'
+import { eventsource } from '../../src/transports/eventsource.ts'
+import { transportContract } from '../contracts/transport.ts'
+import { openPipe } from '../support/pipe.ts'
+
+transportContract({
+  transport: eventsource,
+  parts: page => ({ EventSource: EventSource as never, XMLHttpRequest: page.XMLHttpRequest }),
+  acceptsFirst: true,
+  showsCuts: true,
+  aborts: true,
+  answersSends: true,
+})
+
+describe('with a server’s own events', () => {
+  /** An EventSource whose server is the test. */
+  class FakeSource extends EventTarget {
+    static last: FakeSource
+    readyState = 0
+    onopen: ((event: Event) => void) | null = null
+    onerror: ((event: Event) => void) | null = null
+    onmessage = null
+
+    constructor() {
+      super()
+      FakeSource.last = this
+      this.addEventListener('open', event => this.onopen?.(event))
+      this.addEventListener('error', event => this.onerror?.(event))
+    }
+
+    close(): void {
+      this.readyState = 2
+    }
+
+    opens(): void {
+      this.readyState = 1
+      this.dispatchEvent(new Event('open'))
+    }
+
+    breaks(readyState = 0): void {
+      this.readyState = readyState
+      this.dispatchEvent(new Event('error'))
+    }
+
+    brings(data: string, lastEventId = '', name = 'message'): void {
+      this.dispatchEvent(new MessageEvent(name, { data, lastEventId }))
+    }
+  }
+
+  function begin() {
+    const stage = openPipe(eventsource, plain, { EventSource: FakeSource as never })
+    return { ...stage, source: FakeSource.last, followers: () => stage.followers }
+  }
+
+  test('a pipe that reopens by itself says paused and then opened again', () => {
+    const { heard, source } = begin()
+    source.opens()
+    source.brings('a', '1')
+    source.breaks()
+    source.opens()
+    source.brings('b', '2')
+    expect(heard).toEqual([
+      'opened eventsource',
+      'blocks 1=a',
+      'paused ended',
+      'opened eventsource',
+      'blocks 2=b',
+    ])
+  })
+
+  test('one that never opened ends', () => {
+    const { heard, source } = begin()
+    source.breaks()
+    expect(heard).toEqual(['ended refused'])
+    expect(source.readyState).toBe(2)
+  })
+
+  test('one that the browser gives up on ends: the answer was no event stream', () => {
+    const { heard, source } = begin()
+    source.opens()
+    source.breaks(2)
+    expect(heard).toEqual(['opened eventsource', 'ended status'])
+  })
+
+  test('names are listened for as they come into use', () => {
+    const { heard, listen, source } = begin()
+    source.opens()
+    source.brings('unheard', '', 'wakeup')
+    listen('wakeup')
+    source.brings('up!', '', 'wakeup')
+    expect(heard).toEqual(['opened eventsource', 'blocks undefined=up!'])
+  })
+
+  test('events that a server calls open and error are messages like any other', () => {
+    const { heard, listen, source } = begin()
+    listen('open')
+    listen('error')
+    source.opens()
+    source.brings('a', '', 'open')
+    source.brings('b', '', 'error')
+    expect(heard).toEqual(['opened eventsource', 'blocks undefined=a', 'blocks undefined=b'])
+  })
+
+  test('an id counts once, for the message that brought it', () => {
+    const { heard, source } = begin()
+    source.opens()
+    source.brings('a', '1')
+    source.brings('b', '1')
+    source.brings('c', '2')
+    expect(heard.slice(1)).toEqual(['blocks 1=a', 'blocks undefined=b', 'blocks 2=c'])
+  })
+
+  test('a script that replays its one message at each request is not heard again', () => {
+    const { heard, source } = begin()
+    for (let cycle = 0; cycle < 3; cycle++) {
+      source.opens()
+      source.brings('only', '1')
+      source.breaks()
+    }
+    expect(heard.filter(said => said.startsWith('blocks'))).toEqual(['blocks 1=only'])
+  })
+
+  test('close ends the source and follows no names any more', () => {
+    const { followers, heard, pipe, source } = begin()
+    source.opens()
+    pipe.close()
+    expect(source.readyState).toBe(2)
+    expect(followers()).toBe(0)
+    source.brings('late', '1')
+    source.breaks()
+    expect(heard).toEqual(['opened eventsource'])
+  })
+
+  test('it is not for a line that has a position: a new EventSource cannot be told where to continue', () => {
+    const { position, target } = begin()
+    expect(eventsource.supports(target)).toBe(true)
+    position.cursor = '5'
+    expect(eventsource.supports(target)).toBe(false)
+    expect(eventsource.supports({ ...target, dialect: native })).toBe(true)
+  })
+})

@@ -1,0 +1,950 @@
+import { describe, expect, test } from 'vitest'
+import type { Dialect } from '../../src/dialects/dialect.ts'
+import { native } from '../../src/dialects/native.ts'
+import { plain } from '../../src/dialects/plain.ts'
+import type { Environment } from '../../src/environment.ts'
+import type { Failure, TransportName } from '../../src/transports/failure.ts'
+import { ladder } from '../../src/transports/ladder.ts'
+import { memory } from '../../src/transports/memory.ts'
+import type { Attempt, Pipe, Sink, Target } from '../../src/transports/transport.ts'
+import { message, pong, tick, welcome } from '../support/blocks.ts'
+import { cut, endedWell, type Fake, type FakePipe, fakes, refused, status } from '../support/fakes.ts'
+import { createWorld, type World } from '../support/world.ts'
+
+/** What the ladder waits before the next rung joins, when no round trip was measured. */
+const stagger = 300
+const timeout = 10_000
+
+interface Given {
+  dialect?: Dialect
+  eager?: boolean
+  world?: World
+  parts?: Partial<Environment>
+}
+
+/** A ladder over rungs that the test drives, and all that is heard above it. */
+async function climb(rungs: Fake[], { dialect = native, eager = false, world, parts }: Given = {}) {
+  const place = world ?? createWorld(parts)
+  const { environment, origin } = place
+  const attempts: Attempt[] = []
+  const route = ladder(rungs, { memory: memory(environment, origin), eager, origin, attempts })
+  const heard: string[] = []
+  const failures: Failure[] = []
+  let positioned = false
+  const target: Target = {
+    dialect,
+    environment,
+    withCredentials: false,
+    timeout,
+    positioned: () => positioned,
+    names: () => () => {},
+    knock: via => ({ url: `${origin}/live?via=${via}`, headers: {} }),
+  }
+  const tell = (word: string, failure: Failure) => {
+    failures.push(failure)
+    heard.push(`${word} ${failure.status ?? failure.kind}`)
+  }
+  const sink: Sink = {
+    opened: via => heard.push(`opened ${via}`),
+    blocks: blocks => {
+      positioned ||= blocks.some(block => block.id !== undefined)
+      heard.push(...blocks.filter(block => !block.event).map(block => `${block.data}`))
+    },
+    paused: failure => tell('paused', failure),
+    ended: failure => tell('ended', failure),
+  }
+  const stage = {
+    world: place,
+    heard,
+    failures,
+    attempts,
+    /** The transports whose pipes are open, best first. */
+    get racing() {
+      return rungs.filter(rung => rung.pipes.some(pipe => pipe.open)).map(rung => rung.name)
+    },
+    /** How often each was tried. */
+    get tries() {
+      return rungs.map(rung => rung.pipes.length)
+    },
+    pipe: undefined as unknown as Pipe,
+    /** Opens the ladder again, as the connection does after it ended. */
+    async open() {
+      stage.pipe = route.open(target, sink)
+      await place.settle()
+    },
+  }
+  await stage.open()
+  return stage
+}
+
+/** The server greets; nothing is proven yet. */
+function talk(pipe: FakePipe): void {
+  pipe.opens()
+  pipe.brings(welcome())
+}
+
+/** The server greets, and the proof follows in time. */
+async function prove(world: World, pipe: FakePipe): Promise<void> {
+  talk(pipe)
+  await world.pass(200)
+  pipe.brings(pong, tick)
+}
+
+describe('the first rung', () => {
+  test('starts alone, and after open has returned', async () => {
+    const [ws, es] = fakes('websocket', 'eventsource')
+    const { racing, heard } = await climb([ws, es])
+    expect(racing).toEqual(['websocket'])
+    expect(heard).toEqual([])
+  })
+
+  test('stays alone where the network is healthy', async () => {
+    const [ws, es] = fakes('websocket', 'eventsource')
+    const stage = await climb([ws, es])
+    await stage.world.pass(stagger - 1)
+    await prove(stage.world, ws.pipe)
+    await stage.world.pass(60_000)
+    expect(stage.tries).toEqual([1, 0])
+    expect(stage.heard).toEqual(['opened websocket'])
+  })
+
+  test('starts together with the second when the page is eager', async () => {
+    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
+    const { racing } = await climb(rungs, { eager: true })
+    expect(racing).toEqual(['websocket', 'eventsource'])
+  })
+
+  test('is the one that worked on the last page, for six hours', async () => {
+    const rungs = fakes('websocket', 'eventsource', 'long-polling')
+    const first = await climb(rungs)
+    const { world } = first
+    ws(rungs).pipe.ends(refused)
+    await prove(world, rungs[1].pipe)
+    first.pipe.close()
+
+    const again = fakes('websocket', 'eventsource', 'long-polling')
+    const second = await climb(again, { world })
+    expect(second.racing).toEqual(['eventsource'])
+    again[1].pipe.ends(refused)
+    expect(second.racing).toEqual(['long-polling'])
+    again[2].pipe.ends(refused)
+    expect(second.racing).toEqual(['websocket'])
+  })
+
+  test('is the first of all when what is remembered is no transport of ours', async () => {
+    const world = createWorld()
+    world.storage.set(`throughline:${world.origin}`, `carrier-pigeon ${Date.now() + 1_000}`)
+    const { racing } = await climb(fakes('websocket', 'eventsource'), { world })
+    expect(racing).toEqual(['websocket'])
+  })
+})
+
+function ws(rungs: Fake[]): Fake {
+  return rungs[0] as Fake
+}
+
+describe('a rung that is silent', () => {
+  test('is joined by the next after the stagger, and not given up', async () => {
+    const rungs = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await climb(rungs)
+    await stage.world.pass(stagger - 1)
+    expect(stage.racing).toEqual(['websocket'])
+    await stage.world.pass(1)
+    expect(stage.racing).toEqual(['websocket', 'eventsource'])
+    await stage.world.pass(stagger)
+    expect(stage.racing).toEqual(['websocket', 'eventsource', 'long-polling'])
+  })
+
+  test('is joined after three round trips, where the page has measured one', async () => {
+    for (const [trip, expected] of [
+      [1, 100],
+      [50, 150],
+      [5_000, 2_000],
+    ] as const) {
+      const world = createWorld()
+      world.roundTrip = trip
+      const stage = await climb(fakes('websocket', 'eventsource'), { world })
+      await world.pass(expected - 1)
+      expect(stage.racing).toEqual(['websocket'])
+      await world.pass(1)
+      expect(stage.racing).toEqual(['websocket', 'eventsource'])
+    }
+  })
+
+  test('wins if it proves itself first', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    await stage.world.pass(stagger)
+    await prove(stage.world, first.pipe)
+    expect(stage.racing).toEqual(['websocket'])
+    expect(stage.heard).toEqual(['opened websocket'])
+  })
+
+  test('is silent although it was accepted', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    first.pipe.opens()
+    await stage.world.pass(stagger)
+    expect(stage.racing).toEqual(['websocket', 'eventsource'])
+    expect(stage.heard).toEqual([])
+  })
+
+  test('has failed when it stays so for the whole timeout', async () => {
+    const [only] = fakes('websocket')
+    const stage = await climb([only])
+    await stage.world.pass(timeout - 1)
+    expect(stage.racing).toEqual(['websocket'])
+    await stage.world.pass(1)
+    expect(stage.racing).toEqual([])
+    expect(stage.heard).toEqual(['ended silent'])
+  })
+})
+
+describe('a rung that fails', () => {
+  test('hands over at once', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    first.pipe.ends(refused)
+    expect(stage.racing).toEqual(['eventsource'])
+    expect(stage.heard).toEqual([])
+  })
+
+  test('hands over at once when it was opened and then cut', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    first.pipe.opens()
+    first.pipe.ends(cut)
+    expect(stage.racing).toEqual(['eventsource'])
+  })
+
+  test('hands over at once when it greeted and was then cut, and says that the line is interrupted', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    talk(first.pipe)
+    first.pipe.ends(cut)
+    expect(stage.racing).toEqual(['eventsource'])
+    expect(stage.heard).toEqual(['opened websocket', 'paused cut'])
+    await prove(stage.world, second.pipe)
+    expect(stage.heard.slice(2)).toEqual(['opened eventsource'])
+  })
+
+  test('as the last one that greeted is told once, by the end', async () => {
+    const [only] = fakes('eventsource')
+    const stage = await climb([only])
+    talk(only.pipe)
+    only.pipe.ends(cut)
+    expect(stage.heard).toEqual(['opened eventsource', 'ended cut'])
+  })
+
+  test('hands over at once when open throws', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    first.throws = new Error('blocked by policy')
+    const stage = await climb([first, second])
+    expect(stage.racing).toEqual(['eventsource'])
+    expect(stage.attempts[0]?.failure?.message).toBe('websocket could not start: blocked by policy')
+  })
+
+  test('hands over at once when it cannot be used here', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    first.supported = false
+    const stage = await climb([first, second])
+    expect(stage.racing).toEqual(['eventsource'])
+    expect(stage.tries).toEqual([0, 1])
+  })
+
+  test('does not make the next but one start sooner', async () => {
+    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
+    const stage = await climb(rungs)
+    await stage.world.pass(200)
+    ws(rungs).pipe.ends(refused)
+    await stage.world.pass(stagger - 1)
+    expect(stage.racing).toEqual(['eventsource'])
+    await stage.world.pass(1)
+    expect(stage.racing).toEqual(['eventsource', 'xhr-streaming'])
+  })
+
+  test.each([204, 401, 403])('with status %i ends all at once', async code => {
+    const rungs = fakes('xhr-streaming', 'long-polling', 'jsonp')
+    const stage = await climb(rungs)
+    await stage.world.pass(stagger)
+    rungs[0].pipe.ends(status(code))
+    expect(stage.heard).toEqual([`ended ${code}`])
+    expect(stage.racing).toEqual([])
+    expect(stage.world.timers).toBe(0)
+  })
+
+  test('as the last one ends the ladder, with the words of all', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    first.pipe.ends({ kind: 'cut', message: 'the socket was cut' })
+    second.pipe.ends({ kind: 'cut', message: 'the stream was cut' })
+    await stage.world.settle()
+    expect(stage.heard).toEqual(['ended cut'])
+    expect(stage.failures[0]?.message).toBe('the socket was cut; the stream was cut')
+    expect(stage.world.timers + stage.world.listeners).toBe(0)
+  })
+
+  test('and was told when to come back decides over those that were not', async () => {
+    const [first, second, third] = fakes('websocket', 'xhr-streaming', 'long-polling')
+    const stage = await climb([first, second, third])
+    first.pipe.ends(refused)
+    second.pipe.ends(status(503, { retryAfter: 7_000 }))
+    third.pipe.ends(cut)
+    await stage.world.settle()
+    expect(stage.failures[0]).toMatchObject({ status: 503, retryAfter: 7_000 })
+  })
+
+  test('for good decides only if all do', async () => {
+    const [first, second] = fakes('xhr-streaming', 'long-polling')
+    const stage = await climb([first, second], { dialect: plain })
+    first.pipe.ends({ kind: 'content', message: 'a login page' })
+    second.pipe.ends(cut)
+    await stage.world.settle()
+    expect(stage.heard).toEqual(['ended cut'])
+  })
+
+  test('is no reason to say that nothing is supported', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    second.supported = false
+    const stage = await climb([first, second])
+    first.pipe.ends(cut)
+    await stage.world.settle()
+    expect(stage.heard).toEqual(['ended cut'])
+  })
+})
+
+describe('where nothing can be used', () => {
+  test('the ladder ends as unsupported', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    first.supported = second.supported = false
+    const stage = await climb([first, second])
+    expect(stage.heard).toEqual(['ended unsupported'])
+  })
+
+  test('transports that the dialect does not have are not tried', async () => {
+    const [only] = fakes('jsonp')
+    const stage = await climb([only], { dialect: plain })
+    expect(stage.heard).toEqual(['ended unsupported'])
+    expect(only.pipes).toEqual([])
+  })
+})
+
+describe('a rung that talks', () => {
+  test('delivers at once, before any proof', async () => {
+    const [first, second] = fakes('eventsource', 'long-polling')
+    const stage = await climb([first, second])
+    talk(first.pipe)
+    first.pipe.brings(message(1))
+    expect(stage.heard).toEqual(['opened eventsource', 'm1'])
+  })
+
+  test('makes the ladder hold still while its proof is due', async () => {
+    const [first, second] = fakes('eventsource', 'long-polling')
+    const stage = await climb([first, second])
+    await stage.world.pass(stagger - 1)
+    talk(first.pipe)
+    await stage.world.pass(600 + stagger - 1)
+    expect(stage.tries).toEqual([1, 0])
+  })
+
+  test('is silent again when its proof is overdue: the next one joins, and it goes on delivering', async () => {
+    const [first, second] = fakes('eventsource', 'long-polling')
+    const stage = await climb([first, second])
+    talk(first.pipe)
+    await stage.world.pass(600 + stagger)
+    expect(stage.racing).toEqual(['eventsource', 'long-polling'])
+    first.pipe.brings(message(1))
+    expect(stage.heard).toEqual(['opened eventsource', 'm1'])
+    await prove(stage.world, second.pipe)
+    expect(stage.racing).toEqual(['long-polling'])
+    expect(stage.heard).toEqual(['opened eventsource', 'm1', 'opened long-polling'])
+  })
+
+  test('may still prove itself late', async () => {
+    const [first, second] = fakes('eventsource', 'long-polling')
+    const stage = await climb([first, second])
+    talk(first.pipe)
+    await stage.world.pass(600 + stagger)
+    first.pipe.brings(tick)
+    expect(stage.racing).toEqual(['eventsource'])
+    expect(stage.attempts[0]?.failure).toBeUndefined()
+  })
+
+  test('closes cold ones, which would begin anew and not continue; they are put back', async () => {
+    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming', 'long-polling')
+    const stage = await climb(rungs)
+    await stage.world.pass(2 * stagger)
+    expect(stage.racing).toEqual(['websocket', 'eventsource', 'xhr-streaming'])
+    talk(rungs[2].pipe)
+    expect(stage.racing).toEqual(['xhr-streaming'])
+    rungs[2].pipe.ends(cut)
+    expect(stage.racing).toEqual(['websocket'])
+    await stage.world.pass(stagger)
+    expect(stage.racing).toEqual(['websocket', 'eventsource'])
+    await stage.world.pass(stagger)
+    expect(stage.racing).toEqual(['websocket', 'eventsource', 'long-polling'])
+  })
+
+  test('leaves those that would continue: ids drop what comes twice', async () => {
+    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
+    const stage = await climb(rungs)
+    talk(ws(rungs).pipe)
+    ws(rungs).pipe.ends(cut)
+    await stage.world.pass(stagger)
+    talk(rungs[2].pipe)
+    expect(stage.racing).toEqual(['eventsource', 'xhr-streaming'])
+  })
+
+  test('takes over from another that talked and failed', async () => {
+    const [first, second] = fakes('eventsource', 'xhr-streaming')
+    const stage = await climb([first, second])
+    talk(first.pipe)
+    await stage.world.pass(600 + stagger)
+    talk(second.pipe)
+    expect(stage.heard).toEqual(['opened eventsource'])
+    first.pipe.ends(cut)
+    expect(stage.heard).toEqual(['opened eventsource', 'opened xhr-streaming'])
+    expect(stage.racing).toEqual(['xhr-streaming'])
+  })
+
+  test('carries what is sent', async () => {
+    const [first, second] = fakes('eventsource', 'long-polling')
+    const stage = await climb([first, second])
+    stage.pipe.send?.('lost', () => {})
+    talk(first.pipe)
+    stage.pipe.send?.('hello', () => {})
+    expect(first.pipe.sent).toEqual(['hello'])
+    await stage.world.pass(600 + stagger)
+    await prove(stage.world, second.pipe)
+    stage.pipe.send?.('again', () => {})
+    expect(second.pipe.sent).toEqual(['again'])
+  })
+})
+
+describe('proof', () => {
+  test('of a WebSocket is the answer to what it is asked with the first block', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    first.pipe.opens()
+    expect(first.pipe.sent).toEqual([])
+    first.pipe.brings(welcome())
+    expect(first.pipe.sent).toEqual([native.ping])
+    first.pipe.brings(pong)
+    await stage.world.pass(10_000)
+    expect(stage.tries).toEqual([1, 0])
+    expect(stage.attempts[0]?.proven).toBeDefined()
+  })
+
+  test('that a WebSocket does not give in time brings the next one in', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    talk(first.pipe)
+    await stage.world.pass(200 + stagger)
+    expect(stage.racing).toEqual(['websocket', 'eventsource'])
+  })
+
+  test.each(['eventsource', 'xhr-streaming'] as const)(
+    'of %s is a tick that comes apart from the first block',
+    async name => {
+      const [first] = fakes(name)
+      const stage = await climb([first])
+      talk(first.pipe)
+      await stage.world.pass(150)
+      expect(stage.attempts[0]?.proven).toBeUndefined()
+      first.pipe.brings(tick)
+      expect(stage.attempts[0]?.proven).toBeDefined()
+    },
+  )
+
+  test('of a stream is not a tick that comes with the first block: it is held back and let go in lumps', async () => {
+    const [first, second] = fakes('xhr-streaming', 'long-polling')
+    const stage = await climb([first, second])
+    first.pipe.opens()
+    first.pipe.brings(welcome(), tick)
+    expect(stage.attempts[0]?.proven).toBeUndefined()
+    await stage.world.pass(600 + stagger)
+    expect(stage.racing).toEqual(['xhr-streaming', 'long-polling'])
+  })
+
+  test.each(['long-polling', 'jsonp'] as const)('of %s is one block', async name => {
+    const [first] = fakes(name)
+    const stage = await climb([first])
+    first.pipe.opens()
+    first.pipe.brings()
+    expect(stage.attempts[0]?.proven).toBeUndefined()
+    first.pipe.brings(welcome())
+    expect(stage.attempts[0]?.proven).toBeDefined()
+  })
+
+  test('of a server that need not say anything is that it accepted', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second], { dialect: plain })
+    await stage.world.pass(stagger)
+    first.pipe.opens()
+    expect(stage.racing).toEqual(['websocket'])
+    expect(stage.heard).toEqual(['opened websocket'])
+  })
+
+  test('closes the others', async () => {
+    const rungs = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await climb(rungs)
+    await stage.world.pass(2 * stagger)
+    rungs[2].pipe.opens()
+    rungs[2].pipe.brings(welcome())
+    expect(stage.racing).toEqual(['long-polling'])
+    expect(stage.attempts.map(({ ended }) => ended !== undefined)).toEqual([true, true, false])
+  })
+})
+
+describe('where messages have no ids', () => {
+  test('one pipe delivers: nothing of the others is heard', async () => {
+    const [first, second] = fakes('xhr-streaming', 'long-polling')
+    const stage = await climb([first, second], { dialect: plain })
+    await stage.world.pass(stagger)
+    second.pipe.opens()
+    expect(stage.racing).toEqual(['long-polling'])
+    second.pipe.brings({ data: 'once' })
+    expect(stage.heard).toEqual(['opened long-polling', 'once'])
+  })
+
+  test('a better transport is not tried beside the one in use', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second], { dialect: plain })
+    first.pipe.ends(refused)
+    second.pipe.opens()
+    await stage.world.pass(600_000)
+    await stage.world.fire('online')
+    expect(stage.tries).toEqual([1, 1])
+    expect(stage.world.timers).toBe(0)
+  })
+
+  test('a pipe that reconnects by itself says so and stays', async () => {
+    const [only] = fakes('eventsource')
+    const stage = await climb([only], { dialect: plain })
+    only.pipe.opens()
+    only.pipe.pauses()
+    only.pipe.opens()
+    expect(stage.heard).toEqual(['opened eventsource', 'paused ended', 'opened eventsource'])
+    expect(stage.tries).toEqual([1])
+  })
+})
+
+describe('a rung that has proven itself', () => {
+  test('ends the ladder when it ends: what follows is the connection’s decision', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    await prove(stage.world, first.pipe)
+    first.pipe.ends(cut)
+    expect(stage.heard).toEqual(['opened websocket', 'ended cut'])
+    expect(stage.failures[0]?.transport).toBe('websocket')
+    expect(stage.tries).toEqual([1, 0])
+    expect(stage.world.timers + stage.world.listeners).toBe(0)
+  })
+
+  test('is waited for once when it cannot be reached: a restart must not push every line down', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    await prove(stage.world, first.pipe)
+    first.pipe.ends(cut)
+    await stage.open()
+    first.pipe.ends(refused)
+    await stage.world.settle()
+    expect(stage.heard.at(-1)).toBe('ended refused')
+    expect(stage.tries).toEqual([2, 0])
+    await stage.open()
+    first.pipe.ends(refused)
+    expect(stage.tries).toEqual([3, 1])
+  })
+
+  test('is joined all the same when it is silent', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    await prove(stage.world, first.pipe)
+    first.pipe.ends(cut)
+    await stage.open()
+    await stage.world.pass(stagger)
+    expect(stage.racing).toEqual(['websocket', 'eventsource'])
+  })
+
+  test('is not waited for while another one is talking', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    await prove(stage.world, first.pipe)
+    first.pipe.ends(cut)
+    await stage.open()
+    await stage.world.pass(stagger)
+    talk(second.pipe)
+    first.pipe.ends(refused)
+    expect(stage.racing).toEqual(['eventsource'])
+    expect(stage.heard).toEqual(['opened websocket', 'ended cut', 'opened eventsource'])
+  })
+
+  test('comes first again after the outage, although a lower one is remembered from an earlier page', async () => {
+    const rungs = fakes('websocket', 'eventsource')
+    const stage = await climb(rungs)
+    await prove(stage.world, ws(rungs).pipe)
+    stage.world.storage.set(`throughline:${stage.world.origin}`, `eventsource ${Date.now() + 1_000}`)
+    ws(rungs).pipe.ends(cut)
+    await stage.open()
+    expect(stage.racing).toEqual(['websocket'])
+  })
+})
+
+describe('a rung that proves itself and is soon cut', () => {
+  async function cutTwice(failure: Failure, after = 5_000) {
+    const rungs = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await climb(rungs)
+    for (let time = 0; time < 2; time++) {
+      await prove(stage.world, ws(rungs).pipe)
+      await stage.world.pass(after)
+      ws(rungs).pipe.ends(failure)
+      await stage.open()
+    }
+    return { rungs, stage }
+  }
+
+  test('rests when it happens twice in a row: it comes last', async () => {
+    const { rungs, stage } = await cutTwice(cut)
+    expect(stage.racing).toEqual(['eventsource'])
+    rungs[1].pipe.ends(refused)
+    rungs[2].pipe.ends(refused)
+    expect(stage.racing).toEqual(['websocket'])
+  })
+
+  test('is not climbed to while it rests, and again after two minutes', async () => {
+    const { rungs, stage } = await cutTwice(cut)
+    await prove(stage.world, rungs[1].pipe)
+    await stage.world.pass(119_000)
+    expect(stage.tries[0]).toBe(2)
+    await stage.world.pass(200_000)
+    expect(stage.tries[0]).toBe(3)
+  })
+
+  test('does not rest when it lived for long', async () => {
+    const { stage } = await cutTwice(cut, 30_000)
+    expect(stage.racing).toEqual(['websocket'])
+  })
+
+  test('does not rest when the server ended it in good order', async () => {
+    const { stage } = await cutTwice(endedWell)
+    expect(stage.racing).toEqual(['websocket'])
+  })
+
+  test('does not rest when an outage lay between', async () => {
+    const rungs = fakes('websocket', 'eventsource')
+    const stage = await climb(rungs)
+    await prove(stage.world, ws(rungs).pipe)
+    ws(rungs).pipe.ends(cut)
+    await stage.open()
+    ws(rungs).pipe.ends(refused)
+    await stage.world.settle()
+    await stage.open()
+    await prove(stage.world, ws(rungs).pipe)
+    ws(rungs).pipe.ends(cut)
+    await stage.open()
+    expect(stage.racing).toEqual(['websocket'])
+  })
+})
+
+describe('climbing', () => {
+  /** On long polling, since the two above it were refused. */
+  async function onTheGround() {
+    const rungs = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await climb(rungs)
+    rungs[0].pipe.ends(refused)
+    rungs[1].pipe.ends(refused)
+    await prove(stage.world, rungs[2].pipe)
+    return { rungs, stage }
+  }
+
+  test('begins after five seconds, with the best, beside the one in use', async () => {
+    const { stage } = await onTheGround()
+    await stage.world.pass(4_799)
+    expect(stage.racing).toEqual(['long-polling'])
+    await stage.world.pass(1)
+    expect(stage.racing).toEqual(['websocket', 'long-polling'])
+  })
+
+  test('tries the rungs above one by one', async () => {
+    const { rungs, stage } = await onTheGround()
+    await stage.world.pass(5_000)
+    ws(rungs).pipe.ends(refused)
+    expect(stage.racing).toEqual(['eventsource', 'long-polling'])
+    await stage.world.pass(timeout)
+    expect(stage.racing).toEqual(['long-polling'])
+  })
+
+  test('is made before the break: both deliver until the better one has proven itself', async () => {
+    const { rungs, stage } = await onTheGround()
+    await stage.world.pass(5_000)
+    talk(ws(rungs).pipe)
+    ws(rungs).pipe.brings(message(1))
+    rungs[2].pipe.brings(message(1))
+    expect(stage.heard).toEqual(['opened long-polling', 'm1', 'm1'])
+    expect(stage.racing).toEqual(['websocket', 'long-polling'])
+    ws(rungs).pipe.brings(pong)
+    expect(stage.racing).toEqual(['websocket'])
+    expect(stage.heard.at(-1)).toBe('opened websocket')
+  })
+
+  test('a challenger that holds back its proof is left, and the one in use stays', async () => {
+    const { rungs, stage } = await onTheGround()
+    await stage.world.pass(5_000)
+    talk(ws(rungs).pipe)
+    await stage.world.pass(200 + stagger)
+    expect(stage.racing).toEqual(['eventsource', 'long-polling'])
+    expect(stage.heard).toEqual(['opened long-polling'])
+  })
+
+  test('a challenger that is refused for good changes nothing', async () => {
+    const { rungs, stage } = await onTheGround()
+    await stage.world.pass(5_000)
+    ws(rungs).pipe.ends(status(403))
+    expect(stage.racing).toEqual(['eventsource', 'long-polling'])
+    expect(stage.heard).toEqual(['opened long-polling'])
+  })
+
+  test('waits twice as long after each vain look, up to ten minutes', async () => {
+    const { rungs, stage } = await onTheGround()
+    ws(rungs).supported = rungs[1].supported = true
+    const looks: number[] = []
+    let last = stage.world.now - 200
+    while (looks.length < 9) {
+      const before = stage.tries[0]
+      await stage.world.pass(100)
+      if (stage.tries[0] === before) continue
+      looks.push(Math.round((stage.world.now - last) / 1_000))
+      ws(rungs).pipe.ends({ kind: 'cut', message: 'the proxy cut it' })
+      rungs[1].pipe.ends(refused)
+      last = stage.world.now
+    }
+    expect(looks).toEqual([5, 10, 20, 40, 80, 160, 320, 600, 600])
+  })
+
+  test('happens at once when the network is back', async () => {
+    const { stage } = await onTheGround()
+    await stage.world.fire('online')
+    await stage.world.pass(0)
+    expect(stage.racing).toEqual(['websocket', 'long-polling'])
+  })
+
+  test('goes on from the new rung to those above it', async () => {
+    const { rungs, stage } = await onTheGround()
+    await stage.world.pass(5_000)
+    ws(rungs).pipe.ends(refused)
+    await prove(stage.world, rungs[1].pipe)
+    expect(stage.racing).toEqual(['eventsource'])
+    await stage.world.pass(10_000)
+    expect(stage.racing).toEqual(['websocket', 'eventsource'])
+  })
+
+  test('leaves nothing to wait for at the top', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    await prove(stage.world, first.pipe)
+    expect(stage.world.timers).toBe(0)
+  })
+
+  test('is over when the one in use ends', async () => {
+    const { rungs, stage } = await onTheGround()
+    await stage.world.pass(5_000)
+    rungs[2].pipe.ends(cut)
+    expect(stage.racing).toEqual([])
+    expect(stage.world.timers + stage.world.listeners).toBe(0)
+  })
+})
+
+describe('WebSockets that keep failing', () => {
+  async function failSixTimes(names: TransportName[]) {
+    const rungs = fakes(...names)
+    const stage = await climb(rungs)
+    for (let time = 0; time < 6; time++) {
+      for (const rung of rungs) if (rung.pipes.at(-1)?.open) rung.pipe.ends(cut)
+      await stage.world.settle()
+      await stage.open()
+    }
+    return { rungs, stage }
+  }
+
+  test('are left alone for two minutes, since browsers slow them down for all tabs', async () => {
+    const { rungs, stage } = await failSixTimes(['websocket', 'eventsource'])
+    expect(stage.racing).toEqual(['eventsource'])
+    rungs[1]?.pipe.ends(cut)
+    await stage.world.settle()
+    await stage.world.pass(120_001)
+    await stage.open()
+    expect(stage.racing).toEqual(['websocket'])
+  })
+
+  test('are tried all the same where there is nothing else', async () => {
+    const { stage } = await failSixTimes(['websocket'])
+    expect(stage.racing).toEqual(['websocket'])
+  })
+
+  test('do not make a page believe that it supports nothing', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    second.supported = false
+    const stage = await climb([first, second])
+    for (let time = 0; time < 8; time++) {
+      if (first.pipe.open) first.pipe.ends(refused)
+      await stage.world.settle()
+      await stage.open()
+    }
+    expect(stage.heard).not.toContain('ended unsupported')
+  })
+})
+
+describe('when nothing gets through and no browser says why', () => {
+  /** The answer to the one plain request, and what was asked. */
+  function answering(answer: Response | Error) {
+    const asked: string[] = []
+    const fetch = async (url: string | URL | Request) => {
+      asked.push(`${url}`)
+      if (answer instanceof Error) throw answer
+      return answer
+    }
+    return { asked, parts: { fetch: fetch as typeof globalThis.fetch } }
+  }
+
+  async function allRefused(parts: Partial<Environment>) {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second], { parts })
+    first.pipe.ends(refused)
+    second.pipe.ends(refused)
+    await stage.world.settle()
+    return stage
+  }
+
+  test('one plain request asks, and its status decides', async () => {
+    const { asked, parts } = answering(new Response(null, { status: 403 }))
+    const stage = await allRefused(parts)
+    expect(asked).toEqual([`${stage.world.origin}/live?via=long-polling`])
+    expect(stage.heard).toEqual(['ended 403'])
+    expect(stage.world.timers + stage.world.listeners).toBe(0)
+  })
+
+  test('its Retry-After is obeyed', async () => {
+    const { parts } = answering(new Response(null, { status: 503, headers: { 'Retry-After': '9' } }))
+    expect((await allRefused(parts)).failures[0]).toMatchObject({ status: 503, retryAfter: 9_000 })
+  })
+
+  test.each([new Response('fine'), new Error('offline')])(
+    'an answer that explains nothing changes nothing',
+    async answer => {
+      const { parts } = answering(answer)
+      const stage = await allRefused(parts)
+      expect(stage.heard).toEqual(['ended refused'])
+      expect(stage.world.timers).toBe(0)
+    },
+  )
+
+  test('nothing is asked when one of them did say why', async () => {
+    const { asked, parts } = answering(new Response(null, { status: 403 }))
+    const [first, second] = fakes('websocket', 'xhr-streaming')
+    const stage = await climb([first, second], { parts })
+    first.pipe.ends(refused)
+    second.pipe.ends(status(500))
+    await stage.world.settle()
+    expect(asked).toEqual([])
+  })
+
+  test('nothing is asked where nothing can be used', async () => {
+    const { asked, parts } = answering(new Response(null, { status: 403 }))
+    const [only] = fakes('websocket')
+    only.supported = false
+    const stage = await climb([only], { parts })
+    expect(stage.heard).toEqual(['ended unsupported'])
+    expect(asked).toEqual([])
+  })
+
+  test('closing meanwhile leaves no timer, and the request is stopped', async () => {
+    let stopped = false
+    const fetch = ((_: string, { signal }: RequestInit) =>
+      new Promise((_, reject) => {
+        signal?.addEventListener('abort', () => {
+          stopped = true
+          reject(signal.reason)
+        })
+      })) as typeof globalThis.fetch
+    const stage = await allRefused({ fetch })
+    expect(stage.heard).toEqual([])
+    stage.pipe.close()
+    await stage.world.settle()
+    expect(stopped).toBe(true)
+    expect(stage.heard).toEqual([])
+    expect(stage.world.timers + stage.world.listeners).toBe(0)
+  })
+})
+
+describe('close', () => {
+  const moments: Record<string, (world: World, rungs: Fake[]) => unknown> = {
+    'before anything began': () => {},
+    'while rungs race': world => world.pass(2 * stagger),
+    'while one talks': (_, [first]) => talk((first as Fake).pipe),
+    'once one is proven': (world, [first]) => prove(world, (first as Fake).pipe),
+    'while a better one is tried': async (world, [first, second]) => {
+      ;(first as Fake).pipe.ends(refused)
+      await prove(world, (second as Fake).pipe)
+      await world.pass(6_000)
+    },
+  }
+
+  test.each(Object.entries(moments))('%s leaves no pipe, timer or listener', async (_, reach) => {
+    const rungs = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await climb(rungs)
+    await reach(stage.world, rungs)
+    const before = [...stage.heard]
+    stage.pipe.close()
+    stage.pipe.close()
+    await stage.world.pass(600_000)
+    expect(stage.racing).toEqual([])
+    expect(stage.heard).toEqual(before)
+    expect(stage.world.timers + stage.world.listeners).toBe(0)
+  })
+
+  test('right after open begins nothing', async () => {
+    const [only] = fakes('websocket')
+    const world = createWorld()
+    const { environment, origin } = world
+    const options = { memory: memory(environment, origin), eager: true, origin, attempts: [] }
+    const target = { dialect: native, environment, timeout } as unknown as Target
+    const sink: Sink = { opened() {}, blocks() {}, paused() {}, ended() {} }
+    ladder([only], options).open(target, sink).close()
+    await world.settle()
+    expect(only.pipes).toEqual([])
+    expect(world.timers + world.listeners).toBe(0)
+  })
+})
+
+describe('the attempts', () => {
+  test('tell when each rung was accepted, heard and proven, and how it failed', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    await stage.world.pass(100)
+    first.pipe.opens()
+    await stage.world.pass(100)
+    first.pipe.ends(cut)
+    await prove(stage.world, second.pipe)
+    expect(stage.attempts).toEqual([
+      {
+        transport: 'websocket',
+        started: 1_000,
+        opened: 1_100,
+        ended: 1_200,
+        failure: { ...cut, transport: 'websocket' },
+      },
+      { transport: 'eventsource', started: 1_200, opened: 1_200, heard: 1_200, proven: 1_400 },
+    ])
+  })
+
+  test('are the latest fifty', async () => {
+    const [only] = fakes('websocket')
+    const stage = await climb([only])
+    for (let time = 0; time < 60; time++) {
+      only.pipe.ends(cut)
+      await stage.world.settle()
+      await stage.open()
+    }
+    expect(stage.attempts).toHaveLength(50)
+  })
+})

@@ -1,0 +1,112 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Dialect } from '../../src/dialects/dialect.ts'
+import { native } from '../../src/dialects/native.ts'
+import { plain } from '../../src/dialects/plain.ts'
+import { longPolling } from '../../src/transports/long-polling.ts'
+import { transportContract } from '../contracts/transport.ts'
+import { openPipe } from '../support/pipe.ts'
+import { FakeXhr } from '../support/xhr.ts'
+
+transportContract({
+  transport: longPolling,
+  parts: page => ({ XMLHttpRequest: page.XMLHttpRequest }),
+  acceptsFirst: true,
+  showsCuts: true,
+  aborts: true,
+  answersSends: true,
+})
+
+beforeEach(() => {
+  FakeXhr.all = []
+})
+
+function begin(dialect: Dialect = native) {
+  const stage = openPipe(longPolling, dialect, { XMLHttpRequest: FakeXhr as never })
+  return {
+    ...stage,
+    /** The latest request is answered. */
+    answers(text: string) {
+      const xhr = FakeXhr.all.at(-1) as FakeXhr
+      xhr.answers()
+      if (text) xhr.brings(text)
+      xhr.ends()
+    },
+    turns: () => FakeXhr.all.map(({ url }) => new URL(url).searchParams.get('rt.n')),
+  }
+}
+
+const block = 'id: e.1.a\ndata: hi\n\n'
+
+test('asks again at once after an answer that brought something, and counts', async () => {
+  const { answers, turns, world } = begin()
+  answers(block)
+  await world.pass(0)
+  answers(block)
+  await world.pass(0)
+  expect(turns()).toEqual(['0', '1', '2'])
+})
+
+test('waits a second after an answer that brought nothing at once', async () => {
+  const { answers, turns, world } = begin()
+  answers('')
+  await world.pass(999)
+  expect(turns()).toEqual(['0'])
+  await world.pass(1)
+  expect(turns()).toEqual(['0', '1'])
+})
+
+test('asks again at once after one that was held for long, although it brought nothing', async () => {
+  const { answers, turns, world } = begin()
+  await world.pass(25_000)
+  answers(': nothing\n\n')
+  await world.pass(0)
+  expect(turns()).toEqual(['0', '1'])
+})
+
+test('drops the block that is incomplete at the end of an answer: the next one brings it whole', async () => {
+  const { answers, heard, world } = begin()
+  answers('id: e.1.a\nda')
+  await world.pass(1_000)
+  answers(block)
+  expect(heard.filter(said => said.includes('='))).toEqual(['blocks e.1.a=hi'])
+})
+
+test('close between two polls asks no more', async () => {
+  const { answers, pipe, turns, world } = begin()
+  answers(block)
+  pipe.close()
+  await world.pass(60_000)
+  expect(turns()).toEqual(['0'])
+  expect(world.timers).toBe(0)
+})
+
+describe('a server that knows nothing of us', () => {
+  test('is asked again after the retry that it told, in this answer or an earlier one', async () => {
+    const { answers, world } = begin(plain)
+    answers('retry: 800\ndata: a\n\n')
+    await world.pass(799)
+    expect(FakeXhr.all).toHaveLength(1)
+    await world.pass(1)
+    answers('data: b\n\n')
+    await world.pass(799)
+    expect(FakeXhr.all).toHaveLength(2)
+    await world.pass(1)
+    expect(FakeXhr.all).toHaveLength(3)
+  })
+
+  test('interrupts the line with each answer that ends, as it does for an EventSource', async () => {
+    const { answers, failures, heard, world } = begin(plain)
+    answers('retry: 800\ndata: a\n\n')
+    await world.pass(800)
+    answers('data: b\n\n')
+    expect(heard).toEqual([
+      'opened long-polling',
+      'blocks undefined=a',
+      'paused ended',
+      'opened long-polling',
+      'blocks undefined=b',
+      'paused ended',
+    ])
+    expect(failures[0]?.retryAfter).toBe(800)
+  })
+})

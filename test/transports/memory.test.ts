@@ -1,0 +1,89 @@
+import { afterEach, describe, expect, test, vi } from 'vitest'
+import { memory } from '../../src/transports/memory.ts'
+import { createWorld } from '../support/world.ts'
+
+const hour = 60 * 60 * 1_000
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+function remember() {
+  const world = createWorld()
+  return { world, known: memory(world.environment, world.origin) }
+}
+
+describe('what worked', () => {
+  test('is known to the next page', () => {
+    const { world, known } = remember()
+    expect(known.recall()).toBeUndefined()
+    known.remember('long-polling')
+    expect(memory(world.environment, world.origin).recall()).toBe('long-polling')
+  })
+
+  test('is believed for six hours: networks change', () => {
+    vi.useFakeTimers()
+    const { known } = remember()
+    known.remember('long-polling')
+    vi.advanceTimersByTime(6 * hour - 1)
+    expect(known.recall()).toBe('long-polling')
+    vi.advanceTimersByTime(1)
+    expect(known.recall()).toBeUndefined()
+  })
+
+  test('is known of each origin by itself', () => {
+    const { world, known } = remember()
+    known.remember('long-polling')
+    expect(memory(world.environment, 'https://elsewhere.test').recall()).toBeUndefined()
+  })
+
+  test.each(['', 'long-polling', 'long-polling soon', '{"a":1}', ' 99999999999999'])(
+    'is nothing when storage holds %j',
+    stored => {
+      const { world, known } = remember()
+      world.storage.set(`throughline:${world.origin}`, stored)
+      expect(known.recall()).toBeUndefined()
+    },
+  )
+})
+
+describe('WebSockets', () => {
+  const fail = (known: ReturnType<typeof memory>, times: number) => {
+    for (let time = 0; time < times; time++) known.socketFailed()
+  }
+
+  test('may be tried until six have failed within two minutes', () => {
+    const { known } = remember()
+    fail(known, 5)
+    expect(known.socketsAllowed(true)).toBe(true)
+    fail(known, 1)
+    expect(known.socketsAllowed(true)).toBe(false)
+  })
+
+  test('keep two of these tries for a line that another transport carries: an outage does not use up all', () => {
+    const { known } = remember()
+    fail(known, 3)
+    expect(known.socketsAllowed(false)).toBe(true)
+    fail(known, 1)
+    expect(known.socketsAllowed(false)).toBe(false)
+    expect(known.socketsAllowed(true)).toBe(true)
+  })
+
+  test('may be tried again when the oldest failure is two minutes old', async () => {
+    const { world, known } = remember()
+    fail(known, 1)
+    await world.pass(60_000)
+    fail(known, 5)
+    await world.pass(60_000)
+    expect(known.socketsAllowed(true)).toBe(false)
+    await world.pass(1)
+    expect(known.socketsAllowed(true)).toBe(true)
+  })
+
+  test('are counted for all lines to an origin together, as browsers count them', () => {
+    const { world, known } = remember()
+    fail(known, 6)
+    expect(memory(world.environment, world.origin).socketsAllowed(true)).toBe(false)
+    expect(memory(world.environment, 'https://elsewhere.test').socketsAllowed(true)).toBe(true)
+  })
+})

@@ -1,0 +1,110 @@
+import { describe, expect, test } from 'vitest'
+import { native } from '../../src/dialects/native.ts'
+import { plain } from '../../src/dialects/plain.ts'
+import type { Failure } from '../../src/transports/failure.ts'
+import { websocket } from '../../src/transports/websocket.ts'
+import { transportContract } from '../contracts/transport.ts'
+import { openPipe } from '../support/pipe.ts'
+
+transportContract({
+  transport: websocket,
+  parts: page => ({ WebSocket: page.WebSocket }),
+  acceptsFirst: true,
+  showsCuts: true,
+  aborts: true,
+  answersSends: false,
+})
+
+/** A WebSocket whose server is the test. */
+class FakeSocket {
+  static last: FakeSocket
+  readyState = 0
+  binaryType = 'blob'
+  readonly sent: unknown[] = []
+  onopen: (() => void) | null = null
+  onmessage: ((event: { data: unknown }) => void) | null = null
+  onclose: ((event: { code: number; reason: string; wasClean: boolean }) => void) | null = null
+  readonly url: string
+  readonly protocols: string[] | undefined
+
+  constructor(url: string, protocols?: string[]) {
+    this.url = url
+    this.protocols = protocols
+    FakeSocket.last = this
+  }
+
+  send(data: unknown): void {
+    this.sent.push(data)
+  }
+
+  close(): void {
+    this.readyState = 2
+  }
+
+  opens(): void {
+    this.readyState = 1
+    this.onopen?.()
+  }
+
+  closes(code: number, wasClean: boolean, reason = ''): void {
+    this.readyState = 3
+    this.onclose?.({ code, reason, wasClean })
+  }
+}
+
+function begin(dialect = native) {
+  const stage = openPipe(websocket, dialect, { WebSocket: FakeSocket as never })
+  return { ...stage, socket: FakeSocket.last }
+}
+
+describe('how it closes', () => {
+  test('is told with its code and reason', () => {
+    const { failures, socket, world } = begin()
+    socket.closes(1006, false)
+    const host = world.origin.replace('https', 'wss')
+    expect(failures[0]?.message).toBe(`WebSocket to ${host}/live closed before opening (1006)`)
+    const second = begin()
+    second.socket.opens()
+    second.socket.closes(1011, true, 'restarting')
+    expect(second.failures[0]?.message).toMatch(/closed \(1011 restarting\)$/)
+  })
+
+  test.each<[string, boolean, boolean, Failure['kind']]>([
+    ['before it opened: refused', false, false, 'refused'],
+    ['cleanly: ended', true, true, 'ended'],
+    ['without a goodbye: cut', true, false, 'cut'],
+  ])('%s', (_, opened, clean, kind) => {
+    const { failures, socket } = begin()
+    if (opened) socket.opens()
+    socket.closes(clean ? 1000 : 1006, clean)
+    expect(failures.map(failure => failure.kind)).toEqual([kind])
+  })
+})
+
+test('a send while it is closing says that this one was not taken', () => {
+  const { pipe, socket } = begin()
+  socket.opens()
+  socket.readyState = 2
+  const outcomes: (Failure | undefined)[] = []
+  pipe.send?.('x', failure => outcomes.push(failure))
+  expect(outcomes).toMatchObject([{ kind: 'ended' }])
+  expect(socket.sent).toEqual([])
+})
+
+test('bytes come as an ArrayBuffer, and go as they are', () => {
+  const { heard, pipe, socket } = begin(plain)
+  const bytes = Uint8Array.of(1, 2, 3).buffer
+  socket.opens()
+  expect(socket.binaryType).toBe('arraybuffer')
+  socket.onmessage?.({ data: bytes })
+  pipe.send?.(bytes, () => {})
+  expect(heard).toEqual(['opened websocket', 'blocks undefined=undefined'])
+  expect(socket.sent).toEqual([bytes])
+})
+
+test('a socket that is being left is closed at once: a hung handshake blocks the next one', () => {
+  const { pipe, socket } = begin()
+  pipe.close()
+  expect(socket.readyState).toBe(2)
+  expect([socket.onopen, socket.onmessage, socket.onclose]).toEqual([null, null, null])
+})

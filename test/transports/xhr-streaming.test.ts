@@ -1,0 +1,109 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Dialect } from '../../src/dialects/dialect.ts'
+import { native } from '../../src/dialects/native.ts'
+import { plain } from '../../src/dialects/plain.ts'
+import { xhrStreaming } from '../../src/transports/xhr-streaming.ts'
+import { transportContract } from '../contracts/transport.ts'
+import { openPipe } from '../support/pipe.ts'
+import { FakeXhr } from '../support/xhr.ts'
+
+transportContract({
+  transport: xhrStreaming,
+  parts: page => ({ XMLHttpRequest: page.XMLHttpRequest }),
+  acceptsFirst: true,
+  // jsdom never tells that a response broke off in the middle; browsers do.
+  showsCuts: false,
+  aborts: true,
+  answersSends: true,
+})
+
+beforeEach(() => {
+  FakeXhr.all = []
+})
+
+function begin(dialect: Dialect = native) {
+  const stage = openPipe(xhrStreaming, dialect, { XMLHttpRequest: FakeXhr as never })
+  const first = FakeXhr.all[0] as FakeXhr
+  first.answers()
+  return { ...stage, first }
+}
+
+const large = `: ${'x'.repeat(512 * 1024)}\n\n`
+
+describe('a response that has grown long', () => {
+  test('is left for a fresh one, which begins where it is now', () => {
+    const { first, position } = begin()
+    position.cursor = 'e.1.t1'
+    first.brings(large)
+    const second = FakeXhr.all[1] as FakeXhr
+    expect(new URL(second.url).searchParams.get('rt.id')).toBe('e.1.t1')
+  })
+
+  test('goes on until the next brings something: nothing is lost between', () => {
+    const { first, heard } = begin()
+    first.brings(large)
+    const second = FakeXhr.all[1] as FakeXhr
+    first.brings('id: e.1.a\ndata: from the old\n\n')
+    second.answers()
+    expect(first.aborted).toBe(false)
+    second.brings('id: e.2.b\ndata: from the new\n\n')
+    expect(first.aborted).toBe(true)
+    expect(heard).toEqual([
+      'opened xhr-streaming',
+      'blocks',
+      'blocks e.1.a=from the old',
+      'blocks e.2.b=from the new',
+    ])
+  })
+
+  test('may end meanwhile: that is not the end of the pipe', () => {
+    const { first, heard } = begin()
+    first.brings(large)
+    first.ends()
+    expect(heard).toEqual(['opened xhr-streaming', 'blocks'])
+  })
+
+  test('is left once, however much it still brings', () => {
+    const { first } = begin()
+    first.brings(large)
+    first.brings(large)
+    expect(FakeXhr.all).toHaveLength(2)
+  })
+
+  test('both are stopped by close', () => {
+    const { first, heard, pipe } = begin()
+    first.brings(large)
+    pipe.close()
+    expect(FakeXhr.all.map(({ aborted }) => aborted)).toEqual([true, true])
+    first.brings('data: late\n\n')
+    FakeXhr.all[1]?.answers()
+    expect(heard).toHaveLength(2)
+  })
+
+  test('ends in good order, much later, where no id tells what came twice', () => {
+    const { first, heard } = begin(plain)
+    for (let time = 0; time < 16; time++) first.brings(large)
+    expect(FakeXhr.all).toHaveLength(1)
+    expect(heard.at(-1)).toBe('ended ended')
+    expect(first.aborted).toBe(true)
+  })
+})
+
+describe('the end of a response', () => {
+  test('drops the block that is incomplete, but obeys its retry', () => {
+    const { first, heard } = begin(plain)
+    first.brings('data: whole\n\nretry: 500\ndata: half')
+    first.ends()
+    expect(heard.slice(1)).toEqual(['blocks undefined=whole', 'blocks undefined=undefined', 'ended ended'])
+  })
+
+  test('in good order is told apart from a break', () => {
+    const { first, failures } = begin()
+    first.ends()
+    expect(failures[0]?.kind).toBe('ended')
+    FakeXhr.all = []
+    const broken = begin()
+    broken.first.breaks()
+    expect(broken.failures[0]?.kind).toBe('cut')
+  })
+})
