@@ -1,0 +1,62 @@
+import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { Ask } from './ask.ts'
+import type { Rights, Settings } from './options.ts'
+import { refusal } from './refusal.ts'
+
+/** What `authorize` said, complete. */
+export interface Granted {
+  readonly topics: readonly string[]
+  readonly principal: string | undefined
+  readonly send: boolean
+}
+
+/** Pages of other origins get in only if they are listed. Must come before `authorize`, which may believe cookies. */
+export function checkOrigin({ standing, origin }: Ask): void {
+  if (standing === 'foreign') throw refusal(403, `pages of ${origin} may not connect here`)
+}
+
+/** Lets a listed origin read the answer. */
+export function allowOrigin({ standing, origin }: Ask, response: ServerResponse): void {
+  response.setHeader('Vary', 'Origin')
+  if (standing !== 'listed' || origin === undefined) return
+  response.setHeader('Access-Control-Allow-Origin', origin)
+  response.setHeader('Access-Control-Allow-Credentials', 'true')
+  response.setHeader('Access-Control-Expose-Headers', 'Retry-After')
+}
+
+/** The answer to a browser that asks before it sends. A listed origin may send whatever headers it likes. */
+export function answerPreflight({ headers }: Ask, response: ServerResponse): void {
+  const asked = headers['access-control-request-headers'] ?? 'content-type, last-event-id, authorization'
+  response.writeHead(204, {
+    'Access-Control-Allow-Methods': 'GET, POST',
+    'Access-Control-Allow-Headers': asked,
+    'Access-Control-Max-Age': '7200',
+  })
+  response.end()
+}
+
+/** Asks the application. Throws a refusal, its own or ours. */
+export async function grant(ask: Ask, { authorize }: Settings): Promise<Granted> {
+  const { url, address, origin, method, via } = ask
+  const headers = headersFor(ask)
+  const token =
+    /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? url.searchParams.get('rt.token') ?? undefined
+  const said = await authorize({ url, address, origin, method, transport: via, headers, token })
+  if (!said) throw refusal(403, 'not allowed')
+  const rights: Rights = isList(said) ? { topics: said } : said
+  const topics = [...new Set(rights.topics)]
+  if (topics.some(topic => topic.startsWith('rt.')))
+    throw refusal(403, 'topics that begin with rt. are private')
+  return { topics, principal: rights.principal, send: rights.send ?? true }
+}
+
+/** A script tag sends cookies from any page, and any page can read what it answers: they prove nothing then. */
+function headersFor({ via, standing, headers }: Ask): IncomingHttpHeaders {
+  if (via !== 'jsonp' || standing === 'own' || standing === 'listed') return headers
+  const { cookie, authorization, ...others } = headers
+  return others
+}
+
+function isList(said: readonly string[] | Rights): said is readonly string[] {
+  return Array.isArray(said)
+}

@@ -1,0 +1,49 @@
+import { encode } from '../src/wire/encoder.ts'
+import type { Piece } from './batch.ts'
+import type { Gap } from './log.ts'
+import type { Limits } from './options.ts'
+import type { Refusal } from './refusal.ts'
+
+/** `rt.open`, see PROTOCOL.md. */
+export interface Open {
+  session: string
+  resumed: boolean
+  acked: number
+  heartbeat: number
+  spread: number
+  limits: Pick<Limits, 'message' | 'batch' | 'messages'>
+}
+
+export function openBlock(id: string, retry: number, open: Open): Piece {
+  return block('open', open, { id, retry })
+}
+
+export function gapBlock(id: string, gap: Gap): Piece {
+  return block('gap', gap, { id })
+}
+
+export function beatBlock(spread: number): Piece {
+  return block('beat', { spread })
+}
+
+export function ackBlock(upTo: number): Piece {
+  return block('ack', upTo)
+}
+
+export function failBlock({ status, retryAfter, message }: Refusal): Piece {
+  return block('fail', { status, retryAfter, message })
+}
+
+/** `retry` is in ms. */
+export function byeBlock(retry: number): Piece {
+  return block('bye', {}, { retry })
+}
+
+/** The second sign of a stream, which proves that it flows. */
+export const tickBlock: Piece = block('tick', {})
+
+export const pongBlock: Piece = block('pong', {})
+
+function block(name: string, data: unknown, more: { id?: string; retry?: number } = {}): Piece {
+  return { text: encode({ ...more, event: `rt.${name}`, data: JSON.stringify(data) }) }
+}

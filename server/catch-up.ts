@@ -1,0 +1,95 @@
+import type { Piece } from './batch.ts'
+import { gapBlock, openBlock } from './blocks.ts'
+import type { Fanout } from './fanout.ts'
+import { type History, readPlace } from './log.ts'
+import { fromLive, fromLog, isOver, type Line } from './member.ts'
+import type { Settings } from './options.ts'
+import { privateTopic } from './sessions.ts'
+
+/** Where a line begins. */
+export interface Start {
+  /** The id after which it goes on. */
+  cursor: string | undefined
+  /** A session that was asked for and is no more. What was sent to it alone after the cursor is lost. */
+  lost: string | undefined
+  /** Whether the pipe begins with `rt.open`. */
+  welcome: boolean
+}
+
+/** Brings lines from where they begin to the present. */
+export interface CatchUp {
+  /** Says the first block. */
+  begin(line: Line, start: Start): Promise<History>
+  /**
+   * Reads on, page by page as the pipe takes them, until there is no more; from then on the line is live, or it is over.
+   * Without a first page it waits for the pipe first.
+   */
+  goOn(line: Line, first?: History): Promise<void>
+}
+
+/** `spread` tells the current one, in ms. */
+export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => number): CatchUp {
+  const { log, limits, heartbeat, retry } = settings
+
+  return { begin, goOn }
+
+  async function begin(line: Line, { cursor, lost, welcome }: Start): Promise<History> {
+    const history = await read(line, cursor, lost)
+    if (welcome) fanout.queue(line, open(line, history, cursor))
+    return history
+  }
+
+  async function goOn(line: Line, first?: History): Promise<void> {
+    let history = first
+    let told = history ? tell(line, history, -1) : -1
+    while ((!history || history.more) && !isOver(line)) {
+      line.feed = fromLog
+      fanout.flush(line)
+      await line.pipe.drained()
+      if (isOver(line)) return
+      history = await read(line, line.at.id)
+      told = tell(line, history, told)
+    }
+    goLive(line)
+  }
+
+  /** Listens first, then reads: what is published between falls into neither hole, and what comes twice has a number. */
+  async function read(line: Line, cursor: string | undefined, lost?: string): Promise<History> {
+    line.feed = { from: 'both', early: [] }
+    return log.after(cursor, lost ? [...line.topics, privateTopic(lost)] : line.topics)
+  }
+
+  function open({ member }: Line, { start, gap }: History, cursor: string | undefined): Piece {
+    // Whoever is cut off between this and the gap comes back with the same cursor, and is told again.
+    const id = cursor !== undefined && /^[0-9A-Za-z._~-]{1,64}$/.test(cursor) ? cursor : start
+    const { message, batch, messages } = limits
+    return openBlock(id, retry, {
+      session: member.session.id,
+      resumed: cursor !== undefined && !gap,
+      acked: member.acked,
+      heartbeat,
+      spread: spread(),
+      limits: { message, batch, messages },
+    })
+  }
+
+  /** Gives back up to where the line knows of losses: a gap that spans several pages is told once. */
+  function tell(line: Line, { start, gap, entries }: History, told: number): number {
+    const lost = gap ? seqOf(gap.to) : -1
+    if (gap && lost > told) fanout.queue(line, gapBlock(start, gap))
+    line.at = { id: start, seq: seqOf(start) }
+    for (const entry of entries) fanout.give(line, entry)
+    return Math.max(lost, told)
+  }
+
+  function goLive(line: Line): void {
+    if (line.feed.from !== 'both') return
+    const { early } = line.feed
+    line.feed = fromLive
+    for (const entry of early) fanout.give(line, entry)
+  }
+}
+
+function seqOf(id: string): number {
+  return readPlace(id)?.seq ?? 0
+}

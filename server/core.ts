@@ -1,0 +1,20 @@
+import type { WebSocketServer } from 'ws'
+import type { Events } from './events.ts'
+import type { HubEvents, Intake } from './intake.ts'
+import type { Lines } from './lines.ts'
+import type { Settings, TransportName } from './options.ts'
+import type { Sessions } from './sessions.ts'
+
+/** What the parts of a hub share. */
+export interface Core {
+  readonly settings: Settings
+  readonly events: Events<HubEvents>
+  readonly sessions: Sessions
+  readonly lines: Lines
+  readonly accept: Intake
+  readonly sockets: WebSocketServer
+  /** Transports that are refused just now. */
+  readonly refused: ReadonlySet<TransportName | 'post'>
+  /** Once it is going away it lets nobody in; until when, in ms of the epoch. */
+  readonly away: number | undefined
+}

@@ -1,0 +1,57 @@
+/** What is told to an application, by name. Errors are reported, everything else is told. */
+export interface Events<Told extends { error: unknown }> {
+  /** Gives back the undo. */
+  on<Name extends keyof Told>(name: Name, listener: Listener<Told[Name]>): () => void
+  /**
+   * Calls the listeners in the order they came. A promise comes back only if one of them gave one, and settles when all
+   * of these have. It never rejects: what a listener throws is reported.
+   */
+  tell<Name extends Exclude<keyof Told, 'error'>>(name: Name, event: Told[Name]): undefined | Promise<unknown>
+  /** Tells the listeners for `error`, or the console if there is none. */
+  report(error: Told['error']): void
+}
+
+export type Listener<Event> = (event: Event) => unknown
+
+export function createEvents<Told extends { error: unknown }>(): Events<Told> {
+  const listeners: { [Name in keyof Told]?: Set<Listener<Told[Name]>> } = {}
+
+  return { on, tell, report }
+
+  function on<Name extends keyof Told>(name: Name, listener: Listener<Told[Name]>): () => void {
+    const own: Listener<Told[Name]> = event => listener(event) // the same function twice is two listeners
+    const set = listeners[name] ?? new Set()
+    listeners[name] = set.add(own)
+    return () => set.delete(own)
+  }
+
+  function tell<Name extends keyof Told>(name: Name, event: Told[Name]): undefined | Promise<unknown> {
+    return callAll(listeners[name], event, report)
+  }
+
+  function report(error: Told['error']): void {
+    if (!listeners.error?.size) console.error(error)
+    else void callAll(listeners.error, error, worse => console.error(worse))
+  }
+}
+
+function callAll<Event>(
+  listeners: Iterable<Listener<Event>> = [],
+  event: Event,
+  failed: (error: unknown) => void,
+): undefined | Promise<unknown> {
+  const pending: Promise<unknown>[] = []
+  for (const listener of listeners) {
+    try {
+      const result = listener(event)
+      if (isPromise(result)) pending.push(result.then(undefined, failed))
+    } catch (error) {
+      failed(error)
+    }
+  }
+  return pending.length ? Promise.all(pending) : undefined
+}
+
+function isPromise(value: unknown): value is Promise<unknown> {
+  return typeof (value as Promise<unknown> | undefined)?.then === 'function'
+}

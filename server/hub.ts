@@ -1,0 +1,177 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocketServer } from 'ws'
+import { pack } from '../src/wire/payload.ts'
+import { type AnyServer, attachTo } from './attach.ts'
+import type { Core } from './core.ts'
+import { receive, receiveUpgrade } from './door.ts'
+import { createEvents, type Listener } from './events.ts'
+import { createIntake, type HubEvents } from './intake.ts'
+import { createLines, type Lines } from './lines.ts'
+import type { Payload } from './member.ts'
+import { type HubOptions, readOptions, type TransportName } from './options.ts'
+import { createSessions } from './sessions.ts'
+
+/** Every transport at one URL: who may hear what, what is published, what comes back. */
+export interface Hub {
+  /**
+   * Takes the requests and upgrades to the hub's path on a `node:http` or `node:https` server; all others go where they
+   * went. Gives back the undo.
+   */
+  attach(server: AnyServer): () => void
+  /** For frameworks that own the server: whether the request was the hub's. If not, nothing was done to it. */
+  handle(request: IncomingMessage, response: ServerResponse): boolean
+  /** The same for the server's `upgrade` event. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
+  /**
+   * Keeps a message and sends it to all who hear the topic. Resolves to its id once it is kept. `event` is `message`
+   * unless you name another; names that begin with `rt.` throw a `TypeError`.
+   */
+  publish(topic: string, data: Payload, options?: { event?: string }): Promise<string>
+  /** Gives back the undo. */
+  on<Name extends keyof HubEvents>(name: Name, listener: Listener<HubEvents[Name]>): () => void
+  /** Refuses connections over these transports, and cuts those that are open, until it is called again. */
+  refuse(transports: readonly (TransportName | 'post')[]): void
+  /**
+   * A planned restart: tells all to come back, so many in a second, and lets nobody in. Resolves when all are gone.
+   * `perSecond` is by default what `admission` says.
+   */
+  drain(options?: { perSecond?: number }): Promise<void>
+  /** Ends everything. Resolves when nothing of it is left; the HTTP server is yours to close. */
+  close(): Promise<void>
+  stats(): Stats
+}
+
+export interface Stats {
+  /** Those included that are away. */
+  sessions: number
+  /** Open pipes, by transport. */
+  lines: Record<TransportName, number>
+  /** Published so far, replies included. */
+  messages: number
+}
+
+export function createHub(options: HubOptions = {}): Hub {
+  const settings = readOptions(options)
+  const { path, log, heartbeat, limits, retry, admission } = settings
+  const events = createEvents<HubEvents>()
+  const sessions = createSessions(settings, {
+    send: append,
+    ended({ session, topic, fresh }) {
+      log.drop(topic)
+      if (!fresh) void events.tell('close', { session })
+    },
+  })
+  const lines = createLines(settings, sessions, {
+    began: ({ session }) => void events.tell('open', { session }),
+    failed: events.report,
+  })
+  const unlisten = log.listen(lines.deliver)
+  const refused = new Set(options.refuse)
+  let away: number | undefined
+  let messages = 0
+  const clock = setInterval(() => {
+    lines.beat()
+    sessions.sweep()
+  }, heartbeat / 3).unref()
+  const core: Core = {
+    settings,
+    events,
+    sessions,
+    lines,
+    accept: createIntake(events),
+    sockets: new WebSocketServer({
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      maxPayload: Math.max(limits.message, limits.batch),
+    }),
+    refused,
+    get away() {
+      return away
+    },
+  }
+  const hub: Hub = { attach, handle, upgrade, publish, on: events.on, refuse, drain, close, stats }
+  return hub
+
+  function attach(server: AnyServer): () => void {
+    return attachTo(server, hub)
+  }
+
+  function handle(request: IncomingMessage, response: ServerResponse): boolean {
+    if (!isOurs(request)) return false
+    void receive(core, request, response)
+    return true
+  }
+
+  function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
+    if (!isOurs(request)) return false
+    void receiveUpgrade(core, request, socket, head)
+    return true
+  }
+
+  function isOurs({ url = '' }: IncomingMessage): boolean {
+    return url === path || url.startsWith(`${path}?`)
+  }
+
+  function publish(topic: string, data: Payload, options: { event?: string } = {}): Promise<string> {
+    checkName('topic', topic)
+    return append(topic, data, options)
+  }
+
+  function append(
+    topic: string,
+    data: Payload,
+    { event = 'message' }: { event?: string } = {},
+  ): Promise<string> {
+    checkName('event', event)
+    if (typeof data !== 'string' && !ArrayBuffer.isView(data) && !(data instanceof ArrayBuffer)) {
+      throw new TypeError(`data is ${data === null ? 'null' : typeof data}; it must be text or bytes`)
+    }
+    const packed = pack(data)
+    messages++
+    return keep(topic, { ...packed, event: event === 'message' ? undefined : event })
+  }
+
+  async function keep(topic: string, packed: Parameters<typeof log.append>[1]): Promise<string> {
+    return (await log.append(topic, packed)).id
+  }
+
+  function refuse(transports: readonly (TransportName | 'post')[]): void {
+    refused.clear()
+    for (const name of transports) refused.add(name)
+    lines.cut(({ pipe }) => refused.has(pipe.transport))
+  }
+
+  function drain({ perSecond = admission }: { perSecond?: number } = {}): Promise<void> {
+    away = Date.now() + (lines.all.size / perSecond) * 1000
+    return lines.farewell(0, perSecond)
+  }
+
+  async function close(): Promise<void> {
+    clearInterval(clock)
+    away ??= Date.now() + retry
+    await lines.farewell(retry, admission)
+    sessions.clear()
+    unlisten()
+  }
+
+  function stats(): Stats {
+    return { sessions: sessions.size, lines: countByTransport(lines), messages }
+  }
+}
+
+/** A name stands alone on its line: what would end the line, or means something to the protocol, is no name. */
+function checkName(what: 'topic' | 'event', name: string): void {
+  if (typeof name !== 'string' || !name || /[\r\n\0]|^rt\./.test(name)) {
+    throw new TypeError(
+      `${what} is ${JSON.stringify(name)}; it is a text without CR, LF and NUL that does not begin with rt.`,
+    )
+  }
+}
+
+function countByTransport({ all }: Lines): Record<TransportName, number> {
+  const counts = { websocket: 0, eventsource: 0, 'xhr-streaming': 0, 'long-polling': 0, jsonp: 0, bare: 0 }
+  for (const { pipe } of all) counts[pipe.transport]++
+  return counts
+}

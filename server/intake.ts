@@ -1,0 +1,88 @@
+import type { Block } from '../src/wire/block.ts'
+import { unpack } from '../src/wire/payload.ts'
+import type { Events } from './events.ts'
+import type { Member, Send, Session } from './member.ts'
+import { refusal } from './refusal.ts'
+
+/** What the application hears of a hub. */
+export interface HubEvents {
+  /** A client sent something. Its number is acknowledged when all listeners, and the promises they gave, are done. */
+  message: { data: string | ArrayBuffer; event: string; session: Session; reply: Send }
+  /** A session began. */
+  open: { session: Session }
+  /** A session ended: it had no pipe for `sessionTimeout`. */
+  close: { session: Session }
+  /** A listener threw, or the log failed. */
+  error: unknown
+}
+
+/** What came of some blocks a client sent. */
+export interface Accepted {
+  /** Whether there were messages, be it known ones: they are to be acknowledged when `member.done` settles. */
+  messages: number
+  /** Whether a number was missing; nothing after it was accepted. */
+  inOrder: boolean
+  pings: number
+}
+
+/**
+ * Takes each number of a session once, and brings the messages to the application one after the other. Throws a refusal,
+ * before anything is taken, if a block is malformed or this client may not send.
+ */
+export type Intake = (member: Member, blocks: readonly Block[], maySend: boolean) => Accepted
+
+interface Message {
+  number: number
+  event: string
+  data: string | ArrayBuffer
+}
+
+export function createIntake(events: Events<HubEvents>): Intake {
+  return (member, blocks, maySend) => {
+    const messages = blocks.filter(isMessage).map(readMessage)
+    if (messages.length && !maySend) throw refusal(403, 'sending is not allowed')
+    const accepted = acceptable(messages, member.taken)
+    if (accepted.length) {
+      // The check and the taking are one step, so that the same number arriving on two pipes is taken once.
+      member.taken += accepted.length
+      member.done = member.done.then(() => bring(member, accepted))
+    }
+    return {
+      messages: messages.length,
+      inOrder: messages.every(message => message.number <= member.taken),
+      pings: blocks.filter(block => block.event === 'rt.ping').length,
+    }
+  }
+
+  async function bring(member: Member, messages: readonly Message[]): Promise<void> {
+    const { session } = member
+    for (const { number, event, data } of messages) {
+      const working = events.tell('message', { data, event, session, reply: session.send })
+      if (working) await working
+      member.acked = number
+    }
+  }
+}
+
+/** Blocks of names this version does not know, and a lone `retry`, are passed over, as PROTOCOL.md says of fields. */
+function isMessage({ id, event, data }: Block): boolean {
+  return id !== undefined || (data !== undefined && !event?.startsWith('rt.'))
+}
+
+function readMessage({ id, event = 'message', data, encoding }: Block): Message {
+  const number = /^[1-9]\d{0,15}$/.test(id ?? '') ? Number(id) : Number.NaN
+  if (!Number.isSafeInteger(number)) throw refusal(400, 'the id of a message is its number: 1, 2, 3 …')
+  if (event.startsWith('rt.')) throw refusal(400, `${event} is no name for a message`)
+  if (data === undefined) throw refusal(400, `message ${id} has no data`)
+  try {
+    return { number, event, data: unpack(data, encoding) }
+  } catch {
+    throw refusal(400, `the data of message ${id} is not ${encoding}`)
+  }
+}
+
+function acceptable(messages: readonly Message[], taken: number): Message[] {
+  const accepted: Message[] = []
+  for (const message of messages) if (message.number === taken + accepted.length + 1) accepted.push(message)
+  return accepted
+}

@@ -1,0 +1,69 @@
+/** A message as the log keeps it, its payload already in text (see `pack` in src/wire). */
+export interface Packed {
+  event: string | undefined
+  data: string
+  encoding: string | undefined
+}
+
+/** A message with its place. `text` is the block every line sends, written once and for all. */
+export interface Entry {
+  readonly id: string
+  readonly seq: number
+  readonly topic: string
+  readonly text: string
+}
+
+/** Why a cursor cannot be continued; PROTOCOL.md, `rt.gap`, says what each means. */
+export type GapReason = 'trimmed' | 'epoch' | 'future' | 'rollback' | 'unknown'
+
+export interface Gap {
+  readonly reason: GapReason
+  /** The cursor that was asked for. */
+  readonly from: string
+  /** The newest position up to which messages may be missing. */
+  readonly to: string
+}
+
+/** What followed a cursor. */
+export interface History {
+  /** The position before the first of `entries`: what was asked for, unless there is a `gap`. */
+  readonly start: string
+  readonly gap?: Gap
+  /** In order; no more than a page, so that reading far back costs a bounded piece of memory at a time. */
+  readonly entries: readonly Entry[]
+  /** Whether more follow: ask again after the last entry. */
+  readonly more: boolean
+}
+
+/**
+ * Where messages live; connections only pass by. One sequence runs over all topics, so that one cursor covers a line
+ * that hears several. Answers may come later, as they do from a database.
+ */
+export interface Log {
+  append(topic: string, message: Packed): Entry | Promise<Entry>
+  /** What came after `cursor` in these topics. Without a cursor: nothing yet, `start` being the newest position. */
+  after(cursor: string | undefined, topics: readonly string[]): History | Promise<History>
+  /** Hears each entry, in order, once it is kept: also those that were appended elsewhere. Gives back the undo. */
+  listen(heard: (entry: Entry) => void): () => void
+  /** A topic that is over: nobody will publish in it again. */
+  drop(topic: string): void
+}
+
+/** An id taken apart. */
+export interface Place {
+  readonly epoch: string
+  readonly seq: number
+  readonly tag: string
+}
+
+/** What every server and every log can read; a position beyond 2^53 was never given to anybody. */
+export function readPlace(id: string): Place | undefined {
+  const parts = id.length > 64 ? null : /^([0-9A-Za-z_~-]+)\.(\d+)\.([0-9A-Za-z_~-]+)$/.exec(id)
+  const [, epoch, digits, tag] = parts ?? []
+  if (epoch === undefined || tag === undefined || !Number.isSafeInteger(Number(digits))) return undefined
+  return { epoch, seq: Number(digits), tag }
+}
+
+export function writePlace({ epoch, seq, tag }: Place): string {
+  return `${epoch}.${seq}.${tag}`
+}

@@ -1,0 +1,81 @@
+import type { Batch } from './batch.ts'
+import type { Entry } from './log.ts'
+import type { TransportName } from './options.ts'
+import type { Pipe } from './pipes/pipe.ts'
+
+/** What can be published: text, or bytes. */
+export type Payload = string | ArrayBuffer | ArrayBufferView
+
+/** Gives back the id of the message, or `undefined` if the session is over and nobody can hear it. */
+export type Send = (data: Payload, options?: { event?: string }) => Promise<string | undefined>
+
+/** One client, over all its reconnects. */
+export interface Session {
+  readonly id: string
+  /** Of its newest pipe, as are `transport` and `topics`. */
+  readonly address: string
+  readonly transport: TransportName
+  readonly topics: readonly string[]
+  readonly principal: string | undefined
+  /** Yours: whatever the application wants to remember of this client. */
+  readonly data: Record<string, unknown>
+  /** Reaches this session alone, also while it is between two polls or reconnecting. */
+  readonly send: Send
+}
+
+/** A session, and what only the hub knows of it. */
+export interface Member {
+  readonly session: Writable<Session>
+  /** The topic that it alone hears. */
+  readonly topic: string
+  readonly origin: string | undefined
+  readonly lines: Set<Line>
+  /** Nobody has been told of it. */
+  fresh: boolean
+  over: boolean
+  /** The highest number that was accepted from it, and the highest that the application is done with. */
+  taken: number
+  acked: number
+  /** Settles when the application is done with all that was accepted. */
+  done: Promise<void>
+  /** A body that comes in slices. */
+  slices: string
+  /** An `rt.ping` came while there was no pipe to answer on. */
+  pinged: boolean
+  /** When its last pipe closed, in ms of the epoch. */
+  left: number
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
+
+/** One pipe of one session, and how far it has come. */
+export interface Line {
+  readonly pipe: Pipe
+  readonly member: Member
+  readonly topics: readonly string[]
+  feed: Feed
+  /** Settles when its first block was said. */
+  welcomed: Promise<void>
+  /** The newest entry it was given, or the position it began after. */
+  at: Pick<Entry, 'id' | 'seq'>
+  /** What waits for the next frame. */
+  queue: Batch | undefined
+  /** The last beat of the hub's clock at which something was written. */
+  wrote: number
+}
+
+/** Where a line's messages come from. */
+export type Feed =
+  | { from: 'log' } // it takes what it is given; then it reads what it missed and what is published meanwhile
+  | { from: 'both'; early: Entry[] } // the last page is on its way; what is published meanwhile waits
+  | { from: 'live' }
+  | { from: 'nowhere' } // it is over
+
+// Thousands of lines are in the same state.
+export const fromLog: Feed = { from: 'log' }
+export const fromLive: Feed = { from: 'live' }
+export const nowhere: Feed = { from: 'nowhere' }
+
+export function isOver(line: Line): boolean {
+  return line.feed.from === 'nowhere'
+}

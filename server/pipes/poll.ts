@@ -1,0 +1,38 @@
+import type { ServerResponse } from 'node:http'
+import type { Granted } from '../access.ts'
+import { sendScript, sendText } from '../answers.ts'
+import type { Ask } from '../ask.ts'
+import { bytesOf, textOf } from '../batch.ts'
+import { beatBlock } from '../blocks.ts'
+import type { Core } from '../core.ts'
+import type { TransportName } from '../options.ts'
+import type { Pipe } from './pipe.ts'
+
+/** How long a poll is held, in ms: shorter than the patience of the usual proxies. */
+const hold = 25_000
+
+/** Answers with what is waiting, or waits until something is. */
+export function servePoll({ lines }: Core, ask: Ask, granted: Granted, response: ServerResponse): void {
+  const opening = lines.prepare(ask, granted)
+  const line = lines.open(pollPipe(response, ask), opening)
+  const timer = setTimeout(() => lines.say(line, beatBlock(lines.spread())), hold)
+  response.once('close', () => {
+    clearTimeout(timer)
+    lines.gone(line)
+  })
+}
+
+function pollPipe(response: ServerResponse, ask: Ask): Pipe {
+  return {
+    transport: ask.via as TransportName,
+    once: true,
+    write(batch) {
+      if (ask.via === 'jsonp') sendScript(response, ask, textOf(batch))
+      else sendText(response, 200, 'text/event-stream', bytesOf(batch))
+    },
+    unsent: () => 0,
+    drained: async () => {},
+    end: () => {}, // it has ended with what was written
+    cut: () => void response.destroy(),
+  }
+}

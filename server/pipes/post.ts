@@ -1,0 +1,49 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Block } from '../../src/wire/block.ts'
+import { createParser } from '../../src/wire/parser.ts'
+import type { Granted } from '../access.ts'
+import { sendText } from '../answers.ts'
+import type { Ask } from '../ask.ts'
+import { ackBlock } from '../blocks.ts'
+import type { Core } from '../core.ts'
+import type { Limits } from '../options.ts'
+import { refusal } from '../refusal.ts'
+
+/** Takes the messages of one POST, and answers when the application is done with them. */
+export async function servePost(
+  { sessions, settings, accept, lines }: Core,
+  ask: Ask,
+  granted: Granted,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  if (!/^text\/event-stream\s*(;|$)/i.test(ask.headers['content-type'] ?? '')) {
+    throw refusal(415, 'the Content-Type of a POST is text/event-stream')
+  }
+  const member = sessions.find(ask, granted)
+  if (!member) throw refusal(404, 'session unknown')
+  const blocks = await readBlocks(request, settings.limits)
+  const { inOrder, pings } = accept(member, blocks, granted.send)
+  if (pings) lines.pong(member)
+  await member.done
+  sendText(response, inOrder ? 200 : 409, 'text/event-stream', ackBlock(member.acked).text)
+}
+
+/** Reads no further than the limits: a single large message may be as long as a message, several only as a batch. */
+async function readBlocks(request: IncomingMessage, { message, batch, messages }: Limits): Promise<Block[]> {
+  const most = Math.max(message, batch)
+  const tooLarge = refusal(413, 'too much at once')
+  if (Number(request.headers['content-length'] ?? 0) > most) throw tooLarge
+  const parser = createParser({ limit: message })
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  const blocks: Block[] = []
+  let bytes = 0
+  // An answer can still be sent when the reading stops half way.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+    bytes += (chunk as Buffer).length
+    blocks.push(...parser.feed(decoder.decode(chunk as Buffer, { stream: true })))
+    const several = blocks.length > 1
+    if (parser.overflowed || bytes > (several ? batch : most) || blocks.length > messages) throw tooLarge
+  }
+  return blocks
+}

@@ -1,0 +1,39 @@
+import type { ServerResponse } from 'node:http'
+import type { Granted } from '../access.ts'
+import type { Ask } from '../ask.ts'
+import { bytesOf, wrappedBytesOf } from '../batch.ts'
+import { tickBlock } from '../blocks.ts'
+import type { Core } from '../core.ts'
+import type { TransportName } from '../options.ts'
+import { drained, type Pipe } from './pipe.ts'
+
+/** When the second sign comes, in ms. What holds a stream back holds the first one until then. */
+const tickAfter = 400
+
+/** Answers with an event stream that ends only when somebody ends it. */
+export function serveStream({ lines }: Core, ask: Ask, granted: Granted, response: ServerResponse): void {
+  const opening = lines.prepare(ask, granted)
+  response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' })
+  response.flushHeaders()
+  const transport = ask.via as TransportName
+  const line = lines.open(streamPipe(response, transport), opening)
+  response.once('close', () => lines.gone(line))
+  if (transport === 'bare') return
+  void line.welcomed.then(() => {
+    const timer = setTimeout(() => lines.say(line, tickBlock), tickAfter)
+    response.once('close', () => clearTimeout(timer))
+  })
+}
+
+function streamPipe(response: ServerResponse, transport: TransportName): Pipe {
+  const write = transport === 'eventsource' ? wrappedBytesOf : bytesOf
+  return {
+    transport,
+    once: false,
+    write: batch => void response.write(write(batch)),
+    unsent: () => response.writableLength,
+    drained: () => drained(response),
+    end: () => void response.end(),
+    cut: () => void response.destroy(),
+  }
+}

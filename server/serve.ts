@@ -1,0 +1,75 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createHub } from './index.ts'
+
+/**
+ * A bare hub to try the wire by hand, on PORT (8081) and HOST (127.0.0.1). Topics come from the query; what a client sends
+ * goes to all who hear its topics. ORIGINS: other origins whose pages may connect, with commas between.
+ */
+const { PORT = '8081', HOST = '127.0.0.1', ORIGINS = '' } = process.env
+const hub = createHub({
+  origins: ORIGINS.split(',')
+    .map(origin => origin.trim())
+    .filter(Boolean),
+})
+hub.on('message', async ({ data, event, session }) => {
+  await Promise.all(session.topics.map(topic => hub.publish(topic, data, { event })))
+})
+
+const server = createServer(async (request, response) => {
+  const url = new URL(request.url ?? '', 'http://localhost')
+  if (request.method === 'POST' && url.pathname === '/publish') return publish(url, request, response)
+  response.writeHead(url.pathname === '/' ? 200 : 404, { 'Content-Type': 'text/plain; charset=utf-8' })
+  response.end(help())
+})
+hub.attach(server)
+server.listen(Number(PORT), HOST, () => console.log(`${address()}/`))
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
+
+async function publish(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  // `curl` tells no origin; a page does, and none may publish here.
+  if (request.headers.origin !== undefined) return void response.writeHead(403).end()
+  const topic = url.searchParams.get('topic') ?? ''
+  const event = url.searchParams.get('event') ?? 'message'
+  try {
+    const id = await hub.publish(topic, await readText(request), { event })
+    response.end(`${id}\n`)
+  } catch (error) {
+    response.writeHead(400).end(`${error instanceof Error ? error.message : error}\n`)
+  }
+}
+
+async function readText(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request) {
+    bytes += chunk.length
+    if (bytes > 2 ** 20) throw new Error('more than 1 MiB')
+    chunks.push(chunk)
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function help(): string {
+  return `Throughline: a bare hub.
+
+Listen, in one terminal:
+  curl -N '${address()}/live?topic=x'
+Publish, in another:
+  curl -d 'hello' '${address()}/publish?topic=x'
+  curl -d 'tea is ready' '${address()}/publish?topic=x&event=wakeup'
+Go on after the last id you saw:
+  curl -N -H 'Last-Event-ID: <id>' '${address()}/live?topic=x'
+`
+}
+
+function address(): string {
+  const bound = server.address()
+  return `http://${HOST}:${typeof bound === 'object' && bound ? bound.port : PORT}`
+}
+
+async function stop(): Promise<void> {
+  server.close()
+  await hub.close()
+  server.closeAllConnections()
+}

@@ -1,0 +1,123 @@
+import type { Granted } from './access.ts'
+import type { Ask } from './ask.ts'
+import type { Line, Member, Send } from './member.ts'
+import type { Settings } from './options.ts'
+import { randomName } from './random.ts'
+import { refusal } from './refusal.ts'
+
+export interface Sessions {
+  /** The session that was asked for, if it still lives and belongs to who asks. */
+  find(ask: Ask, granted: Granted): Member | undefined
+  /** A new one. Throws a refusal when there are too many. */
+  begin(ask: Ask, granted: Granted): Member
+  knows(sid: string): boolean
+  enter(line: Line): void
+  leave(line: Line): void
+  /** Ends those that have been away for too long. */
+  sweep(): void
+  clear(): void
+  readonly size: number
+}
+
+interface Hooks {
+  send(topic: string, ...message: Parameters<Send>): Promise<string>
+  ended(member: Member): void
+}
+
+/** The private topic of a session. Its name cannot be published to, nor granted, from outside. */
+export function privateTopic(sid: string): string {
+  return `rt.to.${sid}`
+}
+
+export function createSessions({ limits, sessionTimeout }: Settings, { send, ended }: Hooks): Sessions {
+  const members = new Map<string, Member>()
+  const away = new Set<Member>() // those without a pipe, the longest away first
+
+  return {
+    find,
+    begin,
+    knows: sid => members.has(sid),
+    enter,
+    leave,
+    sweep,
+    clear,
+    get size() {
+      return members.size
+    },
+  }
+
+  function find({ sid = '', origin }: Ask, { principal }: Granted): Member | undefined {
+    const member = members.get(sid)
+    if (member?.session.principal !== principal) return undefined
+    // Not every request tells its origin; one that tells another is somebody else's.
+    const same = origin === undefined || member?.origin === undefined || origin === member.origin
+    return same ? member : undefined
+  }
+
+  function begin({ address, origin, via }: Ask, { topics, principal }: Granted): Member {
+    if (members.size >= limits.sessions) throw refusal(503, 'too many sessions', 10)
+    const id = randomName()
+    const topic = privateTopic(id)
+    const transport = via === 'post' ? 'bare' : via
+    const member: Member = {
+      session: {
+        id,
+        address,
+        transport,
+        topics,
+        principal,
+        data: {},
+        send: async (data, options) => (member.over ? undefined : send(topic, data, options)),
+      },
+      topic,
+      origin,
+      lines: new Set(),
+      fresh: true,
+      over: false,
+      taken: 0,
+      acked: 0,
+      done: Promise.resolve(),
+      slices: '',
+      pinged: false,
+      left: Date.now(),
+    }
+    members.set(id, member)
+    away.add(member)
+    return member
+  }
+
+  function enter(line: Line): void {
+    line.member.lines.add(line)
+    away.delete(line.member)
+  }
+
+  function leave(line: Line): void {
+    const { member } = line
+    if (!member.lines.delete(line) || member.lines.size) return
+    // A bare stream has no way to name its session again.
+    if (line.pipe.transport === 'bare') end(member)
+    else {
+      member.left = Date.now()
+      away.add(member)
+    }
+  }
+
+  function sweep(): void {
+    const due = Date.now() - sessionTimeout
+    for (const member of away) {
+      if (member.left > due) return
+      end(member)
+    }
+  }
+
+  function clear(): void {
+    for (const member of members.values()) end(member)
+  }
+
+  function end(member: Member): void {
+    member.over = true
+    members.delete(member.session.id)
+    away.delete(member)
+    ended(member)
+  }
+}
