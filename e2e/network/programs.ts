@@ -1,0 +1,68 @@
+/** Middleboxes that people really run, each as a process of its own that ends with the test. */
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startGuarded } from '../fixtures/guarded.ts'
+import type { Box } from './place.ts'
+
+export interface Program {
+  readonly name: string
+  /** Where Debian's package puts it. */
+  readonly path: string
+  /** Its configuration file, for a box that listens on this port; whatever it writes goes into the folder. */
+  configure(port: number, folder: string): string
+  /** How it is started so that it stays in the foreground. */
+  arguments(file: string, folder: string): string[]
+}
+
+/** Why a test that needs the program can't run here; nothing if it can. */
+export function missing({ name, path }: Program): string | undefined {
+  return existsSync(path) ? undefined : `${path} is not there: Debian's package ${name} has it`
+}
+
+/** The port is given up before the program takes it, and may be gone by then; hence the attempts. */
+export async function startProgram(program: Program, attempts = 3): Promise<Box> {
+  const folder = await mkdtemp(join(tmpdir(), `throughline-${program.name}-`))
+  const port = await freePort()
+  const file = join(folder, 'box.conf')
+  await writeFile(file, program.configure(port, folder))
+  const log = join(folder, 'log')
+  const command = ['-c', 'exec "$@" > "$0" 2>&1', log, program.path, ...program.arguments(file, folder)]
+  const running = startGuarded('sh', command, process.env)
+  running.report.destroy()
+  const close = async () => {
+    running.end()
+    await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
+  }
+  const url = `http://127.0.0.1:${port}`
+  if (await answers(url)) return { url, close }
+  const words = await readFile(log, 'utf8').catch(() => '')
+  await close()
+  if (attempts > 1) return startProgram(program, attempts - 1)
+  throw new Error(`${program.path} does not listen on ${url}: ${words}`)
+}
+
+async function answers(url: string): Promise<boolean> {
+  for (let tries = 0; tries < 60; tries++) {
+    const there = await fetch(`${url}/pages/line.html`).then(
+      response => response.ok,
+      () => false,
+    )
+    if (there) return true
+    await sleep(50)
+  }
+  return false
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  server.close()
+  await once(server, 'close')
+  return port
+}
