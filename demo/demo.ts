@@ -1,0 +1,61 @@
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createChat } from './chat.ts'
+import { sendFile } from './files.ts'
+import { answerJson, type Json, readJson } from './json.ts'
+import { createLab } from './lab.ts'
+import { createLive } from './live.ts'
+import { createPeople } from './people.ts'
+
+/** A running demo. */
+export interface Demo {
+  readonly url: string
+  /** Ends everything; settles when nothing of it is left. */
+  close(): Promise<void>
+}
+
+/** Starts the chat and the network lab on one port: pages, the line at `/live`, and a few requests beside it. */
+export async function startDemo({ port = 0, host = '127.0.0.1' } = {}): Promise<Demo> {
+  const server = createServer((request, response) => void answer(request, response))
+  const people = createPeople()
+  const live = createLive(server, people)
+  const chat = createChat(people, live)
+  const lab = createLab(live, { people, say: chat.say })
+  live.hear({ opened: chat.opened, closed: chat.closed, message: chat.heard })
+
+  const routes: Record<string, (asked: Json) => Json> = {
+    // A name that is taken is an answer like another; the console of the page is for what went wrong.
+    '/enter': ({ name, page }) => ({ refused: people.check(name, page)?.message }),
+    '/leave': ({ name, page }) => {
+      people.leave(name, page)
+      return {}
+    },
+    '/lab': lab.change,
+  }
+
+  server.listen(port, host)
+  await once(server, 'listening')
+  return { url: `http://localhost:${(server.address() as AddressInfo).port}`, close }
+
+  async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const pathname = (request.url ?? '/').split('?', 1)[0] as string
+    const route = routes[pathname]
+    if (request.method === 'POST' && route)
+      return answerJson(response, await readJson(request).then(route, refused))
+    if (pathname === '/lab') return answerJson(response, lab.state())
+    await sendFile(request, response, pathname)
+  }
+
+  async function close(): Promise<void> {
+    lab.close()
+    chat.close()
+    server.close()
+    await live.close()
+    server.closeAllConnections()
+  }
+}
+
+function refused(error: unknown): Json {
+  return { status: 400, message: error instanceof Error ? error.message : `${error}` }
+}
