@@ -1,4 +1,4 @@
-import { type Codec, Line, report } from './connection/line.ts'
+import { Line, report } from './connection/line.ts'
 import { run } from './connection/runner.ts'
 import { createToken } from './connection/token.ts'
 import type { Dialect, Position } from './dialects/dialect.ts'
@@ -7,6 +7,7 @@ import type { TransportName } from './transports/failure.ts'
 import { ladder } from './transports/ladder.ts'
 import { memory } from './transports/memory.ts'
 import type { Attempt, Target, Transport } from './transports/transport.ts'
+import { asItIs, type Codec } from './wire/codec.ts'
 
 type Parameters = Record<
   string,
@@ -46,7 +47,8 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
    * @default false
    */
   resume?: 'session' | false
-  /** How values become payloads and back. Without one messages are strings and bytes, as they were published. */
+  /** How values become payloads and back.
+   * @default the dialect's own; with the native wire messages are strings and bytes, as they were published */
   codec?: Codec
   /** How long to wait before reconnecting, in ms, until the server says otherwise. */
   retry?: number
@@ -105,7 +107,7 @@ export function open<Messages>(
 ): Line<Messages> {
   const prepared = prepare(catalogue, url, options)
   const { address, origin, transports, dialect, environment, names, token, target } = prepared
-  const { codec = asItIs, withCredentials = false, eager = false, retry, signal } = options
+  const { codec = dialect.codec ?? asItIs, withCredentials = false, eager = false, retry, signal } = options
   const keeper = options.resume === 'session' ? cursorKeeper(environment, address.href) : undefined
   const lastEventId = options.lastEventId ?? keeper?.kept ?? ''
   const attempts: Attempt[] = []
@@ -118,6 +120,7 @@ export function open<Messages>(
     attempts,
     environment,
     literal: !dialect.greets,
+    answers: dialect.answers === true,
     listening: names.add,
     start: listener => {
       const plan = { dialect, environment, route, lastEventId, retry, token, target, keep: keeper?.keep }
@@ -294,24 +297,4 @@ function nameRegister() {
       return () => followers.delete(added)
     },
   }
-}
-
-const asItIs: Codec = {
-  encode(value) {
-    if (typeof value === 'string' || value instanceof ArrayBuffer) return value
-    if (ArrayBuffer.isView(value))
-      return value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength) as ArrayBuffer
-    const text = JSON.stringify(value)
-    if (text === undefined)
-      throw new TypeError(`send: ${typeof value} can't be sent; send text, bytes or what JSON can write`)
-    return text
-  },
-  decode: payload => payload,
-}
-
-/** Values as JSON, both ways. Bytes stay bytes. */
-export const json: Codec = {
-  encode: value =>
-    value instanceof ArrayBuffer || ArrayBuffer.isView(value) ? asItIs.encode(value) : JSON.stringify(value),
-  decode: payload => (typeof payload === 'string' ? JSON.parse(payload) : payload),
 }

@@ -24,7 +24,7 @@ export function connect<Messages = Record<string, string>>(
   return open<Messages>({ transports: [], dialects: [native] }, url, options)
 }
 
-export { json, type Options } from './connect.ts'
+export type { Options } from './connect.ts'
 export { ConnectionError } from './connection/errors.ts'
 export type {
   GapEvent,
@@ -34,7 +34,7 @@ export type {
   OpenEvent,
   StreamOptions,
 } from './connection/events.ts'
-export type { Codec, Line } from './connection/line.ts'
+export type { Line } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
 export type { Dialect } from './dialects/dialect.ts'
 export { native } from './dialects/native.ts'
@@ -45,3 +45,4 @@ export { longPolling } from './transports/long-polling.ts'
 export type { Pipe, Sink, Target, Transport } from './transports/transport.ts'
 export { websocket } from './transports/websocket.ts'
 export { xhrStreaming } from './transports/xhr-streaming.ts'
+export { type Codec, json } from './wire/codec.ts'

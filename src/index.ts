@@ -45,7 +45,7 @@ export function diagnose(url: string | URL, options?: AnyOptions): Promise<Diagn
   return diagnoseAll(catalogue, url, options)
 }
 
-export { type AnyOptions, json, type Options } from './connect.ts'
+export type { AnyOptions, Options } from './connect.ts'
 export { ConnectionError } from './connection/errors.ts'
 export type {
   GapEvent,
@@ -55,10 +55,11 @@ export type {
   OpenEvent,
   StreamOptions,
 } from './connection/events.ts'
-export { type Codec, Line } from './connection/line.ts'
+export { Line } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
 export type { Diagnosis } from './diagnose.ts'
 export type { Dialect } from './dialects/dialect.ts'
 export { plain } from './dialects/plain.ts'
 export type { Failure, FailureKind, TransportName } from './transports/failure.ts'
 export type { Transport } from './transports/transport.ts'
+export { type Codec, json } from './wire/codec.ts'

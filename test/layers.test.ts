@@ -20,12 +20,12 @@ const arrows: Record<string, string[]> = {
   'src/index.ts': ['src/connect.ts', 'src/diagnose.ts', ...below],
   'src/core.ts': ['src/connect.ts', ...below],
   'src/diagnose.ts': ['src/connect.ts', 'src/connection/', ...theLadder, ...contracts],
-  'src/connect.ts': ['src/connection/', ...theLadder, ...contracts],
-  'src/connection/': ['src/connection/', 'src/wire/payload.ts', ...contracts],
+  'src/connect.ts': ['src/connection/', ...theLadder, ...contracts, 'src/wire/codec.ts'],
+  'src/connection/': ['src/connection/', 'src/wire/codec.ts', 'src/wire/payload.ts', ...contracts],
 
   'src/transports/': ['src/transports/post.ts', 'src/transports/request.ts', 'src/wire/', ...contracts],
   'src/transports/ladder.ts': [...theLadder, ...contracts],
-  'src/transports/transport.ts': contracts,
+  'src/transports/transport.ts': ['src/wire/codec.ts', ...contracts],
   'src/transports/failure.ts': [],
 
   'src/dialects/': ['src/wire/', ...contracts],

@@ -1,7 +1,8 @@
-import type { Gap, Payload } from '../dialects/dialect.ts'
+import type { Gap } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
 import type { Failure, TransportName } from '../transports/failure.ts'
 import type { Attempt } from '../transports/transport.ts'
+import type { Codec } from '../wire/codec.ts'
 import { ConnectionError } from './errors.ts'
 import {
   type LineCloseEvent,
@@ -15,12 +16,6 @@ import {
 import { type Finding, findings } from './report.ts'
 import type { Connection, Listener } from './runner.ts'
 
-/** Turns the page's values into payloads and back. */
-export interface Codec {
-  encode(value: unknown): Payload
-  decode(payload: string | ArrayBuffer): unknown
-}
-
 export interface LineSetup {
   /** The address, resolved, as `url` shows it. */
   readonly url: string
@@ -31,6 +26,8 @@ export interface LineSetup {
   readonly environment: Pick<Environment, 'now'>
   /** Whether handler attributes hear the server's messages of their name too, as an EventSource's do. */
   readonly literal: boolean
+  /** Whether the server answers a message that asks for it. */
+  readonly answers: boolean
   /** Tells the transports that a name has listeners. */
   listening(name: string): void
   start(listener: Listener): Connection
@@ -110,9 +107,13 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
    * Messages keep their order, and wait while the line is down.
    *
    * @param data text, bytes, or whatever the codec encodes; without a codec other values are written as JSON
+   * @param options `event` names the message; with `answer` the promise resolves with the server's answer to it, where the
+   *   dialect has answers
    * @throws {ConnectionError} as a rejection; its `kind` says why and whether the message may have been taken
    */
-  async send(data: unknown, { event }: { event?: string } = {}): Promise<void> {
+  send(data: unknown, options: { event?: string; answer: true }): Promise<unknown>
+  send(data: unknown, options?: { event?: string }): Promise<void>
+  async send(data: unknown, { event, answer }: { event?: string; answer?: true } = {}): Promise<unknown> {
     if (event !== undefined && (/[\r\n\0]/.test(event) || event.startsWith('rt.'))) {
       throw new TypeError(
         `event ${JSON.stringify(event)}: no CR, LF or NUL, and names that begin with "rt." are reserved`,
@@ -120,7 +121,15 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
     }
     if (this.readyState === 2)
       throw new ConnectionError('the message was not sent: the line is closed', { kind: 'closed' })
-    return this.connection.send({ event: event || undefined, data: this.setup.codec.encode(data) })
+    const { codec, answers } = this.setup
+    if (answer && !answers)
+      throw new TypeError('send: this dialect has no answers; listen for an event that the server sends back')
+    const told = await this.connection.send({
+      event: event || undefined,
+      data: codec.encode(data),
+      ...(answer && { answer }),
+    })
+    if (answer) return codec.decode(told as string)
   }
 
   /** Ends the line at once and for good. What was not sent is rejected. */
@@ -212,7 +221,7 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
     const { codec, origin, attempts } = this.setup
     return {
       opened: (transport, resumed) => this.dispatchEvent(lineEvent('open', { transport, resumed })),
-      message: (event, data, lastEventId, from) => {
+      message: (event, data, lastEventId, from, answer) => {
         let value: unknown
         try {
           value = codec.decode(data)
@@ -221,7 +230,9 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
             new Error(`a "${event}" message could not be decoded: ${(cause as Error).message}`, { cause }),
           )
         }
-        this.dispatchEvent(new MessageEvent(event, { data: value, lastEventId, origin: from ?? origin }))
+        const heard = new MessageEvent(event, { data: value, lastEventId, origin: from ?? origin })
+        if (answer) Object.assign(heard, { answer: (given: unknown) => answer(codec.encode(given)) })
+        this.dispatchEvent(heard)
       },
       gap: ({ reason, from, to }: Gap) => this.dispatchEvent(lineEvent('gap', { reason, from, to })),
       failed: (failure: Failure, retryIn) => {

@@ -1,7 +1,8 @@
-import type { Dialect, Limits, Outgoing, Payload } from '../dialects/dialect.ts'
+import type { Dialect, Limits, Outgoing } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
 import type { Failure } from '../transports/failure.ts'
 import type { Pipe } from '../transports/transport.ts'
+import type { Payload } from '../wire/codec.ts'
 import { utf8Length } from '../wire/payload.ts'
 import { ConnectionError, type SendKind } from './errors.ts'
 
@@ -9,14 +10,16 @@ import { ConnectionError, type SendKind } from './errors.ts'
 export interface Outbox {
   /** UTF-8 bytes of the messages that no answer has come for. */
   readonly size: number
-  /** Resolves when the server has taken it; rejects with a ConnectionError. */
-  add(message: Outgoing): Promise<void>
+  /** Resolves when the server has taken it, or with its answer where one was asked for; rejects with a ConnectionError. */
+  add(message: Outgoing): Promise<unknown>
   /** There is a way up: everything unanswered goes out, with the numbers it had. */
   open(send: NonNullable<Pipe['send']>, limits: Limits | undefined): void
   /** There is none any more. */
   pause(): void
   /** The server has taken everything up to this number. */
   acknowledged(upTo: number): void
+  /** The server's answer to the message of this number. */
+  answered(number: number, data: unknown): void
   /** The server says on the way down that it does not take what it was sent. */
   refused(failure: Failure): void
   /** A new session counts from 1: what was sent in the old one and not answered may or may not have been taken. */
@@ -31,7 +34,7 @@ interface Entry extends Outgoing {
   readonly expires: number
   /** Whether any pipe ever carried it. */
   sent: boolean
-  resolve(): void
+  resolve(answer?: unknown): void
   reject(error: ConnectionError): void
 }
 
@@ -48,6 +51,8 @@ export function createOutbox(
   lost: (status?: number) => void,
 ): Outbox {
   const entries: Entry[] = []
+  const asked = new Map<number, Entry>()
+  let written = 0 // by what number an answer names the message it is to, where none is acknowledged
   let size = 0
   let taken = 0 // numbers the server has taken; the first entry's number is one more
   let handed = 0 // entries that the present pipe has been given
@@ -81,6 +86,10 @@ export function createOutbox(
         settle(entries[0] as Entry)
       }
     },
+    answered(number, data) {
+      asked.get(number)?.resolve(data)
+      asked.delete(number)
+    },
     refused({ status }) {
       if (status !== 401 && status !== 403) return
       for (const entry of entries.slice(0, handed)) settle(entry, 'forbidden')
@@ -97,7 +106,7 @@ export function createOutbox(
     },
   }
 
-  function add(message: Outgoing): Promise<void> {
+  function add(message: Outgoing): Promise<unknown> {
     const bytes = bytesOf(message.data)
     return new Promise((resolve, reject) => {
       const entry = {
@@ -122,7 +131,8 @@ export function createOutbox(
   function flush(): void {
     if (!send || busy || later !== undefined || handed >= entries.length) return
     const first = entries[handed] as Entry
-    let text = dialect.write(first, taken + handed + 1)
+    let text = dialect.write(first, dialect.acknowledges ? taken + handed + 1 : ++written)
+    if (first.answer) asked.set(written, first)
     let room = limits.batch - bytesOf(text)
     let count = 1
     if (!first.sent && dialect.acknowledges && bytesOf(text) > limits.message) {
@@ -207,6 +217,8 @@ export function createOutbox(
     environment.clearTimeout(later)
     later = undefined
     send = undefined
+    for (const entry of asked.values()) refuse(entry, 'IN_DOUBT')
+    asked.clear()
     if (!dialect.acknowledges) return
     busy = false
     handed = 0
@@ -221,7 +233,7 @@ export function createOutbox(
     if (at < handed) handed--
     if (at === 0) watch()
     if (refused) refuse(entry, refused, failure)
-    else entry.resolve()
+    else if (!entry.answer) entry.resolve()
   }
 
   function refuse(entry: Entry, kind: SendKind, { status, message }: Partial<Failure> = {}): void {

@@ -1,16 +1,8 @@
-import type {
-  Dialect,
-  Gap,
-  Incoming,
-  Meaning,
-  Outgoing,
-  Payload,
-  Position,
-  Welcome,
-} from '../dialects/dialect.ts'
+import type { Dialect, Gap, Incoming, Meaning, Outgoing, Position, Welcome } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
 import type { Failure, TransportName } from '../transports/failure.ts'
 import type { Pipe, Target, Transport } from '../transports/transport.ts'
+import type { Payload } from '../wire/codec.ts'
 import { backoff } from './backoff.ts'
 import { createOutbox } from './outbox.ts'
 import { createSession } from './session.ts'
@@ -21,7 +13,14 @@ import { listenForWakes } from './wake.ts'
 /** Who hears what happens to a connection. Calling back into the connection from any of these is fine. */
 export interface Listener {
   opened(transport: TransportName, resumed: boolean): void
-  message(event: string, data: string | ArrayBuffer, lastEventId: string, origin: string | undefined): void
+  /** `answer` takes the page's answer, where the server asks for one. */
+  message(
+    event: string,
+    data: string | ArrayBuffer,
+    lastEventId: string,
+    origin: string | undefined,
+    answer: ((data: Payload) => void) | undefined,
+  ): void
   gap(gap: Gap): void
   /** `retryIn` in ms; `undefined` when it is final. */
   failed(failure: Failure, retryIn: number | undefined): void
@@ -32,7 +31,7 @@ export interface Connection {
   readonly state: State
   readonly lastEventId: string
   readonly bufferedAmount: number
-  send(message: Outgoing): Promise<void>
+  send(message: Outgoing): Promise<unknown>
   close(reason: string): void
 }
 
@@ -212,6 +211,11 @@ export function run(plan: Plan, hear: Listener): Connection {
   function act(meaning: Meaning, origin: string | undefined, name: TransportName): void {
     if (meaning.type === 'open') return greet(meaning.welcome, name)
     if (meaning.type === 'ack') return outbox.acknowledged(meaning.upTo)
+    if (meaning.type === 'answer') return outbox.answered(meaning.number, meaning.data)
+    if (meaning.type === 'reply') {
+      if (meaning.session !== undefined) session.enter(meaning.session)
+      return say(meaning.text(token?.value))
+    }
     if (meaning.type === 'life') {
       if (welcome && meaning.spread !== undefined) welcome = { ...welcome, spread: meaning.spread }
       return
@@ -223,10 +227,18 @@ export function run(plan: Plan, hear: Listener): Connection {
     // The half of a greeting that was cut off, say: nothing has arrived.
     if (meaning.type === 'nothing') return
     if (state.name === 'connecting') arrive()
-    if (meaning.type === 'message') hear.message(meaning.event, meaning.data, session.position.cursor, origin)
-    else if (meaning.type === 'gap') hear.gap(meaning.gap)
+    if (meaning.type === 'message') {
+      const { event, data, answer } = meaning
+      const back = answer && ((given: Payload) => say(answer(given)))
+      hear.message(event, data, session.position.cursor, origin, back)
+    } else if (meaning.type === 'gap') hear.gap(meaning.gap)
     else if (meaning.type === 'bye')
-      ended({ kind: 'ended', message: 'the server is restarting', retryAfter: meaning.retry })
+      ended({ kind: 'ended', message: meaning.why ?? 'the server is restarting', retryAfter: meaning.retry })
+  }
+
+  /** What the protocol itself has to say goes beside the messages. */
+  function say(text: Payload): void {
+    pipe?.send?.(text, () => {})
   }
 
   /** Two pipes that ask for a session which is no more are given one each. The line's is that of the pipe in use. */

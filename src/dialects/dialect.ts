@@ -1,5 +1,6 @@
 import type { Failure, TransportName } from '../transports/failure.ts'
 import type { Block } from '../wire/block.ts'
+import type { Codec, Payload } from '../wire/codec.ts'
 
 /**
  * How one kind of server is spoken to: where to knock, what proves that a pipe works, what a block means, how to write
@@ -18,17 +19,25 @@ export interface Dialect {
    * own events, whose names have to be listened for and which only the browser's own reconnecting can resume.
    */
   readonly eventsource: 'wrapped' | 'events'
+  /** Whether a request's address tells the position, so that a new EventSource continues. @default false */
+  readonly addressed?: boolean
+  /** Whether a response that ends in good order is continued by the same pipe, as if it had never ended. @default false */
+  readonly continues?: boolean
+  /** How values become payloads and back where the page names no codec. @default text and bytes as they are */
+  readonly codec?: Codec
   knock(ask: Ask): Request
   reader(via: TransportName): Reader
   proof(via: TransportName): Proof
   /** What a block means to a line at this position, and the position after it. */
   read(block: Block, position: Position): Meaning
-  /** A message as it goes up; `number` is its place in the session where the dialect numbers. */
+  /** A message as it goes up; `number` is its place in the session where the dialect numbers, or what its answer will name. */
   write(message: Outgoing, number: number): Payload
   /** Whether the server says that a line is open, by a block, before anything else. */
   readonly greets: boolean
   /** Whether the server acknowledges by number. If not, a message counts as taken once it is handed over. */
   readonly acknowledges: boolean
+  /** Whether the server answers a message that asks for it. @default false */
+  readonly answers?: boolean
   /** A text that makes the server answer, if there is one: it tells a quiet line from a dead one. */
   readonly ping: string | undefined
   /** How long a line that hears nothing is trusted, in ms, until the server says otherwise; `undefined`: for ever. */
@@ -43,6 +52,10 @@ export interface Dialect {
 
 /** What is particular to one request. */
 export interface Knock {
+  /** A random text, the same for all requests of one pipe and those beside it. */
+  pipe?: string
+  /** The transport that a POST goes beside. */
+  beside?: TransportName
   /** Which request on this pipe it is, from 0. */
   turn?: number
   /** The name of the function that a JSONP answer calls. */
@@ -68,6 +81,14 @@ export interface Request {
   url: string
   headers: Record<string, string>
   protocols?: string[]
+  /** @default what the transport is known by: GET to hear, POST to say */
+  method?: 'GET' | 'POST'
+}
+
+/** How an HTTP response begins. */
+export interface Head {
+  status: number
+  header(name: string): string | null
 }
 
 /** How far a line has heard. Opaque to everything but the dialect. */
@@ -79,8 +100,10 @@ export interface Position {
   readonly left?: string | undefined
 }
 
-/** Cuts what comes out of a pipe into blocks. */
+/** Cuts what comes out of a pipe, or, over HTTP, out of one response, into blocks. */
 export interface Reader {
+  /** Judges a response by its head. A reader without it takes what EventSource takes: status 200 with an event stream. */
+  head?(head: Head): Failure | undefined
   feed(chunk: string | ArrayBuffer): Incoming[]
   /** At the end of a response in good order. */
   end(): Incoming[]
@@ -92,13 +115,12 @@ export interface Incoming extends Block {
   bytes?: ArrayBuffer
 }
 
-/** What a message may carry. */
-export type Payload = string | ArrayBuffer | ArrayBufferView
-
 /** A message on its way up. */
 export interface Outgoing {
   event: string | undefined
   data: Payload
+  /** Whether the server is asked for an answer to it. */
+  answer?: boolean
 }
 
 /**
@@ -119,13 +141,24 @@ export type Proof =
 
 /** What a block means. */
 export type Meaning =
-  | { type: 'message'; event: string; data: string | ArrayBuffer; cursor: string | undefined }
+  | {
+      type: 'message'
+      event: string
+      data: string | ArrayBuffer
+      cursor: string | undefined
+      /** Writes the page's answer, where the server asks for one. */
+      answer?: ((data: Payload) => Payload) | undefined
+    }
   | { type: 'open'; cursor: string | undefined; welcome: Welcome }
   | { type: 'gap'; cursor: string | undefined; gap: Gap }
   | { type: 'ack'; upTo: number }
+  /** The server's answer to the message of this number. */
+  | { type: 'answer'; number: number; data: string | ArrayBuffer }
+  /** The protocol wants something said; `session` is what later requests of this pipe have to name. */
+  | { type: 'reply'; text: (token: string | undefined) => Payload; session?: string }
   | { type: 'refused'; failure: Failure }
   | { type: 'life'; spread?: number }
-  | { type: 'bye'; retry: number | undefined }
+  | { type: 'bye'; retry: number | undefined; why?: string }
   | { type: 'position'; cursor: string }
   | { type: 'nothing' }
 

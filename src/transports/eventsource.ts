@@ -8,8 +8,9 @@ export const eventsource: Transport = {
   supports: target =>
     target.environment.EventSource !== undefined &&
     // A new EventSource can't be told where to continue, except in the address.
-    (target.dialect.eventsource === 'wrapped' || !target.positioned()),
+    (target.dialect.eventsource === 'wrapped' || target.dialect.addressed || !target.positioned()),
   open(target, sink) {
+    const { dialect } = target
     const { url } = target.knock('eventsource')
     const Source = target.environment.EventSource as typeof EventSource
     const source = new Source(url, { withCredentials: target.withCredentials })
@@ -32,11 +33,13 @@ export const eventsource: Transport = {
       const message = `EventSource to ${place(url)} ${opened ? 'ended' : reopens ? 'could not be reached' : 'was refused'}`
       // Closed by the browser means an answer that no event stream has: WHATWG HTML 9.2.2, "fail the connection".
       if (!reopens) return out.ended({ kind: 'status', message })
-      if (target.dialect.eventsource === 'events' && opened) return out.paused({ kind: 'ended', message })
-      out.ended({ kind: opened ? 'cut' : 'refused', message })
+      // It comes back by itself, and says with a header what it has heard last.
+      if (opened && (dialect.continues || (dialect.eventsource === 'events' && !dialect.addressed)))
+        return out.paused({ kind: 'ended', message })
+      out.ended({ kind: opened ? (dialect.addressed ? 'ended' : 'cut') : 'refused', message })
     }
-    if (target.dialect.eventsource === 'wrapped') {
-      const reader = target.dialect.reader('eventsource')
+    if (dialect.eventsource === 'wrapped') {
+      const reader = dialect.reader('eventsource')
       source.onmessage = event => pour(event.data, reader, out, url)
     } else held.push(relay(source, out, target.names))
     return { close: out.close, send: post.send }

@@ -1,5 +1,14 @@
-/** The five that `connect()` tries, in its order of preference. */
-export type TransportName = 'websocket' | 'eventsource' | 'xhr-streaming' | 'long-polling' | 'jsonp'
+/** The five that `connect()` tries, in its order of preference, and those that a page may import and ask for. */
+export type TransportName =
+  | 'websocket'
+  | 'eventsource'
+  | 'xhr-streaming'
+  | 'long-polling'
+  | 'jsonp'
+  | 'fetch-streaming'
+  | 'multipart'
+  | 'iframe'
+  | 'polling'
 
 /** Why a pipe ended or never opened. */
 export interface Failure {
@@ -8,6 +17,8 @@ export interface Failure {
   readonly message: string
   /** The HTTP status, where the browser shows it. */
   readonly status?: number | undefined
+  /** The code that a WebSocket was closed with (RFC 6455, 7.4). */
+  readonly code?: number
   /** When the server wants to see us again, in ms. */
   readonly retryAfter?: number | undefined
   readonly cause?: unknown

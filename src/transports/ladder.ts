@@ -109,13 +109,22 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       // An event stream that may be quiet for ever may be so from the start: many a server holds its headers back until then.
       if (dialect.silence !== undefined || transport.name === 'websocket') limit(rung)
       try {
-        rung.pipe = transport.open(target, hear(rung))
+        rung.pipe = transport.open(asPipe(transport), hear(rung))
       } catch (cause) {
         fail(rung, {
           kind: 'refused',
           message: `${transport.name} could not start: ${(cause as Error).message}`,
           cause,
         })
+      }
+    }
+
+    /** The requests of one pipe, and those beside it, have something in common. */
+    function asPipe({ name }: Transport): Target {
+      const pipe = Math.floor(environment.random() * 2 ** 48).toString(36)
+      return {
+        ...target,
+        knock: (via, details) => target.knock(via, { pipe, beside: name, ...details }),
       }
     }
 

@@ -29,6 +29,7 @@ export const longPolling: Transport = {
       const brought: Incoming[] = []
       let origin: string | undefined
       abort = request(target, asked, {
+        head: reader.head,
         opened(url) {
           origin = originOf(url)
           out.opened('long-polling')

@@ -1,10 +1,13 @@
-import type { Payload, Request } from '../dialects/dialect.ts'
+import type { Reader, Request } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
+import type { Payload } from '../wire/codec.ts'
 import { type Failure, place, readRetryAfter } from './failure.ts'
 import type { Target } from './transport.ts'
 
 /** What one HTTP request brings. `text` comes as it arrives, in pieces of any size. */
 export interface Answer {
+  /** Judges the answer by its head; without it, it has to be an event stream. */
+  head?: Reader['head'] | undefined
   /** `url` is the one that answered, after redirects. */
   opened?(url: string): void
   text(chunk: string, received: number): void
@@ -42,7 +45,10 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
   const look = () => {
     // Status 0 is a network error that shows its headers state first; onerror tells.
     if (xhr.readyState === 2 && xhr.status !== 0) {
-      const failure = refusal(xhr, where, foreign)
+      const { status } = xhr
+      const failure = answer.head
+        ? answer.head({ status, header: name => xhr.getResponseHeader(name) })
+        : refusal(xhr, where, foreign)
       if (failure) return finish(failure)
       if (foreign) return
       accepted = true
@@ -57,7 +63,7 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
 
   const begin = () => {
     xhr = new Xhr()
-    xhr.open(body === undefined ? 'GET' : 'POST', asked.url)
+    xhr.open(asked.method ?? (body === undefined ? 'GET' : 'POST'), asked.url)
     xhr.withCredentials = target.withCredentials
     // Without it a charset in the response's own type would decide; an event stream is always UTF-8 (WHATWG HTML, 9.2.5).
     xhr.overrideMimeType('text/event-stream; charset=utf-8')

@@ -1,5 +1,6 @@
-import type { Dialect, Incoming, Knock, Payload, Reader, Request } from '../dialects/dialect.ts'
+import type { Dialect, Incoming, Knock, Reader, Request } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
+import type { Payload } from '../wire/codec.ts'
 import { type Failure, place, type TransportName } from './failure.ts'
 
 /**

@@ -28,6 +28,7 @@ export const websocket: Transport = {
       const kind = event.code === 1006 ? 'cut' : 'ended'
       out.ended({
         kind: opened ? kind : 'refused',
+        code: event.code,
         message: `WebSocket to ${place(url)} closed ${opened ? '' : 'before opening '}(${why})`,
         cause: event,
       })

@@ -32,6 +32,7 @@ export const xhrStreaming: Transport = {
       let rolled = false
       let origin: string | undefined
       return request(target, asked, {
+        head: reader.head,
         opened(url) {
           origin = originOf(url)
           out.opened('xhr-streaming')
@@ -55,7 +56,8 @@ export const xhrStreaming: Transport = {
           if (rolled) return
           const rest = reader.end()
           if (rest.length > 0) out.blocks(rest)
-          out.ended(failure ?? { kind: 'ended', message: `${place(asked.url)} ended` })
+          if (!failure && dialect.continues && !out.shut) abort = stream()
+          else out.ended(failure ?? { kind: 'ended', message: `${place(asked.url)} ended` })
         },
       })
     }
