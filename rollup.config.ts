@@ -2,13 +2,19 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { InputPluginOption, RollupOptions } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
-import esbuild from 'rollup-plugin-esbuild'
+import esbuild, { minify } from 'rollup-plugin-esbuild'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
 
 const browserEntries = { index: 'src/index.ts', core: 'src/core.ts', ...dialectEntries() }
 const serverEntries = { server: 'server/index.ts' }
 const ofTheServer = [/^node:/, 'ws']
+
+/**
+ * V8 compiles a function when it is first called, which for a page's first line would all happen between `connect()` and the
+ * first message. With this word it compiles the file while it loads. Other engines see a comment.
+ */
+const banner = '//# allFunctionsCalledOnLoad'
 
 export default [
   modules(browserEntries, 'es2020', []),
@@ -49,17 +55,25 @@ function declarations(input: Record<string, string>): RollupOptions {
   }
 }
 
-function scriptTag(file: string, minify: boolean): RollupOptions {
+function scriptTag(file: string, small: boolean): RollupOptions {
   return {
     input: 'src/index.ts',
-    plugins: compile('es2020', minify),
-    output: { file, format: 'iife', name: 'Throughline', indent: '  ', sourcemap: true },
+    plugins: [compile('es2020', small), small && minify({ target: 'es2020', banner })],
+    output: {
+      file,
+      format: 'iife',
+      name: 'Throughline',
+      indent: '  ',
+      sourcemap: true,
+      ...(!small && { banner }),
+    },
     onwarn: refuse,
   }
 }
 
 function compile(target: string, minify = false): InputPluginOption {
-  return esbuild({ target, minify, tsconfig: false, platform: 'neutral' })
+  const tsconfigRaw = { compilerOptions: { useDefineForClassFields: false } }
+  return esbuild({ target, minify, tsconfig: false, tsconfigRaw, platform: 'neutral' })
 }
 
 /** An import that does not resolve is only a warning to rollup, but a broken bundle to whoever installs it. */

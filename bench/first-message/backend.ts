@@ -53,6 +53,8 @@ async function bundle(page: string): Promise<string> {
     minify: true,
     write: false,
     target: 'es2020',
+    // As the script-tag build has it.
+    ...(page.startsWith('throughline') && { banner: { js: '//# allFunctionsCalledOnLoad' } }),
     define: { global: 'globalThis' },
     logLevel: 'error',
   })
