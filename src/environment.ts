@@ -17,7 +17,7 @@ export interface Environment {
   /** Kept over pages, or, in `sessionStorage`, over reloads. Storage that is off, full or corrupt is no error: it knows nothing. */
   remember(key: string, value: string | null, where?: Storehouse): void
   recall(key: string, where?: Storehouse): string | null
-  /** Hears `online`, `pagehide` and the like on whatever this place has; gives back the undo. */
+  /** Hears `online`, `pagehide` and the like on whatever this place has, and `change` of the network; gives back the undo. */
   listen(type: string, heard: (event: Event) => void): () => void
   /** Whether the page can be seen; a place without pages is always visible. */
   visible(): boolean
@@ -59,10 +59,12 @@ export function browser(replaced: Partial<Environment> = {}): Environment {
       }
     },
     listen: (type, heard) => {
-      const places = [here, here.document].filter(place => place?.addEventListener)
-      for (const place of places) place.addEventListener(type, heard)
+      // Fields of a form say `change` to the document.
+      const { connection } = (here.navigator ?? {}) as { connection?: EventTarget }
+      const places = type === 'change' ? [connection] : [here, here.document]
+      for (const place of places) place?.addEventListener?.(type, heard)
       return () => {
-        for (const place of places) place.removeEventListener(type, heard)
+        for (const place of places) place?.removeEventListener?.(type, heard)
       }
     },
     visible: () => here.document?.visibilityState !== 'hidden',

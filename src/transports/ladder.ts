@@ -71,10 +71,13 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     let pause = firstClimb
     let above: Transport[] = []
     const inquiry = new AbortController()
-    const unlisten = environment.listen('online', () => {
-      pause = firstClimb
-      if (racing.size === 1) lookUp(0)
-    })
+    // The network is back, or another one.
+    const unlisten = ['online', 'change'].map(type =>
+      environment.listen(type, () => {
+        pause = firstClimb
+        if (racing.size === 1) lookUp(0)
+      }),
+    )
 
     queueMicrotask(() => {
       advance()
@@ -304,7 +307,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     function close(): void {
       done = true
       inquiry.abort()
-      unlisten()
+      for (const undo of unlisten) undo()
       environment.clearTimeout(join)
       environment.clearTimeout(climb)
       for (const rung of racing) drop(rung)

@@ -721,12 +721,15 @@ describe('climbing', () => {
     expect(looks).toEqual([5, 10, 20, 40, 80, 160, 320, 600, 600])
   })
 
-  test('happens at once when the network is back', async () => {
-    const { stage } = await onTheGround()
-    await stage.world.fire('online')
-    await stage.world.pass(0)
-    expect(stage.racing).toEqual(['websocket', 'long-polling'])
-  })
+  test.each(['online', 'change'])(
+    'happens at once when the network is back, or another: %s',
+    async reason => {
+      const { stage } = await onTheGround()
+      await stage.world.fire(reason)
+      await stage.world.pass(0)
+      expect(stage.racing).toEqual(['websocket', 'long-polling'])
+    },
+  )
 
   test('goes on from the new rung to those above it', async () => {
     const { rungs, stage } = await onTheGround()
