@@ -6,9 +6,9 @@ import esbuild, { minify } from 'rollup-plugin-esbuild'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
 
-const browserEntries = { index: 'src/index.ts', core: 'src/core.ts', ...dialectEntries() }
+const browserEntries = { index: 'src/index.ts', core: 'src/core.ts', ...publishedEntries() }
 const serverEntries = { server: 'server/index.ts' }
-const ofTheServer = [/^node:/, 'ws']
+const ofTheServer = [/^node:/, 'ws', 'redis']
 
 /**
  * V8 compiles a function when it is first called, which for a page's first line would all happen between `connect()` and the
@@ -24,11 +24,13 @@ export default [
   scriptTag('dist/throughline.min.js', true),
 ] satisfies RollupOptions[]
 
-/** A dialect is published by naming it under `exports` in package.json: its file and its name are the same. */
-function dialectEntries(): Record<string, string> {
-  const names = readdirSync('src/dialects').map(file => basename(file, '.ts'))
-  const published = names.filter(name => `./dialects/${name}` in manifest.exports)
-  return Object.fromEntries(published.map(name => [`dialects/${name}`, `src/dialects/${name}.ts`]))
+/** A dialect or a transport is published by naming it under `exports` in package.json: its file and its name are the same. */
+function publishedEntries(): Record<string, string> {
+  const all = ['dialects', 'transports'].flatMap(folder =>
+    readdirSync(`src/${folder}`).map(file => `${folder}/${basename(file, '.ts')}`),
+  )
+  const published = all.filter(name => `./${name}` in manifest.exports)
+  return Object.fromEntries(published.map(name => [name, `src/${name}.ts`]))
 }
 
 function modules(

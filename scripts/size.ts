@@ -6,16 +6,17 @@ import { build } from 'esbuild'
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
 const budgets = JSON.parse(readFileSync('size-budgets.json', 'utf8')) as Record<string, number>
 
+const all = `export * from './src/index.ts'`
+const core = `export { connect, websocket } from './src/core.ts'`
+
 /** The module that a page would write, by the name its budget has. */
 const pages: Record<string, string> = {
-  'throughline (all five)': `export * from './src/index.ts'`,
-  'throughline/core (websocket only)': `export { connect, websocket } from './src/core.ts'`,
-  ...Object.fromEntries(
-    publishedDialects().map(name => [`throughline/${name}`, `export * from './src/${name}.ts'`]),
-  ),
+  'throughline (all five)': all,
+  'throughline/core (websocket only)': core,
 }
 
-const rows = await Promise.all(Object.entries(pages).map(measure))
+const whole = await Promise.all(Object.entries(pages).map(measure))
+const rows = [...whole, ...(await Promise.all(publishedParts().map(measureAdded)))]
 console.table(Object.fromEntries(rows.map(({ name, ...sizes }) => [name, sizes])))
 
 for (const { name, brotli, budget } of rows) {
@@ -24,9 +25,9 @@ for (const { name, brotli, budget } of rows) {
     fail(`${name} is ${brotli} bytes (brotli), ${brotli - budget} over its budget of ${budget}`)
 }
 
-function publishedDialects(): string[] {
+function publishedParts(): string[] {
   return Object.keys(manifest.exports)
-    .filter(path => path.startsWith('./dialects/'))
+    .filter(path => /^\.\/(dialects|transports)\//.test(path))
     .map(path => path.slice(2))
 }
 
@@ -37,12 +38,26 @@ async function measure([name, contents]: [string, string]) {
     minify: true,
     format: 'esm',
     target: 'es2020',
+    // As the build has it.
+    tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     write: false,
   })
   const code = outputFiles[0]?.contents ?? new Uint8Array()
   const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }
   const brotli = brotliCompressSync(code, quality).length
   return { name, min: code.length, gzip: gzipSync(code, { level: 9 }).length, brotli, budget: budgets[name] }
+}
+
+/** What a dialect or a transport adds to `throughline`, which it shares much with; or to the core, if `throughline` has it already. */
+async function measureAdded(path: string) {
+  const name = `throughline/${path}`
+  const base = path === 'dialects/plain' ? core : all
+  const [bare, more] = await Promise.all([
+    measure([name, base]),
+    measure([name, `${base}\nexport * from './src/${path}.ts'`]),
+  ])
+  const added = (key: 'min' | 'gzip' | 'brotli') => more[key] - bare[key]
+  return { ...more, min: added('min'), gzip: added('gzip'), brotli: added('brotli') }
 }
 
 function fail(message: string): void {

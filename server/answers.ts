@@ -2,6 +2,8 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Duplex } from 'node:stream'
 import type { Ask } from './ask.ts'
 import { failBlock } from './blocks.ts'
+import { literal } from './literal.ts'
+import { createFrame } from './pipes/iframe.ts'
 import type { Refusal } from './refusal.ts'
 
 /** How long the rest of a body that nobody wants is read, in ms. */
@@ -29,7 +31,16 @@ export function sendScript(response: ServerResponse, { callback }: Ask, text: st
   sendText(response, 200, 'text/javascript', `/**/${callback}(${literal(text)});`)
 }
 
-/** A script tag cannot see a status, so JSONP hears of it in a block, if it gave a function that may be called. */
+/** Answers with a frame that says why. Of 204 no browser makes a page. */
+function sendFrame(response: ServerResponse, ask: Ask, why: Refusal): void {
+  const { begin, say } = createFrame(ask, response)
+  sendText(response, why.status === 204 ? 200 : why.status, 'text/html', begin + say(failBlock(why).text))
+}
+
+/**
+ * A script tag cannot see a status, so JSONP hears of it in a block, if it gave a function that may be called; and so does the page
+ * around a frame.
+ */
 export function refuse(
   request: IncomingMessage,
   response: ServerResponse,
@@ -42,6 +53,7 @@ export function refuse(
     return
   }
   if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter)
+  if (ask?.via === 'iframe') return sendFrame(response, ask, why)
   if (status === 426) response.setHeader('Upgrade', 'websocket')
   if (status === 405) response.setHeader('Allow', 'GET, POST, OPTIONS')
   const text = status === 204 ? '' : `${message || STATUS_CODES[status]}\n`
@@ -73,14 +85,6 @@ export function refuseUpgrade(socket: Duplex, { status, message, retryAfter }: R
   ]
   socket.once('finish', () => socket.destroy())
   socket.end(`${head.join('\r\n')}\r\n\r\n${text}`)
-}
-
-/** U+2028 and U+2029 end a line in older JavaScript; `<` could end or begin an element were the script inlined. */
-function literal(text: string): string {
-  return JSON.stringify(text).replace(
-    /[<\u2028\u2029]/g,
-    found => `\\u${found.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
 }
 
 function setHead(response: ServerResponse, status: number, type: string, text: string | Buffer): void {

@@ -22,7 +22,16 @@ export interface Ask {
   readonly callback: string | undefined
 }
 
-const transports = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp', 'post'] as const
+const transports = [
+  'websocket',
+  'eventsource',
+  'xhr-streaming',
+  'fetch-streaming',
+  'iframe',
+  'long-polling',
+  'jsonp',
+  'post',
+] as const
 
 /** Throws a refusal for what no server could serve. `upgrade`: the request is a WebSocket handshake. */
 export function readAsk(request: IncomingMessage, settings: Settings, upgrade = false): Ask {

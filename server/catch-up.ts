@@ -4,13 +4,15 @@ import type { Fanout } from './fanout.ts'
 import { type History, readPlace } from './log.ts'
 import { fromLive, fromLog, isOver, type Line } from './member.ts'
 import type { Settings } from './options.ts'
-import { privateTopic } from './sessions.ts'
 
 /** Where a line begins. */
 export interface Start {
   /** The id after which it goes on. */
   cursor: string | undefined
-  /** A session that was asked for and is no more. What was sent to it alone after the cursor is lost. */
+  /**
+   * The private topic of a session that was asked for and is not known here. What was sent there after the cursor is
+   * delivered if the log has it, as one has that several nodes share; else it is lost.
+   */
   lost: string | undefined
   /** Whether the pipe begins with `rt.open`. */
   welcome: boolean
@@ -22,16 +24,18 @@ export interface CatchUp {
   begin(line: Line, start: Start): Promise<History>
   /**
    * Reads on, page by page as the pipe takes them, until there is no more; from then on the line is live, or it is over.
-   * Without a first page it waits for the pipe first.
+   * Without a first page it waits for the pipe first. `lost`: see `Start`.
    */
-  goOn(line: Line, first?: History): Promise<void>
+  goOn(line: Line, first?: History, lost?: string): Promise<void>
+  /** Lets a line read anew, wherever it is: something was missed. */
+  again(line: Line): Promise<void>
 }
 
 /** `spread` tells the current one, in ms. */
 export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => number): CatchUp {
   const { log, limits, heartbeat, retry } = settings
 
-  return { begin, goOn }
+  return { begin, goOn, again }
 
   async function begin(line: Line, { cursor, lost, welcome }: Start): Promise<History> {
     const history = await read(line, cursor, lost)
@@ -39,24 +43,29 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
     return history
   }
 
-  async function goOn(line: Line, first?: History): Promise<void> {
+  async function goOn(line: Line, first?: History, lost?: string): Promise<void> {
     let history = first
     let told = history ? tell(line, history, -1) : -1
-    while ((!history || history.more) && !isOver(line)) {
+    while ((!history || history.more || line.feed.from === 'log') && !isOver(line)) {
       line.feed = fromLog
       fanout.flush(line)
       await line.pipe.drained()
       if (isOver(line)) return
-      history = await read(line, line.at.id)
+      history = await read(line, line.at.id, lost)
       told = tell(line, history, told)
     }
     goLive(line)
   }
 
+  async function again(line: Line): Promise<void> {
+    if (line.feed.from === 'live') await goOn(line)
+    else if (line.feed.from === 'both') line.feed = fromLog // what is on its way may be of before
+  }
+
   /** Listens first, then reads: what is published between falls into neither hole, and what comes twice has a number. */
   async function read(line: Line, cursor: string | undefined, lost?: string): Promise<History> {
     line.feed = { from: 'both', early: [] }
-    return log.after(cursor, lost ? [...line.topics, privateTopic(lost)] : line.topics)
+    return log.after(cursor, lost === undefined ? line.topics : [...line.topics, lost])
   }
 
   function open({ member }: Line, { start, gap }: History, cursor: string | undefined): Piece {
@@ -76,10 +85,11 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
   /** Gives back up to where the line knows of losses: a gap that spans several pages is told once. */
   function tell(line: Line, { start, gap, entries }: History, told: number): number {
     const lost = gap ? seqOf(gap.to) : -1
-    if (gap && lost > told) fanout.queue(line, gapBlock(start, gap))
+    const isNews = gap !== undefined && (gap.reason !== 'trimmed' || lost > told)
+    if (isNews) fanout.queue(line, gapBlock(start, gap))
     line.at = { id: start, seq: seqOf(start) }
     for (const entry of entries) fanout.give(line, entry)
-    return Math.max(lost, told)
+    return isNews ? lost : told
   }
 
   function goLive(line: Line): void {

@@ -74,9 +74,9 @@ function checkOpen(core: Core, { via }: Ask): void {
   if (isRefused(core, via)) throw refusal(400, `${via} is refused`)
 }
 
-/** A transport that is refused is gone for good, also for JSONP: no script comes. */
+/** A transport that is refused is gone for good, also for JSONP and frames: no script comes. */
 function isHidden(core: Core, ask: Ask | undefined): boolean {
-  return ask?.via === 'jsonp' && isRefused(core, 'jsonp')
+  return ask !== undefined && isRefused(core, ask.via)
 }
 
 function isRefused({ refused, settings }: Core, via: Ask['via']): boolean {

@@ -27,7 +27,8 @@ const answer = 2 ** 18
 
 /** `slow` is told of each live line that leaves more than `unsent` bytes waiting. */
 export function createFanout(unsent: number, slow: (line: Line) => void): Fanout {
-  const topics = new Map<string, Set<Line>>()
+  // Most topics are a session's own, which one line hears: it stands there by itself.
+  const topics = new Map<string, Line | Set<Line>>()
   let waiting: Line[] = []
   let root = emptyBatch()
   const fanout: Fanout = { join, leave, deliver, give, queue, flush, clock: 0 }
@@ -36,8 +37,9 @@ export function createFanout(unsent: number, slow: (line: Line) => void): Fanout
   function join(line: Line): void {
     for (const topic of line.topics) {
       const lines = topics.get(topic)
-      if (lines) lines.add(line)
-      else topics.set(topic, new Set([line]))
+      if (!lines) topics.set(topic, line)
+      else if (lines instanceof Set) lines.add(line)
+      else topics.set(topic, new Set([lines, line]))
     }
   }
 
@@ -46,16 +48,20 @@ export function createFanout(unsent: number, slow: (line: Line) => void): Fanout
     line.queue = undefined
     for (const topic of line.topics) {
       const lines = topics.get(topic)
-      lines?.delete(line)
-      if (lines?.size === 0) topics.delete(topic)
+      if (lines instanceof Set) lines.delete(line)
+      if (lines === line || (lines instanceof Set && lines.size === 0)) topics.delete(topic)
     }
   }
 
   function deliver(entry: Entry): void {
-    for (const line of topics.get(entry.topic) ?? []) {
-      if (line.feed.from === 'live') give(line, entry)
-      else if (line.feed.from === 'both') line.feed.early.push(entry)
-    }
+    const lines = topics.get(entry.topic)
+    if (lines instanceof Set) for (const line of lines) offer(line, entry)
+    else if (lines) offer(lines, entry)
+  }
+
+  function offer(line: Line, entry: Entry): void {
+    if (line.feed.from === 'live') give(line, entry)
+    else if (line.feed.from === 'both') line.feed.early.push(entry)
   }
 
   function give(line: Line, entry: Entry): void {

@@ -8,6 +8,7 @@ import { receive, receiveUpgrade } from './door.ts'
 import { createEvents, type Listener } from './events.ts'
 import { createIntake, type HubEvents } from './intake.ts'
 import { createLines, type Lines } from './lines.ts'
+import type { Packed } from './log.ts'
 import type { Payload } from './member.ts'
 import { type HubOptions, readOptions, type TransportName } from './options.ts'
 import { createSessions } from './sessions.ts'
@@ -51,6 +52,9 @@ export interface Stats {
   messages: number
 }
 
+/** Clients end a pipe at a block of more than 1 MiB, and would meet it again with each resume; this leaves room for its other fields. */
+const longest = 2 ** 20 - 2 ** 12
+
 export function createHub(options: HubOptions = {}): Hub {
   const settings = readOptions(options)
   const { path, log, heartbeat, limits, retry, admission } = settings
@@ -58,7 +62,8 @@ export function createHub(options: HubOptions = {}): Hub {
   const sessions = createSessions(settings, {
     send: append,
     ended({ session, topic, fresh }) {
-      log.drop(topic)
+      // A session outlives a planned restart, be it on another node: what it has not heard is kept for it.
+      if (away === undefined) log.drop(topic)
       if (!fresh) void events.tell('close', { session })
     },
   })
@@ -66,7 +71,11 @@ export function createHub(options: HubOptions = {}): Hub {
     began: ({ session }) => void events.tell('open', { session }),
     failed: events.report,
   })
-  const unlisten = log.listen(lines.deliver)
+  const unlisten = log.listen({
+    heard: lines.deliver,
+    missed: lines.reread,
+    failed: events.report,
+  })
   const refused = new Set(options.refuse)
   let away: number | undefined
   let messages = 0
@@ -129,12 +138,23 @@ export function createHub(options: HubOptions = {}): Hub {
       throw new TypeError(`data is ${data === null ? 'null' : typeof data}; it must be text or bytes`)
     }
     const packed = pack(data)
+    const length = lengthOnWire(packed.data)
+    if (length > longest)
+      throw new RangeError(
+        `a message takes ${length} characters on the wire, of at most ${longest}; split it`,
+      )
     messages++
     return keep(topic, { ...packed, event: event === 'message' ? undefined : event })
   }
 
-  async function keep(topic: string, packed: Parameters<typeof log.append>[1]): Promise<string> {
-    return (await log.append(topic, packed)).id
+  /** A log in memory has it at once, and one promise is less for the collector than three. */
+  function keep(topic: string, packed: Packed): Promise<string> {
+    try {
+      const kept = log.append(topic, packed)
+      return 'id' in kept ? Promise.resolve(kept.id) : kept.then(({ id }) => id)
+    } catch (error) {
+      return Promise.reject(error)
+    }
   }
 
   function refuse(transports: readonly (TransportName | 'post')[]): void {
@@ -171,7 +191,21 @@ function checkName(what: 'topic' | 'event', name: string): void {
 }
 
 function countByTransport({ all }: Lines): Record<TransportName, number> {
-  const counts = { websocket: 0, eventsource: 0, 'xhr-streaming': 0, 'long-polling': 0, jsonp: 0, bare: 0 }
+  const counts = {
+    websocket: 0,
+    eventsource: 0,
+    'xhr-streaming': 0,
+    'fetch-streaming': 0,
+    iframe: 0,
+    'long-polling': 0,
+    jsonp: 0,
+    bare: 0,
+  }
   for (const { pipe } of all) counts[pipe.transport]++
   return counts
+}
+
+/** Each line of data is one on the wire, after the six characters of `data: `. Most messages are far from the limit. */
+function lengthOnWire(data: string): number {
+  return data.length < longest / 7 ? data.length : data.length + 6 * data.split('\n').length
 }

@@ -5,10 +5,10 @@ import { beatBlock, byeBlock, pongBlock } from './blocks.ts'
 import { createCatchUp, type Start } from './catch-up.ts'
 import { createFanout } from './fanout.ts'
 import type { Entry } from './log.ts'
-import { fromLog, isOver, type Line, type Member } from './member.ts'
+import { fromLog, isOver, type Line, type Member, settled } from './member.ts'
 import type { Settings } from './options.ts'
 import type { Pipe } from './pipes/pipe.ts'
-import type { Sessions } from './sessions.ts'
+import { privateTopic, type Sessions } from './sessions.ts'
 
 /** What is known of a line before it opens. */
 export interface Opening extends Start {
@@ -27,6 +27,8 @@ export interface Lines {
   gone(line: Line): void
   /** Hands what was published to all who hear it. */
   deliver(entry: Entry): void
+  /** Lets all read anew: something was published that was not handed over. */
+  reread(): void
   /** Says something of the protocol's own. */
   say(line: Line, piece: Piece): void
   /** Says the last thing, and ends the pipe in good order. */
@@ -70,6 +72,7 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
     open,
     gone,
     deliver: fanout.deliver,
+    reread,
     say: fanout.queue,
     end,
     pong,
@@ -88,7 +91,7 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
       address,
       topics: granted.topics,
       cursor,
-      lost: sid && !sessions.knows(sid) ? sid : undefined,
+      lost: sid && !sessions.knows(sid) ? privateTopic(sid, granted.principal) : undefined,
       welcome: !known || turn === 0,
     }
   }
@@ -96,9 +99,11 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
   function open(pipe: Pipe, opening: Opening): Line {
     const line = enter(pipe, opening)
     const first = catchUp.begin(line, opening)
-    line.welcomed = first.then(ignore, ignore)
+    line.welcomed = first.then(ignore, ignore).then(() => {
+      line.welcomed = settled
+    })
     first
-      .then(history => catchUp.goOn(line, history))
+      .then(history => catchUp.goOn(line, history, opening.lost))
       .then(() => greet(line))
       .catch(error => fail(line, error))
     return line
@@ -108,15 +113,15 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
     const line: Line = {
       pipe,
       member,
-      topics: [...topics, member.topic],
+      topics: topics.concat(member.topic),
       feed: fromLog,
-      welcomed: Promise.resolve(),
+      welcomed: settled,
       at: { id: '', seq: 0 },
       queue: undefined,
       wrote: fanout.clock,
     }
     const [oldest] = member.lines
-    if (oldest && member.lines.size >= limits.pipes) drop(oldest)
+    if (oldest && member.lines.length >= limits.pipes) drop(oldest)
     Object.assign(member.session, { address, topics, transport: pipe.transport })
     all.add(line)
     pipes.add(pipe)
@@ -141,13 +146,17 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
     catchUp.goOn(line).catch(error => fail(line, error))
   }
 
+  function reread(): void {
+    for (const line of all) catchUp.again(line).catch(error => fail(line, error))
+  }
+
   function fail(line: Line, error: unknown): void {
     drop(line)
     hooks.failed(error)
   }
 
   function pong(member: Member): void {
-    const newest = [...member.lines].findLast(line => !isOver(line))
+    const newest = member.lines.findLast(line => !isOver(line))
     member.pinged = !newest
     if (newest) fanout.queue(newest, pongBlock)
   }

@@ -43,10 +43,19 @@ export interface Log {
   append(topic: string, message: Packed): Entry | Promise<Entry>
   /** What came after `cursor` in these topics. Without a cursor: nothing yet, `start` being the newest position. */
   after(cursor: string | undefined, topics: readonly string[]): History | Promise<History>
-  /** Hears each entry, in order, once it is kept: also those that were appended elsewhere. Gives back the undo. */
-  listen(heard: (entry: Entry) => void): () => void
+  /** Gives back the undo. */
+  listen(listener: LogListener): () => void
   /** A topic that is over: nobody will publish in it again. */
   drop(topic: string): void
+}
+
+export interface LogListener {
+  /** Each entry, in order, once it is kept: also those that were appended elsewhere. */
+  heard(entry: Entry): void
+  /** Some may have been missed, or the log began anew: whoever follows it reads on from where he is. */
+  missed(): void
+  /** The log is out of reach, and goes on trying. Told once, until it is back. */
+  failed(error: unknown): void
 }
 
 /** An id taken apart. */
@@ -66,4 +75,14 @@ export function readPlace(id: string): Place | undefined {
 
 export function writePlace({ epoch, seq, tag }: Place): string {
   return `${epoch}.${seq}.${tag}`
+}
+
+/**
+ * A number that is given only once while the key is in use has a tag that need not be kept: it is the number, scrambled.
+ * `key` is a random number of 32 bits.
+ */
+export function placeOf(epoch: string, seq: number, key: number): Place {
+  const mixed = Math.imul(seq ^ key, 0x9e3779b1)
+  const tag = Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) >>> 0
+  return { epoch, seq, tag: tag.toString(36) }
 }

@@ -29,7 +29,8 @@ export interface Member {
   /** The topic that it alone hears. */
   readonly topic: string
   readonly origin: string | undefined
-  readonly lines: Set<Line>
+  /** Its pipes, the oldest first: nearly always one. */
+  lines: readonly Line[]
   /** Nobody has been told of it. */
   fresh: boolean
   over: boolean
@@ -70,6 +71,9 @@ export type Feed =
   | { from: 'both'; early: Entry[] } // the last page is on its way; what is published meanwhile waits
   | { from: 'live' }
   | { from: 'nowhere' } // it is over
+
+/** What nobody waits for any more, shared by all who do not. */
+export const settled = Promise.resolve()
 
 // Thousands of lines are in the same state.
 export const fromLog: Feed = { from: 'log' }

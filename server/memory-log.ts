@@ -1,6 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { encode } from '../src/wire/encoder.ts'
-import { type Entry, type GapReason, type History, type Log, readPlace, writePlace } from './log.ts'
+import {
+  type Entry,
+  type GapReason,
+  type History,
+  type Log,
+  type LogListener,
+  placeOf,
+  readPlace,
+  writePlace,
+} from './log.ts'
+import { emptyPage, firstPage, type Page, page } from './page.ts'
 import { randomName } from './random.ts'
 import { createRing, type Ring } from './ring.ts'
 
@@ -11,9 +21,6 @@ export interface MemoryLogOptions {
    */
   retain?: number
 }
-
-/** One answer of `after`: at most so many entries, and so many characters of text if that is less. */
-const page = { entries: 1_000, characters: 2 ** 18 }
 
 /** How many dropped topics are remembered, so that whoever comes back for one is told of what was lost. */
 const tombs = 10_000
@@ -32,7 +39,7 @@ export function memoryLog({ retain = 1_000 }: MemoryLogOptions = {}): Log {
   const epoch = randomName(6)
   const topics = new Map<string, Topic>()
   const dropped = new Map<string, number>()
-  const listeners = new Set<(entry: Entry) => void>()
+  const listeners = new Set<LogListener>()
   const key = randomBytes(4).readUInt32LE()
   let top = 0
 
@@ -44,7 +51,7 @@ export function memoryLog({ retain = 1_000 }: MemoryLogOptions = {}): Log {
     const entry = { id, seq, topic, text: encode({ id, event, data, encoding }) }
     top = seq
     keep(entry)
-    for (const heard of listeners) heard(entry)
+    for (const listener of listeners) listener.heard(entry)
     return entry
   }
 
@@ -75,16 +82,13 @@ export function memoryLog({ retain = 1_000 }: MemoryLogOptions = {}): Log {
    * Delivery goes on just before what was found. Of several topics one may have kept messages from before those that
    * another had to trim: they are delivered too, so `to` can lie beyond the start.
    */
-  function gap(reason: GapReason, from: string, found: Page = nothing, trimmed = 0): History {
+  function gap(reason: GapReason, from: string, found: Page = emptyPage, trimmed = 0): History {
     const start = found.entries[0] ? found.entries[0].seq - 1 : top
     return { start: idOf(start), gap: { reason, from, to: idOf(Math.max(trimmed, start)) }, ...found }
   }
 
-  /** In one life of this log a number is given once, so its tag need not be kept: it is the number, scrambled with a key. */
   function idOf(seq: number): string {
-    const mixed = Math.imul(seq ^ key, 0x9e3779b1)
-    const tag = Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) >>> 0
-    return writePlace({ epoch, seq, tag: tag.toString(36) })
+    return writePlace(placeOf(epoch, seq, key))
   }
 
   function trimmedOf(names: readonly string[]): number {
@@ -94,17 +98,12 @@ export function memoryLog({ retain = 1_000 }: MemoryLogOptions = {}): Log {
   function read(seq: number, names: readonly string[]): Page {
     const found = names.flatMap(name => topics.get(name)?.kept.after(seq, page.entries + 1) ?? [])
     if (names.length > 1) found.sort((a, b) => a.seq - b.seq)
-    let characters = 0
-    const tooMany = found.findIndex((entry, index) => {
-      characters += entry.text.length
-      return index === page.entries || (index > 0 && characters > page.characters)
-    })
-    return tooMany < 0 ? { entries: found, more: false } : { entries: found.slice(0, tooMany), more: true }
+    return firstPage(found)
   }
 
-  function listen(heard: (entry: Entry) => void): () => void {
-    listeners.add(heard)
-    return () => listeners.delete(heard)
+  function listen(listener: LogListener): () => void {
+    listeners.add(listener)
+    return () => listeners.delete(listener)
   }
 
   function drop(name: string): void {
@@ -116,6 +115,3 @@ export function memoryLog({ retain = 1_000 }: MemoryLogOptions = {}): Log {
     if (dropped.size > tombs && oldest !== undefined) dropped.delete(oldest)
   }
 }
-
-type Page = Pick<History, 'entries' | 'more'>
-const nothing: Page = { entries: [], more: false }

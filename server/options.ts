@@ -4,7 +4,15 @@ import { memoryLog } from './memory-log.ts'
 import { createProxies, type Proxies } from './proxies.ts'
 
 /** How a client comes. `bare`: an event stream without `rt.via`, as `curl` and a page's own EventSource ask for it. */
-export type TransportName = 'websocket' | 'eventsource' | 'xhr-streaming' | 'long-polling' | 'jsonp' | 'bare'
+export type TransportName =
+  | 'websocket'
+  | 'eventsource'
+  | 'xhr-streaming'
+  | 'fetch-streaming'
+  | 'iframe'
+  | 'long-polling'
+  | 'jsonp'
+  | 'bare'
 
 /** What `authorize` is shown of a request. */
 export interface AuthorizeRequest {

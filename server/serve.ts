@@ -1,12 +1,17 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import { createHub } from './index.ts'
+import { parseArgs } from 'node:util'
+import { createHub, redisLog } from './index.ts'
 
 /**
  * A bare hub to try the wire by hand, on PORT (8081) and HOST (127.0.0.1). Topics come from the query; what a client sends
  * goes to all who hear its topics. ORIGINS: other origins whose pages may connect, with commas between.
+ * `--redis <url>`: one of several that share a log.
  */
 const { PORT = '8081', HOST = '127.0.0.1', ORIGINS = '' } = process.env
+const { redis } = parseArgs({ options: { redis: { type: 'string' } } }).values
+const log = redis === undefined ? undefined : redisLog({ url: redis })
 const hub = createHub({
+  ...(log && { log }),
   origins: ORIGINS.split(',')
     .map(origin => origin.trim())
     .filter(Boolean),
@@ -71,5 +76,6 @@ function address(): string {
 async function stop(): Promise<void> {
   server.close()
   await hub.close()
+  await log?.close()
   server.closeAllConnections()
 }

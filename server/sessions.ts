@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto'
 import type { Granted } from './access.ts'
 import type { Ask } from './ask.ts'
-import type { Line, Member, Send } from './member.ts'
+import { type Line, type Member, type Send, settled } from './member.ts'
 import type { Settings } from './options.ts'
 import { randomName } from './random.ts'
 import { refusal } from './refusal.ts'
@@ -24,9 +25,13 @@ interface Hooks {
   ended(member: Member): void
 }
 
-/** The private topic of a session. Its name cannot be published to, nor granted, from outside. */
-export function privateTopic(sid: string): string {
-  return `rt.to.${sid}`
+/**
+ * The private topic of a session. Its name cannot be published to, nor granted, from outside. The principal is in it, so
+ * that a node which does not know the session need not be told whose it is.
+ */
+export function privateTopic(sid: string, principal: string | undefined): string {
+  const whose = JSON.stringify([sid, principal])
+  return `rt.to.${createHash('sha256').update(whose).digest('base64url')}`
 }
 
 export function createSessions({ limits, sessionTimeout }: Settings, { send, ended }: Hooks): Sessions {
@@ -57,7 +62,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
   function begin({ address, origin, via }: Ask, { topics, principal }: Granted): Member {
     if (members.size >= limits.sessions) throw refusal(503, 'too many sessions', 10)
     const id = randomName()
-    const topic = privateTopic(id)
+    const topic = privateTopic(id, principal)
     const transport = via === 'post' ? 'bare' : via
     const member: Member = {
       session: {
@@ -71,12 +76,12 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
       },
       topic,
       origin,
-      lines: new Set(),
+      lines: [],
       fresh: true,
       over: false,
       taken: 0,
       acked: 0,
-      done: Promise.resolve(),
+      done: settled,
       slices: '',
       pinged: false,
       left: Date.now(),
@@ -87,13 +92,17 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
   }
 
   function enter(line: Line): void {
-    line.member.lines.add(line)
-    away.delete(line.member)
+    const { member } = line
+    // An array that is spread has room for more, and there will hardly be more.
+    member.lines = member.lines.concat(line)
+    away.delete(member)
   }
 
   function leave(line: Line): void {
     const { member } = line
-    if (!member.lines.delete(line) || member.lines.size) return
+    if (!member.lines.includes(line)) return
+    member.lines = member.lines.filter(other => other !== line)
+    if (member.lines.length > 0) return
     // A bare stream has no way to name its session again.
     if (line.pipe.transport === 'bare') end(member)
     else {

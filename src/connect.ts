@@ -43,7 +43,8 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
    */
   token?: () => string | Promise<string>
   /**
-   * `session`: after a reload of the page, continue after the last message that it heard.
+   * `session`: after a reload of the page, continue after the last message that it heard. Of several lines of one page to the same
+   * address, `params` included, only the first continues.
    * @default false
    */
   resume?: 'session' | false
@@ -108,7 +109,7 @@ export function open<Messages>(
   const prepared = prepare(catalogue, url, options)
   const { address, origin, transports, dialect, environment, names, token, target } = prepared
   const { codec = dialect.codec ?? asItIs, withCredentials = false, eager = false, retry, signal } = options
-  const keeper = options.resume === 'session' ? cursorKeeper(environment, address.href) : undefined
+  const keeper = options.resume === 'session' ? cursorKeeper(environment, address, options) : undefined
   const lastEventId = options.lastEventId ?? keeper?.kept ?? ''
   const attempts: Attempt[] = []
   const route = ladder(transports, { memory: memory(environment, origin), eager, origin, attempts })
@@ -177,11 +178,15 @@ export function prepare(catalogue: Catalogue, url: string | URL, options: AnyOpt
  * Hands the cursor over to the same page after a reload. It is there only between two pages: a tab that is duplicated while
  * this page lives copies nothing.
  */
-function cursorKeeper(environment: Environment, href: string) {
-  const key = `throughline:${href}`
+function cursorKeeper(environment: Environment, address: URL, { params = {} }: AnyOptions) {
+  const key = `throughline:${isFunction(params) ? address : withParams(address, params as Parameters)}`
+  const recall = () => environment.recall(key, 'sessionStorage')
   return {
-    kept: environment.recall(key, 'sessionStorage'),
-    keep: (cursor: string | null) => environment.remember(key, cursor, 'sessionStorage'),
+    kept: recall(),
+    keep(cursor: string | null) {
+      // Of two lines to the same address the first will recall what is kept, so its own it has to be.
+      if (cursor === null || recall() === null) environment.remember(key, cursor, 'sessionStorage')
+    },
   }
 }
 

@@ -255,6 +255,31 @@ describe('resume: session', () => {
     expect(world.storage.size).toBe(0)
   })
 
+  test('keeps a position for each address and its params', async () => {
+    const first = await openLine({ params: { topic: 'a' }, resume: 'session' })
+    const { world } = first
+    const other = await openLine({ world, params: { topic: 'b' }, resume: 'session' })
+    for (const { rung } of [first, other]) greet(rung.pipe)
+    first.rung.pipe.brings(message(1))
+    other.rung.pipe.brings(message(2))
+    await world.fire('pagehide')
+    const again = await openLine({ world, params: { topic: 'a' }, resume: 'session' })
+    expect(again.line.lastEventId).toBe('e.1.t1')
+  })
+
+  test('of two lines to the same address keeps the position of the first, which continues', async () => {
+    const first = await openLine({ resume: 'session' })
+    const { world } = first
+    const second = await openLine({ world, resume: 'session' })
+    for (const { rung } of [first, second]) greet(rung.pipe)
+    first.rung.pipe.brings(message(1))
+    second.rung.pipe.brings(message(1), message(2))
+    await world.fire('pagehide')
+    const again = await openLine({ world, resume: 'session' })
+    expect(again.line.lastEventId).toBe('e.1.t1')
+    expect((await openLine({ world, resume: 'session' })).line.lastEventId).toBe('')
+  })
+
   test('is not the default', async () => {
     const { rung, world } = await openLine()
     greet(rung.pipe)

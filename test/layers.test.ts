@@ -23,7 +23,14 @@ const arrows: Record<string, string[]> = {
   'src/connect.ts': ['src/connection/', ...theLadder, ...contracts, 'src/wire/codec.ts'],
   'src/connection/': ['src/connection/', 'src/wire/codec.ts', 'src/wire/payload.ts', ...contracts],
 
-  'src/transports/': ['src/transports/post.ts', 'src/transports/request.ts', 'src/wire/', ...contracts],
+  'src/transports/': [
+    'src/transports/post.ts',
+    'src/transports/request.ts',
+    'src/transports/fetched.ts',
+    'src/transports/message.ts',
+    'src/wire/',
+    ...contracts,
+  ],
   'src/transports/ladder.ts': [...theLadder, ...contracts],
   'src/transports/transport.ts': ['src/wire/codec.ts', ...contracts],
   'src/transports/failure.ts': [],
@@ -35,6 +42,7 @@ const arrows: Record<string, string[]> = {
   'src/environment.ts': [],
 
   'server/': ['server/', 'src/wire/', 'node:', 'ws'],
+  'server/redis-link.ts': ['server/', 'node:', 'redis'],
 }
 
 const imports = new Map(sourceFiles().map(file => [file, importsOf(file)]))

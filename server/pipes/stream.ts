@@ -5,18 +5,22 @@ import { bytesOf, wrappedBytesOf } from '../batch.ts'
 import { tickBlock } from '../blocks.ts'
 import type { Core } from '../core.ts'
 import type { TransportName } from '../options.ts'
+import { createFrame, framePipe } from './iframe.ts'
 import { drained, type Pipe } from './pipe.ts'
 
 /** When the second sign comes, in ms. What holds a stream back holds the first one until then. */
 const tickAfter = 400
 
-/** Answers with an event stream that ends only when somebody ends it. */
+/** Answers with an event stream, or a frame, that ends only when somebody ends it. */
 export function serveStream({ lines }: Core, ask: Ask, granted: Granted, response: ServerResponse): void {
   const opening = lines.prepare(ask, granted)
-  response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' })
-  response.flushHeaders()
   const transport = ask.via as TransportName
-  const line = lines.open(streamPipe(response, transport), opening)
+  const frame = transport === 'iframe' ? createFrame(ask, response) : undefined
+  response.writeHead(200, { 'Content-Type': `${frame ? 'text/html' : 'text/event-stream'}; charset=utf-8` })
+  response.flushHeaders()
+  const stream = streamPipe(response, transport)
+  if (frame) response.write(frame.begin + frame.say(''))
+  const line = lines.open(frame ? framePipe(stream, frame, response) : stream, opening)
   response.once('close', () => lines.gone(line))
   if (transport === 'bare') return
   void line.welcomed.then(() => {

@@ -16,16 +16,18 @@ export interface Circumstances {
 
 const shortest = 250
 const unknown = 2_000
-const longest = 30_000
+/** With the `retry` that a server of ours sends, half a minute in all. */
+const longest = 28_000
 
 /**
  * How long to wait, in ms. The first try after a line that was well comes within the server's spread, so that a small site is back
- * within a round trip and a large one is not overrun. Later ones grow, with the jitter after the cap: jitter
- * that is capped makes all clients wait the same.
+ * within a round trip and a large one is not overrun. Later ones grow, and are spread as widely from the start: those who knocked
+ * during an outage are the crowd at its end. The jitter comes after the cap: jitter that is capped makes all clients wait the same.
  */
 export function backoff({ tries, retry, spread, exact, retryAfter, random }: Circumstances): number {
   if (retryAfter !== undefined) return Math.min(retryAfter * (1 + random() / 2), 600_000)
   if (tries === 0 && exact) return retry ?? unknown
   if (tries === 0) return random() * (spread ?? Math.max(unknown, retry ?? 0))
-  return Math.max(shortest, retry ?? 0) + random() * Math.min(longest, 1_000 * 2 ** (tries - 1))
+  const jitter = Math.max(spread ?? 0, 1_000 * 2 ** (tries - 1))
+  return Math.max(shortest, retry ?? 0) + random() * Math.min(longest, jitter)
 }

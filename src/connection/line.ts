@@ -8,6 +8,7 @@ import {
   type LineCloseEvent,
   type LineErrorEvent,
   type LineEventMap,
+  LineMessageEvent,
   lineEvent,
   type OpenEvent,
   type StreamOptions,
@@ -230,7 +231,7 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
             new Error(`a "${event}" message could not be decoded: ${(cause as Error).message}`, { cause }),
           )
         }
-        const heard = new MessageEvent(event, { data: value, lastEventId, origin: from ?? origin })
+        const heard = new LineMessageEvent(event, value, lastEventId, from ?? origin)
         if (answer) Object.assign(heard, { answer: (given: unknown) => answer(codec.encode(given)) })
         this.dispatchEvent(heard)
       },

@@ -163,7 +163,9 @@ export function createOutbox(
       if (send !== way && dialect.acknowledges) return
       busy = false
       if (failure)
-        return dialect.acknowledges ? failed(failure, batch) : undelivered(failure, batch[0] as Entry)
+        return dialect.acknowledges
+          ? failed(failure, batch)
+          : undelivered(failure, batch[0] as Entry, send === way)
       vain = 0
       if (!dialect.acknowledges) for (const entry of batch) settle(entry)
       flush()
@@ -173,6 +175,8 @@ export function createOutbox(
   /** Unless the server refuses them for good, the same messages go again with the same numbers. */
   function failed({ status, retryAfter }: Failure, batch: Entry[]): void {
     handed = 0
+    // What a 409 carries is of no use: the first number is the one after the last acknowledged, so a server that misses one before it
+    // has forgotten what it acknowledged. Unless a box brought two requests in the wrong order, which a second try shows.
     if (status === 404 || status === 410 || (status === 409 && vain > 0)) return lost()
     if (status === 401) return lost(status)
     if (status === 403) for (const entry of batch) settle(entry, 'forbidden')
@@ -185,12 +189,15 @@ export function createOutbox(
   }
 
   /** Nothing tells a server that does not number what it has had already, so what it may have had goes no second time. */
-  function undelivered(failure: Failure, entry: Entry): void {
+  function undelivered(failure: Failure, entry: Entry, present: boolean): void {
     const { kind, status, retryAfter } = failure
-    if (kind === 'ended' || (retryAfter && (status === 429 || status === 503))) {
+    const gone = status !== undefined && dialect.gone?.(status)
+    if (gone || kind === 'ended' || (retryAfter && (status === 429 || status === 503))) {
       handed = 0
       entry.sent = false
-      if (send) flushIn(retryAfter ?? 250)
+      asked.delete(written)
+      if (gone && present) lost()
+      else if (send) flushIn(retryAfter ?? 250)
       return
     }
     const why =

@@ -102,7 +102,7 @@ export function run(plan: Plan, hear: Listener): Connection {
     if (!hasPipe(state)) release()
     switch (state.name) {
       case 'idle':
-        if (welcome && session.position.session !== undefined)
+        if (welcome && dialect.acknowledges && session.position.session !== undefined)
           outbox.open(sendLast, { ...welcome.limits, batch: lastBytes })
         return
       case 'connecting':
@@ -135,6 +135,8 @@ export function run(plan: Plan, hear: Listener): Connection {
   function depart(): void {
     plan.keep?.(null)
     outbox.pause()
+    // Without numbers a session is one pipe's.
+    if (!dialect.acknowledges) session.forget()
     welcomes.clear()
     left.clear()
     pipe = plan.route.open(target, { opened, blocks, paused, ended })
@@ -226,14 +228,19 @@ export function run(plan: Plan, hear: Listener): Connection {
     }
     // The half of a greeting that was cut off, say: nothing has arrived.
     if (meaning.type === 'nothing') return
-    if (state.name === 'connecting') arrive()
+    if (state.name === 'connecting' && meaning.type !== 'bye') arrive()
     if (meaning.type === 'message') {
       const { event, data, answer } = meaning
       const back = answer && ((given: Payload) => say(answer(given)))
       hear.message(event, data, session.position.cursor, origin, back)
     } else if (meaning.type === 'gap') hear.gap(meaning.gap)
     else if (meaning.type === 'bye')
-      ended({ kind: 'ended', message: meaning.why ?? 'the server is restarting', retryAfter: meaning.retry })
+      ended({
+        kind: 'ended',
+        status: meaning.status,
+        message: meaning.why ?? 'the server is restarting',
+        retryAfter: meaning.retry,
+      })
   }
 
   /** What the protocol itself has to say goes beside the messages. */
@@ -267,7 +274,11 @@ export function run(plan: Plan, hear: Listener): Connection {
 
   function ended(failure: Failure): void {
     const renews = failure.status === 401 && token?.refused()
-    const final = !renews && (failure.kind === 'unsupported' || dialect.final(failure))
+    const unsupported = failure.kind === 'unsupported'
+    // Of a plain EventSource only the browser can tell the position, and it does not for a page that was put aside.
+    const anew = unsupported && via && !dialect.greets && session.position.cursor
+    if (anew) session.restart()
+    const final = !renews && !anew && (unsupported || dialect.final(failure))
     signal({ type: 'ended', failure, final, now: environment.now() })
   }
 

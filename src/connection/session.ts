@@ -11,6 +11,8 @@ export interface Session {
   reopened(): void
   /** The server no longer knows the session; the cursor stays. */
   forget(): void
+  /** Nobody can be told the position: the next pipe begins where it likes. */
+  restart(): void
 }
 
 /** How many messages are compared with what a server without our wire repeats after a reconnect. */
@@ -45,6 +47,9 @@ export function createSession(dialect: Dialect, lastEventId: string): Session {
     },
     forget() {
       position.session = undefined
+    },
+    restart() {
+      position.cursor = ''
     },
   }
 

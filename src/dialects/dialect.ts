@@ -23,25 +23,32 @@ export interface Dialect {
   readonly addressed?: boolean
   /** Whether a response that ends in good order is continued by the same pipe, as if it had never ended. @default false */
   readonly continues?: boolean
+  /** Whether what goes up goes by POST, also beside a WebSocket. @default false */
+  readonly posts?: boolean
   /** How values become payloads and back where the page names no codec. @default text and bytes as they are */
   readonly codec?: Codec
   knock(ask: Ask): Request
-  reader(via: TransportName): Reader
+  /** `before` is that of the response before this on the same pipe, for what goes on from one to the next. */
+  reader(via: TransportName, before?: Reader): Reader
   proof(via: TransportName): Proof
   /** What a block means to a line at this position, and the position after it. */
   read(block: Block, position: Position): Meaning
   /** A message as it goes up; `number` is its place in the session where the dialect numbers, or what its answer will name. */
   write(message: Outgoing, number: number): Payload
+  /** What has to go as several frames over WebSocket. @default one */
+  frames?(payload: Payload): Payload[]
   /** Whether the server says that a line is open, by a block, before anything else. */
   readonly greets: boolean
   /** Whether the server acknowledges by number. If not, a message counts as taken once it is handed over. */
   readonly acknowledges: boolean
   /** Whether the server answers a message that asks for it. @default false */
   readonly answers?: boolean
+  /** Whether a POST that is answered so was not taken, since its session is no more. @default never, where nothing is acknowledged */
+  gone?(status: number): boolean
   /** A text that makes the server answer, if there is one: it tells a quiet line from a dead one. */
-  readonly ping: string | undefined
+  readonly ping?: string | undefined
   /** How long a line that hears nothing is trusted, in ms, until the server says otherwise; `undefined`: for ever. */
-  readonly silence: number | undefined
+  readonly silence?: number | undefined
   /** The refusal that these blocks tell, on pipes where the browser hides the status. */
   refusal(blocks: readonly Incoming[]): Failure | undefined
   /** How long to wait before the next poll, in ms, after an answer that took so long and brought this; `retry` is the latest. */
@@ -62,6 +69,8 @@ export interface Knock {
   callback?: string
   /** Further query parameters. */
   query?: Record<string, string>
+  /** What a POST carries. */
+  body?: Payload
 }
 
 /** What the line knows when it knocks. */
@@ -102,8 +111,11 @@ export interface Position {
 
 /** Cuts what comes out of a pipe, or, over HTTP, out of one response, into blocks. */
 export interface Reader {
-  /** Judges a response by its head. A reader without it takes what EventSource takes: status 200 with an event stream. */
-  head?(head: Head): Failure | undefined
+  /**
+   * Judges a response by its head. `usual` is what a reader without this says: it takes what EventSource takes, status 200 with an
+   * event stream.
+   */
+  head?(head: Head, usual: () => Failure | undefined): Failure | undefined
   feed(chunk: string | ArrayBuffer): Incoming[]
   /** At the end of a response in good order. */
   end(): Incoming[]
@@ -158,7 +170,8 @@ export type Meaning =
   | { type: 'reply'; text: (token: string | undefined) => Payload; session?: string }
   | { type: 'refused'; failure: Failure }
   | { type: 'life'; spread?: number }
-  | { type: 'bye'; retry: number | undefined; why?: string }
+  /** The server ends this pipe in good order; `status` is what a response would have had that says why. */
+  | { type: 'bye'; retry: number | undefined; why?: string; status?: number }
   | { type: 'position'; cursor: string }
   | { type: 'nothing' }
 
@@ -170,8 +183,8 @@ export interface Welcome {
   acked: number
   /** Milliseconds between signs of life. */
   heartbeat: number
-  /** Milliseconds over which a reconnecting line should spread itself. */
-  spread: number
+  /** Milliseconds over which a reconnecting line should spread itself, if the server knows. */
+  spread?: number | undefined
   limits: Limits
 }
 
@@ -185,6 +198,7 @@ export interface Limits {
 
 /** Messages that are lost, and why. */
 export interface Gap {
+  /** In the server's words; `unreadable`: the message at `to` came, and could not be unpacked. */
   reason: string
   from: string
   to: string

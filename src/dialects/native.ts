@@ -8,7 +8,15 @@ import type { Ask, Dialect, Gap, Meaning, Position, Welcome } from './dialect.ts
 /** Our own wire, as docs/PROTOCOL.md specifies it. */
 export const native: Dialect = {
   name: 'native',
-  transports: ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'],
+  transports: [
+    'websocket',
+    'eventsource',
+    'xhr-streaming',
+    'fetch-streaming',
+    'iframe',
+    'long-polling',
+    'jsonp',
+  ],
   overlaps: true,
   eventsource: 'wrapped',
   greets: true,
@@ -25,17 +33,23 @@ export const native: Dialect = {
   proof(via) {
     if (via === 'websocket')
       return { need: 'answer', ask: this.ping as string, event: 'rt.pong', within: 200 }
-    if (via === 'eventsource' || via === 'xhr-streaming')
+    if (via === 'eventsource' || via === 'iframe' || via.endsWith('streaming'))
       return { need: 'later', event: 'rt.tick', apart: 150, within: 600 }
     return { need: 'block' }
   },
   read(block, position) {
     const { id, event = 'message', data = '' } = block
     if (event.startsWith('rt.')) return control(block, data, position)
+    if (id && !isNew(id, position)) return { type: 'nothing' }
     if (block.data === undefined)
       return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
-    if (id && !isNew(id, position)) return { type: 'nothing' }
-    return { type: 'message', event, data: unpack(data, block.encoding), cursor: id }
+    try {
+      return { type: 'message', event, data: unpack(data, block.encoding), cursor: id }
+    } catch {
+      // A pipe that ended here would be followed by one that brings the same message, for ever.
+      const from = position.cursor
+      return { type: 'gap', cursor: id, gap: { reason: 'unreadable', from, to: id ?? from } }
+    }
   },
   refusal(blocks) {
     const told = blocks.find(block => block.event === 'rt.fail')
@@ -76,7 +90,7 @@ function knock({
 }
 
 function canSetHeaders(via: Ask['via']): boolean {
-  return via === 'post' || via === 'xhr-streaming' || via === 'long-polling'
+  return via === 'post' || via === 'long-polling' || via.endsWith('streaming')
 }
 
 /** What a server that says less is taken to mean. */
@@ -131,12 +145,13 @@ function refused(data: string): Failure {
 }
 
 /**
- * Within one life of the log a message is new if its number is above the cursor's. A new life is new altogether; one that a gap
- * led away from may still come out of a pipe that is late.
+ * Within one life of the log a message is new unless its number is up to the cursor's; one that cannot be read is not dropped.
+ * A new life is new altogether; one that a gap led away from may still come out of a pipe that is late.
  */
 function isNew(id: string, { cursor, left = '' }: Position): boolean {
-  const [life, seq] = id.split('.', 2)
-  const [present, last] = cursor.split('.', 2)
-  if (life === present) return Number(seq) > Number(last)
-  return life !== left.split('.', 1)[0]
+  // This runs for every message; slices cost less than arrays.
+  const numberAt = id.indexOf('.') + 1
+  const life = id.slice(0, numberAt)
+  if (!cursor.startsWith(life)) return !left.startsWith(life)
+  return !(Number.parseInt(id.slice(numberAt), 10) <= Number.parseInt(cursor.slice(numberAt), 10))
 }

@@ -11,7 +11,16 @@ const unhurried = 1_000
  */
 export const plain: Dialect = {
   name: 'plain',
-  transports: ['websocket', 'eventsource', 'xhr-streaming', 'long-polling'],
+  transports: [
+    'websocket',
+    'eventsource',
+    'xhr-streaming',
+    'fetch-streaming',
+    'multipart',
+    'iframe',
+    'long-polling',
+    'polling',
+  ],
   overlaps: false,
   eventsource: 'events',
   greets: false,

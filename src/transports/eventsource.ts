@@ -10,39 +10,56 @@ export const eventsource: Transport = {
     // A new EventSource can't be told where to continue, except in the address.
     (target.dialect.eventsource === 'wrapped' || target.dialect.addressed || !target.positioned()),
   open(target, sink) {
-    const { dialect } = target
-    const { url } = target.knock('eventsource')
-    const Source = target.environment.EventSource as typeof EventSource
-    const source = new Source(url, { withCredentials: target.withCredentials })
+    const { dialect, environment, withCredentials } = target
     const post = poster(target, sink)
-    const held: (() => void)[] = [post.close]
+    let leave: () => void
     const out = gate(sink, () => {
-      for (const free of held) free()
-      source.onopen = source.onerror = source.onmessage = null
-      source.close()
+      leave()
+      post.close()
     })
-    let opened = false
-    source.onopen = () => {
-      opened = true
-      out.opened('eventsource')
-    }
-    source.onerror = event => {
-      // A message of that name comes the same way.
-      if ('data' in event) return
-      const reopens = source.readyState === 0
-      const message = `EventSource to ${place(url)} ${opened ? 'ended' : reopens ? 'could not be reached' : 'was refused'}`
-      // Closed by the browser means an answer that no event stream has: WHATWG HTML 9.2.2, "fail the connection".
-      if (!reopens) return out.ended({ kind: 'status', message })
-      // It comes back by itself, and says with a header what it has heard last.
-      if (opened && (dialect.continues || (dialect.eventsource === 'events' && !dialect.addressed)))
-        return out.paused({ kind: 'ended', message })
-      out.ended({ kind: opened ? (dialect.addressed ? 'ended' : 'cut') : 'refused', message })
-    }
-    if (dialect.eventsource === 'wrapped') {
-      const reader = dialect.reader('eventsource')
-      source.onmessage = event => pour(event.data, reader, out, url)
-    } else held.push(relay(source, out, target.names))
+    begin()
     return { close: out.close, send: post.send }
+
+    function begin(): void {
+      const { url } = target.knock('eventsource')
+      const Source = environment.EventSource as typeof EventSource
+      const source = new Source(url, { withCredentials })
+      const wrapped = dialect.eventsource === 'wrapped'
+      const reader = dialect.reader('eventsource')
+      const free = wrapped ? undefined : relay(source, out, target.names)
+      let opened = false
+      let brought = false
+      leave = () => {
+        free?.()
+        source.onopen = source.onerror = source.onmessage = null
+        source.close()
+      }
+      source.onopen = () => {
+        opened = true
+        out.opened('eventsource')
+      }
+      if (wrapped)
+        source.onmessage = event => {
+          brought = true
+          pour(event.data, reader, out, url)
+        }
+      source.onerror = event => {
+        // A message of that name comes the same way.
+        if ('data' in event) return
+        const reopens = source.readyState === 0
+        const message = `EventSource to ${place(url)} ${opened ? 'ended' : reopens ? 'could not be reached' : 'was refused'}`
+        // Closed by the browser means an answer that no event stream has: WHATWG HTML 9.2.2, "fail the connection".
+        if (!reopens) return out.ended({ kind: 'status', message })
+        // The browser would come back too, after more seconds than a server may keep what is to be continued.
+        if (brought && dialect.continues) {
+          leave()
+          return begin()
+        }
+        // It comes back by itself, and says with a header what it has heard last.
+        if (opened && !wrapped && !dialect.addressed) return out.paused({ kind: 'ended', message })
+        out.ended({ kind: opened ? (dialect.addressed ? 'ended' : 'cut') : 'refused', message })
+      }
+    }
   },
 }
 

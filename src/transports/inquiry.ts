@@ -14,7 +14,8 @@ const limit = 3_000
 /** Asks the server once, by the plainest request there is. Nothing, if it does not answer. */
 export async function inquire(target: Target, stop: AbortSignal): Promise<Answer | undefined> {
   const { environment, withCredentials } = target
-  const { url, headers } = target.knock('long-polling', { turn: 0 })
+  // A server that does not know us may hold a poll, while a stream begins at once.
+  const { url, headers } = target.knock(target.dialect.greets ? 'long-polling' : 'xhr-streaming', { turn: 0 })
   const enough = new AbortController()
   const end = () => enough.abort()
   const timer = environment.setTimeout(end, limit)

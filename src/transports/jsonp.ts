@@ -1,5 +1,6 @@
 import type { Incoming } from '../dialects/dialect.ts'
 import { type Failure, place } from './failure.ts'
+import { postAlone } from './post.ts'
 import { gate, type Target, type Transport } from './transport.ts'
 
 /** How much URL-encoded text one request carries upward: addresses beyond some thousand characters are refused by many servers. */
@@ -26,7 +27,11 @@ export const jsonp: Transport = {
       environment.clearTimeout(pause)
     })
     poll(0)
-    return { close: out.close, send: (text, done) => send(text as string, done) }
+    return {
+      close: out.close,
+      send: (text, done) =>
+        dialect.acknowledges ? send(text as string, done) : postAlone(target, text, done, 'no-cors'),
+    }
 
     function poll(turn: number): void {
       const since = environment.now()

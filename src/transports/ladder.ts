@@ -38,6 +38,8 @@ interface Rung {
   /** silent: nothing came, or its proof is overdue. talking: its proof is due. proven: it stays. */
   phase: 'silent' | 'talking' | 'proven'
   timer: unknown
+  /** When it last brought something. */
+  last: number
   pipe?: Pipe
 }
 
@@ -103,14 +105,14 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       const attempt: Attempt = { transport: transport.name, started: environment.now() }
       const proof = dialect.proof(transport.name)
       const cold = !target.positioned()
-      const rung: Rung = { transport, proof, attempt, cold, phase: 'silent', timer: undefined }
+      const rung: Rung = { transport, proof, attempt, cold, phase: 'silent', timer: undefined, last: 0 }
       racing.add(rung)
       attempts.push(attempt)
       if (attempts.length > kept) attempts.shift()
       if (!allowed(transport))
         return fail(rung, { kind: 'unsupported', message: `${transport.name} cannot be used here` })
-      // An event stream that may be quiet for ever may be so from the start: many a server holds its headers back until then.
-      if (dialect.silence !== undefined || transport.name === 'websocket') limit(rung)
+      // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
+      if (dialect.greets || transport.name === 'websocket') limit(rung)
       try {
         rung.pipe = transport.open(asPipe(transport), hear(rung))
       } catch (cause) {
@@ -143,6 +145,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
           if (rung.proof.need === 'opened') rung === carrier ? sink.opened(via) : settle(rung)
         },
         blocks(blocks, origin) {
+          rung.last = environment.now()
           if (blocks.length > 0 && rung.attempt.heard === undefined) talk(rung)
           if (dialect.overlaps || rung === carrier) sink.blocks(blocks, origin, rung.transport.name)
           if (rung.phase !== 'proven' && racing.has(rung) && proves(rung, blocks, environment.now()))
@@ -175,6 +178,12 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
 
     /** It talked and then held back what had to follow: silent again, so the next one joins. */
     function overdue(rung: Rung, within: number): void {
+      // On a slow line the proof may have to wait behind what flows: as long as that comes, nothing is held back.
+      const left = rung.last + within - environment.now()
+      if (left > 0) {
+        rung.timer = environment.setTimeout(() => overdue(rung, within), left)
+        return
+      }
       const message = `${rung.transport.name} was accepted and began, then held back what came after for ${Math.round(within)} ms`
       if (carrier?.phase === 'proven') return fail(rung, { kind: 'silent', message })
       rung.attempt.failure = { kind: 'silent', message }

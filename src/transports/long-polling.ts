@@ -1,4 +1,4 @@
-import type { Incoming } from '../dialects/dialect.ts'
+import type { Incoming, Reader } from '../dialects/dialect.ts'
 import { place } from './failure.ts'
 import { poster } from './post.ts'
 import { originOf, request } from './request.ts'
@@ -14,6 +14,7 @@ export const longPolling: Transport = {
     let abort: () => void
     let pause: unknown
     let retry: number | undefined
+    let latest: Reader | undefined
     const out = gate(sink, () => {
       abort()
       environment.clearTimeout(pause)
@@ -24,7 +25,8 @@ export const longPolling: Transport = {
 
     function poll(turn: number): void {
       const asked = target.knock('long-polling', { turn })
-      const reader = dialect.reader('long-polling')
+      const reader = dialect.reader('long-polling', latest)
+      latest = reader
       const since = environment.now()
       const brought: Incoming[] = []
       let origin: string | undefined
@@ -45,7 +47,7 @@ export const longPolling: Transport = {
           for (const block of brought) retry = block.retry ?? retry
           const wait = dialect.pace(brought, environment.now() - since, retry)
           // To an EventSource each answer that ends is an interruption, which its page hears of.
-          if (!dialect.greets)
+          if (!dialect.greets && !dialect.continues)
             out.paused({ kind: 'ended', message: `${place(asked.url)} ended`, retryAfter: wait })
           if (!out.shut) pause = environment.setTimeout(() => poll(turn + 1), wait)
         },

@@ -1,10 +1,10 @@
 import type { Payload } from '../wire/codec.ts'
-import type { Failure } from './failure.ts'
+import { type Failure, place, readRetryAfter } from './failure.ts'
 import { request } from './request.ts'
 import type { Pipe, Sink, Target } from './transport.ts'
 
 /** The way up beside a pipe that only comes down: one POST at a time, whose answer is heard like everything else. */
-export function poster(target: Target, sink: Pick<Sink, 'blocks'>): Required<Pipe> {
+export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request): Required<Pipe> {
   const { dialect, environment } = target
   const waiting: (() => void)[] = []
   let abort: (() => void) | undefined
@@ -31,9 +31,9 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>): Required<Pip
       done(failure)
       if (!abort) waiting.shift()?.()
     }
-    abort = request(
+    abort = by(
       target,
-      target.knock('post'),
+      target.knock('post', { body: text }),
       {
         text(chunk) {
           if (!closed) sink.blocks(reader.feed(chunk))
@@ -53,4 +53,31 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>): Required<Pip
       target.timeout + (text as string).length,
     )
   }
+}
+
+/** A POST beside a pipe that has no other use for requests. Whether it was taken is all that its answer is asked for. */
+export function postAlone(
+  { environment, knock, withCredentials }: Target,
+  body: Payload,
+  done: (failure?: Failure) => void,
+  mode?: RequestMode,
+): void {
+  const { url, headers } = knock('post', { body })
+  const credentials = withCredentials ? 'include' : 'same-origin'
+  const request = {
+    method: 'POST',
+    headers,
+    credentials,
+    body: body as BodyInit,
+    ...(mode && { mode }),
+  } as const
+  environment.fetch?.(url, request).then(
+    ({ ok, status, headers, type }) => {
+      const retryAfter = readRetryAfter(headers.get('Retry-After'))
+      const message = `${place(url)} answered with status ${status}`
+      // What may not be read has arrived all the same.
+      done(ok || type === 'opaque' ? undefined : { kind: 'status', status, retryAfter, message })
+    },
+    cause => done({ kind: 'refused', message: `${place(url)} could not be reached`, cause }),
+  )
 }

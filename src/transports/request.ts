@@ -1,4 +1,4 @@
-import type { Reader, Request } from '../dialects/dialect.ts'
+import type { Head, Reader, Request } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
 import { type Failure, place, readRetryAfter } from './failure.ts'
@@ -45,10 +45,9 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
   const look = () => {
     // Status 0 is a network error that shows its headers state first; onerror tells.
     if (xhr.readyState === 2 && xhr.status !== 0) {
-      const { status } = xhr
-      const failure = answer.head
-        ? answer.head({ status, header: name => xhr.getResponseHeader(name) })
-        : refusal(xhr, where, foreign)
+      const head: Head = { status: xhr.status, header: name => xhr.getResponseHeader(name) }
+      const usual = () => refusal(head, where, foreign)
+      const failure = answer.head ? answer.head(head, usual) : usual()
       if (failure) return finish(failure)
       if (foreign) return
       accepted = true
@@ -117,15 +116,19 @@ async function isThere({ fetch }: Environment, url: string, signal: AbortSignal)
 }
 
 /** An answer that is not what was asked for: the wrong status or the wrong type. Any success will do for a foreign POST. */
-function refusal(xhr: XMLHttpRequest, where: string, foreign: boolean): Failure | undefined {
-  const status = xhr.status
+export function refusal(
+  { status, header }: Head,
+  where: string,
+  foreign: boolean,
+  isTaken = isEventStream,
+): Failure | undefined {
   if (foreign && status < 300) return undefined
   if (status !== 200) {
-    const retryAfter = readRetryAfter(xhr.getResponseHeader('Retry-After'))
+    const retryAfter = readRetryAfter(header('Retry-After'))
     return { kind: 'status', status, retryAfter, message: `${where} answered with status ${status}` }
   }
-  const type = xhr.getResponseHeader('Content-Type')
-  if (/^text\/event-stream\s*(;|$)/i.test((type ?? '').trim())) return undefined
+  const type = header('Content-Type')
+  if (isTaken(type)) return undefined
   return {
     kind: 'content',
     status,
@@ -133,8 +136,13 @@ function refusal(xhr: XMLHttpRequest, where: string, foreign: boolean): Failure 
   }
 }
 
+/** WHATWG HTML, 9.2.3: "if res's Content-Type is not text/event-stream, then fail the connection". */
+function isEventStream(type: string | null): boolean {
+  return /^\s*text\/event-stream\s*(;|$)/i.test(type ?? '')
+}
+
 /** Header values go out as bytes: the text's UTF-8, one character a byte. */
-function utf8(text: string): string {
+export function utf8(text: string): string {
   return unescape(encodeURIComponent(text))
 }
 

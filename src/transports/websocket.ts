@@ -1,4 +1,5 @@
 import { place } from './failure.ts'
+import { postAlone } from './post.ts'
 import { gate, pour, type Transport } from './transport.ts'
 
 /** One socket both ways; each frame carries whole blocks. */
@@ -36,9 +37,11 @@ export const websocket: Transport = {
     return {
       close: out.close,
       send(text, done) {
+        const { posts, frames } = target.dialect
+        if (posts) return postAlone(target, text, done)
         if (socket.readyState !== 1)
           return done({ kind: 'ended', message: `WebSocket to ${place(url)} is closing` })
-        socket.send(text as string)
+        for (const frame of frames?.(text) ?? [text]) socket.send(frame as string)
         done()
       },
     }

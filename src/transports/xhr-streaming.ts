@@ -1,7 +1,7 @@
 import { place } from './failure.ts'
 import { poster } from './post.ts'
 import { originOf, request } from './request.ts'
-import { gate, pour, type Transport } from './transport.ts'
+import { follow, gate, pour, type Transport } from './transport.ts'
 
 /**
  * Every look at a growing `responseText` costs as much as it is long, and the browser keeps all of it. So the stream
@@ -30,6 +30,7 @@ export const xhrStreaming: Transport = {
       const asked = target.knock('xhr-streaming')
       const reader = dialect.reader('xhr-streaming')
       let rolled = false
+      let brought = 0
       let origin: string | undefined
       return request(target, asked, {
         head: reader.head,
@@ -42,7 +43,7 @@ export const xhrStreaming: Transport = {
             leave?.()
             leave = undefined
           }
-          pour(chunk, reader, out, asked.url, origin)
+          brought += pour(chunk, reader, out, asked.url, origin).length
           if (out.shut || rolled || received < enough) return
           if (dialect.overlaps) {
             // Make before break: this response goes on until the next one brings something.
@@ -56,7 +57,8 @@ export const xhrStreaming: Transport = {
           if (rolled) return
           const rest = reader.end()
           if (rest.length > 0) out.blocks(rest)
-          if (!failure && dialect.continues && !out.shut) abort = stream()
+          if (!failure && dialect.continues && !out.shut)
+            abort = follow(target, brought + rest.length, stream)
           else out.ended(failure ?? { kind: 'ended', message: `${place(asked.url)} ended` })
         },
       })

@@ -34,7 +34,7 @@ describe('after a line that was well', () => {
 describe('after tries that failed', () => {
   test('waits longer with each, up to half a minute', () => {
     const longest = [1, 2, 3, 4, 5, 6, 7, 60].map(tries => range({ tries })[1])
-    expect(longest).toEqual([1_250, 2_250, 4_250, 8_250, 16_250, 30_250, 30_250, 30_250])
+    expect(longest).toEqual([1_250, 2_250, 4_250, 8_250, 16_250, 28_250, 28_250, 28_250])
   })
 
   test('never knocks sooner than a quarter of a second, or than retry', () => {
@@ -42,9 +42,15 @@ describe('after tries that failed', () => {
     expect(range({ tries: 3, retry: 5_000 })).toEqual([5_000, 9_000])
   })
 
+  test('spreads itself as widely as after a line that was well, and never over more than half a minute', () => {
+    expect(range({ tries: 1, retry: 2_000, spread: 5_000 })).toEqual([2_000, 7_000])
+    expect(range({ tries: 4, retry: 2_000, spread: 5_000 })).toEqual([2_000, 10_000])
+    expect(range({ tries: 1, retry: 2_000, spread: 600_000 })).toEqual([2_000, 30_000])
+  })
+
   test('adds the jitter after the cap, so that clients that have failed for long still do not wait all the same', () => {
     const waits = [0, 0.25, 0.5, 0.75].map(chance => wait({ tries: 20, retry: 2_000 }, chance))
-    expect(waits).toEqual([2_000, 9_500, 17_000, 24_500])
+    expect(waits).toEqual([2_000, 9_000, 16_000, 23_000])
   })
 
   test('grows with a server without our wire too', () => {

@@ -343,6 +343,8 @@ describe('when the server no longer knows the session', () => {
     expect(stage.lost).toBe(0)
     await stage.world.pass(250)
     expect(carried(stage.requests[1])).toEqual(['1 a'])
+    // An answer that is heard on the way, as that of a 409 is over WebSocket and JSONP, takes nothing that was not sent.
+    stage.outbox.acknowledged(0)
     stage.answers(status(409))
     expect(stage.lost).toBe(1)
   })
@@ -472,6 +474,49 @@ describe('with a server that acknowledges nothing, a message that failed', () =>
     answers(endedWell)
     open()
     expect(requests).toEqual(['a', 'a'])
+  })
+
+  describe('because its session is no more', () => {
+    const dialect: Dialect = { ...plain, gone: status => status === 404 }
+
+    test('goes in the next session, which is asked for', async () => {
+      const stage = setUp({ dialect })
+      await stage.add('a')
+      stage.open()
+      stage.answers(status(404))
+      expect(stage.lost).toBe(1)
+      stage.outbox.pause()
+      stage.open()
+      expect(stage.requests).toEqual(['a', 'a'])
+      stage.answers()
+      await stage.world.settle()
+      expect(stage.outcomes).toEqual(['a taken'])
+    })
+
+    test('may still be answered there', async () => {
+      const stage = setUp({ dialect })
+      const answer = stage.outbox.add({ event: undefined, data: 'a', answer: true })
+      await stage.world.settle()
+      stage.open()
+      stage.answers(status(404))
+      stage.outbox.pause()
+      stage.open()
+      stage.answers()
+      stage.outbox.answered(2, 'yes')
+      expect(await answer).toBe('yes')
+    })
+
+    test('goes in the session that the line has moved to meanwhile', async () => {
+      const stage = setUp({ dialect })
+      await stage.add('a')
+      stage.open()
+      stage.outbox.pause()
+      stage.open()
+      stage.answers(status(404))
+      expect(stage.lost).toBe(0)
+      await stage.world.pass(250)
+      expect(stage.requests).toEqual(['a', 'a'])
+    })
   })
 
   test('is waited for while the line reopens', async () => {

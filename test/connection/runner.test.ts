@@ -159,12 +159,21 @@ describe('messages', () => {
     expect(connection.lastEventId).toBe('e.41.t41')
   })
 
-  test('that cannot be read end the pipe and never reach a handler', () => {
-    const { heard, route } = start()
+  test('that cannot be read never reach a handler, are told as a gap, and the next one comes', () => {
+    const { connection, heard, route } = start()
     greet(route.pipe)
-    route.pipe.brings({ id: 'e.1.a', data: '%%%', encoding: 'base64' }, message(2))
+    route.pipe.brings({ id: 'e.1.a', data: '%%%', encoding: 'base64' })
+    expect(connection.lastEventId).toBe('e.1.a')
+    route.pipe.brings(message(2))
+    expect(heard).toEqual(['opened websocket', 'gap unreadable', 'message m2 @e.2.t2'])
+  })
+
+  test('of the protocol itself that cannot be read end the pipe, and the position stays', () => {
+    const { connection, heard, route } = start({ lastEventId: 'e.1.a' })
+    greet(route.pipe)
+    route.pipe.brings({ event: 'rt.gap', id: 'e.9.x', data: '{' }, message(10))
     expect(heard).toEqual(['opened websocket', 'failed content, again in 750'])
-    expect(route.pipe.open).toBe(false)
+    expect(connection.lastEventId).toBe('e.1.a')
   })
 
   test('after one whose handler closed the line are not delivered', () => {
@@ -251,6 +260,30 @@ describe('reconnecting', () => {
     expect(route.pipe.open).toBe(false)
   })
 
+  test('says goodbye to a line that was not open yet without a word of its opening', () => {
+    const { connection, heard, route } = start()
+    route.pipe.opens()
+    route.pipe.brings({ event: 'rt.bye', data: '{}', retry: 6_000 })
+    expect(heard.map(said => said.split(',', 1)[0])).toEqual(['failed ended'])
+    expect(connection.state).toMatchObject({ name: 'waiting', tries: 1 })
+  })
+
+  test('does not come back after a goodbye whose status is the server’s last word', () => {
+    const dialect: Dialect = {
+      ...plain,
+      read: () => ({ type: 'bye', retry: undefined, why: 'the channel is gone', status: 410 }),
+      final: ({ status }) => status === 410,
+    }
+    const { heard, route } = start({ dialect })
+    route.pipe.opens()
+    route.pipe.brings({ data: 'x' })
+    expect(heard).toEqual([
+      'opened websocket',
+      'failed ended, again in undefined',
+      'closed: the channel is gone',
+    ])
+  })
+
   test('follows the usual retry again after that of a goodbye', async () => {
     const { heard, route, world } = start({ retry: 3_000 })
     greet(route.pipe)
@@ -288,6 +321,52 @@ describe('reconnecting', () => {
   })
 })
 
+describe('a session of a server that does not number', () => {
+  const dialect: Dialect = {
+    ...plain,
+    greets: true,
+    read: ({ data = '' }) => ({ type: 'reply', session: data, text: () => `hello ${data}` }),
+  }
+
+  test('is named by what follows on its pipe, and is no more with the next', async () => {
+    const { route, world } = start({ dialect })
+    const sid = () => new URL(route.pipe.target.knock('post').url).searchParams.get('sid')
+    route.pipe.opens()
+    route.pipe.brings({ data: 's1' })
+    expect(route.pipe.sent).toEqual(['hello s1'])
+    expect(sid()).toBe('s1')
+    route.pipe.ends(cut)
+    await world.pass(2_000)
+    expect(route.pipes.length).toBe(2)
+    expect(sid()).toBe('')
+    expect(route.pipe.query.sid).toBe('')
+  })
+
+  test('takes no last request: what is not numbered may be sent once only', async () => {
+    const opening: Dialect = {
+      ...dialect,
+      read: () => ({
+        type: 'open',
+        cursor: undefined,
+        welcome: {
+          session: 's1',
+          resumed: false,
+          acked: 0,
+          heartbeat: 10_000,
+          limits: { message: 100, batch: 100, messages: 1 },
+        },
+      }),
+    }
+    const { connection, heard, requests, route, world } = start({ dialect: opening })
+    route.pipe.opens()
+    route.pipe.brings({ data: 'x' })
+    expect(heard).toEqual(['opened websocket'])
+    void connection.send({ event: undefined, data: 'waits' }).catch(() => {})
+    await world.fire('pagehide')
+    expect(requests).toEqual([])
+  })
+})
+
 describe('reasons to connect now', () => {
   test.each(['online', 'pageshow', 'resume', 'visibilitychange'])('%s ends the wait', async reason => {
     const { route, world } = start()
@@ -303,6 +382,19 @@ describe('reasons to connect now', () => {
     world.hidden = true
     await world.fire('visibilitychange')
     expect(route.pipes).toHaveLength(1)
+  })
+
+  test('a page that comes back to a server that nobody can tell the position to begins anew, and says so', async () => {
+    const { connection, heard, route, world } = start({ dialect: plain })
+    route.pipe.opens()
+    route.pipe.brings({ id: '1', data: 'one' })
+    await world.fire('pagehide')
+    await world.fire('pageshow')
+    route.pipe.ends({ kind: 'unsupported', message: 'an EventSource cannot be told the position' })
+    expect(connection.state.name).toBe('waiting')
+    await world.pass(5_000)
+    route.pipe.opens()
+    expect(heard.slice(2)).toEqual(['failed unsupported, again in 750', 'opened websocket'])
   })
 
   test('a page that is put aside closes its pipe, and resumes when it is shown again', async () => {

@@ -74,6 +74,12 @@ describe('the position', () => {
     }
   })
 
+  test('is not turned back by a block without data that comes late on another pipe', () => {
+    const { take, session } = listen(native, 'e.5.t5')
+    expect(take({ id: 'e.3.t3' })).toEqual({ type: 'nothing' })
+    expect(session.position.cursor).toBe('e.5.t5')
+  })
+
   test('is forgotten when the server says so with an empty id', () => {
     const { delivered, session } = listen(native, 'e.5.x')
     expect(delivered({ id: '', data: 'anew' })).toEqual(['anew'])
@@ -94,6 +100,15 @@ describe('the position', () => {
     session.forget()
     expect(session.position).toEqual({ cursor: 'e.7.x', session: undefined })
   })
+})
+
+test('of a line that has to begin anew is forgotten, and what it heard is not', () => {
+  const { delivered, session } = listen(plain, '')
+  expect(delivered({ id: '1', data: 'one' })).toEqual(['one'])
+  session.restart()
+  session.reopened()
+  expect(session.position.cursor).toBe('')
+  expect(delivered({ id: '1', data: 'one' }, { id: '2', data: 'two' })).toEqual(['two'])
 })
 
 describe('where ids can only be equal', () => {

@@ -66,6 +66,7 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
         WebSocket: undefined,
         EventSource: undefined,
         XMLHttpRequest: undefined,
+        fetch: undefined,
         document: undefined,
       }
       expect(transport.supports({ ...target, environment: { ...target.environment, ...nothing } })).toBe(

@@ -109,8 +109,25 @@ describe('reading', () => {
     })
   })
 
-  test('an encoding that is unknown is refused', () => {
-    expect(() => read({ id: 'e.6.x', data: 'x', encoding: 'rot13' })).toThrow(TypeError)
+  test.each([
+    ['an encoding that is unknown', 'rot13', 'x'],
+    ['what is not in its encoding', 'base64', '%%%'],
+    ['an unknown escape', 'escaped', '\\q'],
+  ])('%s is a loss that is told, and the position moves on', (_, encoding, data) => {
+    expect(read({ id: 'e.6.x', data, encoding })).toEqual({
+      type: 'gap',
+      cursor: 'e.6.x',
+      gap: { reason: 'unreadable', from: 'e.5.t5', to: 'e.6.x' },
+    })
+  })
+
+  test('what cannot be read and has no id moves nothing', () => {
+    const gap = { reason: 'unreadable', from: 'e.5.t5', to: 'e.5.t5' }
+    expect(read({ data: 'x', encoding: 'rot13' })).toEqual({ type: 'gap', cursor: undefined, gap })
+  })
+
+  test.each(['e.x.t', 'e'])('an id whose number cannot be read, %j, is not dropped', id => {
+    expect(read({ id, data: 'x' })).toMatchObject({ type: 'message', data: 'x', cursor: id })
   })
 
   test('the greeting tells the session and where this pipe starts', () => {

@@ -8,8 +8,23 @@ import type { Block } from '../../src/wire/block.ts'
 import { encode } from '../../src/wire/encoder.ts'
 import { createParser } from '../../src/wire/parser.ts'
 
-export type Via = 'websocket' | 'eventsource' | 'xhr-streaming' | 'long-polling' | 'jsonp'
-export const pipes: Via[] = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp']
+export type Via =
+  | 'websocket'
+  | 'eventsource'
+  | 'xhr-streaming'
+  | 'fetch-streaming'
+  | 'iframe'
+  | 'long-polling'
+  | 'jsonp'
+export const pipes: Via[] = [
+  'websocket',
+  'eventsource',
+  'xhr-streaming',
+  'fetch-streaming',
+  'iframe',
+  'long-polling',
+  'jsonp',
+]
 
 export interface Stand {
   hub: Hub
@@ -123,7 +138,7 @@ export function listen(
 ): Ear {
   const blocks: Block[] = []
   const frames: string[] = []
-  const read = via === 'eventsource' ? unwrapper() : createParser().feed
+  const read = via === 'eventsource' ? unwrapper() : via === 'iframe' ? unframer() : createParser().feed
   let wake = () => {}
   let seen = 0
   const heard = (text: string) => {
@@ -251,6 +266,19 @@ function unwrapper(): (chunk: string) => Block[] {
   const outer = createParser()
   const inner = createParser()
   return chunk => outer.feed(chunk).flatMap(({ data = '' }) => inner.feed(data))
+}
+
+function unframer(): (chunk: string) => Block[] {
+  const parser = createParser()
+  let held = ''
+  return chunk => {
+    const scripts = (held + chunk).split('</script>')
+    held = scripts.pop() ?? ''
+    return scripts.flatMap(script => {
+      const [, literal] = /^\s*<script nonce=[\w-]+>say\((".*")\)$/s.exec(script) ?? []
+      return literal === undefined ? [] : parser.feed(JSON.parse(literal))
+    })
+  }
 }
 
 function isMessage({ event, data }: Block): boolean {

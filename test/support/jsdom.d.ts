@@ -10,6 +10,7 @@ declare module 'jsdom' {
         runScripts?: 'dangerously'
         resources?: 'usable'
         virtualConsole?: VirtualConsole
+        beforeParse?: (window: Window) => void
       },
     )
     readonly window: Window & typeof globalThis

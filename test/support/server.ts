@@ -58,7 +58,7 @@ export async function serve(): Promise<Server> {
       return sent.put(postOf(text, query, headers, response))
     }
     if (query['rt.up'] !== undefined) return sent.put(sliceOf(query, headers, response))
-    if (query['rt.via'] === 'long-polling' || query['rt.via'] === 'jsonp') {
+    if (['long-polling', 'polling', 'jsonp'].includes(query['rt.via'] ?? '')) {
       const known = polls.get(query.pipe ?? '')
       const visit = known ?? pollVisit()
       polls.set(query.pipe ?? '', visit)
@@ -99,10 +99,12 @@ export async function nowhere(): Promise<string> {
 const eventStream = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' }
 
 function streamVisit(query: Query, headers: IncomingHttpHeaders, response: ServerResponse): Visit {
+  const form = forms[query['rt.via'] ?? ''] ?? bare
   const accepts = async () => {
     if (response.headersSent) return
-    response.writeHead(200, eventStream)
+    response.writeHead(200, { ...eventStream, 'Content-Type': form.type })
     response.flushHeaders()
+    if (form.begin) response.write(form.begin)
   }
   return {
     query,
@@ -111,16 +113,46 @@ function streamVisit(query: Query, headers: IncomingHttpHeaders, response: Serve
     accepts,
     async brings(...pieces) {
       await accepts()
-      for (const piece of pieces) response.write(query['rt.via'] === 'eventsource' ? wrap(piece) : piece)
+      for (const piece of form.write(pieces)) response.write(piece)
     },
     async ends() {
       await accepts()
-      response.end()
+      response.end(form.end)
     },
     cuts: async () => void response.socket?.destroy(),
     refuses: async (status, more) => void response.writeHead(status, more).end(),
     gone: new Promise(resolve => response.once('close', resolve)),
   }
+}
+
+/** How a stream is written. */
+interface Form {
+  type: string
+  begin?: string
+  write(pieces: readonly string[]): readonly string[]
+  end?: string
+}
+
+const bare: Form = { type: 'text/event-stream', write: pieces => pieces }
+
+const forms: Record<string, Form> = {
+  eventsource: { ...bare, write: pieces => pieces.map(wrap) },
+  multipart: {
+    type: 'multipart/mixed; boundary=next',
+    begin: '--next\r\n',
+    write: pieces => ['Content-Type: text/event-stream\r\n\r\n', ...pieces, '\r\n--next\r\n'],
+    end: '--next--\r\n',
+  },
+  iframe: {
+    type: 'text/html; charset=utf-8',
+    begin: script(''),
+    write: pieces => pieces.map(script),
+    end: script(null),
+  },
+}
+
+function script(text: string | null): string {
+  return `<script>say(${JSON.stringify(text)})</script>`
 }
 
 type PollVisit = Visit & { asked(query: Query, headers: IncomingHttpHeaders, response: ServerResponse): void }

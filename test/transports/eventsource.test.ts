@@ -1,5 +1,6 @@
 import { EventSource } from 'undici'
 import { describe, expect, test } from 'vitest'
+import type { Dialect } from '../../src/dialects/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { eventsource } from '../../src/transports/eventsource.ts'
@@ -50,8 +51,8 @@ describe('with a server’s own events', () => {
     }
   }
 
-  function begin() {
-    const stage = openPipe(eventsource, plain, { EventSource: FakeSource as never })
+  function begin(dialect: Dialect = plain) {
+    const stage = openPipe(eventsource, dialect, { EventSource: FakeSource as never })
     return { ...stage, source: FakeSource.last, followers: () => stage.followers }
   }
 
@@ -69,6 +70,15 @@ describe('with a server’s own events', () => {
       'opened eventsource',
       'blocks 2=b',
     ])
+  })
+
+  test('one whose address tells the position ends, so that the next one is asked for what came after it', () => {
+    const { heard, source } = begin({ ...plain, addressed: true, continues: true })
+    source.opens()
+    source.brings('a', '1')
+    source.breaks()
+    expect(heard).toEqual(['opened eventsource', 'blocks 1=a', 'ended ended'])
+    expect(source.readyState).toBe(2)
   })
 
   test('one that never opened ends', () => {
@@ -140,5 +150,70 @@ describe('with a server’s own events', () => {
     position.cursor = '5'
     expect(eventsource.supports(target)).toBe(false)
     expect(eventsource.supports({ ...target, dialect: native })).toBe(true)
+  })
+})
+
+describe('where a response is continued by the next', () => {
+  /** EventSources whose server is the test. */
+  class FakeSource {
+    static all: FakeSource[] = []
+    readyState = 0
+    onopen: (() => void) | null = null
+    onerror: ((event: Event) => void) | null = null
+    onmessage: ((event: { data: string }) => void) | null = null
+
+    constructor() {
+      FakeSource.all.push(this)
+    }
+
+    close(): void {
+      this.readyState = 2
+    }
+
+    /** Takes the request, brings this, and ends in good order. */
+    answers(...texts: string[]): void {
+      this.readyState = 1
+      this.onopen?.()
+      for (const data of texts) this.onmessage?.({ data })
+      this.readyState = 0
+      this.onerror?.(new Event('error'))
+    }
+  }
+
+  function begin() {
+    FakeSource.all = []
+    const dialect = { ...native, continues: true }
+    return openPipe(eventsource, dialect, { EventSource: FakeSource as never })
+  }
+
+  const last = () => FakeSource.all.at(-1) as FakeSource
+
+  test('the next is asked for at once, and nobody hears of it', () => {
+    const { heard } = begin()
+    last().answers('data: a\n\n')
+    last().answers('data: b\n\n')
+    expect(heard).toEqual(['opened eventsource', 'blocks undefined=a', 'blocks undefined=b'])
+    expect(FakeSource.all.map(({ readyState }) => readyState)).toEqual([2, 2, 0])
+  })
+
+  test('one that brought nothing is not continued: that could go on for ever', () => {
+    const { heard } = begin()
+    last().answers()
+    expect(heard).toEqual(['opened eventsource', 'ended cut'])
+    expect(FakeSource.all.map(({ readyState }) => readyState)).toEqual([2])
+  })
+
+  test('one that could not be had ends the pipe', () => {
+    const { heard } = begin()
+    last().answers('data: a\n\n')
+    last().onerror?.(new Event('error'))
+    expect(heard.slice(2)).toEqual(['ended refused'])
+  })
+
+  test('close ends the one that is in use', () => {
+    const { pipe } = begin()
+    last().answers('data: a\n\n')
+    pipe.close()
+    expect(FakeSource.all.map(({ readyState }) => readyState)).toEqual([2, 2])
   })
 })

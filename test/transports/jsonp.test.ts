@@ -1,5 +1,6 @@
 import { JSDOM } from 'jsdom'
 import { describe, expect, test } from 'vitest'
+import type { Dialect } from '../../src/dialects/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import type { Failure } from '../../src/transports/failure.ts'
 import { jsonp } from '../../src/transports/jsonp.ts'
@@ -7,22 +8,27 @@ import type { Target } from '../../src/transports/transport.ts'
 import { encode } from '../../src/wire/encoder.ts'
 import { createWorld } from '../support/world.ts'
 
+type Fetch = (
+  url: string,
+  init: RequestInit,
+) => Promise<{ ok: boolean; status: number; type: string; headers: Headers }>
+
 /** A pipe in a document that loads nothing: the test answers each script tag itself. */
-function start({ html = '' } = {}) {
+function start({ html = '', dialect = native as Dialect, fetch = undefined as Fetch | undefined } = {}) {
   const dom = new JSDOM(html, { url: 'https://page.test/' })
   const page = dom.window as unknown as Record<string, (answer: unknown) => void>
-  const world = createWorld({ document: dom.window.document })
+  const world = createWorld({ document: dom.window.document, fetch: fetch as never })
   const heard: string[] = []
   const failures: Failure[] = []
   const target: Target = {
-    dialect: native,
+    dialect,
     environment: world.environment,
     withCredentials: false,
     timeout: 10_000,
     positioned: () => false,
     names: () => () => {},
     knock: (via, details) =>
-      native.knock({
+      dialect.knock({
         ...details,
         via,
         url: new URL('https://host.test/live?token=secret'),
@@ -231,6 +237,35 @@ describe('sending', () => {
     const slices = slicesOf('x'.repeat(1_990) + '𝄞'.repeat(400))
     for (const { up } of slices) expect(() => encodeURIComponent(up)).not.toThrow()
     expect(slices.map(({ up }) => up).join('')).toBe('x'.repeat(1_990) + '𝄞'.repeat(400))
+  })
+})
+
+describe('sending to a server that does not number', () => {
+  const dialect: Dialect = { ...native, acknowledges: false }
+
+  async function send(status: number, type: string) {
+    const asked: (RequestInit & { url: string })[] = []
+    const { pipe } = start({
+      dialect,
+      async fetch(url, init) {
+        asked.push({ url, ...init })
+        return { ok: status === 200, status, type, headers: new Headers() }
+      },
+    })
+    const failure = await new Promise<Failure | undefined>(resolve => pipe.send?.('x', resolve))
+    return { asked, failure }
+  }
+
+  test('goes by one POST that needs nobody’s leave', async () => {
+    const { asked, failure } = await send(0, 'opaque')
+    expect(asked).toMatchObject([{ method: 'POST', mode: 'no-cors', body: 'x' }])
+    expect(new URL(asked[0]?.url ?? '').searchParams.get('rt.via')).toBe('post')
+    expect(failure).toBeUndefined()
+  })
+
+  test('says why it was not taken, where the page may know', async () => {
+    expect((await send(200, 'basic')).failure).toBeUndefined()
+    expect((await send(404, 'basic')).failure).toMatchObject({ kind: 'status', status: 404 })
   })
 })
 

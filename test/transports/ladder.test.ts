@@ -198,6 +198,15 @@ describe('a rung that is silent', () => {
     expect(stage.racing).toEqual([])
     expect(stage.heard).toEqual(['ended silent'])
   })
+
+  test.each([
+    ['has failed just so where the server says that a line is open', { ...plain, greets: true }, []],
+    ['is waited for where the server need not say a word', plain, ['eventsource']],
+  ])('a stream %s', async (_, dialect, racing) => {
+    const stage = await climb(fakes('eventsource'), { dialect })
+    await stage.world.pass(timeout)
+    expect(stage.racing).toEqual(racing)
+  })
 })
 
 describe('a rung that fails', () => {
@@ -824,6 +833,15 @@ describe('when nothing gets through and no browser says why', () => {
     expect(asked).toEqual([`${stage.world.origin}/live?via=long-polling`])
     expect(stage.heard).toEqual(['ended 403'])
     expect(stage.world.timers + stage.world.listeners).toBe(0)
+  })
+
+  test('a server that does not know us is asked for a stream, since it may hold a poll', async () => {
+    const { asked, parts } = answering(new Response(null, { status: 403 }))
+    const [only] = fakes('websocket')
+    const stage = await climb([only], { dialect: plain, parts })
+    only.pipe.ends(refused)
+    await stage.world.settle()
+    expect(asked).toEqual([`${stage.world.origin}/live?via=xhr-streaming`])
   })
 
   test('its Retry-After is obeyed', async () => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Dialect, Reader } from '../../src/dialects/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { longPolling } from '../../src/transports/long-polling.ts'
@@ -109,4 +109,38 @@ describe('a server that knows nothing of us', () => {
     ])
     expect(failures[0]?.retryAfter).toBe(800)
   })
+})
+
+test('is one line where the dialect joins its answers, and many interruptions where EventSource would tell of them', async () => {
+  const joined = begin({ ...plain, continues: true })
+  joined.answers(block)
+  await joined.world.pass(0)
+  joined.answers(block)
+  expect(joined.heard).toEqual(['opened long-polling', 'blocks e.1.a=hi', 'blocks e.1.a=hi'])
+  expect(joined.failures).toEqual([])
+  FakeXhr.all = []
+  const parted = begin(plain)
+  parted.answers(block)
+  expect(parted.failures.map(({ kind }) => kind)).toEqual(['ended'])
+})
+
+test('hands each reader on to the next answer, for what goes on from one to the other', async () => {
+  const befores: (Reader | undefined)[] = []
+  const made: Reader[] = []
+  const dialect: Dialect = {
+    ...plain,
+    continues: true,
+    reader(via, before) {
+      befores.push(before)
+      const reader = plain.reader(via)
+      made.push(reader)
+      return reader
+    },
+  }
+  const { answers, world } = begin(dialect)
+  answers(block)
+  await world.pass(0)
+  answers(block)
+  await world.pass(0)
+  expect(befores).toEqual([undefined, made[0], made[1]])
 })

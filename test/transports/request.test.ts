@@ -94,14 +94,17 @@ describe('the answer', () => {
     expect(heard).toEqual(['opened'])
   })
 
-  test.each(['text/html', 'text/event-streams', 'application/json', ''])('may not have the type %j', type => {
-    const { failures, heard, xhr } = ask()
-    xhr.answers(200, { 'content-type': type })
-    xhr.brings('<h1>Log in</h1>')
-    expect(heard).toEqual(['failed content'])
-    expect(failures[0]?.message).toContain('instead of an event stream')
-    expect(xhr.aborted).toBe(true)
-  })
+  test.each(['text/html', 'text/event-streams', 'application/x-dom-event-stream', 'application/json', ''])(
+    'may not have the type %j',
+    type => {
+      const { failures, heard, xhr } = ask()
+      xhr.answers(200, { 'content-type': type })
+      xhr.brings('<h1>Log in</h1>')
+      expect(heard).toEqual(['failed content'])
+      expect(failures[0]?.message).toContain('instead of an event stream')
+      expect(xhr.aborted).toBe(true)
+    },
+  )
 
   test.each([204, 301, 400, 401, 403, 404, 413, 500])('with status %i is a failure that says so', code => {
     const { failures, heard, xhr } = ask()

@@ -108,3 +108,47 @@ test('a socket that is being left is closed at once: a hung handshake blocks the
   expect(socket.readyState).toBe(2)
   expect([socket.onopen, socket.onmessage, socket.onclose]).toEqual([null, null, null])
 })
+
+test('what has to go as several frames does, in order', () => {
+  const { pipe, socket } = begin({ ...plain, frames: text => (text as string).split('|') })
+  socket.opens()
+  const outcomes: unknown[] = []
+  pipe.send?.('a|b', failure => outcomes.push(failure))
+  expect(socket.sent).toEqual(['a', 'b'])
+  expect(outcomes).toEqual([undefined])
+})
+
+describe('beside a socket that only comes down', () => {
+  const dialect = { ...plain, posts: true }
+
+  function beginBeside(answer: () => Promise<unknown>) {
+    const asked: { url: string; body: unknown; method: string }[] = []
+    const fetch = (url: string, { body, method }: { body: unknown; method: string }) => {
+      asked.push({ url, body, method })
+      return answer()
+    }
+    const stage = openPipe(websocket, dialect, { WebSocket: FakeSocket as never, fetch: fetch as never })
+    return { ...stage, asked, socket: FakeSocket.last }
+  }
+
+  const answered = (status: number, retryAfter: string | null = null) =>
+    Promise.resolve({ ok: status < 300, status, headers: { get: () => retryAfter } })
+
+  test.each([
+    ['taken', () => answered(202), undefined],
+    [
+      'refused, and when it may come again',
+      () => answered(503, '7'),
+      { kind: 'status', status: 503, retryAfter: 7_000 },
+    ],
+    ['in doubt', () => Promise.reject(new TypeError()), { kind: 'refused' }],
+  ])('a message goes by POST, and is %s', async (_, answer, wanted) => {
+    const { asked, pipe, socket, world } = beginBeside(answer)
+    socket.opens()
+    const failure = await new Promise<Failure | undefined>(resolve => pipe.send?.('x', resolve))
+    if (wanted) expect(failure).toMatchObject(wanted)
+    else expect(failure).toBeUndefined()
+    expect(asked).toEqual([{ url: `${world.origin}/live`, body: 'x', method: 'POST' }])
+    expect(socket.sent).toEqual([])
+  })
+})

@@ -107,3 +107,35 @@ describe('the end of a response', () => {
     expect(broken.failures[0]?.kind).toBe('cut')
   })
 })
+
+describe('a response that ends in good order, where the next continues it', () => {
+  const continuing = { ...plain, continues: true }
+
+  test('is followed at once by the next, and the line hears nothing of it', async () => {
+    const { first, heard, world } = begin(continuing)
+    first.brings('data: a\n\n')
+    first.ends()
+    await world.pass(0)
+    FakeXhr.all[1]?.answers()
+    FakeXhr.all[1]?.brings('data: b\n\n')
+    expect(heard).toEqual(['opened xhr-streaming', 'blocks undefined=a', 'blocks undefined=b'])
+  })
+
+  test('is followed by the next after a second, if it brought nothing', async () => {
+    const { first, world } = begin(continuing)
+    first.ends()
+    await world.pass(999)
+    expect(FakeXhr.all).toHaveLength(1)
+    await world.pass(1)
+    expect(FakeXhr.all).toHaveLength(2)
+  })
+
+  test('is followed by none after close', async () => {
+    const { first, pipe, world } = begin(continuing)
+    first.ends()
+    pipe.close()
+    await world.pass(2_000)
+    expect(FakeXhr.all).toHaveLength(1)
+    expect(world.timers).toBe(0)
+  })
+})

@@ -33,6 +33,13 @@ describe('pack and unpack', () => {
     expect(Buffer.from(unpack(data, encoding) as ArrayBuffer).equals(bytes)).toBe(true)
   })
 
+  // As with the parser's hostile inputs: to be done in time is the assertion.
+  it.each(['\r', '\\', '\0\\\r', '\ud800', '𝄞'])('takes 300,000 of %j', piece => {
+    const text = piece.repeat(300_000)
+    const { data, encoding } = pack(text)
+    expect(unpack(data, encoding)).toBe(text.replace(/\p{Surrogate}/gu, '\ufffd'))
+  })
+
   it.each([5, true, {}, [1], () => 'x'])('refuses to pack %s', data => {
     expect(() => pack(data as unknown as string)).toThrow(TypeError)
   })

@@ -1,0 +1,40 @@
+import type { TestPage } from '../fixtures/test.ts'
+
+// What the page's own script, pages/line.html, puts into the page.
+declare const begin: (url: string, options: object) => void
+declare const heard: { type: string }[]
+
+/** A line to a server that is not ours. */
+export interface ForeignLine {
+  /** Where the page comes from. */
+  readonly site: string
+  /** Relative to the page, or elsewhere. */
+  readonly url: string
+  /** The name of a dialect's module, and what its factory is given; without one, the plain dialect. */
+  readonly dialect?: string
+  readonly given?: object
+  readonly options?: object
+  /** Transports that are not among the five: what each is called in which module. One that is to be made is made quick. */
+  readonly imports?: Record<string, string>
+  /** The page's credential. */
+  readonly token?: string
+}
+
+/** Opens the page and begins a line there, which writes down all it hears. */
+export async function beginForeign(page: TestPage, { site, ...rest }: ForeignLine): Promise<void> {
+  await page.goto(`${site}/pages/line.html`)
+  await page.evaluate(async ({ url, dialect, given, options, token, imports = {} }) => {
+    const part = async (path: string, name: string) => (await import(`/dist/${path}.js`))[name]
+    const made = dialect ? (await part(`dialects/${dialect}`, dialect))(given) : 'plain'
+    const found = await Promise.all(Object.entries(imports).map(([name, path]) => part(path, name)))
+    const optIn = found.map(each => (typeof each === 'function' ? each({ every: 50 }) : each))
+    const transports = optIn.length > 0 ? { transports: optIn } : {}
+    begin(url, { dialect: made, ...options, ...transports, ...(token && { token: () => token }) })
+  }, rest)
+}
+
+/** The same, and waits until it has opened; a line to a script that ends at once is not open for long. */
+export async function openForeign(page: TestPage, where: ForeignLine): Promise<void> {
+  await beginForeign(page, where)
+  await page.waitFor(() => heard.some(({ type }) => type === 'open'))
+}

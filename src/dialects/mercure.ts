@@ -1,0 +1,106 @@
+import { isWord } from '../transports/failure.ts'
+import { asItIs } from '../wire/codec.ts'
+import { createParser } from '../wire/parser.ts'
+import type { Dialect, Incoming, Reader } from './dialect.ts'
+
+export interface MercureOptions {
+  /**
+   * The form fields that a message is published with beside its `data`: its `topic`, and `private` or what else the hub takes.
+   * @default none, so that this line listens only
+   */
+  publish?: Record<string, string>
+  /** The query parameter that says what was heard last; hubs of 2020 and before call it `Last-Event-ID`. @default 'lastEventID' */
+  lastEventId?: string
+  /** The query parameter that holds the token; newer hubs call it `access_token`. @default 'authorization' */
+  token?: string
+}
+
+/**
+ * A Mercure hub. The topics are the line's own parameters: `params: { topic: ['a', 'b'] }`, or `match` with newer hubs. What
+ * may be lost is told by a `gap` event, but not over the browser's own EventSource, which shows no response headers.
+ */
+export function mercure({
+  publish,
+  lastEventId = 'lastEventID',
+  token: tokenName = 'authorization',
+}: MercureOptions = {}): Dialect {
+  return {
+    name: 'mercure',
+    transports: ['eventsource', 'xhr-streaming', 'fetch-streaming'],
+    overlaps: false,
+    eventsource: 'events',
+    addressed: true,
+    greets: false,
+    acknowledges: false,
+    ping: undefined,
+    silence: undefined,
+    codec: {
+      encode(value) {
+        const payload = asItIs.encode(value)
+        if (typeof payload === 'string') return payload
+        throw new TypeError('send: a Mercure hub takes text only; send bytes as base64')
+      },
+      decode: payload => payload,
+    },
+    knock({ url, via, headers, token, position }) {
+      const there = new URL(url)
+      if (token && via === 'eventsource') there.searchParams.set(tokenName, token)
+      else if (token) headers = { Authorization: `Bearer ${token}`, ...headers }
+      if (via === 'post') {
+        there.search = ''
+        return {
+          url: there.href,
+          headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
+        }
+      }
+      if (position.cursor) there.searchParams.set(lastEventId, position.cursor)
+      return { url: there.href, headers: { Accept: 'text/event-stream', ...headers } }
+    },
+    reader: stream,
+    proof: () => ({ need: 'opened' }),
+    read(block: Incoming | Start, { cursor }) {
+      const { id, event = 'message', data } = block
+      if ('after' in block)
+        return cursor && cursor !== block.after
+          ? { type: 'gap', cursor: block.after, gap: { reason: 'unknown', from: cursor, to: block.after } }
+          : { type: 'nothing' }
+      if (data === undefined) return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
+      return { type: 'message', event, data, cursor: id }
+    },
+    refusal: () => undefined,
+    write: ({ event, data }) =>
+      `${new URLSearchParams({ ...publish, ...(event && { type: event }), data: data as string })}`,
+    pace: () => 0,
+    final: ({ status }) => isWord(status),
+  }
+}
+
+/** Where a response begins: right after this id. */
+interface Start extends Incoming {
+  after: string
+}
+
+function stream(): Reader {
+  const parser = createParser({ bom: false })
+  let after: string | null = null
+  return {
+    head({ header }, usual) {
+      after = header('Last-Event-ID')
+      return usual()
+    },
+    feed(chunk) {
+      const blocks: Incoming[] = parser.feed(chunk as string)
+      if (after !== null) blocks.unshift(startAt(after))
+      after = null
+      return blocks
+    },
+    end: parser.end,
+    get overflowed() {
+      return parser.overflowed
+    },
+  }
+}
+
+function startAt(after: string): Start {
+  return { id: undefined, event: undefined, data: undefined, retry: undefined, encoding: undefined, after }
+}

@@ -1,0 +1,158 @@
+import { isWord } from '../transports/failure.ts'
+import { createParser } from '../wire/parser.ts'
+import type { Dialect, Incoming, Reader } from './dialect.ts'
+
+export interface NchanOptions {
+  /**
+   * Where messages are published, relative to the line's own address.
+   * @default the line's own address, as of an `nchan_pubsub` location
+   */
+  publish?: string
+  /**
+   * Whether the location joins several channels (`nchan_channel_id "a" "b"`). Their ids cannot be compared, so that no two pipes
+   * are open at once: a line that began on a lower rung stays there until it breaks.
+   * @default false
+   */
+  multiplexed?: boolean
+  /** How long to wait after an answer that brought nothing at once, as interval polling has it, in ms. @default 1000 */
+  interval?: number
+  /**
+   * Whether `410 Gone` ends the line for good. Nchan says it where a channel is deleted, and just so to everybody when nginx is
+   * stopped or reloaded: the two cannot be told apart, so that a restart would end every line.
+   * @default false
+   */
+  endsWhenGone?: boolean
+}
+
+/** Nchan on nginx. All its ways have the same ids, so that a line continues over any of them. Sends go by POST. */
+export function nchan({
+  publish,
+  multiplexed = false,
+  interval = 1_000,
+  endsWhenGone = false,
+}: NchanOptions = {}): Dialect {
+  return {
+    name: 'nchan',
+    transports: [
+      'websocket',
+      'eventsource',
+      'xhr-streaming',
+      'fetch-streaming',
+      'multipart',
+      'long-polling',
+      'polling',
+    ],
+    overlaps: !multiplexed,
+    eventsource: 'events',
+    addressed: true,
+    continues: true,
+    posts: true,
+    greets: false,
+    acknowledges: false,
+    ping: undefined,
+    silence: undefined,
+    knock({ url, via, headers, token, position, nonce, body }) {
+      const post = via === 'post'
+      const there = new URL((post && publish) || url, url)
+      const set = (name: string, value: string) => value && there.searchParams.set(name, value)
+      if (token && (via === 'websocket' || via === 'eventsource')) set('token', token)
+      else if (token) headers = { Authorization: `Bearer ${token}`, ...headers }
+      // Without a type, bytes would go to every WebSocket as text, and those that are no UTF-8 end it.
+      const type = { 'Content-Type': typeof body === 'string' ? 'text/plain' : 'application/octet-stream' }
+      if (post) return { url: there.href, headers: { ...type, ...headers } }
+      set('last_event_id', position.cursor)
+      // Nchan says nothing to caches.
+      set('_', nonce)
+      if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
+      const streams = via === 'multipart' ? 'multipart/mixed' : 'text/event-stream'
+      const Accept = via.endsWith('polling') ? '*/*' : streams
+      return { url: there.href, headers: { Accept, ...headers }, protocols: ['ws+meta.nchan'] }
+    },
+    reader: via => (via === 'websocket' ? frames : via.endsWith('streaming') ? stream() : whole()),
+    proof: () => ({ need: 'opened' }),
+    read(block: Incoming, { cursor }) {
+      if (block === gone) return { type: 'bye', retry: undefined, status: 410, why: 'Nchan said 410 Gone' }
+      const { id, event = 'message', data, bytes } = block
+      const payload = bytes ?? data
+      if (payload === undefined || (id && !isNew(id, cursor))) return { type: 'nothing' }
+      return { type: 'message', event, data: payload, cursor: id }
+    },
+    refusal: () => undefined,
+    write: ({ data }) => data,
+    pace: (answer, took) => (answer.length > 0 || took > 1_000 ? 0 : interval),
+    final: ({ status, code, cause }) =>
+      isWord(status) ||
+      (endsWhenGone && (status === 410 || (code === 1001 && (cause as CloseEvent).reason.startsWith('410')))),
+  }
+}
+
+const empty: Incoming = {
+  id: undefined,
+  event: undefined,
+  data: undefined,
+  retry: undefined,
+  encoding: undefined,
+}
+
+/** The channel was deleted, or nginx stops. */
+const gone: Incoming = { ...empty }
+
+/** `id: …`, perhaps a content type, a blank line, and what was published. */
+const frames: Reader = {
+  feed(frame) {
+    const isText = typeof frame === 'string'
+    const text = isText ? frame : new TextDecoder('latin1').decode(frame)
+    const [head = '', id] = /^id: (.*)\n(?:.+\n)*\n/.exec(text) ?? []
+    const rest = frame.slice(head.length)
+    return [isText ? { ...empty, id, data: rest as string } : { ...empty, id, bytes: rest as ArrayBuffer }]
+  },
+  end: () => [],
+  overflowed: false,
+}
+
+/** An event stream whose last comment says why it ends: `:408:`, to be continued, or `:410:`. */
+function stream(): Reader {
+  const parser = createParser({ bom: false })
+  let tail = ''
+  return {
+    feed(chunk) {
+      tail = (tail + chunk).slice(-40)
+      return parser.feed(chunk as string)
+    },
+    end: () => (/^:410:/m.test(tail) ? [gone] : parser.end()),
+    get overflowed() {
+      return parser.overflowed
+    },
+  }
+}
+
+/** An answer, or a part of one, holds one message and has its id in two headers; or it says that there is none. */
+function whole(): Reader {
+  let id: string | undefined
+  let data = ''
+  return {
+    head({ status, header }, usual) {
+      if (status === 304 || status === 408) return undefined
+      const time = Date.parse(header('Last-Modified') ?? '') / 1_000
+      if (status !== 200 || !time) return usual()
+      id = `${time}:${header('Etag')}`
+      return undefined
+    },
+    feed(chunk) {
+      data += chunk
+      return []
+    },
+    end: () => (id ? [{ ...empty, id, data }] : []),
+    get overflowed() {
+      return data.length > 2 ** 20
+    },
+  }
+}
+
+/** `<unix time>:<number>`, or, of several channels, `<unix time>:<number>,[<number>],-`, which only Nchan can compare. */
+function isNew(id: string, cursor: string): boolean {
+  const [time, count] = id.split(':')
+  const [lastTime, lastCount] = cursor.split(':')
+  if (/,/.test(id)) return id !== cursor
+  return time === lastTime ? Number(count) > Number(lastCount) : !(Number(time) < Number(lastTime))
+}

@@ -1,0 +1,166 @@
+import { isWord } from '../transports/failure.ts'
+import { json, type Payload } from '../wire/codec.ts'
+import { pack, unpack } from '../wire/payload.ts'
+import type { Dialect, Incoming, Reader } from './dialect.ts'
+
+export interface SocketIOOptions {
+  /**
+   * What the server finds in `socket.handshake.auth` beside `token`, which is the line's own.
+   * @default nothing
+   */
+  auth?: Record<string, unknown>
+}
+
+/**
+ * A Socket.IO server of version 3 or 4, by WebSocket or long polling; the address is its path, `/socket.io/` if it was not changed.
+ * Where the server has connection state recovery, what was missed is heard after a reconnect, or a `gap` tells of it.
+ */
+export function socketio({ auth }: SocketIOOptions = {}): Dialect {
+  return {
+    name: 'socketio',
+    transports: ['websocket', 'long-polling'],
+    overlaps: false,
+    eventsource: 'wrapped',
+    greets: true,
+    acknowledges: false,
+    answers: true,
+    codec: json,
+    knock({ url, via, headers, position: { session }, nonce, turn }) {
+      const there = new URL(url)
+      const set = (name: string, value: string) => there.searchParams.set(name, value)
+      if (!there.pathname.endsWith('/')) there.pathname += '/'
+      set('EIO', '4')
+      set('t', nonce)
+      set('transport', via === 'websocket' ? via : 'polling')
+      if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
+      else if (session && turn !== 0) set('sid', JSON.parse(session).sid)
+      return { url: there.href, headers }
+    },
+    reader: (via, before) => before ?? packets(via === 'websocket'),
+    // The one comes of itself, the other after a word of ours: both ways work.
+    proof: () => ({ need: 'later', event: '40', apart: 0, within: 10_000 }),
+    read({ event, id, data, attached }: Packet, { cursor, session = '{}' }) {
+      const [pid, offset] = cursor.split(' ')
+      const told = data && JSON.parse(data)
+      switch (event) {
+        case '0': {
+          const text = (token?: string) =>
+            `40${JSON.stringify({ ...(cursor && { pid, offset }), ...auth, token })}`
+          // The handshake as it came: its times and limits count once the line is open.
+          return { type: 'reply', text, session: data as string }
+        }
+        case '2':
+          return { type: 'reply', text: () => '3' }
+        case '40': {
+          const { pingInterval: heartbeat, maxPayload: message } = JSON.parse(session)
+          const limits = { message, batch: message, messages: 1 }
+          const resumed = told.pid === pid
+          const welcome = { session, resumed, acked: 0, heartbeat, limits }
+          return { type: 'open', cursor: told.pid, welcome }
+        }
+        case 'gap': {
+          const { pid: to } = told
+          if (!pid || pid === to) break
+          return { type: 'gap', cursor: to, gap: { reason: 'unknown', from: cursor, to } }
+        }
+        case '42':
+        case '45': {
+          const [name, ...args] = told
+          const last = args[args.length - 1]
+          // Where there is recovery, what would be sent again ends in its offset.
+          const ends = pid && !id && typeof last === 'string' && /^[\w.-]{7,}$/.test(last)
+          const at = ends ? `${pid} ${args.pop()}` : undefined
+          const answer = id ? (given: Payload) => packet(3, id, '', given) : undefined
+          return { type: 'message', event: name, data: contentOf(args, attached), cursor: at, answer }
+        }
+        case '43':
+        case '46':
+          return { type: 'answer', number: +(id as string), data: contentOf(told, attached) }
+        case '41':
+        case '44': {
+          const why = `the server said ${told ? told.message : 'goodbye'}`
+          // What a response would have that says so.
+          return { type: 'bye', retry: undefined, status: told ? 401 : 204, why }
+        }
+      }
+      return { type: 'nothing' }
+    },
+    refusal: () => undefined,
+    write: ({ event = 'message', data, answer }, number) =>
+      packet(2, answer ? `${number}` : '', `${JSON.stringify(event)},`, data),
+    frames: payload => (payload as string).split(separator),
+    gone: status => status === 400,
+    pace: answer => (answer[0] ? 0 : 1_000),
+    final: ({ status }) => isWord(status),
+  }
+}
+
+const separator = '\x1e'
+
+/** A packet: its type is the event, the rest its data. */
+interface Packet extends Incoming {
+  /** Bytes as a WebSocket brings them, or `b` and base64. */
+  attached?: string | ArrayBuffer
+}
+
+/** `whole`: a text is one packet, and not a piece of several. */
+function packets(whole: boolean): Reader {
+  let rest = ''
+  let packet: Packet
+  // How many attachments it waits for: they follow it, over long polling perhaps in the next answer.
+  let missing = 0
+  // What a recovered session missed comes before the word that it is recovered.
+  let early: Packet[] | undefined = []
+
+  const feed = (chunk: string | ArrayBuffer): Packet[] => {
+    if (typeof chunk !== 'string') return take(chunk)
+    const all = (rest + chunk).split(separator)
+    rest = whole ? '' : (all.pop() as string)
+    return all.flatMap(take)
+  }
+  return {
+    head: ({ status, header }, usual) =>
+      status === 200 && header('Content-Type')?.startsWith('text/plain') ? undefined : usual(),
+    feed,
+    end: () => feed(separator),
+    get overflowed() {
+      return rest.length > 2 ** 20
+    },
+  }
+
+  function take(text: string | ArrayBuffer): Packet[] {
+    if (typeof text !== 'string' || text[0] === 'b') {
+      if (!missing) return []
+      packet.attached ??= text
+      missing--
+    } else {
+      const [, event, count, id, data] = /^(4?.?)(?:(\d+)-)?(\d*)(.*)/s.exec(text) as unknown as string[]
+      packet = { event, id, data } as Packet
+      missing = +(count ?? 0)
+    }
+    const { event } = packet
+    if (missing || !event) return []
+    if (event === '40') {
+      const missed = early ?? []
+      early = undefined
+      return [packet, { ...packet, event: 'gap' }, ...missed]
+    }
+    if (!early || !/^4[25]/.test(event)) return [packet]
+    early.push(packet)
+    return []
+  }
+}
+
+/** One argument as it is, several as an array. Of bytes only those that are all there is. */
+function contentOf(args: unknown[], attached: Packet['attached']): string | ArrayBuffer {
+  const [only = null] = args as ({ _placeholder?: true } | undefined)[]
+  if (args.length === 1 && only?._placeholder)
+    return typeof attached === 'string' ? unpack(attached.slice(1), 'base64') : (attached as ArrayBuffer)
+  return JSON.stringify(args.length > 1 ? args : only)
+}
+
+function packet(type: number, id: string, name: string, data: Payload): string {
+  return typeof data === 'string'
+    ? `4${type}${id}[${name}${data}]`
+    : `4${type + 3}1-${id}[${name}{"_placeholder":true,"num":0}]${separator}b${pack(data).data}`
+}

@@ -1,0 +1,134 @@
+import { isWord, type TransportName } from '../transports/failure.ts'
+import { asItIs } from '../wire/codec.ts'
+import type { Dialect, Incoming, Meaning, Reader } from './dialect.ts'
+
+export interface SockJSOptions {
+  /**
+   * How often the server shows that it is there, in ms, on the pipes that show it: over WebSocket most servers ping in a way that
+   * a page does not see.
+   * @default 25000, as with SockJS servers themselves
+   */
+  heartbeat?: number
+  /**
+   * Whether the server's closing with this code is its last word.
+   * @default it is for 1000, 1008 and all above 3000; after others the line comes back
+   */
+  ends?: (code: number) => boolean
+}
+
+/**
+ * A SockJS server, over all five transports; the address is its prefix. SockJS has neither ids nor acknowledgements: a new
+ * connection is a new session, and what was published in between is lost.
+ */
+export function sockjs({
+  heartbeat = 25_000,
+  ends = code => code === 1_000 || code === 1_008 || code > 3_000,
+}: SockJSOptions = {}): Dialect {
+  return {
+    name: 'sockjs',
+    transports: ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'],
+    overlaps: false,
+    eventsource: 'wrapped',
+    continues: true,
+    greets: true,
+    acknowledges: false,
+    codec: {
+      encode(value) {
+        const payload = asItIs.encode(value)
+        if (typeof payload === 'string') return payload
+        throw new TypeError('send: SockJS carries text only; send bytes as base64')
+      },
+      decode: payload => payload,
+    },
+    knock({ url, via, headers, token, nonce, pipe = nonce, beside, callback }) {
+      const there = new URL(url)
+      const send = beside === 'jsonp' ? 'jsonp_send' : 'xhr_send'
+      const path = via === 'post' ? send : via === 'long-polling' ? 'xhr' : via.replace('-', '_')
+      const server = `${1_000 + (Number.parseInt(pipe, 36) % 1_000)}`.slice(1)
+      there.pathname = `${there.pathname.replace(/\/$/, '')}/${server}/${pipe}/${path}`
+      if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
+      if (callback) there.searchParams.set('c', callback)
+      const byXhr = path.startsWith('xhr')
+      if (token && byXhr) headers = { Authorization: `Bearer ${token}`, ...headers }
+      else if (token) there.searchParams.set('token', token)
+      return { url: there.href, headers, ...(byXhr && { method: 'POST' }) }
+    },
+    reader: via => (via === 'xhr-streaming' || via === 'long-polling' ? lines() : frames(via)),
+    proof: () => ({ need: 'block' }),
+    read({ event, data = '' }, { session }) {
+      if (event === 'a') return { type: 'message', event: 'message', data, cursor: undefined }
+      if (event === 'c') {
+        const [code, reason] = JSON.parse(data)
+        return bye(`the server closed this session: ${code} ${reason}`, ends(code))
+      }
+      if (event !== 'o') throw new SyntaxError(`"${event}" begins no frame of SockJS`)
+      // A response ended, by the network as it turns out, and the server began anew where it had to go on.
+      if (session !== undefined) return bye('the server has lost this session')
+      const limits = { message: 2 ** 20, batch: 2 ** 20, messages: 1 }
+      // Where there are none, as long as a timer can run.
+      const every = data ? heartbeat : 2 ** 29
+      const welcome = { session: '', resumed: false, acked: 0, heartbeat: every, limits }
+      return { type: 'open', cursor: undefined, welcome }
+    },
+    refusal: () => undefined,
+    write: ({ data }) => JSON.stringify([data]),
+    gone: status => status === 404,
+    pace: () => 0,
+    final: ({ status }) => isWord(status),
+  }
+}
+
+/** One frame at a time. */
+function frames(via: TransportName): Reader {
+  return {
+    feed: chunk => frame(via === 'eventsource' ? unescaped(chunk as string) : chunk, via !== 'websocket'),
+    end: () => [],
+    overflowed: false,
+  }
+}
+
+/** A frame a line. */
+function lines(): Reader {
+  let rest = ''
+  return {
+    head: ({ status, header }, usual) =>
+      status === 200 && header('Content-Type')?.includes('javascript') ? undefined : usual(),
+    feed(chunk) {
+      const whole = (chunk as string).split('\n')
+      whole[0] = rest + whole[0]
+      rest = whole.pop() as string
+      return whole.flatMap(line => frame(line, true))
+    },
+    end: () => [],
+    get overflowed() {
+      return rest.length > 2 ** 20
+    },
+  }
+}
+
+/** `beats`: whether this pipe shows heartbeats. */
+function frame(text: string | ArrayBuffer, beats: boolean): Incoming[] {
+  if (typeof text !== 'string' || !text || text[0] === 'h') return []
+  const event = text[0] as string
+  if (event === 'o') return [block(event, beats ? 'h' : '')]
+  try {
+    if (event === 'a') return JSON.parse(text.slice(1)).map((data: string) => block(event, `${data}`))
+  } catch {
+    return [block(text.slice(0, 40))]
+  }
+  return [block(event, text.slice(1))]
+}
+
+function block(event: string, data?: string): Incoming {
+  return { event, data } as Incoming
+}
+
+/** Servers escape what an event stream could not hold, as the protocol's first one does. */
+function unescaped(data: string): string {
+  return data.replace(/%(?:25|0[0AD])/gi, unescape)
+}
+
+/** A status is what a response would have that is the server's last word. */
+function bye(why: string, last = false): Meaning {
+  return { type: 'bye', retry: undefined, why, ...(last && { status: 204 }) }
+}

@@ -1,0 +1,92 @@
+import type { Request } from '../dialects/dialect.ts'
+import type { Payload } from '../wire/codec.ts'
+import { type Failure, place } from './failure.ts'
+import { isEventStream } from './message.ts'
+import { type Answer, refusal, utf8 } from './request.ts'
+import type { Target } from './transport.ts'
+
+/** What a page may say of a request: all that `fetch` takes, but for what is the line's to say. */
+export type FetchOptions = Omit<RequestInit, 'signal' | 'headers' | 'credentials' | 'cache'>
+
+/** An answer that is read as bytes. */
+export interface BytesAnswer extends Omit<Answer, 'text'> {
+  bytes(chunk: Uint8Array): void
+}
+
+/** Reads one event stream as `request` does, by fetch: where there is no XMLHttpRequest, or where it cannot do what is asked. */
+export function fetched(
+  target: Target,
+  asked: Request,
+  answer: Answer,
+  body?: Payload,
+  options?: FetchOptions,
+): () => void {
+  const decoder = new TextDecoder()
+  let received = 0
+  const bytes = (chunk: Uint8Array) => {
+    const text = decoder.decode(chunk, { stream: true })
+    received += text.length
+    answer.text(text, received)
+  }
+  return download(target, asked, { ...answer, bytes }, body, options)
+}
+
+/** Reads one answer, of whatever type its head is found good for. Gives back what aborts it. */
+export function download(
+  { environment, dialect, withCredentials }: Target,
+  asked: Request,
+  answer: BytesAnswer,
+  body?: Payload,
+  options?: FetchOptions,
+): () => void {
+  const where = place(asked.url)
+  const gone = new AbortController()
+  const { signal } = gone
+  // What a server that does not know us says to a POST is not for reading.
+  const foreign = body !== undefined && !dialect.acknowledges
+  let accepted = false
+
+  const finish = (failure?: Failure) => {
+    if (signal.aborted) return
+    gone.abort()
+    answer.done(failure)
+  }
+  const broke = (cause: unknown): Failure =>
+    accepted
+      ? { kind: 'cut', message: `${where} broke off`, cause }
+      : { kind: 'refused', message: `${where} could not be reached`, cause }
+
+  const read = async () => {
+    const response = await (environment.fetch as typeof fetch)(asked.url, {
+      method: asked.method ?? (body === undefined ? 'GET' : 'POST'),
+      body: body as BodyInit,
+      ...options,
+      headers: headersOf(asked),
+      credentials: withCredentials ? 'include' : 'same-origin',
+      cache: 'no-store',
+      signal,
+    })
+    if (signal.aborted) return
+    const head = { status: response.status, header: (name: string) => response.headers.get(name) }
+    const usual = () => refusal(head, where, foreign, isEventStream)
+    const failure = answer.head ? answer.head(head, usual) : usual()
+    if (failure || foreign) return finish(failure)
+    accepted = true
+    answer.opened?.(response.url)
+    const reader = (response.body as ReadableStream<Uint8Array>).getReader()
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (signal.aborted) return
+      if (done) return finish()
+      answer.bytes(value)
+    }
+  }
+  read().catch(cause => finish(broke(cause)))
+  return () => gone.abort()
+}
+
+/** `no-store` says to caches what this header would, which other origins have to be asked about first. */
+function headersOf({ headers }: Request): Record<string, string> {
+  const { 'Cache-Control': _, ...others } = headers
+  return Object.fromEntries(Object.entries(others).map(([name, value]) => [name, utf8(value)]))
+}

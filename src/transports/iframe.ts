@@ -1,0 +1,79 @@
+import { place } from './failure.ts'
+import { poster } from './post.ts'
+import { originOf } from './request.ts'
+import { gate, type Transport } from './transport.ts'
+
+/**
+ * The forever frame: a hidden page of the line's own origin that never ends, whose scripts hand on what they hold and take themselves
+ * away. It needs neither XMLHttpRequest nor fetch to hear. Sends go beside it, by POST.
+ */
+export const iframe: Transport = iframeFrom()
+
+/**
+ * The same, from further origins. What such a frame says is believed to come from there, and nothing that another one says.
+ *
+ * ```ts
+ * connect('https://push.example.com/live', { transports: [websocket, iframeFrom('https://push.example.com')] })
+ * ```
+ */
+export function iframeFrom(...origins: string[]): Transport {
+  return {
+    name: 'iframe',
+    supports: target => target.environment.document?.documentElement !== undefined,
+    open(target, sink) {
+      const { dialect, environment } = target
+      const document = environment.document as Document
+      const { url } = target.knock('iframe')
+      const origin = originOf(url) as string
+      const reader = dialect.reader('iframe')
+      const post = poster(target, sink)
+      const frame = document.createElement('iframe')
+      const held = [post.close]
+      const out = gate(sink, () => {
+        for (const free of held) free()
+        frame.onload = null
+        frame.remove()
+      })
+      let opened = false
+      held.push(environment.listen('message', event => hear(event as MessageEvent)))
+      // It loads for as long as it lives: when this comes it is over, or was never what it should be. Of a break no engine tells.
+      frame.onload = () =>
+        out.ended({
+          kind: opened ? 'cut' : 'refused',
+          message: `frame from ${place(url)} ${opened ? 'broke off' : 'held no stream'}`,
+        })
+      frame.style.display = 'none'
+      frame.src = url
+      if (origin !== document.location.origin && !origins.includes(origin)) refuse()
+      // A page that is still loading would go on loading for as long as the frame does.
+      else if (document.readyState !== 'complete') held.push(environment.listen('load', insert))
+      else insert()
+      return { close: out.close, send: post.send }
+
+      function insert(): void {
+        ;(document.body ?? document.documentElement).append(frame)
+      }
+
+      function refuse(): void {
+        const message = `a frame from ${origin} would be of another origin, which iframeFrom() does not name`
+        const timer = environment.setTimeout(() => out.ended({ kind: 'unsupported', message }), 0)
+        held.push(() => environment.clearTimeout(timer))
+      }
+
+      function hear({ source, origin: from, data }: MessageEvent): void {
+        if (source !== frame.contentWindow || from !== origin) return
+        // So says a server that ends it in good order.
+        if (data === null) return out.ended({ kind: 'ended', message: `frame from ${place(url)} ended` })
+        if (typeof data !== 'string') return
+        const blocks = reader.feed(data)
+        const refusal = dialect.refusal(blocks)
+        if (refusal) return out.ended(refusal)
+        opened = true
+        out.opened('iframe')
+        if (data) out.blocks(blocks, origin)
+        if (reader.overflowed)
+          out.ended({ kind: 'overflow', message: `${place(url)} sent a block that is too large` })
+      }
+    },
+  }
+}

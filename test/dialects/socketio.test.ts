@@ -1,0 +1,288 @@
+import { describe, expect, test } from 'vitest'
+import type { Ask, Incoming, Meaning, Position } from '../../src/dialects/dialect.ts'
+import { socketio } from '../../src/dialects/socketio.ts'
+import { cut, status } from '../support/fakes.ts'
+
+const dialect = socketio()
+const handshake = '{"sid":"s1","upgrades":[],"pingInterval":20000,"pingTimeout":5000,"maxPayload":1000}'
+const fresh: Position = { cursor: '', session: undefined }
+const greeted: Position = { cursor: '', session: handshake }
+const recovering: Position = { cursor: 'p1 Q7-HQtf', session: handshake }
+
+function knock(ask: Partial<Ask>, as = dialect) {
+  const url = as.knock({
+    via: 'websocket',
+    url: new URL('https://host.test/socket.io/?room=1'),
+    headers: {},
+    token: 'secret',
+    position: fresh,
+    nonce: 'n0nce',
+    ...ask,
+  }).url
+  return { url, query: Object.fromEntries(new URL(url).searchParams) }
+}
+
+/** What packets mean that come out of a WebSocket at this position. */
+function meanings(packets: (string | ArrayBuffer)[], position = greeted): Meaning[] {
+  const reader = dialect.reader('websocket')
+  return packets.flatMap(packet => reader.feed(packet)).map(block => dialect.read(block, position))
+}
+
+/** Those of an event that comes once the line is open. */
+const heard = (packet: string | string[], position = greeted) =>
+  meanings(['40{"sid":"a"}', ...[packet].flat()], position).slice(2)
+
+/** What is said to the server when it opens. */
+function greeting(position: Position, token?: string, as = dialect): unknown {
+  const meaning = as.read({ event: '0', data: handshake } as Incoming, position)
+  if (meaning.type !== 'reply') throw new Error(meaning.type)
+  expect(meaning.session).toBe(handshake)
+  return JSON.parse((meaning.text(token) as string).replace(/^40/, ''))
+}
+
+describe('a knock', () => {
+  test('goes to the path as it is, with the page’s parameters', () => {
+    const { url, query } = knock({})
+    expect(url).toMatch(/^wss:\/\/host\.test\/socket\.io\/\?room=1&/)
+    expect(query).toMatchObject({ room: '1', EIO: '4', transport: 'websocket' })
+  })
+
+  test('adds the slash that Socket.IO’s path ends in', () => {
+    expect(knock({ url: new URL('https://host.test/socket.io') }).url).toContain('/socket.io/?')
+  })
+
+  test('names the session from the second poll on, and when it posts', () => {
+    expect(knock({ via: 'long-polling', turn: 0, position: greeted }).query).not.toHaveProperty('sid')
+    expect(knock({ via: 'long-polling', turn: 1, position: greeted }).query).toMatchObject({
+      transport: 'polling',
+      sid: 's1',
+    })
+    expect(knock({ via: 'post', position: greeted }).query).toHaveProperty('sid', 's1')
+    expect(knock({ via: 'websocket', position: greeted }).query).not.toHaveProperty('sid')
+  })
+
+  test('keeps the token out of the address', () => {
+    for (const via of ['websocket', 'long-polling', 'post'] as const)
+      expect(knock({ via }).url).not.toContain('secret')
+  })
+})
+
+describe('the greeting', () => {
+  test('holds the token and what else the page gave', () => {
+    expect(greeting(fresh)).toEqual({})
+    expect(greeting(fresh, 'secret')).toEqual({ token: 'secret' })
+    expect(greeting(fresh, 'secret', socketio({ auth: { room: 'lobby', token: 'none' } }))).toEqual({
+      room: 'lobby',
+      token: 'secret',
+    })
+  })
+
+  test('asks for what was missed where there is a position', () => {
+    expect(greeting(recovering, 't')).toEqual({ pid: 'p1', offset: 'Q7-HQtf', token: 't' })
+    expect(greeting({ ...recovering, cursor: 'p1' })).toEqual({ pid: 'p1' })
+  })
+})
+
+describe('the opening', () => {
+  const opening = (packet: string, position: Position) => meanings([packet], position)
+
+  test('tells what the server promised in its handshake', () => {
+    const [open] = opening('40{"sid":"a"}', greeted)
+    expect(open).toMatchObject({
+      type: 'open',
+      cursor: undefined,
+      welcome: { resumed: false, heartbeat: 20_000, limits: { message: 1_000 } },
+    })
+  })
+
+  test('gives a position where the server has recovery', () => {
+    expect(opening('40{"sid":"a","pid":"p1"}', greeted)).toMatchObject([
+      { type: 'open', cursor: 'p1' },
+      { type: 'nothing' },
+    ])
+  })
+
+  test('is a resumption if the server knows us, and a gap if not', () => {
+    expect(opening('40{"sid":"b","pid":"p1"}', recovering)).toMatchObject([
+      { type: 'open', welcome: { resumed: true } },
+      { type: 'nothing' },
+    ])
+    expect(opening('40{"sid":"b","pid":"p2"}', recovering)).toMatchObject([
+      { type: 'open', welcome: { resumed: false } },
+      { type: 'gap', cursor: 'p2', gap: { from: 'p1 Q7-HQtf', to: 'p2' } },
+    ])
+  })
+
+  test('comes before the events that the server sends before it', () => {
+    const packets = [
+      '42["message",1,"Q7-HQtg"]',
+      '2',
+      '42["message",2,"Q7-HQth"]',
+      '40{"sid":"b","pid":"p1"}',
+    ]
+    expect(meanings(packets, recovering).map(({ type }) => type)).toEqual([
+      'reply',
+      'open',
+      'nothing',
+      'message',
+      'message',
+    ])
+  })
+})
+
+describe('an event', () => {
+  test.each([
+    ['42["message","a"]', 'message', '"a"'],
+    ['42["chat",{"to":"ALL"}]', 'chat', '{"to":"ALL"}'],
+    ['42["none"]', 'none', 'null'],
+    ['42["several",1,"b"]', 'several', '[1,"b"]'],
+  ])('%s', (packet, event, data) => {
+    expect(heard(packet)).toEqual([{ type: 'message', event, data, cursor: undefined, answer: undefined }])
+  })
+
+  test('ends in its offset where there is recovery', () => {
+    expect(heard('42["chat",1,"Q7-HQtg"]', recovering)).toMatchObject([{ data: '1', cursor: 'p1 Q7-HQtg' }])
+    expect(heard('42["none","1692000000000-0"]', recovering)).toMatchObject([
+      { data: 'null', cursor: 'p1 1692000000000-0' },
+    ])
+  })
+
+  test('that is volatile has none', () => {
+    expect(heard('42["chat","hi there"]', recovering)).toMatchObject([
+      { data: '"hi there"', cursor: undefined },
+    ])
+    expect(heard('42["chat",12345678]', recovering)).toMatchObject([{ data: '12345678', cursor: undefined }])
+  })
+
+  test('that wants an answer has no offset, and writes the answer', () => {
+    const [message] = heard('4212["ask","Q7-HQtg"]', recovering)
+    expect(message).toMatchObject({ type: 'message', event: 'ask', data: '"Q7-HQtg"', cursor: undefined })
+    if (message?.type !== 'message') throw new Error(message?.type)
+    expect(message.answer?.('{"ok":true}')).toBe('4312[{"ok":true}]')
+    expect(message.answer?.(Uint8Array.of(1))).toBe('461-12[{"_placeholder":true,"num":0}]\x1ebAQ==')
+  })
+})
+
+describe('bytes', () => {
+  const bytes = Uint8Array.of(255, 0).buffer
+  const named = '451-["message",{"_placeholder":true,"num":0}]'
+
+  test('that are all there is come as they are, with recovery or without', () => {
+    const reader = dialect.reader('websocket')
+    const blocks = ['40{"sid":"a"}', named, bytes].flatMap(packet => reader.feed(packet)).slice(2)
+    expect(blocks.map(block => dialect.read(block, greeted))).toMatchObject([
+      { type: 'message', data: bytes },
+    ])
+    const ended = named.replace(']', ',"Q7-HQtg"]')
+    expect(heard([ended, 'b/wA='], recovering)).toMatchObject([{ data: bytes, cursor: 'p1 Q7-HQtg' }])
+  })
+
+  test('over long polling may follow in the next answer', () => {
+    const first = dialect.reader('long-polling')
+    expect([...first.feed(`40{"sid":"a"}\x1e${named}`), ...first.end()].length).toBe(2)
+    const second = dialect.reader('long-polling', first)
+    expect(
+      [...second.feed('b/w'), ...second.feed('A='), ...second.end()].map(block =>
+        dialect.read(block, greeted),
+      ),
+    ).toMatchObject([{ data: bytes }])
+  })
+
+  test('inside of something else stay where they are, unread', () => {
+    const packet = '452-["message",{"a":{"_placeholder":true,"num":0},"b":{"_placeholder":true,"num":1}}]'
+    const [message] = heard([packet, 'bAQ==', 'bAg=='])
+    expect(message).toMatchObject({
+      data: '{"a":{"_placeholder":true,"num":0},"b":{"_placeholder":true,"num":1}}',
+    })
+  })
+
+  test('that are no base64 cannot be read, and those of nothing are dropped', () => {
+    expect(() => heard([named, 'b?'])).toThrow()
+    expect(heard('bAQ==')).toEqual([])
+  })
+
+  test('go up as two packets, over WebSocket in two frames', () => {
+    const text = dialect.write({ event: undefined, data: bytes }, 1)
+    expect(text).toBe(`451-["message",{"_placeholder":true,"num":0}]\x1eb/wA=`)
+    expect(dialect.frames?.(text)).toEqual(['451-["message",{"_placeholder":true,"num":0}]', 'b/wA='])
+  })
+})
+
+test('what goes up names its event, and asks for an answer by number', () => {
+  expect(dialect.write({ event: undefined, data: '1' }, 4)).toBe('42["message",1]')
+  expect(dialect.write({ event: 'a"b', data: '{}', answer: true }, 4)).toBe('424["a\\"b",{}]')
+})
+
+test('an answer has the number of what it is to', () => {
+  expect(heard('434[{"status":200}]')).toEqual([{ type: 'answer', number: 4, data: '{"status":200}' }])
+  expect(heard('4312[]')).toMatchObject([{ number: 12, data: 'null' }])
+  expect(heard('431["a",2]')).toMatchObject([{ data: '["a",2]' }])
+})
+
+test('a ping is answered', () => {
+  const [reply] = heard('2')
+  expect(reply?.type === 'reply' && reply.text(undefined)).toBe('3')
+})
+
+test('packets of no interest mean nothing', () => {
+  expect(heard(['6', '1', ''])).toEqual([{ type: 'nothing' }, { type: 'nothing' }])
+})
+
+test('what cannot be read is not taken for anything', () => {
+  for (const packet of ['42[', '42{}', '0<html>', '40{"pid"'])
+    expect(() => meanings([packet, '40{}'])).toThrow()
+})
+
+describe('the end', () => {
+  test('is what the server says when it disconnects a page', () => {
+    expect(heard('41')).toMatchObject([{ type: 'bye', status: 204, why: 'the server said goodbye' }])
+    expect(dialect.final(status(204))).toBe(true)
+  })
+
+  test('is a refusal, for a page without another token', () => {
+    expect(meanings(['44{"message":"not you"}'])).toMatchObject([
+      { type: 'bye', status: 401, why: 'the server said not you' },
+    ])
+    expect(dialect.final(status(401))).toBe(true)
+  })
+
+  test('is not a session that the server has lost', () => {
+    expect(dialect.gone?.(400)).toBe(true)
+    expect(dialect.final(status(400))).toBe(false)
+  })
+})
+
+describe('an answer to a poll', () => {
+  test('holds packets that may be cut anywhere', () => {
+    const body = '40{"sid":"한"}\x1e42["message","👋"]\x1e2'
+    for (let at = 0; at <= body.length; at++) {
+      const reader = dialect.reader('long-polling')
+      const blocks = [...reader.feed(body.slice(0, at)), ...reader.feed(body.slice(at)), ...reader.end()]
+      expect(blocks.map(({ event }) => event)).toEqual(['40', 'gap', '42', '2'])
+    }
+  })
+
+  test('is text, and no page of a portal', () => {
+    const judge = (code: number, type: string | null) =>
+      dialect.reader('long-polling').head?.({ status: code, header: () => type }, () => cut)
+    expect(judge(200, 'text/plain; charset=UTF-8')).toBeUndefined()
+    expect(judge(200, 'text/html')).toBe(cut)
+    expect(judge(400, 'application/json')).toBe(cut)
+  })
+
+  test('that brings nothing is not followed by the next at once', () => {
+    const reader = dialect.reader('long-polling')
+    expect(dialect.pace(reader.end(), 5)).toBe(1_000)
+    expect(dialect.pace(reader.feed('6\x1e'), 5)).toBe(0)
+  })
+
+  test('that never ends is too much', () => {
+    const reader = dialect.reader('long-polling')
+    reader.feed('x'.repeat(2 ** 20 + 1))
+    expect(reader.overflowed).toBe(true)
+  })
+})
+
+test('the proof is that the server has taken a word of ours', () => {
+  expect(dialect.proof('websocket')).toEqual({ need: 'later', event: '40', apart: 0, within: 10_000 })
+})

@@ -1,0 +1,207 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import type { Entry, History, Log } from '../../server/index.ts'
+
+/** A log of its own, empty, in an epoch of its own. */
+export type MakeLog = (options?: { retain?: number }) => Log
+
+const text = { event: undefined, data: 'x', encoding: undefined }
+const append = async (log: Log, topic = 'a') => log.append(topic, text)
+const since = async (log: Log, cursor: string | undefined, ...topics: string[]) => log.after(cursor, topics)
+const seqs = (history: History) => history.entries.map(entry => entry.seq)
+
+/** In the topics by turns. */
+async function appendMany(log: Log, count: number, ...topics: string[]): Promise<Entry[]> {
+  return Promise.all(Array.from({ length: count }, (_, n) => append(log, topics[n % topics.length])))
+}
+
+/** What any log promises. `effort`: how many random histories are tried. */
+export function logContract(make: MakeLog, effort: number): void {
+  describe('an id', () => {
+    it('is epoch, number and a tag nobody can foretell, of characters that need no preflight', async () => {
+      const log = make()
+      const ids = (await appendMany(log, 2_000)).map(entry => entry.id)
+      expect(ids.every(id => /^[\w-]{8}\.\d+\.[0-9a-z]{1,7}$/.test(id))).toBe(true)
+      expect(ids.map(id => Number(id.split('.')[1]))).toEqual(ids.map((_, index) => index + 1))
+      expect(new Set(ids.map(id => id.split('.')[2])).size).toBeGreaterThan(1_990)
+    })
+  })
+
+  describe('a gap', () => {
+    it('is trimmed when one message too many is gone, at the very edge', async () => {
+      const log = make({ retain: 3 })
+      const ids = (await appendMany(log, 6)).map(entry => entry.id)
+      expect((await since(log, ids[2], 'a')).gap).toBeUndefined()
+      expect(seqs(await since(log, ids[2], 'a'))).toEqual([4, 5, 6])
+      expect(await since(log, ids[1], 'a')).toMatchObject({ gap: { reason: 'trimmed', from: ids[1] } })
+      expect(seqs(await since(log, ids[1], 'a'))).toEqual([4, 5, 6])
+      expect(await since(log, ids[5], 'a')).toEqual({ start: ids[5], entries: [], more: false })
+    })
+
+    it('is not there when what was trimmed belongs to a topic nobody asked for', async () => {
+      const log = make({ retain: 1 })
+      const { id } = await append(log, 'a')
+      await appendMany(log, 5, 'b')
+      expect((await since(log, id, 'a')).gap).toBeUndefined()
+    })
+
+    it('lets a quiet topic keep what is older than the losses of a busy one', async () => {
+      const log = make({ retain: 2 })
+      const { id } = await append(log, 'quiet')
+      const alarm = await append(log, 'quiet')
+      await appendMany(log, 5, 'busy')
+      const history = await since(log, id, 'quiet', 'busy')
+      expect(seqs(history)).toEqual([alarm.seq, 6, 7])
+      expect(history.start).toBe(id)
+      expect(history.gap?.to).toContain('.5.')
+    })
+
+    it('is epoch when the log began anew, and all it holds follows', async () => {
+      const { id } = await append(make())
+      const log = make()
+      await append(log)
+      expect(await since(log, id, 'a')).toMatchObject({
+        gap: { reason: 'epoch', from: id },
+        start: expect.stringContaining('.0.'),
+      })
+      expect(seqs(await since(log, id, 'a'))).toEqual([1])
+    })
+
+    it('is epoch also when the new log is empty', async () => {
+      const { id } = await append(make())
+      expect(await since(make(), id, 'a')).toMatchObject({ gap: { reason: 'epoch' }, entries: [] })
+    })
+
+    it('is future when the cursor is beyond the newest id', async () => {
+      const log = make()
+      const { id } = await append(log)
+      const [epoch] = id.split('.')
+      expect(await since(log, `${epoch}.2.x`, 'a')).toEqual({
+        start: id,
+        gap: { reason: 'future', from: `${epoch}.2.x`, to: id },
+        entries: [],
+        more: false,
+      })
+    })
+
+    it('is rollback when the number belongs to another message', async () => {
+      const log = make()
+      const { id } = await append(log)
+      await append(log)
+      expect(await since(log, `${id.slice(0, -1)}_`, 'a')).toMatchObject({
+        gap: { reason: 'rollback' },
+        entries: [],
+      })
+    })
+
+    it.each([
+      '',
+      'x',
+      '1.2',
+      'a.1e3.b',
+      'a.-1.b',
+      'a.9007199254740993.b',
+      'a.1.b.c',
+      'a.1.b\n',
+      `${'a'.repeat(64)}.1.b`,
+      '한.1.b',
+    ])('is unknown when the cursor is no id: %j', async cursor => {
+      const log = make()
+      await append(log)
+      expect(await since(log, cursor, 'a')).toMatchObject({
+        gap: { reason: 'unknown', from: cursor },
+        entries: [],
+      })
+    })
+
+    it('is trimmed when a topic was dropped that held something after the cursor', async () => {
+      const log = make()
+      const { id } = await append(log)
+      const last = await append(log, 'gone')
+      await append(log)
+      log.drop('gone')
+      expect((await since(log, id, 'a', 'gone')).gap).toMatchObject({ reason: 'trimmed' })
+      expect((await since(log, last.id, 'a', 'gone')).gap).toBeUndefined()
+    })
+  })
+
+  it('gives a long past in pages', async () => {
+    const log = make({ retain: 5_000 })
+    const { id } = await append(log)
+    await appendMany(log, 4_999, 'b', 'a')
+    let cursor: string = id
+    const sizes: number[] = []
+    for (let more = true; more; ) {
+      const history = await since(log, cursor, 'a', 'b')
+      expect(history).toMatchObject({ start: cursor })
+      sizes.push(history.entries.length)
+      cursor = history.entries.at(-1)?.id ?? cursor
+      more = history.more
+    }
+    expect(sizes).toEqual([1_000, 1_000, 1_000, 1_000, 999])
+  })
+
+  it('gives a page of one when a single message is larger than a page', async () => {
+    const log = make()
+    const { id } = await append(log)
+    for (let n = 0; n < 2; n++) await log.append('a', { ...text, data: 'x'.repeat(2 ** 19) })
+    expect(await since(log, id, 'a')).toMatchObject({ more: true, entries: [{ seq: 2 }] })
+  })
+
+  it('remembers nothing of topics that were only asked for', async () => {
+    const log = make()
+    const { id } = await append(log)
+    expect(await since(log, id, 'never', 'published')).toEqual({ start: id, entries: [], more: false })
+  })
+
+  it('gives exactly what is missing, or one gap and then what is kept, whatever was published, trimmed and read', async () => {
+    const topics = ['a', 'b', 'c']
+    const command = fc.oneof(
+      { weight: 4, arbitrary: fc.record({ publish: fc.constantFrom(...topics) }) },
+      {
+        weight: 1,
+        arbitrary: fc.record({ resume: fc.subarray(topics, { minLength: 1 }), back: fc.nat(40) }),
+      },
+    )
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 8 }),
+        fc.array(command, { maxLength: 200 }),
+        async (retain, commands) => {
+          const log = make({ retain })
+          const published: Entry[] = []
+          for (const step of commands) {
+            if ('publish' in step) published.push(await append(log, step.publish))
+            else await checkResume(log, published, step.resume, published.at(-1 - step.back), retain)
+          }
+        },
+      ),
+      { numRuns: effort },
+    )
+  })
+}
+
+/** Against a model that keeps everything. */
+async function checkResume(
+  log: Log,
+  published: Entry[],
+  topics: string[],
+  cursor: Entry | undefined,
+  retain: number,
+): Promise<void> {
+  if (!cursor) return
+  const asked = published.filter(entry => topics.includes(entry.topic))
+  const missing = asked.filter(entry => entry.seq > cursor.seq)
+  const kept = topics.flatMap(topic => asked.filter(entry => entry.topic === topic).slice(-retain))
+  const expected = missing.filter(entry => kept.includes(entry))
+  const history = await since(log, cursor.id, ...topics)
+  expect(history.entries).toEqual(expected)
+  expect(history.gap !== undefined).toBe(expected.length < missing.length)
+  if (!history.gap) expect(history.start).toBe(cursor.id)
+  else {
+    const lost = missing.filter(entry => !kept.includes(entry))
+    const to = Number(history.gap.to.split('.')[1])
+    expect(to).toBeGreaterThanOrEqual(lost.at(-1)?.seq ?? 0)
+    expect(Number(history.start.split('.')[1])).toBeLessThan(expected[0]?.seq ?? Number.POSITIVE_INFINITY)
+  }
+}

@@ -1,0 +1,106 @@
+import { describe, expect, test } from 'vitest'
+import type { Dialect } from '../../src/dialects/dialect.ts'
+import { native } from '../../src/dialects/native.ts'
+import { plain } from '../../src/dialects/plain.ts'
+import { fetchStreaming, fetchStreamingWith } from '../../src/transports/fetch-streaming.ts'
+import type { FetchOptions } from '../../src/transports/fetched.ts'
+import { transportContract } from '../contracts/transport.ts'
+import { openPipe } from '../support/pipe.ts'
+
+transportContract({
+  transport: fetchStreaming,
+  parts: () => ({ fetch }),
+  acceptsFirst: true,
+  showsCuts: true,
+  aborts: true,
+  answersSends: true,
+})
+
+interface Given {
+  dialect?: Dialect
+  options?: FetchOptions | (() => FetchOptions)
+  answer?: () => Response
+}
+
+const stream = { headers: { 'Content-Type': 'text/event-stream' } }
+
+async function begin({
+  dialect = plain,
+  options,
+  answer = () => new Response('data: a\n\n', stream),
+}: Given = {}) {
+  const asked: (RequestInit & { url: string })[] = []
+  const stage = openPipe(options ? fetchStreamingWith(options) : fetchStreaming, dialect, {
+    fetch: async (url, init) => {
+      asked.push({ url: `${url}`, ...init })
+      return asked.length > 3 ? new Promise<never>(() => {}) : answer()
+    },
+  })
+  await stage.world.pass(0)
+  return { ...stage, asked }
+}
+
+describe('the request', () => {
+  test('is a GET that no cache answers, with the headers of the line', async () => {
+    const { asked, position } = await begin()
+    expect(position.cursor).toBe('')
+    expect(asked[0]).toMatchObject({ method: 'GET', cache: 'no-store', credentials: 'same-origin' })
+    expect(asked[0]?.headers).toEqual({ Accept: 'text/event-stream' })
+  })
+
+  test('is made as the page says, afresh each time', async () => {
+    let turn = 0
+    const { asked } = await begin({
+      dialect: { ...plain, continues: true },
+      options: () => ({ method: 'POST', body: `${++turn}`, priority: 'high' }),
+    })
+    expect(asked.map(({ method, body, priority }) => [method, body, priority])).toEqual(
+      ['1', '2', '3', '4'].map(body => ['POST', body, 'high']),
+    )
+  })
+
+  test('has header values as UTF-8 bytes', async () => {
+    const dialect = {
+      ...plain,
+      knock: () => ({ url: 'https://host.test/', headers: { 'Last-Event-ID': '한' } }),
+    }
+    const { asked } = await begin({ dialect })
+    expect(asked[0]?.headers).toEqual({ 'Last-Event-ID': '\xed\x95\x9c' })
+  })
+})
+
+describe('the end of a response', () => {
+  test('drops the block that is incomplete, but obeys its retry', async () => {
+    const { heard } = await begin({
+      answer: () => new Response('data: whole\n\nretry: 500\ndata: half', stream),
+    })
+    expect(heard).toEqual([
+      'opened fetch-streaming',
+      'blocks undefined=whole',
+      'blocks undefined=undefined',
+      'ended ended',
+    ])
+  })
+
+  test('is an event stream under its name of 2006 too', async () => {
+    const headers = { 'Content-Type': 'application/x-dom-event-stream' }
+    const { heard } = await begin({ answer: () => new Response('data: a\n\n', { headers }) })
+    expect(heard).toContain('blocks undefined=a')
+  })
+
+  test('that came from something else than an event stream is a failure', async () => {
+    const { failures } = await begin({
+      answer: () => new Response('<html>', { headers: { 'Content-Type': 'text/html' } }),
+    })
+    expect(failures[0]?.kind).toBe('content')
+  })
+})
+
+test('what is sent goes by fetch too, where there is no XMLHttpRequest', async () => {
+  const { asked, pipe } = await begin({
+    dialect: native,
+    answer: () => new Response(new ReadableStream(), stream),
+  })
+  pipe.send?.('id: 1\ndata: up\n\n', () => {})
+  expect(asked.at(-1)).toMatchObject({ method: 'POST', body: 'id: 1\ndata: up\n\n' })
+})

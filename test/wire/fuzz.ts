@@ -1,0 +1,236 @@
+import fc from 'fast-check'
+import { createEvents } from '../../server/events.ts'
+import { createIntake, type HubEvents } from '../../server/intake.ts'
+import type { Member } from '../../server/member.ts'
+import { createSession } from '../../src/connection/session.ts'
+import { native } from '../../src/dialects/native.ts'
+import type { Block } from '../../src/wire/block.ts'
+import { encode } from '../../src/wire/encoder.ts'
+import { createParser } from '../../src/wire/parser.ts'
+import { pack, unpack, utf8Length } from '../../src/wire/payload.ts'
+
+/** Throws when reading what this text, or these bytes, say breaks a promise. */
+export type Target = (input: Uint8Array) => void
+
+/** Everything that reads what a stranger wrote. Each takes any bytes. */
+export const targets: Record<string, Target> = { parser, payload, client, upload }
+
+/**
+ * Bytes as an attacker or a broken box would send them: our own text with pieces repeated, swapped and torn, lines made of what
+ * readers trip over, and noise.
+ */
+export const input: fc.Arbitrary<Uint8Array> = fc.oneof(
+  { weight: 4, arbitrary: fc.array(fc.oneof(piece(), block()), { maxLength: 30 }).map(join) },
+  { weight: 2, arbitrary: torn() },
+  { weight: 2, arbitrary: fc.array(step(), { maxLength: 12 }).map(join) },
+  { weight: 1, arbitrary: fc.uint8Array({ maxLength: 400 }) },
+)
+
+/** Pieces and wholes read the same, nothing is as large as the limit, and what was read can be written and read again. */
+function parser(input: Uint8Array): void {
+  const text = decode(input)
+  const limit = 8 + (input[0] ?? 0) / 4
+  const whole = createParser({ limit })
+  const cut = createParser({ limit })
+  const blocks = whole.feed(text)
+  const step = 1 + ((input[1] ?? 0) % 7)
+  const pieces: Block[] = []
+  for (let at = 0; at < text.length; at += step) cut.feed(text.slice(at, at + step), pieces)
+  same(pieces, blocks)
+  same([cut.overflowed, ...cut.end()], [whole.overflowed, ...whole.end()])
+  const longest = Math.max(...text.split(/[\r\n]/).map(({ length }) => length))
+  // A byte order mark does not count.
+  if (longest > limit + 1 && !whole.overflowed)
+    throw new Error(`a line of ${longest} characters passed a limit of ${limit}`)
+  for (const block of blocks) {
+    const size = (block.data ?? '').length + (block.id ?? '').length + (block.event ?? '').length
+    if (size > 3 * limit) throw new Error(`a block of ${size} characters passed a limit of ${limit}`)
+    const written = attempt(() => encode(block), TypeError)
+    if (written) same(createParser().feed(written), [block])
+  }
+}
+
+/** What is unpacked is text or bytes, or refused by a TypeError; what is packed comes back. */
+function payload(input: Uint8Array): void {
+  const text = decode(input)
+  for (const encoding of [undefined, 'escaped', 'base64', text.slice(0, 8)]) {
+    const found = attempt(() => unpack(text, encoding), TypeError)
+    if (found === undefined) continue
+    const packed = pack(found)
+    const again = unpack(packed.data, packed.encoding)
+    if (typeof found === 'string') same(again, found.replace(/[\ud800-\udfff]/gu, '\ufffd'))
+    else same([...new Uint8Array(again as ArrayBuffer)], [...new Uint8Array(found)])
+  }
+  same(utf8Length(text), new TextEncoder().encode(text).length)
+}
+
+/** A line's own reading: nothing is delivered twice unless the log began anew, and only what is the protocol's own may be refused. */
+function client(input: Uint8Array): void {
+  const session = createSession(native, '')
+  const delivered = new Set<string>()
+  for (const block of native.reader('websocket').feed(decode(input))) {
+    const before = session.position.cursor
+    const own = block.event?.startsWith('rt.')
+    const meaning = own ? attempt(() => session.take(block), Error) : session.take(block)
+    if (meaning?.type === 'message' && isNumbered(block.id)) {
+      if (delivered.has(block.id)) throw new Error(`${block.id} was delivered twice`)
+      delivered.add(block.id)
+    }
+    const { cursor } = session.position
+    if (meaning?.type === 'gap' || lifeOf(cursor) !== lifeOf(before) || !isNumbered(cursor)) delivered.clear()
+  }
+}
+
+/** The server's reading of uploads: numbers are taken one after the other, each once, and a refusal takes nothing. */
+function upload(input: Uint8Array): void {
+  const member = { taken: 0, acked: 0, done: Promise.resolve(), session: {} } as unknown as Member
+  const accept = createIntake(createEvents<HubEvents>())
+  for (const frame of [input.subarray(0, input.length >> 1), input.subarray(input.length >> 1), input]) {
+    const blocks = createParser({ limit: 1_000 }).feed(decode(frame))
+    const before = member.taken
+    const accepted = attempt(() => accept(member, blocks, true), undefined)
+    if (!accepted && member.taken !== before) throw new Error('a refusal took something')
+    if (member.taken < before) throw new Error('numbers went backwards')
+    const numbers = new Set(blocks.map(({ id }) => id))
+    for (let number = before + 1; number <= member.taken; number++)
+      if (!numbers.has(`${number}`)) throw new Error(`number ${number} was taken and never sent`)
+  }
+}
+
+function attempt<T>(act: () => T, allowed: (new () => Error) | undefined): T | undefined {
+  try {
+    return act()
+  } catch (error) {
+    // What a server refuses is told by a status.
+    const refusal = allowed
+      ? error instanceof allowed
+      : typeof (error as { status?: unknown }).status === 'number'
+    if (!refusal) throw error
+    return undefined
+  }
+}
+
+function same(found: unknown, expected: unknown): void {
+  const [one, other] = [JSON.stringify(found), JSON.stringify(expected)]
+  if (one !== other) throw new Error(`${one} is not ${other}`)
+}
+
+function isNumbered(id: string | undefined): id is string {
+  return /^[^.]*\.\d{1,15}(\.|$)/.test(id ?? '')
+}
+
+function lifeOf(id: string): string | undefined {
+  return id.split('.', 1)[0]
+}
+
+function decode(bytes: Uint8Array): string {
+  return new TextDecoder('utf-8', { ignoreBOM: true }).decode(bytes)
+}
+
+function join(pieces: readonly string[]): Uint8Array {
+  return new TextEncoder().encode(pieces.join(''))
+}
+
+/** What is read as something else than it looks like. */
+function piece(): fc.Arbitrary<string> {
+  const words = [
+    '\r',
+    '\n',
+    '\r\n',
+    '\n\n',
+    '\0',
+    '\ufeff',
+    ':',
+    ' ',
+    '\t',
+    'data',
+    'data:',
+    'data: ',
+    'id:',
+    'id: ',
+    'event: ',
+  ]
+  const own = [
+    'rt.open',
+    'rt.gap',
+    'rt.ack',
+    'rt.fail',
+    'rt.beat',
+    'rt.bye',
+    'rt.ping',
+    'rt.',
+    'enc: base64',
+    'enc: escaped',
+  ]
+  const values = [
+    'e.1.a',
+    'e.2.b',
+    'e.1.c',
+    'f.1.a',
+    'e.9007199254740993.x',
+    'e.-1.x',
+    'e',
+    '1',
+    '2',
+    '3',
+    '01',
+    '1e3',
+    '1.5',
+    '-1',
+  ]
+  const more = [
+    'retry: 0',
+    'retry: -1',
+    'retry: 1e3',
+    'retry: 9007199254740993',
+    '{}',
+    '{"spread":',
+    'null',
+    '__proto__',
+    '\\',
+    'AAAA',
+    '=',
+    '한',
+    '😀',
+  ]
+  return fc.oneof(
+    fc.constantFrom(...words, ...own, ...values, ...more),
+    fc.string({ unit: 'binary', maxLength: 12 }),
+  )
+}
+
+/** A block as a server or a client writes it, with numbers that are sometimes right. */
+function block(): fc.Arbitrary<string> {
+  const id = fc.oneof(
+    fc.integer({ min: 1, max: 6 }).map(String),
+    fc.tuple(fc.constantFrom('e', 'f'), fc.nat(9)).map(([life, seq]) => `${life}.${seq}.t`),
+  )
+  return fc
+    .record({
+      id: fc.option(id, { nil: undefined }),
+      event: fc.option(fc.constantFrom('rt.open', 'rt.gap', 'rt.ack', 'rt.ping', 'chat'), { nil: undefined }),
+      data: fc.option(fc.constantFrom('x', '', '{}', '{"session":"s","acked":1e99}', 'a\nb', 'AAAA'), {
+        nil: undefined,
+      }),
+      encoding: fc.option(fc.constantFrom('base64', 'escaped', 'gzip'), { nil: undefined }),
+    })
+    .map(encode)
+}
+
+/** A block of a log that repeats itself, jumps and begins anew. */
+function step(): fc.Arbitrary<string> {
+  return fc
+    .tuple(fc.constantFrom('e', 'e', 'e', 'f'), fc.nat(5), fc.constantFrom('x', 'y', undefined))
+    .map(([life, seq, data]) => encode({ id: `${life}.${seq}.t`, data }))
+}
+
+/** Whole blocks, cut off somewhere, with one byte changed. */
+function torn(): fc.Arbitrary<Uint8Array> {
+  return fc
+    .tuple(fc.array(block(), { minLength: 1, maxLength: 8 }), fc.nat(), fc.nat(), fc.nat(255))
+    .map(([blocks, cut, at, byte]) => {
+      const bytes = join(blocks)
+      bytes[at % bytes.length] = byte
+      return bytes.subarray(0, 1 + (cut % bytes.length))
+    })
+}
