@@ -1,15 +1,29 @@
 /**
- * Keeps lines over every transport busy, both ways, for as long as you like, while the network between is cut, reset, stalled, slowed
- * and refused, and the server goes away and comes back. At the end every book must agree, and nothing may have grown.
+ * Keeps lines over every transport busy in several pages, both ways, for as long as you like, while the network between is cut, reset,
+ * stalled, slowed and refused, boxes meddle with what goes through, pages are offline, and the server goes away and comes back. At the
+ * end every book must agree, and nothing may have grown.
  *
  * `npm run soak -- --minutes 10`; exits with 1 when something is wrong.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { chromium, type Page } from '@playwright/test'
+import { type Browser, chromium, type Page } from '@playwright/test'
 import { engines } from '../e2e/fixtures/engines.ts'
 import { type Site, startSite } from '../e2e/fixtures/site.ts'
 import { startTcpProxy, type TcpProxy } from '../e2e/fixtures/tcp-proxy.ts'
+import { type Fault, type FaultProxy, startFaultProxy, type Via } from '../e2e/network/fault-proxy.ts'
+import {
+  buffered,
+  captivePortal,
+  cutAfterBytes,
+  lateByOne,
+  postsDoubled,
+  refused,
+  repliesLost,
+  slow,
+  streams,
+  swallowed,
+} from '../e2e/network/faults.ts'
 import { createHub, type Hub } from '../server/index.ts'
 import { type Published, upwardViolations, violations } from '../test/history.ts'
 import { type Figures, type LineBooks, openLines } from './soak/page.ts'
@@ -24,13 +38,19 @@ const ways = [
   ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'],
 ]
 
-const perSecond = { published: 20, sentByEachLine: 2 }
+/** Each has a line for each way. */
+const pages = 3
+
+const perSecond = { published: 15, sentByEachLine: 2 }
 const faultsEvery = 1_500
 const restartsEvery = 45_000
 const healing = 90_000
 
-/** Memory and listeners may vary by so much from the first measurement to the last; sockets not at all once all is quiet. */
-const allowance = { heap: 1.5, megabytes: 4, listeners: 1.2, socketsPerLine: 3 }
+/** Whoever comes by HTTP or WebSocket. */
+const everything: readonly Via[] = ['websocket', ...streams, 'long-polling', 'jsonp', 'post']
+
+/** Memory and listeners may vary by so much from the first measurement to the last, and by so many MB for each page; sockets not at all once all is quiet. */
+const allowance = { heap: 1.3, megabytes: 0.5, listeners: 1.2, socketsPerLine: 3 }
 
 const columns: (keyof Measurement)[] = [
   'minutes',
@@ -50,20 +70,18 @@ const columns: (keyof Measurement)[] = [
 
 const started = Date.now()
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' } } })
-await soak(Number(values.minutes) * 60_000)
+const minutes = Number(values.minutes)
+if (!(minutes > 0)) throw new RangeError('--minutes has to be more than 0')
+await soak(minutes * 60_000)
 
 async function soak(duration: number): Promise<void> {
   const place = await startPlace()
   const browser = await chromium.launch(engines[0]?.use.launchOptions)
-  const page = await browser.newPage()
-  // tsx lets functions call this to keep their names, also in those that go to the page.
-  await page.addInitScript({ content: 'globalThis.__name = named => named' })
-  await page.goto(`${place.site.url}/pages/line.html`)
-  const ports = place.proxies.map(({ port }) => port)
-  await page.evaluate(openLines, { ways, ports, every: 1_000 / perSecond.sentByEachLine })
-  const books = ways.map((): LineBooks => ({ after: '', heard: [], sent: [], opened: 0 }))
+  const tabs = await Promise.all(
+    Array.from({ length: pages }, (_, index) => openTab(browser, place, `${index}`)),
+  )
   const traffic = publishAlways(place.hub, place.published)
-  const weather = trouble(place)
+  const weather = trouble(place, tabs)
   const measured: Measurement[] = []
 
   console.log(headline())
@@ -71,28 +89,52 @@ async function soak(duration: number): Promise<void> {
   const interval = Math.min(60_000, duration / 4)
   while (Date.now() < end) {
     await sleep(Math.min(interval, end - Date.now()))
-    await collect(page, books)
-    measured.push(await measure(page, place, books, weather.count))
+    for (const tab of tabs) await collect(tab)
+    measured.push(await measure(tabs, place, weather.count))
     console.log(row(measured.at(-1) as Measurement))
+    for (const { box } of place.networks) box.forget()
   }
   await weather.stop()
   await traffic.stop()
-  const healed = await heals(page, place, books)
-  measured.push(await measure(page, place, books, weather.count))
+  const healed = await heals(tabs, place)
+  measured.push(await measure(tabs, place, weather.count))
   console.log(row(measured.at(-1) as Measurement))
-  await page.evaluate(() => soaking.close())
-  await sleep(500)
-  const left = Object.values(place.hub.stats().lines).reduce((sum, count) => sum + count)
+  for (const { page } of tabs) await page.evaluate(() => soaking.close())
+  const left = await linesLeft(place)
   await browser.close()
   await place.close()
-  report([...judge(place, books), ...grown(measured), ...(healed ? [] : ['it did not heal in time'])], left)
+  report([...judge(place, tabs), ...grown(measured), ...(healed ? [] : ['it did not heal in time'])], left)
+}
+
+/** A page with a line for each way, and what it wrote down. */
+interface Tab {
+  readonly name: string
+  readonly page: Page
+  readonly books: readonly LineBooks[]
+}
+
+/** Pages that share nothing, as those of different people, so that none waits for the connections of another. */
+async function openTab(browser: Browser, { site, networks }: Place, name: string): Promise<Tab> {
+  const page = await (await browser.newContext()).newPage()
+  // tsx lets functions call this to keep their names, also in those that go to the page.
+  await page.addInitScript({ content: 'globalThis.__name = named => named' })
+  await page.goto(`${site.url}/pages/line.html`)
+  const ports = networks.map(({ box }) => box.port)
+  await page.evaluate(openLines, { name, ways, ports, every: 1_000 / perSecond.sentByEachLine })
+  return { name, page, books: ways.map((): LineBooks => ({ after: '', heard: [], sent: [], opened: 0 })) }
 }
 
 // The server and the network:
 
+/** What stands between the lines of one way and the server: cables, and a box that meddles with what goes through. */
+interface Network {
+  readonly cable: TcpProxy
+  readonly box: FaultProxy
+}
+
 interface Place {
   readonly hub: Hub
-  readonly proxies: readonly TcpProxy[]
+  readonly networks: readonly Network[]
   readonly published: Published[]
   readonly taken: string[]
   site: Site
@@ -106,10 +148,10 @@ async function startPlace(): Promise<Place> {
   hub.attach(first.server)
   const taken: string[] = []
   hub.on('message', ({ data }) => void taken.push(String(data)))
-  const proxies = await Promise.all(ways.map(() => startTcpProxy(first.port)))
+  const networks = await Promise.all(ways.map(() => startNetwork(first.port)))
   const place: Place = {
     hub,
-    proxies,
+    networks,
     published: [],
     taken,
     site: first,
@@ -120,11 +162,16 @@ async function startPlace(): Promise<Place> {
     },
     async close() {
       await hub.close()
-      await Promise.all(proxies.map(proxy => proxy.close()))
+      await Promise.all(networks.flatMap(({ box, cable }) => [box.close(), cable.close()]))
       await place.site.close()
     },
   }
   return place
+}
+
+async function startNetwork(port: number): Promise<Network> {
+  const cable = await startTcpProxy(port)
+  return { cable, box: await startFaultProxy(cable.port) }
 }
 
 function publishAlways(hub: Hub, published: Published[]) {
@@ -144,18 +191,42 @@ function publishAlways(hub: Hub, published: Published[]) {
   }
 }
 
-/** One fault after the other, on one line's network at a time; now and then the server restarts. */
-function trouble(place: Place) {
+/** One fault after the other, on one way's network or one page at a time; now and then the server restarts. */
+function trouble(place: Place, tabs: readonly Tab[]) {
+  const { networks } = place
   const weather = { count: 0, stop }
   let stopped = false
   let restarted = Date.now()
-  const faults: ((proxy: TcpProxy) => unknown)[] = [
-    proxy => proxy.cut('fin'),
-    proxy => proxy.cut('rst'),
-    proxy => stallFor(proxy, Math.random() * 15_000),
-    proxy => refuseFor(proxy, Math.random() * 4_000),
-    proxy => proxy.setLatency(Math.random() * 300),
-    proxy => proxy.setLatency(0),
+  const passing = new Set<Promise<unknown>>()
+  const ofCables: ((cable: TcpProxy) => unknown)[] = [
+    cable => cable.cut('fin'),
+    cable => cable.cut('rst'),
+    cable =>
+      lasts(
+        15_000,
+        () => cable.stall(),
+        () => cable.resume(),
+      ),
+    cable =>
+      lasts(
+        4_000,
+        () => refuse(cable),
+        () => cable.refuse(false),
+      ),
+    cable => cable.setLatency(Math.random() * 300),
+    cable => cable.setLatency(0),
+  ]
+  const ofBoxes: (() => Fault[])[] = [
+    () => [refused(403, ['websocket'])],
+    () => [refused(400, ['websocket', ...streams])],
+    () => [swallowed(['websocket'])],
+    () => [captivePortal],
+    () => [buffered],
+    () => [lateByOne(streams)],
+    () => [cutAfterBytes(200 + Math.random() * 5_000, pick(['fin', 'rst'] as const), everything)],
+    () => [repliesLost('rst')],
+    () => [postsDoubled],
+    () => [slow(4_096, everything)],
   ]
   const troubling = (async () => {
     while (!stopped) {
@@ -164,7 +235,7 @@ function trouble(place: Place) {
       if (Date.now() - restarted > restartsEvery) {
         restarted = Date.now()
         await place.restart()
-      } else void pick(faults)(pick(place.proxies))
+      } else void pick([ofTheCable, ofTheCable, ofTheBox, ofThePage])()
     }
   })()
   return weather
@@ -172,24 +243,50 @@ function trouble(place: Place) {
   async function stop(): Promise<void> {
     stopped = true
     await troubling
-    for (const proxy of place.proxies) {
-      proxy.setLatency(0)
-      proxy.resume()
-      await proxy.refuse(false)
+    await Promise.all(passing)
+    for (const { cable, box } of networks) {
+      cable.setLatency(0)
+      box.put()
     }
   }
 
-  async function stallFor(proxy: TcpProxy, ms: number): Promise<void> {
-    proxy.stall()
-    await sleep(ms)
-    proxy.resume()
+  function ofTheCable(): void {
+    pick(ofCables)(pick(networks).cable)
   }
 
-  async function refuseFor(proxy: TcpProxy, ms: number): Promise<void> {
-    await proxy.refuse(true)
-    proxy.cut('rst')
-    await sleep(ms)
-    await proxy.refuse(false)
+  function ofTheBox(): void {
+    const { box } = pick(networks)
+    void lasts(
+      10_000,
+      () => box.put(...pick(ofBoxes)()),
+      () => box.put(),
+    )
+  }
+
+  function ofThePage(): void {
+    const { page } = pick(tabs)
+    void lasts(
+      5_000,
+      () => page.context().setOffline(true),
+      () => page.context().setOffline(false),
+    )
+  }
+
+  async function refuse(cable: TcpProxy): Promise<void> {
+    await cable.refuse(true)
+    cable.cut('rst')
+  }
+
+  /** For a while, at most so long in ms. */
+  async function lasts(most: number, begin: () => unknown, end: () => unknown): Promise<void> {
+    const passes = (async () => {
+      await begin()
+      await sleep(Math.random() * most)
+      await end()
+    })()
+    passing.add(passes)
+    await passes
+    passing.delete(passes)
   }
 }
 
@@ -200,7 +297,7 @@ function pick<T>(items: readonly T[]): T {
 // The books:
 
 /** Takes over what the page has written down, so that its memory shows only what the lines need. */
-async function collect(page: Page, books: LineBooks[]): Promise<Figures> {
+async function collect({ page, books }: Tab): Promise<Figures> {
   const { lines, ...figures } = await page.evaluate(() => soaking.collect())
   for (const [index, { after, heard, sent, opened }] of lines.entries()) {
     const book = books[index] as LineBooks
@@ -213,25 +310,44 @@ async function collect(page: Page, books: LineBooks[]): Promise<Figures> {
 }
 
 /** Waits until every line is open, has heard the last message and knows what became of what it sent. */
-async function heals(page: Page, { hub, published }: Place, books: LineBooks[]): Promise<boolean> {
-  await page.evaluate(() => soaking.stopSending())
+async function heals(tabs: readonly Tab[], { hub, published }: Place): Promise<boolean> {
+  for (const { page } of tabs) await page.evaluate(() => soaking.stopSending())
   published.push({ id: await hub.publish('lobby', 'the last one'), data: 'the last one' })
   const deadline = Date.now() + healing
   for (;;) {
-    const { open, pending } = await collect(page, books)
-    const upToDate = books.every(({ heard }) => heard.at(-1)?.data === 'the last one')
-    if (open === ways.length && pending === 0 && upToDate) return true
+    const figures = await Promise.all(tabs.map(collect))
+    const settled = figures.every(({ open, pending }) => open === ways.length && pending === 0)
+    const upToDate = allBooks(tabs).every(({ heard }) => heard.at(-1)?.data === 'the last one')
+    if (settled && upToDate) return true
     if (Date.now() > deadline) return false
     await sleep(500)
   }
 }
 
-function judge({ published, taken }: Place, books: readonly LineBooks[]): string[] {
-  return books.flatMap(({ after, heard, sent }, line) => {
-    const down = violations(published, heard, after)
-    const up = upwardViolations(sent, taken, data => data.startsWith(`${line}:`))
-    return [...down, ...up].map(({ kind, what }) => `${ways[line]?.join()}: ${kind} ${what}`)
-  })
+function judge({ published, taken }: Place, tabs: readonly Tab[]): string[] {
+  return tabs.flatMap(({ name, books }) =>
+    books.flatMap(({ after, heard, sent }, line) => {
+      const down = violations(published, heard, after)
+      const up = upwardViolations(sent, taken, data => data.startsWith(`${name}.${line}:`))
+      return [...down, ...up].map(({ kind, what }) => `page ${name}, ${ways[line]?.join()}: ${kind} ${what}`)
+    }),
+  )
+}
+
+function allBooks(tabs: readonly Tab[]): LineBooks[] {
+  return tabs.flatMap(({ books }) => books)
+}
+
+/** How many lines the server still has, some time after all were closed. A poll by script tag, which cannot be taken back, is answered first. */
+async function linesLeft(place: Place): Promise<number> {
+  await place.hub.publish('lobby', 'nobody hears this')
+  const deadline = Date.now() + 10_000
+  while (linesOf(place) > 0 && Date.now() < deadline) await sleep(100)
+  return linesOf(place)
+}
+
+function linesOf({ hub }: Place): number {
+  return Object.values(hub.stats().lines).reduce((sum, count) => sum + count)
 }
 
 // The figures:
@@ -245,7 +361,7 @@ interface Measurement {
   readonly opened: number
   readonly taken: number
   readonly inDoubt: number
-  /** Of the page, after collecting garbage, in MB. */
+  /** Of all pages, after collecting garbage, in MB. */
   readonly heap: number
   readonly listeners: number
   /** At the server. */
@@ -254,20 +370,11 @@ interface Measurement {
   readonly sessions: number
 }
 
-async function measure(
-  page: Page,
-  place: Place,
-  books: readonly LineBooks[],
-  faults: number,
-): Promise<Measurement> {
-  const cdp = await page.context().newCDPSession(page)
-  await cdp.send('HeapProfiler.collectGarbage')
-  const { usedSize } = await cdp.send('Runtime.getHeapUsage')
-  const { jsEventListeners } = await cdp.send('Memory.getDOMCounters')
-  await cdp.detach()
+async function measure(tabs: readonly Tab[], place: Place, faults: number): Promise<Measurement> {
+  const pages = await Promise.all(tabs.map(({ page }) => weigh(page)))
+  const books = allBooks(tabs)
   const heard = books.flatMap(book => book.heard)
   const sent = books.flatMap(book => book.sent)
-  const stats = place.hub.stats()
   return {
     minutes: (Date.now() - started) / 60_000,
     faults,
@@ -277,14 +384,24 @@ async function measure(
     opened: books.reduce((sum, { opened }) => sum + opened, 0),
     taken: place.taken.length,
     inDoubt: sent.filter(({ outcome }) => outcome === 'IN_DOUBT').length,
-    heap: usedSize / 2 ** 20,
-    listeners: jsEventListeners,
+    heap: pages.reduce((sum, { heap }) => sum + heap, 0),
+    listeners: pages.reduce((sum, { listeners }) => sum + listeners, 0),
     sockets: await new Promise<number>(resolve => {
       place.site.server.getConnections((_, count) => resolve(count ?? 0))
     }),
-    lines: Object.values(stats.lines).reduce((sum, count) => sum + count),
-    sessions: stats.sessions,
+    lines: linesOf(place),
+    sessions: place.hub.stats().sessions,
   }
+}
+
+/** Once its garbage is collected; in MB. */
+async function weigh(page: Page): Promise<{ heap: number; listeners: number }> {
+  const cdp = await page.context().newCDPSession(page)
+  await cdp.send('HeapProfiler.collectGarbage')
+  const { usedSize } = await cdp.send('Runtime.getHeapUsage')
+  const { jsEventListeners } = await cdp.send('Memory.getDOMCounters')
+  await cdp.detach()
+  return { heap: usedSize / 2 ** 20, listeners: jsEventListeners }
 }
 
 /** What is more than it was, by the limits stated above. */
@@ -293,10 +410,10 @@ function grown(measured: readonly Measurement[]): string[] {
   const last = measured.at(-1)
   if (!first || !last) return ['nothing was measured']
   const limits = {
-    heap: first.heap * allowance.heap + allowance.megabytes,
-    listeners: first.listeners * allowance.listeners + ways.length,
-    sockets: ways.length * allowance.socketsPerLine,
-    lines: ways.length,
+    heap: first.heap * allowance.heap + allowance.megabytes * pages,
+    listeners: first.listeners * allowance.listeners + ways.length * pages,
+    sockets: ways.length * pages * allowance.socketsPerLine,
+    lines: ways.length * pages,
   }
   return (Object.keys(limits) as (keyof typeof limits)[])
     .filter(name => last[name] > limits[name])

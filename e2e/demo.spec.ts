@@ -156,6 +156,38 @@ for (const button of ['#cut', '#restart']) {
   })
 }
 
+for (const [server, name, transport] of [
+  ['socketio', 'Socket.IO', 'long-polling'],
+  ['nchan', 'Nchan', 'xhr-streaming'],
+] as const) {
+  test(`the rooms are the same by way of ${name}, and a line there goes on after a cut`, async ({
+    demo,
+    join,
+  }) => {
+    const { servers } = await (await fetch(`${demo.url}/lab`)).json()
+    test.skip(!servers.includes(server), `${name} is not installed here`)
+    const [ada, sejong] = [await join('Ada'), await join('세종')]
+    await sejong.click(`#servers [value="${server}"]`)
+    await say(sejong, 'Everyone', `모두에게, ${name}`)
+    await hears(ada, `모두에게, ${name}`)
+    await say(ada, '세종', 'only for you')
+    await hears(sejong, 'only for you')
+    await say(sejong, '아무개', 'Are you there?')
+    await hears(sejong, '404: Nobody called “아무개” is here')
+    await sejong.evaluate(setLab, { rate: 50 })
+    await goesOnHearing(sejong)
+    await sejong.click('#cut')
+    await goesOnHearing(sejong)
+    const others = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp']
+    await sejong.evaluate(setLab, { refuse: others.filter(each => each !== transport) })
+    await isOver(sejong, transport === 'long-polling' ? 'Long polling' : 'XHR streaming')
+    await goesOnHearing(sejong)
+    await say(sejong, 'Ada', '아직 여기')
+    await hears(ada, '아직 여기')
+    await keptItsPromise(sejong)
+  })
+}
+
 test('the check of the promise can fail', async ({ demo, openPage }) => {
   const page = await openPage()
   await page.goto(demo.url)
@@ -237,7 +269,8 @@ async function goesOnHearing(page: TestPage): Promise<void> {
 /** The page counts for itself what the server numbers. */
 async function keptItsPromise(page: TestPage): Promise<void> {
   await page.waitFor(() => document.getElementById('verdict')?.dataset.tone !== 'quiet')
-  expect(await page.text('#verdict')).toMatch(/arrived in order, each once/)
+  const counts = await page.text('.counters')
+  expect(await page.text('#verdict'), counts).toMatch(/arrived in order, each once/)
 }
 
 function setLab(wish: { refuse?: string[]; rate?: number }): Promise<unknown> {

@@ -38,10 +38,13 @@ interface PageLine {
 
 /** In the page: opens a line for each way, each by a port of its own, and lets each send something every so many ms. */
 export function openLines({
+  name,
   ways,
   ports,
   every,
 }: {
+  /** No other page has it: what is sent begins with it. */
+  name: string
   ways: string[][]
   ports: number[]
   every: number
@@ -80,7 +83,7 @@ export function openLines({
     line.addEventListener('gap', ({ to }) => heard.push({ type: 'gap', to }))
     return {
       send() {
-        const entry: (typeof sent)[0] = { data: `${index}:${++count}` }
+        const entry: (typeof sent)[0] = { data: `${name}.${index}:${++count}` }
         sent.push(entry)
         line.send(entry.data).then(
           () => {

@@ -77,7 +77,7 @@ export function simulate(storm: Storm, strategy: Strategy): Course {
     for (let client = agenda.first(now); client !== nobody; knocking--) {
       const next = agenda.after(client)
       if (places > 0 && random() * knocking < places) places--
-      else wait(client, now, 0, retryAfter)
+      else wait(client, now, atTheCut(client, storm).spread, retryAfter)
       client = next
     }
   }

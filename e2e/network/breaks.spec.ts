@@ -2,21 +2,25 @@
 import { expect, test } from '../fixtures/test.ts'
 import type { Cut, Fault, Via } from './fault-proxy.ts'
 import {
+  byteByByte,
   captivePortal,
   cutAfter,
   cutAfterBytes,
   cutWhenIdle,
   firstBytes,
   postsDoubled,
+  postsLate,
   refused,
   repliesLost,
   slow,
   streams,
+  swallowed,
 } from './faults.ts'
 import { expectExact, expectTransport, expectVerdicts, openLine, send, startFaultyPlace } from './place.ts'
 
 declare const line: { readonly readyState: number; readonly transport: string | null }
-declare const heard: { type: string; message?: string }[]
+declare const heard: { type: string; message?: string; id?: string }[]
+declare const sent: { outcome?: string }[]
 
 const pipes: readonly Via[] = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp']
 const kinds: readonly Cut[] = ['fin', 'rst']
@@ -160,6 +164,42 @@ test.describe('', () => {
     await expectExact(page, place)
   })
 
+  test('POSTs that arrive after those that were sent later are taken once', async ({ openPage }) => {
+    await using place = await startFaultyPlace()
+    place.box.put(refused(403, ['websocket']), postsLate(2, 1_500))
+    const page = await openPage()
+    await openLine(page, place)
+    await expectTransport(page, 'eventsource')
+    for (let times = 0; times < 5; times++) await send(page)
+    await place.publish()
+    await expectExact(page, place)
+    // The late ones come now.
+    await expect.poll(() => broken(place.box.visits, 'post')).toBeGreaterThan(2)
+    await new Promise(resolve => setTimeout(resolve, 2_000))
+    await send(page)
+    await expectExact(page, place)
+  })
+
+  test('POSTs that vanish beside a stream that flows are sent again when the way up is free', async ({
+    openPage,
+  }) => {
+    test.setTimeout(60_000)
+    await using place = await startFaultyPlace()
+    place.box.put(refused(403, ['websocket']), swallowed(['post']))
+    const page = await openPage()
+    await openLine(page, place)
+    await expectTransport(page, 'eventsource')
+    await send(page)
+    await expect.poll(() => broken(place.box.visits, 'post')).toBeGreaterThan(0)
+    await place.publish(3)
+    place.box.put(refused(403, ['websocket']))
+    await send(page)
+    // A request that nothing answers is given up after ten seconds.
+    const settled = () => page.evaluate(() => sent.every(({ outcome }) => outcome !== undefined))
+    await expect.poll(settled, { timeout: 40_000 }).toBe(true)
+    await expectExact(page, place)
+  })
+
   test('a captive portal is a failed network, and never an event', async ({ openPage }) => {
     await using place = await startFaultyPlace()
     place.box.put(captivePortal)
@@ -186,6 +226,37 @@ test.describe('', () => {
     await send(page)
     await place.publish(3)
     await expectExact(page, place)
+  })
+
+  for (const via of pipes) {
+    test(`one byte at a time changes nothing on ${via}`, async ({ openPage }) => {
+      await using place = await startFaultyPlace()
+      await place.publish(20)
+      place.box.put(byteByByte([via, 'post']))
+      const page = await openPage()
+      const after = place.published[0]?.id as string
+      await openLine(page, place, { transports: [via], lastEventId: after })
+      await expectTransport(page, via)
+      await send(page)
+      await place.publish(20)
+      await expectExact(page, place, after)
+    })
+  }
+
+  test('100 KB per second with a megabyte waiting is slow, and exact', async ({ openPage }) => {
+    test.setTimeout(120_000)
+    await using place = await startFaultyPlace()
+    await place.publish(16_000)
+    place.box.put(slow(102_400, [...pipes, 'post']))
+    const page = await openPage()
+    const after = place.published[0]?.id as string
+    await openLine(page, place, { lastEventId: after })
+    await send(page)
+    await place.publish(3)
+    const last = place.published.at(-1)?.id
+    const upToDate = () => page.evaluate(id => heard.some(each => each.id === id), last)
+    await expect.poll(upToDate, { timeout: 90_000 }).toBe(true)
+    await expectExact(page, place, after)
   })
 
   test('1 KB per second with a backlog waiting is slow, and exact', async ({ openPage }) => {

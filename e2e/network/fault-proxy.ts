@@ -24,6 +24,8 @@ export interface FaultProxy {
   cut(kind: Cut, which?: (visit: Visit) => boolean): void
   /** Closes the WebSockets in good order, as if the server did. */
   closeSockets(code: number): void
+  /** Lists no visits any more that are over. */
+  forget(): void
   /** The visits that are open stay open, and nothing travels on them any more, either way. */
   mute(which?: (visit: Visit) => boolean): void
   close(): Promise<void>
@@ -56,8 +58,10 @@ export interface Answer {
 export interface Fault {
   /** Whom it befalls. @default everybody who visits the hub */
   readonly on?: readonly Via[]
+  /** Which of them; asked once for each visit. @default all */
+  when?(visit: Visit): boolean
   /** Takes the visit into its own hands; what it does not answer stays unanswered. */
-  answer?(visit: Visit): void
+  answer?(visit: Visit): void | Promise<void>
   /** Changes the headers on their way to the server. */
   asking?(headers: OutgoingHttpHeaders): void
   /** Changes the headers of the answer. */
@@ -114,6 +118,9 @@ export async function startFaultProxy(target: number, path = '/live'): Promise<F
         sayGoodbye(passage.socket, code)
       }
     },
+    forget() {
+      passages.splice(0, passages.length, ...passages.filter(({ over }) => !over))
+    },
     mute(which = () => true) {
       for (const passage of passages) if (which(passage)) passage.mute = true
     },
@@ -130,11 +137,16 @@ export async function startFaultProxy(target: number, path = '/live'): Promise<F
     const passage = createPassage(target, via, request, socket, response)
     const isHubs = pathname === path
     if (isHubs) passages.push(passage)
-    const those = isHubs ? faults.filter(({ on }) => !on || on.includes(via)) : []
+    const those = isHubs ? faults.filter(fault => befalls(fault, passage)) : []
     const box = those.find(fault => fault.answer)
-    if (box) box.answer?.(passage)
+    // One that asks a server which has gone away hangs up.
+    if (box) Promise.resolve(box.answer?.(passage)).catch(() => passage.cut('rst'))
     else pass(target, passage, those, response)
   }
+}
+
+function befalls({ on, when }: Fault, visit: Visit): boolean {
+  return (!on || on.includes(visit.via)) && (!when || when(visit))
 }
 
 function createPassage(
@@ -269,7 +281,7 @@ function open(target: number, { method, url }: IncomingMessage, headers: Outgoin
 }
 
 async function askServer(target: number, request: IncomingMessage, body?: Buffer): Promise<Answer> {
-  const onward = open(target, request, withoutHops(request.headers)).end(body)
+  const onward = open(target, request, withoutHops(request.headers)).on('error', ignore).end(body)
   const [answer] = (await once(onward, 'response')) as [IncomingMessage]
   const { statusCode: status = 502, headers } = answer
   return { status, headers, body: await buffer(answer) }

@@ -132,6 +132,19 @@ export const gzipped: Fault = {
   },
 }
 
+/** Every byte travels alone, characters and line ends torn apart. */
+export function byteByByte(on: readonly Via[]): Fault {
+  return {
+    on,
+    down: next => ({
+      end: next.end,
+      write(chunk) {
+        for (let at = 0; at < chunk.length; at++) next.write(chunk.subarray(at, at + 1))
+      },
+    }),
+  }
+}
+
 /** So many bytes come through; then nothing, and the connection stays. */
 export function firstBytes(most: number, on: readonly Via[]): Fault {
   return {
@@ -232,6 +245,24 @@ export const postsDoubled: Fault = {
     const { status, headers, body } = await visit.ask(sent)
     visit.reply(status, headers, body)
   },
+}
+
+/** The first so many are given up by the box, which brings them to the server all the same, long after those that were sent later. */
+export function postsLate(count: number, late: number): Fault {
+  let left = count
+  return {
+    on: ['post'],
+    async answer(visit) {
+      const sent = await visit.body()
+      if (left-- > 0) {
+        visit.cut('rst')
+        await sleep(late)
+        return void visit.ask(sent).catch(() => {})
+      }
+      const { status, headers, body } = await visit.ask(sent)
+      visit.reply(status, headers, body)
+    },
+  }
 }
 
 function nothing(next: Stage): Stage {

@@ -83,7 +83,7 @@ export async function startPlace<Front extends Box>(
 
   async function publish(count = 1): Promise<void> {
     for (let left = count; left > 0; left--) {
-      const data = `message ${published.length + 1}`
+      const data = `message ${published.length + 1} 안녕`
       published.push({ id: await hub.publish('lobby', data), data })
     }
   }

@@ -16,7 +16,11 @@ export interface Program {
   /** Its configuration file, for a box that listens on this port; whatever it writes goes into the folder. */
   configure(port: number, folder: string): string
   /** How it is started so that it stays in the foreground. */
-  arguments(file: string, folder: string): string[]
+  arguments(file: string, folder: string, port: number): string[]
+  /** What it needs in its environment. */
+  environment?(folder: string): Record<string, string>
+  /** Whether it serves. @default it has the test page */
+  isReady?(port: number): Promise<boolean>
 }
 
 /** Why a test that needs the program can't run here; nothing if it can. */
@@ -31,31 +35,35 @@ export async function startProgram(program: Program, attempts = 3): Promise<Box>
   const file = join(folder, 'box.conf')
   await writeFile(file, program.configure(port, folder))
   const log = join(folder, 'log')
-  const command = ['-c', 'exec "$@" > "$0" 2>&1', log, program.path, ...program.arguments(file, folder)]
-  const running = startGuarded('sh', command, process.env)
+  const command = ['-c', 'exec "$@" > "$0" 2>&1', log, program.path, ...program.arguments(file, folder, port)]
+  const running = startGuarded('sh', command, { ...process.env, ...program.environment?.(folder) })
   running.report.destroy()
   const close = async () => {
     running.end()
     await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 })
   }
   const url = `http://127.0.0.1:${port}`
-  if (await answers(url)) return { url, close }
+  const { isReady = hasPage } = program
+  if (await becomes(() => isReady(port))) return { url, close }
   const words = await readFile(log, 'utf8').catch(() => '')
   await close()
   if (attempts > 1) return startProgram(program, attempts - 1)
   throw new Error(`${program.path} does not listen on ${url}: ${words}`)
 }
 
-async function answers(url: string): Promise<boolean> {
+async function becomes(so: () => Promise<boolean>): Promise<boolean> {
   for (let tries = 0; tries < 60; tries++) {
-    const there = await fetch(`${url}/pages/line.html`).then(
-      response => response.ok,
-      () => false,
-    )
-    if (there) return true
+    if (await so()) return true
     await sleep(50)
   }
   return false
+}
+
+function hasPage(port: number): Promise<boolean> {
+  return fetch(`http://127.0.0.1:${port}/pages/line.html`).then(
+    response => response.ok,
+    () => false,
+  )
 }
 
 async function freePort(): Promise<number> {
