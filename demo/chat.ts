@@ -1,14 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import type { HubEvents, Send, Session } from '../server/index.ts'
 import { type Json, parseJson } from './json.ts'
-import type { Live } from './live.ts'
+import type { Everywhere, Heard, Reply, Said } from './live.ts'
 import type { People, Person } from './people.ts'
 
 /** The rooms: one for all, and one for each person, that only they hear. */
-export interface Chat {
-  opened(session: Session): void
-  closed(session: Session): void
-  heard(message: HubEvents['message'], reply: Send): Promise<unknown>
+export interface Chat extends Heard {
   /** The publisher says something to everyone. */
   say(text: string): void
   close(): void
@@ -19,7 +15,7 @@ const longest = 2_000
 /** How often to look whether somebody has quietly gone, in ms. */
 const glance = 1_000
 
-export function createChat(people: People, live: Pick<Live, 'publish'>): Chat {
+export function createChat(people: People, live: Pick<Everywhere, 'publish'>): Chat {
   // Numbers begin anew when the process does, so a room of each life has a name of its own.
   const life = randomBytes(3).toString('hex')
   const lobby = { room: `lobby.${life}`, n: 0 }
@@ -35,12 +31,12 @@ export function createChat(people: People, live: Pick<Live, 'publish'>): Chat {
       people.closed(session.principal, session.id)
       showPeople()
     },
-    heard,
+    message: heard,
     say: text => toLobby({ from: 'Publisher', text, bot: true }),
     close: () => clearInterval(timer),
   }
 
-  async function heard({ data, event, session }: HubEvents['message'], reply: Send): Promise<unknown> {
+  async function heard({ data, event, session }: Said, reply: Reply): Promise<unknown> {
     const me = people.behind(session.principal)
     if (!me) return undefined
     const said = parseJson(data)

@@ -5,7 +5,7 @@ import { createChat } from './chat.ts'
 import { sendFile } from './files.ts'
 import { answerJson, type Json, readJson } from './json.ts'
 import { createLab } from './lab.ts'
-import { createLive } from './live.ts'
+import { type Heard, serveEverywhere } from './live.ts'
 import { createPeople } from './people.ts'
 
 /** A running demo. */
@@ -19,10 +19,14 @@ export interface Demo {
 export async function startDemo({ port = 0, host = '127.0.0.1' } = {}): Promise<Demo> {
   const server = createServer((request, response) => void answer(request, response))
   const people = createPeople()
-  const live = createLive(server, people)
+  const heard: Heard = {
+    opened: visitor => chat.opened(visitor),
+    closed: visitor => chat.closed(visitor),
+    message: (message, reply) => chat.message(message, reply),
+  }
+  const live = await serveEverywhere(server, people, heard)
   const chat = createChat(people, live)
   const lab = createLab(live, { people, say: chat.say })
-  live.hear({ opened: chat.opened, closed: chat.closed, message: chat.heard })
 
   const routes: Record<string, (asked: Json) => Json> = {
     // A name that is taken is an answer like another; the console of the page is for what went wrong.

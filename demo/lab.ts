@@ -1,7 +1,8 @@
 import type { TransportName } from '../server/index.ts'
 import type { Json } from './json.ts'
-import { type Live, transports } from './live.ts'
+import type { Everywhere } from './live.ts'
 import type { People } from './people.ts'
+import { transports } from './servers/transports.ts'
 
 /** The network lab: what goes wrong between page and server, for all who are here. */
 export interface Lab {
@@ -16,7 +17,10 @@ const fastest = 200
 /** How often the publisher speaks, in ms; at high rates it says several things at a time. */
 const step = 50
 
-export function createLab(live: Live, { people, say }: { people: People; say(text: string): void }): Lab {
+export function createLab(
+  live: Everywhere,
+  { people, say }: { people: People; say(text: string): void },
+): Lab {
   let refused: readonly TransportName[] = []
   let rate = 0
   let owed = 0
@@ -33,13 +37,16 @@ export function createLab(live: Live, { people, say }: { people: People; say(tex
     setImmediate(() => {
       if (asked.refuse !== undefined) live.refuse(refused)
       if (asked.cut === true) live.cut()
-      if (asked.restart === true) live.restart()
+      if (asked.restart === true) {
+        people.expectBack()
+        live.restart()
+      }
     })
     return state()
   }
 
   function state(): Json {
-    return { refuse: refused, rate }
+    return { refuse: refused, rate, servers: live.names }
   }
 
   function setRate(asked: number): void {

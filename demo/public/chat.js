@@ -1,9 +1,9 @@
-import { connect, json } from '/throughline/index.js'
 import { ask, by, write } from './dom.js'
 import { createLab } from './lab.js'
 import { createLineView } from './line.js'
 import { createMessages } from './messages.js'
 import { createPeople } from './people.js'
+import { lineTo } from './servers.js'
 import { createTally } from './tally.js'
 import { gaps } from './words.js'
 
@@ -11,13 +11,15 @@ import { gaps } from './words.js'
 const page = [...crypto.getRandomValues(new Uint32Array(4))].map(part => part.toString(36)).join('')
 
 const tally = createTally()
-const lab = createLab()
+const lab = createLab(moveTo)
 const view = createLineView(tally)
 const messages = createMessages()
 const people = createPeople()
 
 let me
-let line
+let server = 'throughline'
+/** The line and its ways of hearing and saying; none outside the room. */
+let link
 /** The number of the newest private message this page has had, and whether it has been told what waited for it. */
 let letters = 0
 let welcomed = false
@@ -39,7 +41,7 @@ by('leave').onclick = () => leave('')
 by('views').onclick = ({ target }) => showView(target.dataset.view)
 // A page that is closed cannot wait for an answer. If it comes back out of the browser's cache, its line comes back too.
 addEventListener('pagehide', () => {
-  if (line)
+  if (link)
     navigator.sendBeacon(
       '/leave',
       new Blob([JSON.stringify({ name: me, page })], { type: 'application/json' }),
@@ -62,11 +64,24 @@ async function enter(name) {
   view.begun()
   showRoom(true)
   void lab.refresh()
-  open()
+  await open()
 }
 
-function open() {
-  line = connect('/live', { params: { name: me, page }, codec: json })
+/** The same room, by way of another server. */
+async function moveTo(other) {
+  server = other
+  const before = link
+  link = undefined
+  before?.line.close()
+  tally.begin()
+  view.begun()
+  await open()
+}
+
+async function open() {
+  const opened = await lineTo(server, { name: me, page })
+  link = opened
+  const { line, on } = opened
 
   line.onopen = event => {
     view.opened(event)
@@ -77,18 +92,19 @@ function open() {
     void lab.refresh()
   }
   line.onclose = event => {
+    if (link !== opened) return
     view.closed(event)
-    if (line) void turnedAway()
+    void turnedAway()
   }
-  line.onmessage = ({ data }) => {
+  on('message', message => {
     // What waited for this reader comes with the welcome, these among it.
-    if (data.to && !welcomed) return
-    take(data)
-  }
-  line.addEventListener('welcome', ({ data }) => begin(data))
-  line.addEventListener('people', ({ data }) => people.show(data))
-  line.addEventListener('lab', ({ data }) => lab.show(data))
-  line.addEventListener('response', ({ data }) => answered(data))
+    if (message.to && !welcomed) return
+    take(message)
+  })
+  on('welcome', begin)
+  on('people', people.show)
+  on('lab', lab.show)
+  on('response', answered)
   line.addEventListener('gap', ({ reason }) => {
     messages.note(gaps[reason] ?? gaps.trimmed, 'bad')
   })
@@ -97,7 +113,7 @@ function open() {
 /** The first thing a page says on a line that begins anew. */
 function hello() {
   welcomed = false
-  line.send({ have: letters }, { event: 'hello' }).catch(() => {})
+  link.send({ have: letters }, 'hello').catch(() => {})
 }
 
 function begin({ name, lobby, own, letters: waiting, people: list }) {
@@ -113,7 +129,7 @@ function begin({ name, lobby, own, letters: waiting, people: list }) {
 }
 
 function take(message) {
-  view.heard(() => line?.lastEventId)
+  view.heard(() => link?.line.lastEventId)
   const isNew = tally.take(message.room, message.n)
   if (message.to) confirm(message.n)
   if (!isNew) return
@@ -125,7 +141,7 @@ function take(message) {
 /** From now on the server need not keep it. If this gets lost, it is only kept for longer. */
 function confirm(n) {
   letters = n
-  line.send({ upTo: n }, { event: 'read' }).catch(() => {})
+  link.send({ upTo: n }, 'read').catch(() => {})
 }
 
 function send(text) {
@@ -134,7 +150,7 @@ function send(text) {
   const ref = `${page}-${++refs}`
   by('text').value = ''
   messages.send(ref, { text })
-  line.send({ to, text, ref }).catch(error => messages.fail(ref, `Not sent: ${error.message}`))
+  link.send({ to, text, ref }, 'message').catch(error => messages.fail(ref, `Not sent: ${error.message}`))
 }
 
 /** The server's word on what was sent. */
@@ -152,9 +168,9 @@ async function turnedAway() {
 }
 
 function leave(why) {
-  const closing = line
-  line = undefined
-  closing?.close()
+  const closing = link
+  link = undefined
+  closing?.line.close()
   ask('/leave', { name: me, page }).catch(() => {})
   showRoom(false)
   write(by('door-note'), why)

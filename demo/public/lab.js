@@ -1,13 +1,16 @@
 import { ask, by, make } from './dom.js'
+import { servers } from './servers.js'
 import { transports } from './words.js'
 
 const rates = [0, 1, 10, 100]
 
 /** The switches of the network lab. What they do is done by the server, for everybody who is here. */
-export function createLab() {
+/** @param moveTo opens the line to another server */
+export function createLab(moveTo) {
   let refused = []
   by('ladder').append(...Object.keys(transports).map(toRung))
   by('rates').append(...rates.map(toChoice))
+  by('servers').append(...Object.keys(servers).map(toServer))
   by('cut').onclick = () => change({ cut: true })
   by('restart').onclick = () => change({ restart: true })
 
@@ -18,8 +21,9 @@ export function createLab() {
     return ask('/lab', wish).then(show, unreachable)
   }
 
-  function show({ refuse, rate }) {
+  function show({ refuse, rate, servers: installed }) {
     refused = refuse
+    for (const label of by('servers').children) label.hidden = !installed.includes(label.control.value)
     for (const rung of by('ladder').children) {
       const passes = !refuse.includes(rung.dataset.transport)
       rung.classList.toggle('refused', !passes)
@@ -39,6 +43,18 @@ export function createLab() {
       make('span', { className: 'badge' }),
       make('button', { type: 'button', className: 'switch', onclick: flip, aria }),
     )
+  }
+
+  /** Of this page alone, where all else in the lab is for everybody. */
+  function toServer(name, index) {
+    const input = make('input', {
+      type: 'radio',
+      name: 'server',
+      value: name,
+      checked: index === 0,
+      onchange: () => moveTo(name),
+    })
+    return make('label', {}, input, make('span', {}, servers[name]))
   }
 
   function toChoice(rate) {
