@@ -6,15 +6,35 @@
  * fails because of them. A full run keeps its figures in docs/benchmarks/ as JSON and writes the page there with its
  * charts; sections that were not asked this time are written from the figures that are kept.
  *
- * Flags: `--only first-message` asks one question; `--quick` asks with few rounds, `--part swallowed` only what has that in
+ * Flags: `--only first-message` asks one question (their names are those of the folders); `--quick` asks with few rounds, `--part swallowed` only what has that in
  * its name, and both keep nothing; `--write` asks nothing, and writes the page from what is kept.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { firstMessage } from './first-message/index.ts'
+import { latency } from './latency/index.ts'
+import { mainThread } from './main-thread/index.ts'
+import { memory } from './memory/index.ts'
+import { parser } from './parser/index.ts'
 import type { Question, Section } from './question.ts'
+import { recovery } from './recovery/index.ts'
+import { server } from './server/index.ts'
+import { size } from './size/index.ts'
+import { throughput } from './throughput/index.ts'
+import { upward } from './upward/index.ts'
 
-const questions = [firstMessage] as Question[]
+const questions = [
+  size,
+  firstMessage,
+  throughput,
+  latency,
+  upward,
+  recovery,
+  mainThread,
+  memory,
+  parser,
+  server,
+] as Question[]
 const folder = new URL('../docs/benchmarks/', import.meta.url)
 
 const { values: flags } = parseArgs({
@@ -54,7 +74,8 @@ async function writePage(): Promise<void> {
 const preface = `# Measured
 
 Written by \`npm run bench\`, which measures Throughline and what a user would pick instead in one run. Compare figures within
-a table only: the next machine has others. The method of each section is told at the top of the file it names.
+a table only: the next machine has others. The method of each section is told at the top of the file it names. What was tried
+to get there, what it gave and what did not help is in [notes.md](notes.md).
 `
 
 async function sectionOf(question: Question): Promise<Section | undefined> {

@@ -15,18 +15,18 @@
  *
  * Servers, boxes and bundler run in one other process (backend.ts), each contestant on a port of its own. Where there is a
  * box all traffic goes through it, that of the references too. Libraries are used as their documentation begins, with their
- * defaults; for what is marked with * the server is a minimal implementation of its protocol (servers/), which does less
+ * defaults; for what is marked with * the server is a minimal implementation of its protocol (peers/servers/), which does less
  * than the real one.
  *
  * Chromium is driven by Playwright, which reports each request and frame to it; that costs everybody the same fraction of a
  * millisecond. Ratios are of medians, to the best that the browser has of its own on that network.
  */
-import { fork } from 'node:child_process'
-import { once } from 'node:events'
 import { cpus, loadavg } from 'node:os'
 import type { Browser } from '@playwright/test'
+import { inTurn } from '../numbers.ts'
 import type { Effort, Machine, Question } from '../question.ts'
 import { columns } from '../report/columns.ts'
+import { startChild } from '../stage/child.ts'
 import type { Ports } from './backend.ts'
 import { type Bar, barsOf, median, type Row } from './bars.ts'
 import { type Contestant, contestants } from './contestants.ts'
@@ -71,11 +71,11 @@ export const firstMessage: Question<Answer> = {
 
 async function ask({ quick, part }: Effort): Promise<Answer> {
   const rounds = quick ? 3 : 15
-  const backend = fork(new URL('backend.ts', import.meta.url), { execArgv: process.execArgv })
-  const [ports] = (await once(backend, 'message')) as [Ports]
+  const backend = await startChild<object, Ports>(new URL('backend.ts', import.meta.url))
   const results: Result[] = []
   let version = ''
   try {
+    const ports = await backend.ask({})
     await warmUpAll(ports)
     for (const network of networks.filter(({ name }) => name.includes(part))) {
       const browser = await launch()
@@ -84,7 +84,7 @@ async function ask({ quick, part }: Effort): Promise<Answer> {
       await browser.close()
     }
   } finally {
-    if (backend.connected) backend.disconnect()
+    backend.stop()
   }
   const machine = { cores: cpus().length, node: process.version, browser: `Chromium ${version}` }
   return { machine, rounds, networks: results }
@@ -132,13 +132,6 @@ async function measure(browser: Browser, network: Network, ports: Ports, rounds:
 
 function newRun(contestant: Contestant): Run {
   return { contestant, times: [], carriers: [], stopped: 0 }
-}
-
-/** Another one first each round, and backwards in every other. */
-function inTurn(runs: readonly Run[], round: number): Run[] {
-  const from = (round * 4) % runs.length
-  const order = [...runs.slice(from), ...runs.slice(0, from)]
-  return round % 2 ? order.reverse() : order
 }
 
 function toRow({ contestant, times, carriers }: Run): Row {

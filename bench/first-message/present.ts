@@ -1,4 +1,5 @@
 import type { Section } from '../question.ts'
+import { markdownTable } from '../report/markdown.ts'
 import { type Mark, rangeChart } from '../report/range-chart.ts'
 import { type Bar, inWords, median, type Row } from './bars.ts'
 import { contestants } from './contestants.ts'
@@ -107,10 +108,4 @@ function least(times: readonly (number | null)[]): number {
 
 function most(times: readonly (number | null)[]): number {
   return Math.max(...times.map(time => time ?? Infinity))
-}
-
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  const rule = head.map((_, column) => (column === 0 ? '---' : '--:'))
-  return [line(head), line(rule), ...rows.map(line), ''].join('\n')
 }

@@ -1,3 +1,5 @@
+import type { Line, Open } from '../../peers/peer.ts'
+
 /** What one page load brought. */
 export interface Taken {
   /** From the call of the constructor to the first message; `null` if none came in time, or none can come any more. */
@@ -15,9 +17,6 @@ declare global {
   }
 }
 
-/** Gives back what closes it. */
-type Open = (heard: (carrier: string) => void, failed: () => void) => () => void
-
 /** The page is measured when it is asked to, some time after it was loaded. */
 export function offer(open: Open): void {
   window.firstMessage = cap =>
@@ -27,7 +26,7 @@ export function offer(open: Open): void {
       const heard = (carrier: string) => resolve({ ms: performance.now() - started, carrier, stagger })
       const failed = () => resolve({ ms: null, carrier: null, stagger })
       setTimeout(failed, cap)
-      open(heard, failed)
+      open({ heard, failed })
     })
   window.warmUp = async times => {
     for (let time = 0; time < times; time++) await openAndClose(open)
@@ -35,12 +34,11 @@ export function offer(open: Open): void {
 }
 
 async function openAndClose(open: Open): Promise<void> {
-  let close = () => {}
-  await new Promise<void>(resolve => {
-    close = open(() => resolve(), resolve)
-    setTimeout(resolve, 1_000)
+  const line = await new Promise<Line>(resolve => {
+    const line = open({ heard: () => setTimeout(resolve, 0, line), failed: () => resolve(line) })
+    setTimeout(resolve, 1_000, line)
   })
-  close()
+  line.close()
 }
 
 /** Three round trips, but at least 100 ms and at most 2 s. The page's own answer is the round trip. */

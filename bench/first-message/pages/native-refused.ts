@@ -1,8 +1,8 @@
-import { offer } from './measure.ts'
+import type { Open } from '../../peers/peer.ts'
 
 /** Not a message: how long a page takes to hear that its handshake was refused. */
-offer(heard => {
+export const open: Open = ({ heard }) => {
   const socket = new WebSocket(`ws://${location.host}/socket`)
   socket.onclose = () => heard('websocket')
-  return () => socket.close()
-})
+  return { close: () => socket.close() }
+}

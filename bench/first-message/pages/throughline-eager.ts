@@ -1,8 +1,8 @@
 import { connect } from '../../../src/index.ts'
-import { offer } from './measure.ts'
+import type { Open } from '../../peers/peer.ts'
 
-offer(heard => {
+export const open: Open = ({ heard }) => {
   const line = connect('/live', { eager: true })
   line.onmessage = ({ data }) => heard(data as string)
-  return () => line.close()
-})
+  return { close: () => line.close() }
+}

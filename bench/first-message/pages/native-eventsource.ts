@@ -1,7 +1,0 @@
-import { offer } from './measure.ts'
-
-offer(heard => {
-  const source = new EventSource('/stream')
-  source.onmessage = ({ data }) => heard(data)
-  return () => source.close()
-})

@@ -1,0 +1,124 @@
+/**
+ * Latency on an idle line, from `publish` to the handler: `npm run bench -- --only latency`.
+ *
+ * Method. A page opens its line over one pipe and hears a burst of 2,000 messages, and 50 one by one, to be warm. Then the server sends 150 messages of 100 bytes,
+ * one each 30 ms, when nothing else is on its way; the time of each is from just before the call of `publish` (`send`, `emit`)
+ * until the page's handler runs. Both are read from the one clock that the machine's processes share. In each round everybody is
+ * measured once, another one first each round, each time in a page and a process of its own; shown are quantiles of all rounds'
+ * messages together. 30 ms are enough for the next poll to be there before the next message.
+ *
+ * Browser, servers and names are those of the question of throughput.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { inTurn, quantile } from '../numbers.ts'
+import type { Effort, Question } from '../question.ts'
+import { atMost, type Bar, type Findings, loadNow, present, print, type Row } from '../report/findings.ts'
+import { type Contestant, contestants, natives, type PipeName, pipes } from '../stage/contestants.ts'
+import { openStage, type Stage, type Visit } from '../stage/stage.ts'
+
+const size = 100
+const pace = { once: 1, every: 30 }
+const warm = 50
+
+/** For how long the last message of a visit is waited for, in ms. */
+const patience = 5_000
+
+interface Run {
+  readonly contestant: Contestant
+  /** Of every message, in ms. */
+  readonly times: number[]
+}
+
+export const latency: Question<Findings> = {
+  name: 'latency',
+  title: 'Latency on an idle line',
+  ask,
+  present: findings => present('From `publish` to the handler, in ms.', 'bench/latency/index.ts', findings),
+}
+
+async function ask({ quick, part }: Effort): Promise<Findings> {
+  const rounds = quick ? 1 : 5
+  const count = quick ? 40 : 150
+  const before = loadNow()
+  const stage = await openStage()
+  const runs = contestants
+    .filter(({ name }) => name.includes(part))
+    .map((contestant): Run => ({ contestant, times: [] }))
+  try {
+    for (let round = 0; round < rounds; round++)
+      for (const run of inTurn(runs, round)) run.times.push(...(await measure(stage, run, count)))
+  } finally {
+    await stage.close()
+  }
+  const findings: Findings = {
+    machine: stage.machine,
+    rounds,
+    load: [before, loadNow()],
+    tables: [
+      {
+        name: 'latency',
+        title: 'Publish to handler',
+        what: 'The chart shows the median, and the range from 1 % to 99 %.',
+        columns: [
+          { name: 'p50, ms', digits: 2 },
+          { name: 'p99, ms', digits: 2 },
+          { name: 'p50 ÷ native or plain, same pipe', digits: 2 },
+        ],
+        rows: runs.map(run => rowOf(run, runs)),
+        chart: { of: 0, title: 'ms from publish to handler', from: 0.1, to: 100 },
+      },
+    ],
+    bars: pipes.flatMap(pipe => barsOfPipe(runs, pipe)),
+  }
+  print(findings)
+  return findings
+}
+
+function measure(stage: Stage, { contestant }: Run, count: number): Promise<number[]> {
+  return stage.visit(contestant, async visit => {
+    await visit.burst(2_000, size, { once: 100, every: 0 })
+    await visit.note()
+    const sent = await visit.publish(warm + count, size, pace)
+    const { numbers, times } = await allNoted(visit, sent.length)
+    const late = numbers.map((number, at) => (times[at] ?? 0) - (sent[number - 1] ?? 0))
+    return late.filter((_, at) => (numbers[at] ?? 0) > warm)
+  })
+}
+
+async function allNoted(visit: Visit, count: number) {
+  const deadline = Date.now() + patience
+  for (;;) {
+    const noted = await visit.noted()
+    if (noted.numbers.length >= count || Date.now() > deadline) return noted
+    await sleep(50)
+  }
+}
+
+function rowOf({ contestant: { name, kind, pipe }, times }: Run, runs: readonly Run[]): Row {
+  const ratio = quantile(times, 0.5) / quantile(timesOf(runs, natives[pipe]), 0.5)
+  return {
+    who: name,
+    kind,
+    cells: [quantile(times, 0.5), quantile(times, 0.99), Number.isFinite(ratio) ? ratio : null],
+    spread: [quantile(times, 0.01), quantile(times, 0.99)],
+  }
+}
+
+function barsOfPipe(runs: readonly Run[], pipe: PipeName): Bar[] {
+  const name = `throughline ${pipe}`
+  const [ours, native] = [timesOf(runs, name), timesOf(runs, natives[pipe])]
+  if (!ours.length || !native.length) return []
+  const factor = pipe === 'long-polling' ? 1.1 : 1.05
+  return [0.5, 0.99].map(share =>
+    atMost(
+      `${name} ≤ ${factor} × ${natives[pipe]}, p${share * 100}`,
+      quantile(ours, share),
+      factor * quantile(native, share),
+      'ms',
+    ),
+  )
+}
+
+function timesOf(runs: readonly Run[], name: string | undefined): readonly number[] {
+  return runs.find(({ contestant }) => contestant.name === name)?.times ?? []
+}

@@ -1,0 +1,16 @@
+import type { Server } from 'node:http'
+import { createHub } from '../../../server/index.ts'
+import type { Door } from '../peer.ts'
+
+/** The hub keeps a whole burst: a page may fall that far behind. */
+const retain = 110_000
+
+export function serveThroughline(server: Server, { joined, heard }: Door): (text: string) => void {
+  const hub = createHub({ retain })
+  hub.on('open', ({ session }) =>
+    joined({ carrier: session.transport, send: text => void session.send(text) }),
+  )
+  hub.on('message', ({ data }) => heard?.(data as string))
+  hub.attach(server)
+  return text => void hub.publish('bench', text)
+}

@@ -1,0 +1,161 @@
+/**
+ * All sockets are cut while messages come: `npm run bench -- --only recovery`.
+ *
+ * Method. Page and server are joined by a TCP proxy. The server sends 100 messages in a second, numbered, for six seconds; after the
+ * first second the proxy resets every connection, and takes new ones at once. Lost are the numbers that the page's handler has
+ * not seen three seconds after the last was sent, doubled those it has seen twice; the time to the next message is from the cut
+ * until the handler runs next, by the one clock that the machine's processes share.
+ *
+ * Lines have been open for a second before; one of ours also for 31 s, after which the first cut counts as the first.
+ *
+ * Peers have their defaults for reconnecting; sockjs has none, and is left out. socket.io also takes part with its "connection
+ * state recovery". The native EventSource has a server that gives no ids and keeps nothing. Those marked * have a minimal
+ * implementation of their server, without the recovery that the real one may offer.
+ */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { startTcpProxy, type TcpProxy } from '../../e2e/fixtures/tcp-proxy.ts'
+import { inTurn, median } from '../numbers.ts'
+import type { Effort, Question } from '../question.ts'
+import { atMost, type Bar, type Findings, loadNow, present, print, type Row } from '../report/findings.ts'
+import { monotonic } from '../stage/clock.ts'
+import { type Contestant, native, ours, peer, pipes } from '../stage/contestants.ts'
+import { openStage, type Stage } from '../stage/stage.ts'
+
+const size = 100
+const pace = { once: 1, every: 10 }
+const count = 600
+const cutAfter = 1_000
+const patience = 3_000
+
+/** For how long a line was open before messages come, in ms: by then what has to prove itself or to move up has done so. */
+const usualAge = 1_000
+
+interface Aged extends Contestant {
+  readonly age?: number
+}
+
+const anyPipe = { kind: 'ours', pipe: 'websocket', server: 'throughline', page: 'throughline' } as const
+
+const contestants: readonly Aged[] = [
+  native('eventsource', 'native-eventsource'),
+  ...pipes.map(ours),
+  { name: 'throughline', ...anyPipe },
+  { name: 'throughline, open for 31 s', ...anyPipe, age: 31_000 },
+  { name: 'socket.io', kind: 'peer', pipe: 'websocket', server: 'socket-io', page: 'socket-io' },
+  {
+    name: 'socket.io, recovering',
+    kind: 'peer',
+    pipe: 'websocket',
+    server: 'socket-io-recovering',
+    page: 'socket-io',
+  },
+  peer('SignalR*', 'websocket', 'signalr', 'websocket'),
+  peer('centrifuge*', 'websocket', 'centrifuge', 'websocket'),
+]
+
+/** Each has one figure of each round. */
+interface Run {
+  readonly contestant: Aged
+  readonly lost: number[]
+  readonly doubled: number[]
+  /** In ms. */
+  readonly next: number[]
+}
+
+export const recovery: Question<Findings> = {
+  name: 'recovery',
+  title: 'All sockets cut',
+  ask,
+  present: findings =>
+    present('100 messages in a second, and every connection reset.', 'bench/recovery/index.ts', findings),
+}
+
+async function ask({ quick, part }: Effort): Promise<Findings> {
+  const rounds = quick ? 1 : 7
+  const before = loadNow()
+  const stage = await openStage()
+  const runs = contestants
+    .filter(({ name }) => name.includes(part))
+    .map((contestant): Run => ({ contestant, lost: [], doubled: [], next: [] }))
+  try {
+    for (let round = 0; round < rounds; round++)
+      for (const run of inTurn(runs, round)) await measure(stage, run)
+  } finally {
+    await stage.close()
+  }
+  const findings: Findings = {
+    machine: stage.machine,
+    rounds,
+    load: [before, loadNow()],
+    tables: [
+      {
+        name: 'recovery',
+        title: 'After the cut',
+        what: `Of ${count} messages; "lost" and "doubled" are the worst of the rounds.`,
+        columns: [
+          { name: 'ms to the next message', digits: 0 },
+          { name: 'longest', digits: 0 },
+          { name: 'lost', digits: 0 },
+          { name: 'doubled', digits: 0 },
+        ],
+        rows: runs.map(({ contestant: { name, kind }, next, lost, doubled }): Row => {
+          const cells = [median(next), Math.max(...next), Math.max(...lost), Math.max(...doubled)]
+          return { who: name, kind, cells: cells.map(finite), spread: [Math.min(...next), Math.max(...next)] }
+        }),
+        chart: { of: 0, title: 'ms from the cut to the next message', from: 1, to: 10_000 },
+      },
+    ],
+    bars: barsOf(runs),
+  }
+  print(findings)
+  return findings
+}
+
+async function measure(stage: Stage, { contestant, lost, doubled, next }: Run): Promise<void> {
+  const { age = usualAge } = contestant
+  let proxy: TcpProxy | undefined
+  const between = async (port: number) => {
+    proxy = await startTcpProxy(port)
+    return proxy.port
+  }
+  await stage.visit(
+    contestant,
+    async visit => {
+      await sleep(age)
+      await visit.note()
+      const sent = visit.publish(count, size, pace)
+      await sleep(cutAfter)
+      const cut = monotonic()
+      proxy?.cut('rst')
+      const begun = await sent
+      await sleep(patience)
+      const { numbers, times } = await visit.noted()
+      const heard = new Set(numbers)
+      lost.push(count - heard.size)
+      doubled.push(numbers.length - heard.size)
+      // One that was on its way when the cut came is not yet the next.
+      const after = (number = 0) => (begun[number - 1] ?? 0) > cut
+      next.push((times[numbers.findIndex(after)] ?? Infinity) - cut)
+    },
+    between,
+  )
+  await proxy?.close()
+}
+
+function barsOf(runs: readonly Run[]): Bar[] {
+  const mine = runs.filter(({ contestant }) => contestant.kind === 'ours')
+  const best = Math.min(
+    ...runs.filter(({ contestant }) => contestant.kind !== 'ours').map(({ next }) => median(next)),
+  )
+  return mine.flatMap(({ contestant: { name }, lost, doubled, next }) => [
+    atMost(`${name}: lost`, Math.max(...lost), 0, ''),
+    atMost(`${name}: doubled`, Math.max(...doubled), 0, ''),
+    ...(Number.isFinite(best)
+      ? [atMost(`${name}: time to the next message ≤ any other's`, median(next), best, 'ms')]
+      : []),
+  ])
+}
+
+function finite(figure: number): number | null {
+  return Number.isFinite(figure) ? figure : null
+}

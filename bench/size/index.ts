@@ -1,0 +1,178 @@
+/**
+ * What a page pays for each: `npm run bench -- --only size`.
+ *
+ * Method. The module that a page would write is bundled, minified (esbuild, ES2020) and compressed (brotli, quality 11; gzip 9).
+ * Peers are imported as their packages offer themselves to a browser's bundler. Ours are bundled by rollup as well, and minified
+ * as before: two bundlers that agree have not left out anything by accident. A dialect is what it adds to the core with
+ * WebSocket. kB are 1,000 bytes. `npm run size` holds ours to the budgets in size-budgets.json; the bars here are those that the
+ * project has set itself.
+ */
+import { readFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { fileURLToPath } from 'node:url'
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
+import { build, transform } from 'esbuild'
+import { rollup } from 'rollup'
+import esbuild from 'rollup-plugin-esbuild'
+import type { Effort, Question } from '../question.ts'
+import { atMost, type Bar, type Findings, loadNow, present, print, type Row } from '../report/findings.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const target = 'es2020'
+
+const all = 'throughline, all five'
+const core = 'throughline/core, WebSocket only'
+const coreCode = `export { connect, websocket } from './src/core.ts'`
+
+/** By the name its budget has. */
+const ours: Record<string, string> = {
+  [all]: `export { connect } from './src/index.ts'`,
+  [core]: coreCode,
+}
+
+const peers: Record<string, string> = {
+  'reconnecting-websocket': `export { default } from 'reconnecting-websocket'`,
+  'eventsource-parser': `export { createParser } from 'eventsource-parser'`,
+  phoenix: `export { Socket } from 'phoenix'`,
+  'engine.io-client': `export { Socket } from 'engine.io-client'`,
+  'socket.io-client': `export { io } from 'socket.io-client'`,
+  SignalR: `export { HubConnectionBuilder } from '@microsoft/signalr'`,
+  'sockjs-client': `export { default } from 'sockjs-client'`,
+  'pusher-js': `export { default } from 'pusher-js'`,
+  centrifuge: `export { Centrifuge } from 'centrifuge'`,
+}
+
+interface Sizes {
+  readonly min: number
+  readonly gzip: number
+  readonly brotli: number
+}
+
+export const size: Question<Findings> = {
+  name: 'size',
+  title: 'Size',
+  ask,
+  present: findings =>
+    present('Minified and compressed, in kB of 1,000 bytes.', 'bench/size/index.ts', findings),
+}
+
+async function ask({ part }: Effort): Promise<Findings> {
+  const before = loadNow()
+  const rows: Row[] = []
+  for (const [name, code] of named(peers, part))
+    rows.push(rowOf(name, 'peer', sizesOf(await byEsbuild(code))))
+  const bars: Bar[] = []
+  for (const [name, code] of [...named(ours, part), ...named(dialects(), part)]) {
+    const added = name.includes('dialects/')
+    const base = added ? await bothSizes(coreCode) : undefined
+    const { first, second } = await bothSizes(code)
+    const [one, other] = base ? [minus(first, base.first), minus(second, base.second)] : [first, second]
+    rows.push(rowOf(name, 'ours', one, other))
+    bars.push(...barsOf(name, one, other, first, second))
+  }
+  rows.sort((a, b) => (a.cells[2] ?? 0) - (b.cells[2] ?? 0))
+  const findings: Findings = {
+    machine: { cores: cpus().length, node: process.version, browser: '' },
+    rounds: 1,
+    load: [before, loadNow()],
+    tables: [
+      {
+        name: 'size',
+        title: 'Min + brotli',
+        what: 'A dialect is what it adds to the core.',
+        columns: [
+          { name: 'min, kB', digits: 1 },
+          { name: 'gzip, kB', digits: 1 },
+          { name: 'brotli, kB', digits: 2 },
+          { name: 'brotli by rollup, kB', digits: 2 },
+        ],
+        rows,
+        chart: { of: 2, title: 'kB to download (min + brotli)', from: 0.1, to: 100 },
+      },
+    ],
+    bars,
+  }
+  print(findings)
+  return findings
+}
+
+function named(pages: Record<string, string>, part: string): [string, string][] {
+  return Object.entries(pages).filter(([name]) => name.includes(part))
+}
+
+/** What package.json publishes. */
+function dialects(): Record<string, string> {
+  const { exports } = JSON.parse(readFileSync(`${root}package.json`, 'utf8'))
+  const paths = Object.keys(exports)
+    .filter(path => path.startsWith('./dialects/'))
+    .map(path => path.slice(2))
+  return Object.fromEntries(
+    paths.map(path => [`throughline/${path}`, `${coreCode}\nexport * from './src/${path}.ts'`]),
+  )
+}
+
+function barsOf(name: string, one: Sizes, other: Sizes, first: Sizes, second: Sizes): Bar[] {
+  const limit = name === all ? 7.5 : name === core ? 4 : 1
+  const worse = Math.max(one.brotli, other.brotli) / 1_000
+  const apart = Math.abs(first.brotli / second.brotli - 1) * 100
+  return [
+    atMost(`${name} ≤ ${limit} kB`, worse, limit, 'kB'),
+    ...(name.includes('dialects/')
+      ? []
+      : [atMost(`${name}: esbuild and rollup agree within 2 %`, apart, 2, '%')]),
+  ]
+}
+
+async function bothSizes(code: string): Promise<{ first: Sizes; second: Sizes }> {
+  return { first: sizesOf(await byEsbuild(code)), second: sizesOf(await byRollup(code)) }
+}
+
+async function byEsbuild(contents: string): Promise<Uint8Array> {
+  const { outputFiles } = await build({
+    stdin: { contents, resolveDir: root },
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target,
+    define: { global: 'globalThis' },
+    logLevel: 'error',
+    write: false,
+  })
+  return outputFiles[0]?.contents ?? new Uint8Array()
+}
+
+async function byRollup(code: string): Promise<Uint8Array> {
+  const entry = `${root}page-of-the-size-question.ts`
+  const bundle = await rollup({
+    input: entry,
+    plugins: [
+      {
+        name: 'entry',
+        resolveId: id => (id === entry ? id : null),
+        load: id => (id === entry ? code : null),
+      },
+      esbuild({ target, tsconfig: false }),
+    ],
+  })
+  const { output } = await bundle.generate({ format: 'es' })
+  const small = await transform(output[0].code, { minify: true, target, format: 'esm' })
+  return new TextEncoder().encode(small.code)
+}
+
+function sizesOf(code: Uint8Array): Sizes {
+  const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }
+  return {
+    min: code.length,
+    gzip: gzipSync(code, { level: 9 }).length,
+    brotli: brotliCompressSync(code, quality).length,
+  }
+}
+
+function minus(more: Sizes, less: Sizes): Sizes {
+  return { min: more.min - less.min, gzip: more.gzip - less.gzip, brotli: more.brotli - less.brotli }
+}
+
+function rowOf(who: string, kind: Row['kind'], { min, gzip, brotli }: Sizes, rolled?: Sizes): Row {
+  const cells = [min, gzip, brotli, rolled?.brotli].map(size => (size === undefined ? null : size / 1_000))
+  return { who, kind, cells }
+}

@@ -1,0 +1,96 @@
+import type { Serve } from '../peers/peer.ts'
+import { serveCentrifuge } from '../peers/servers/centrifuge.ts'
+import { serveNative } from '../peers/servers/native.ts'
+import { serveSignalR } from '../peers/servers/signalr.ts'
+import { serveSocketIo } from '../peers/servers/socket-io.ts'
+import { serveSockJs } from '../peers/servers/sockjs.ts'
+import { serveThroughline } from '../peers/servers/throughline.ts'
+import type { Kind } from '../report/range-chart.ts'
+
+/** The servers, each with the modules in peers/pages/ that speak to it. */
+export const servers = {
+  native: serveNative,
+  throughline: serveThroughline,
+  'socket-io': serveSocketIo,
+  'socket-io-recovering': (server, door) => serveSocketIo(server, door, true),
+  sockjs: serveSockJs,
+  signalr: serveSignalR,
+  centrifuge: serveCentrifuge,
+} satisfies Record<string, Serve>
+
+export type PipeName = 'websocket' | 'eventsource' | 'xhr-streaming' | 'long-polling' | 'jsonp'
+
+/** Somebody over one pipe. */
+export interface Contestant {
+  readonly name: string
+  readonly kind: Kind
+  readonly pipe: PipeName
+  readonly server: keyof typeof servers
+  readonly page: string
+  /** What its library calls the pipe. */
+  readonly via?: string
+}
+
+export const pipes: readonly PipeName[] = [
+  'websocket',
+  'eventsource',
+  'xhr-streaming',
+  'long-polling',
+  'jsonp',
+]
+
+/** Without a library: what a page can do by itself over the pipe. */
+export const natives: Readonly<Partial<Record<PipeName, string>>> = {
+  websocket: 'native WebSocket',
+  eventsource: 'native EventSource',
+  'xhr-streaming': 'plain XHR stream',
+  'long-polling': 'plain long poll',
+}
+
+/** Everybody over every pipe they have, those of one pipe together. */
+export const contestants: readonly Contestant[] = [
+  native('websocket', 'native-websocket'),
+  ours('websocket'),
+  peer('socket.io', 'websocket', 'socket-io', 'websocket'),
+  peer('sockjs', 'websocket', 'sockjs', 'websocket'),
+  peer('SignalR*', 'websocket', 'signalr', 'websocket'),
+  peer('centrifuge*', 'websocket', 'centrifuge', 'websocket'),
+
+  native('eventsource', 'native-eventsource'),
+  ours('eventsource'),
+  peer('sockjs', 'eventsource', 'sockjs', 'eventsource'),
+  peer('SignalR*', 'eventsource', 'signalr', 'eventsource'),
+  peer('centrifuge*', 'eventsource', 'centrifuge', 'sse'),
+
+  native('xhr-streaming', 'native-xhr'),
+  ours('xhr-streaming'),
+  peer('sockjs', 'xhr-streaming', 'sockjs', 'xhr-streaming'),
+  peer('centrifuge*', 'xhr-streaming', 'centrifuge', 'http_stream'),
+
+  native('long-polling', 'native-poll'),
+  ours('long-polling'),
+  peer('socket.io', 'long-polling', 'socket-io', 'polling'),
+  peer('sockjs', 'long-polling', 'sockjs', 'xhr-polling'),
+  peer('SignalR*', 'long-polling', 'signalr', 'long-polling'),
+
+  ours('jsonp'),
+]
+
+export function native(pipe: PipeName, page: string): Contestant {
+  return { name: natives[pipe] ?? page, kind: 'native', pipe, server: 'native', page }
+}
+
+export function ours(pipe: PipeName): Contestant {
+  return {
+    name: `throughline ${pipe}`,
+    kind: 'ours',
+    pipe,
+    server: 'throughline',
+    page: 'throughline',
+    via: pipe,
+  }
+}
+
+export function peer(name: string, pipe: PipeName, server: keyof typeof servers, via: string): Contestant {
+  return { name: `${name} ${via}`, kind: 'peer', pipe, server, page: server, via }
+}

@@ -1,0 +1,183 @@
+/**
+ * Throughput down, and what a message costs the page: `npm run bench -- --only throughput`.
+ *
+ * Method. A page opens its line over one pipe and hears a burst of 2,000 messages, to be warm. Then the server sends 100,000
+ * messages of 100 bytes, 1,000 in each turn of its event loop; from the first call of `publish` (`send`, `emit`) until the page's
+ * handler has run for the last, by the one clock that the machine's processes share. The handler counts and does nothing else.
+ * After that, 600 messages come one by one, 200 in a second. What the page's main thread has spent in either part is what the
+ * browser says of its tasks (`TaskDuration`), network and rendering threads not included.
+ *
+ * Every visit has a page and a process of its own, in a Chromium that nobody drives while it measures (stage/browser.ts says
+ * why). In each round everybody is measured once, another one first each round. Servers run in one other process
+ * (stage/backend.ts). "native" and "plain" are what a page and a server do without a library: one message in a frame or an
+ * event, one growing response, one answer with all that waits. Our hub keeps 110,000 messages, since a page may fall that far
+ * behind. Peers have their defaults and one transport; those marked * have a minimal implementation of their server.
+ */
+import { inTurn, median } from '../numbers.ts'
+import type { Effort, Question } from '../question.ts'
+import {
+  atLeast,
+  atMost,
+  type Bar,
+  type Findings,
+  loadNow,
+  present,
+  print,
+  type Row,
+} from '../report/findings.ts'
+import { type Contestant, contestants, natives, type PipeName, pipes } from '../stage/contestants.ts'
+import { openStage, type Stage } from '../stage/stage.ts'
+
+const size = 100
+const warm = 2_000
+const turn = { once: 1_000, every: 0 }
+const pace = { once: 1, every: 5 }
+
+/** What each round brought of one contestant. */
+interface Run {
+  readonly contestant: Contestant
+  /** Messages per second in the burst. */
+  readonly speeds: number[]
+  /** Of the page's time for one message, in µs: in the burst, and one by one. */
+  readonly burst: number[]
+  readonly paced: number[]
+}
+
+export const throughput: Question<Findings> = {
+  name: 'throughput',
+  title: 'Throughput down, and page time',
+  ask,
+  present: findings =>
+    present(
+      '100,000 messages of 100 bytes in a burst, then 600 one by one.',
+      'bench/throughput/index.ts',
+      findings,
+    ),
+}
+
+async function ask({ quick, part }: Effort): Promise<Findings> {
+  const rounds = quick ? 1 : 5
+  const count = quick ? 20_000 : 100_000
+  const single = quick ? 100 : 600
+  const before = loadNow()
+  const stage = await openStage()
+  const runs = contestants
+    .filter(({ name }) => name.includes(part))
+    .map((contestant): Run => ({ contestant, speeds: [], burst: [], paced: [] }))
+  try {
+    for (let round = 0; round < rounds; round++)
+      for (const run of inTurn(runs, round)) await measure(stage, run, count, single)
+  } finally {
+    await stage.close()
+  }
+  const findings: Findings = {
+    machine: stage.machine,
+    rounds,
+    load: [before, loadNow()],
+    tables: tablesOf(runs),
+    bars: barsOf(runs),
+  }
+  print(findings)
+  return findings
+}
+
+function measure(stage: Stage, run: Run, count: number, single: number): Promise<void> {
+  return stage.visit(run.contestant, async visit => {
+    await visit.burst(warm, size, turn)
+    const burst = await visit.burst(count, size, turn)
+    const paced = await visit.burst(single, size, pace)
+    run.speeds.push((count / burst.took) * 1_000)
+    run.burst.push((burst.busy / count) * 1_000)
+    run.paced.push((paced.busy / single) * 1_000)
+  })
+}
+
+function tablesOf(runs: readonly Run[]): Findings['tables'] {
+  const base = speedOf(runs, natives.websocket)
+  const speeds = runs.map((run): Row => {
+    const { name, kind, pipe } = run.contestant
+    const speed = median(run.speeds)
+    const cells = [speed, speed / base, speed / speedOf(runs, natives[pipe]), median(run.burst)]
+    return { who: name, kind, cells: cells.map(numberOrNot), spread: spreadOf(run.speeds) }
+  })
+  const costs = runs.map((run): Row => {
+    const { name, kind } = run.contestant
+    return { who: name, kind, cells: [median(run.paced)], spread: spreadOf(run.paced) }
+  })
+  return [
+    {
+      name: 'throughput-burst',
+      title: 'In a burst',
+      what: 'Page time is of its main thread, for one message.',
+      columns: [
+        { name: 'messages/s', digits: 0 },
+        { name: '÷ native WebSocket', digits: 2 },
+        { name: '÷ native or plain, same pipe', digits: 2 },
+        { name: 'page, µs', digits: 2 },
+      ],
+      rows: speeds,
+      chart: { of: 0, title: 'Burst: messages per second', from: 10_000, to: 2_000_000 },
+    },
+    {
+      name: 'throughput-paced',
+      title: 'One by one',
+      what: '200 messages in a second, each alone.',
+      columns: [{ name: 'page, µs', digits: 0 }],
+      rows: costs,
+      chart: { of: 0, title: 'One by one: µs of page time per message', from: 10, to: 10_000 },
+    },
+  ]
+}
+
+function barsOf(runs: readonly Run[]): Bar[] {
+  const bars = pipes.flatMap(pipe => barsOfPipe(runs, pipe))
+  const [ws, native] = [find(runs, 'throughline websocket'), find(runs, natives.websocket)]
+  if (!ws || !native) return bars
+  const tenfold = atLeast(
+    'throughline websocket ≥ 10 × native WebSocket',
+    median(ws.speeds) / median(native.speeds),
+    10,
+    '×',
+  )
+  return [tenfold, ...bars]
+}
+
+function barsOfPipe(runs: readonly Run[], pipe: PipeName): Bar[] {
+  const ours = find(runs, `throughline ${pipe}`)
+  if (!ours) return []
+  const others = runs.filter(({ contestant }) => contestant.pipe === pipe && contestant.kind !== 'ours')
+  return others.flatMap(other => {
+    const { name, kind } = other.contestant
+    const speed = atLeast(
+      `throughline ${pipe} ≥ ${name}, burst`,
+      median(ours.speeds),
+      median(other.speeds),
+      'messages/s',
+    )
+    const share = kind === 'native' ? 1 : name.startsWith('socket.io') ? 0.5 : undefined
+    if (share === undefined) return [speed]
+    const words = `throughline ${pipe} ≤ ${share === 1 ? '' : `${share} × `}${name}, page time`
+    const [limit, paced] = [share * median(other.burst), share * median(other.paced)]
+    return [
+      speed,
+      atMost(`${words} in a burst`, median(ours.burst), limit, 'µs'),
+      atMost(`${words} one by one`, median(ours.paced), paced, 'µs'),
+    ]
+  })
+}
+
+function find(runs: readonly Run[], name: string | undefined): Run | undefined {
+  return runs.find(({ contestant }) => contestant.name === name)
+}
+
+function speedOf(runs: readonly Run[], name: string | undefined): number {
+  return median(find(runs, name)?.speeds ?? [])
+}
+
+function numberOrNot(figure: number): number | null {
+  return Number.isFinite(figure) ? figure : null
+}
+
+function spreadOf(samples: readonly number[]): [number, number] {
+  return [Math.min(...samples), Math.max(...samples)]
+}
