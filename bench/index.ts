@@ -6,8 +6,9 @@
  * fails because of them. A full run keeps its figures in docs/benchmarks/ as JSON and writes the page there with its
  * charts; sections that were not asked this time are written from the figures that are kept.
  *
- * Flags: `--only first-message` asks one question (their names are those of the folders); `--quick` asks with few rounds, `--part swallowed` only what has that in
- * its name, and both keep nothing; `--write` asks nothing, and writes the page from what is kept.
+ * Flags: `--only first-message` asks one question (their names are those of the folders); `--quick` asks with few rounds,
+ * `--part swallowed` only what has that in its name, and both keep nothing; `--write` asks nothing, and writes the page from
+ * what is kept. All of it takes about an hour on two cores; they should have nothing else to do.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'

@@ -171,7 +171,7 @@ export function readOptions(options: HubOptions): Settings {
     limits: {
       message: 2 ** 20,
       batch: 2 ** 16,
-      messages: 100,
+      messages: 1_000,
       unsent: 2 ** 20,
       pipes: 8,
       sessions: 100_000,

@@ -92,7 +92,9 @@ async function ask({ quick, part }: Effort): Promise<Answer> {
 
 async function warmUpAll(ports: Ports): Promise<void> {
   const browser = await launch()
-  for (const { name } of contestants) await warmUp(browser, ports[name]?.clean ?? 0)
+  // Whoever waits for a refusal would wait here for nothing.
+  for (const { name } of contestants.filter(({ only }) => !only))
+    await warmUp(browser, ports[name]?.clean ?? 0)
   await browser.close()
 }
 

@@ -13,7 +13,6 @@ export interface Mark {
 }
 
 const width = 760
-const left = 170
 const right = 90
 const top = 46
 const step = 26
@@ -22,10 +21,12 @@ const thick = 14
 /** Draws marks on a logarithmic scale from `start` to `end`. */
 export function rangeChart(title: string, marks: readonly Mark[], end: number, start = 1): string {
   const bottom = top + marks.length * step
+  // So that the longest name has room; a bold letter is about so wide.
+  const left = Math.max(170, ...marks.map(({ name }) => 30 + 7.2 * name.length))
   const reach = (value: number) => place(value, start, end, left, width - right)
   const drawing = [
     ...decades(start, end).map(tick => drawTick(tick, reach(tick), bottom)),
-    ...marks.map((mark, row) => drawMark(mark, top + row * step + step / 2, end, reach)),
+    ...marks.map((mark, row) => drawMark(mark, top + row * step + step / 2, left, end, reach)),
   ]
   return paper(title, width, bottom + 30, drawing.join('\n'))
 }
@@ -37,13 +38,14 @@ function drawTick(tick: number, x: number, bottom: number): string {
 function drawMark(
   { name, kind, low, middle, high, label }: Mark,
   y: number,
+  left: number,
   end: number,
   reach: (value: number) => number,
 ): string {
-  const right = reach(middle ?? end)
-  const box = `x="${left}" y="${y - thick / 2}" width="${right - left}" height="${thick}"`
+  const tip = reach(middle ?? end)
+  const box = `x="${left}" y="${y - thick / 2}" width="${tip - left}" height="${thick}"`
   const bar = middle === undefined ? `<rect class="never" ${box}/>` : `<rect class="${kind}" ${box}/>`
-  const far = Math.max(right, high === undefined ? 0 : reach(high))
+  const far = Math.max(tip, high === undefined ? 0 : reach(high))
   const range =
     low === undefined || high === undefined
       ? ''

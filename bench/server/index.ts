@@ -45,6 +45,8 @@ interface Load {
   /** Of one connection, in bytes. */
   readonly heap: number[]
   readonly rss: number[]
+  /** Of the process, in MB. */
+  readonly total: number[]
   /** For one publish, in ms: the server's own time, and until all have it. */
   readonly busy: number[]
   readonly heard: number[]
@@ -74,7 +76,7 @@ async function ask({ quick, part }: Effort): Promise<Findings> {
   const loads = pipes.flatMap(pipe =>
     kinds.flatMap(kind =>
       (quick ? [100, 1_000] : [100, 1_000, 5_000]).map(
-        (lines): Load => ({ pipe, kind, lines, heap: [], rss: [], busy: [], heard: [] }),
+        (lines): Load => ({ pipe, kind, lines, heap: [], rss: [], total: [], busy: [], heard: [] }),
       ),
     ),
   )
@@ -94,7 +96,7 @@ async function ask({ quick, part }: Effort): Promise<Findings> {
     tables: [
       tableOf(asked, most),
       growthOf(asked, 'busy', 'server-growth-time', 'Growth of time', 'ms of the server for one publish'),
-      growthOf(asked, 'heap', 'server-growth-memory', 'Growth of memory', 'heap of one line, bytes'),
+      growthOf(asked, 'total', 'server-growth-memory', 'Growth of memory', 'MB of heap in all'),
       historyOf(pasts),
     ],
     bars: [...barsOf(asked, most), ...barsOfGrowth(asked, pasts)],
@@ -116,6 +118,7 @@ async function carry(load: Load): Promise<void> {
     await crowd.ask({ do: 'open', port, pipe, count: lines - 50 })
     const full = await host.ask({ do: 'weigh' })
     load.heap.push(((full.heap ?? 0) - (empty.heap ?? 0)) / (lines - 50))
+    load.total.push((full.heap ?? 0) / 1e6)
     load.rss.push(((full.rss ?? 0) - (empty.rss ?? 0)) / (lines - 50))
     for (let time = 0; time < 5; time++) await publishOnce(host, crowd, `warm ${time}.`, lines)
     const times = 20
@@ -207,7 +210,7 @@ function tableOf(loads: readonly Load[], most: number): Table {
 
 function growthOf(
   loads: readonly Load[],
-  what: 'busy' | 'heap',
+  what: 'busy' | 'total',
   name: string,
   title: string,
   unit: string,
@@ -230,7 +233,7 @@ function growthOf(
     what: `${unit}, with so many lines.`,
     columns: counts.map(count => ({
       name: `${count.toLocaleString('en')} lines`,
-      digits: what === 'busy' ? 2 : 0,
+      digits: 2,
     })),
     rows: lines.map(({ name, kind, points }) => ({ who: name, kind, cells: points.map(([, y]) => y) })),
     chart: { title: `${unit}, by lines`, x: 'lines', y: unit, lines },

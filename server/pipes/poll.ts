@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import type { Granted } from '../access.ts'
 import { sendScript, sendText } from '../answers.ts'
 import type { Ask } from '../ask.ts'
-import { bytesOf, textOf } from '../batch.ts'
+import { textOf } from '../batch.ts'
 import { beatBlock } from '../blocks.ts'
 import type { Core } from '../core.ts'
 import type { TransportName } from '../options.ts'
@@ -28,7 +28,8 @@ function pollPipe(response: ServerResponse, ask: Ask): Pipe {
     once: true,
     write(batch) {
       if (ask.via === 'jsonp') sendScript(response, ask, textOf(batch))
-      else sendText(response, 200, 'text/event-stream', bytesOf(batch))
+      // With text Node writes head and body at once.
+      else sendText(response, 200, 'text/event-stream', textOf(batch))
     },
     unsent: () => 0,
     drained: async () => {},

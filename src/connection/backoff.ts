@@ -1,6 +1,6 @@
 /** What decides how long a line waits before it knocks again. All times in ms. */
 export interface Circumstances {
-  /** How many tries have failed in a row; 0 after a line that was well. */
+  /** How many tries have failed in a row; 0 after a line that was well, or that opened before it was cut for the first time. */
   readonly tries: number
   /** What the server, or the page, asked for. */
   readonly retry: number | undefined

@@ -42,7 +42,7 @@ const mostMessages = 1_000
 const mostBytes = 2 ** 20
 const longest = 120_000
 
-const usual: Limits = { message: 2 ** 20, batch: 2 ** 16, messages: 100 }
+const usual: Limits = { message: 2 ** 20, batch: 2 ** 16, messages: 1_000 }
 
 /** `lost` is called when the session can't be used any more and a new one has to be asked for, or, with 401, a new token. */
 export function createOutbox(

@@ -160,10 +160,17 @@ export function run(plan: Plan, hear: Listener): Connection {
     outbox.pause()
   }
 
-  function pause({ tries, failure }: State & { name: 'waiting' }): number {
+  function pause({ grown, failure }: State & { name: 'waiting' }): number {
     const { retryAfter } = failure
     const { random } = environment
-    return backoff({ tries, retry, retryAfter, spread: welcome?.spread, exact: !dialect.greets, random })
+    return backoff({
+      tries: grown,
+      retry,
+      retryAfter,
+      spread: welcome?.spread,
+      exact: !dialect.greets,
+      random,
+    })
   }
 
   // What the pipe says:

@@ -20,7 +20,13 @@ export type State =
       readonly transport: TransportName
       readonly since: number
     }
-  | { readonly name: 'waiting'; readonly tries: number; readonly failure: Failure }
+  /** `grown`: how far the wait has grown. */
+  | {
+      readonly name: 'waiting'
+      readonly tries: number
+      readonly grown: number
+      readonly failure: Failure
+    }
   | { readonly name: 'closed'; readonly reason: string; readonly failure?: Failure }
 
 export type Signal =
@@ -68,11 +74,16 @@ export function next(state: State, signal: Signal): State {
   }
 }
 
-/** A line that was well, or that ended in good order, begins to count anew. */
+/**
+ * A line that was well, or that ended in good order, begins to count anew. One that is cut soon after it opened counts as a try that
+ * failed, but the wait grows only when that happens again: a cut is no sign yet that the next would be.
+ */
 function ended(state: State & { tries: number }, { failure, final, now }: Signal & { type: 'ended' }): State {
   if (final) return { name: 'closed', reason: failure.message, failure }
   const well = state.name === 'open' && (failure.kind === 'ended' || now - state.since >= settled)
-  return { name: 'waiting', tries: well ? 0 : state.tries + 1, failure }
+  const tries = well ? 0 : state.tries + 1
+  const first = state.name === 'open' && failure.kind === 'cut' ? 1 : 0
+  return { name: 'waiting', tries, grown: Math.max(tries - first, 0), failure }
 }
 
 /** Whether a state has a pipe. Leaving for a state that has none closes it. */

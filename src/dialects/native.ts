@@ -100,7 +100,7 @@ const usual: Welcome = {
   acked: 0,
   heartbeat: 15_000,
   spread: 0,
-  limits: { message: 2 ** 20, batch: 2 ** 16, messages: 100 },
+  limits: { message: 2 ** 20, batch: 2 ** 16, messages: 1_000 },
 }
 
 function control({ event, id, retry }: Block, data: string, position: Position): Meaning {

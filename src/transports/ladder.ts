@@ -178,9 +178,10 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
 
     /** It talked and then held back what had to follow: silent again, so the next one joins. */
     function overdue(rung: Rung, within: number): void {
-      // On a slow line the proof may have to wait behind what flows: as long as that comes, nothing is held back.
+      // On a slow line the proof may have to wait behind what flows: as long as that comes, nothing is held back. Of an answer
+      // this says nothing, since the question may have been lost on its way up.
       const left = rung.last + within - environment.now()
-      if (left > 0) {
+      if (left > 0 && rung.proof.need === 'later') {
         rung.timer = environment.setTimeout(() => overdue(rung, within), left)
         return
       }

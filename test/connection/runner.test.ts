@@ -190,12 +190,23 @@ describe('reconnecting', () => {
     const { heard, route, world } = start()
     greet(route.pipe)
     route.pipe.brings({ retry: 4_000 })
-    route.pipe.ends(cut)
-    expect(heard.at(-1)).toBe('failed cut, again in 4500')
+    route.pipe.ends(refused)
+    expect(heard.at(-1)).toBe('failed refused, again in 4500')
     await world.pass(4_499)
     expect(route.pipes).toHaveLength(1)
     await world.pass(1)
     expect(route.pipes).toHaveLength(2)
+  })
+
+  test('comes back within the spread when it is cut soon after it opened, and waits longer when that happens again', async () => {
+    const { heard, route, world } = start()
+    greet(route.pipe, { spread: 100 })
+    route.pipe.ends(cut)
+    expect(heard.at(-1)).toBe('failed cut, again in 50')
+    await world.pass(50)
+    greet(route.pipe, { spread: 100 })
+    route.pipe.ends(cut)
+    expect(heard.at(-1)).toBe('failed cut, again in 750')
   })
 
   test('waits as long as the page asks until the server says otherwise', () => {
@@ -588,8 +599,8 @@ describe('sending', () => {
     const refusal = expect(sent).rejects.toMatchObject({ kind: 'forbidden' })
     route.pipe.brings({ event: 'rt.fail', data: '{"status":403,"message":"sending is not allowed"}' })
     await refusal
-    expect(heard.at(-1)).toBe('failed cut, again in 750')
-    await world.pass(750)
+    expect(heard.at(-1)).toBe('failed cut, again in 0')
+    await world.pass(0)
     greet(route.pipe)
     expect(route.pipe.sent).toEqual([])
   })

@@ -6,7 +6,7 @@ const states: { [Name in State['name']]: State & { name: Name } } = {
   idle: { name: 'idle', tries: 0 },
   connecting: { name: 'connecting', tries: 2 },
   open: { name: 'open', tries: 2, transport: 'websocket', since: 1_000 },
-  waiting: { name: 'waiting', tries: 3, failure: cut },
+  waiting: { name: 'waiting', tries: 3, grown: 3, failure: cut },
   closed: { name: 'closed', reason: 'closed by the page' },
 }
 
@@ -83,11 +83,19 @@ test('opening does not yet forget the tries that failed', () => {
 })
 
 test('a try that fails counts', () => {
-  expect(next(states.connecting, signals.ended)).toEqual({ name: 'waiting', tries: 3, failure: cut })
+  expect(next(states.connecting, signals.ended)).toEqual({
+    name: 'waiting',
+    tries: 3,
+    grown: 3,
+    failure: cut,
+  })
 })
 
 test('a line that is cut soon after it opened counts as a failed try', () => {
-  expect(next(states.open, { ...signals.ended, now: 1_000 + settled - 1 })).toMatchObject({ tries: 3 })
+  expect(next(states.open, { ...signals.ended, now: 1_000 + settled - 1 })).toMatchObject({
+    tries: 3,
+    grown: 2,
+  })
 })
 
 test('a line that was open for long enough begins to count anew', () => {

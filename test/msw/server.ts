@@ -32,7 +32,7 @@ export function greeting(acked = 0): string {
     acked,
     heartbeat: 15_000,
     spread: 0,
-    limits: { message: 1_048_576, batch: 65_536, messages: 100 },
+    limits: { message: 1_048_576, batch: 65_536, messages: 1_000 },
   }
   return encode({ event: 'rt.open', id: 'e.0.a', data: JSON.stringify(open) })
 }

@@ -9,7 +9,7 @@ export function welcome(told: Partial<Welcome> = {}, id = 'e.0.a'): Partial<Inco
     acked: 0,
     heartbeat: 15_000,
     spread: 0,
-    limits: { message: 1_048_576, batch: 65_536, messages: 100 },
+    limits: { message: 1_048_576, batch: 65_536, messages: 1_000 },
     ...told,
   }
   return { event: 'rt.open', id, data: JSON.stringify(data) }

@@ -369,6 +369,30 @@ describe('a rung that talks', () => {
     expect(stage.heard).toEqual(['opened eventsource', 'm1', 'opened long-polling'])
   })
 
+  test('is waited for as long as a stream flows: on a slow line its proof is behind what waited', async () => {
+    const [first, second] = fakes('eventsource', 'long-polling')
+    const stage = await climb([first, second])
+    talk(first.pipe)
+    for (let time = 1; time < 10; time++) {
+      await stage.world.pass(600)
+      first.pipe.brings(message(time))
+    }
+    expect(stage.racing).toEqual(['eventsource'])
+    await stage.world.pass(600 + stagger)
+    expect(stage.racing).toEqual(['eventsource', 'long-polling'])
+  })
+
+  test('is not waited for where a question may have been lost on its way up, whatever comes down', async () => {
+    const [first, second] = fakes('websocket', 'long-polling')
+    const stage = await climb([first, second])
+    talk(first.pipe)
+    for (let time = 1; time < 10; time++) {
+      await stage.world.pass(100)
+      first.pipe.brings(message(time))
+    }
+    expect(stage.racing).toEqual(['websocket', 'long-polling'])
+  })
+
   test('may still prove itself late', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
     const stage = await climb([first, second])
