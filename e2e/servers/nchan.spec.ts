@@ -276,6 +276,8 @@ test.describe('', () => {
         const answered = await place.answered('/both/a/b')
         // Each second Nchan ends it, and it goes on with an id that tells two positions.
         await expect.poll(() => place.answered('/both/a/b')).toBeGreaterThan(answered)
+        // What is published while it comes back is in docs/servers/nchan.md.
+        await page.waitFor(() => line.readyState === 1)
       }
       // Messages of the same second come one channel after the other.
       const heardOf = (await heardMessages(page)).map(({ data }) => data)
