@@ -141,13 +141,18 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
     })
 
     it('tells of a gap when what was not notified is trimmed meanwhile', async () => {
-      const [a, b] = await nodes({ retain: 2 })
+      const door = await closingDoor(redis)
+      const options = { prefix: freshPrefix(), retain: 2 }
+      const a = await stand({ log: node({ ...options, url: door.url }) })
+      const b = await stand({ log: node(options) })
+      a.hub.on('error', () => {}) // not on the console
       const ear = listen(a, 'websocket')
       await ear.opened()
       await publish(b, ['1'])
       await ear.messages(1)
-      await redis.command('CLIENT', 'KILL', 'TYPE', 'pubsub')
+      door.shut()
       await publish(b, numbers(9, 2))
+      door.open()
       const { data } = await ear.next('rt.gap')
       expect(JSON.parse(data ?? '')).toMatchObject({ reason: 'trimmed', from: idsOf(ear)[0] })
       expect(await ear.messages(2)).toEqual(['9', '10'])
@@ -396,6 +401,41 @@ function wanderer(via: Via, from: Stand, to: Stand): Wanderer {
 
 function isHeard({ event }: Block): boolean {
   return event === undefined || event === 'rt.gap'
+}
+
+/** A way to Redis that can be shut: what was open breaks, and nobody comes through until it is open again. */
+async function closingDoor(behind: Redis) {
+  const sockets = new Set<Socket>()
+  let isOpen = true
+  const door = createServer(inner => {
+    if (!isOpen) return void inner.destroy()
+    const outer = connect(Number(new URL(behind.url).port), '127.0.0.1')
+    for (const socket of [inner, outer]) {
+      sockets.add(socket)
+      socket.on('error', () => {})
+    }
+    inner.pipe(outer).pipe(inner)
+    inner.on('close', () => outer.destroy())
+    outer.on('close', () => inner.destroy())
+  })
+  const shut = () => {
+    isOpen = false
+    for (const socket of sockets) socket.destroy()
+    sockets.clear()
+  }
+  door.listen(0, '127.0.0.1')
+  await once(door, 'listening')
+  onTestFinished(() => {
+    shut()
+    door.close()
+  })
+  return {
+    url: `redis://127.0.0.1:${(door.address() as AddressInfo).port}`,
+    shut,
+    open() {
+      isOpen = true
+    },
+  }
 }
 
 /** Stands before Redis. */
