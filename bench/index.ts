@@ -38,6 +38,13 @@ const questions = [
 ] as Question[]
 const folder = new URL('../docs/benchmarks/', import.meta.url)
 
+const preface = `# Measured
+
+Written by \`npm run bench\`, which measures Throughline and what a user would pick instead in one run. Compare figures within
+a table only: the next machine has others. The method of each section is told at the top of the file it names. What was tried
+to get there, what it gave and what did not help is in [notes.md](notes.md).
+`
+
 const { values: flags } = parseArgs({
   options: {
     only: { type: 'string' },
@@ -71,13 +78,6 @@ async function writePage(): Promise<void> {
   }
   await keep('README.md', [preface, ...sections].join('\n'))
 }
-
-const preface = `# Measured
-
-Written by \`npm run bench\`, which measures Throughline and what a user would pick instead in one run. Compare figures within
-a table only: the next machine has others. The method of each section is told at the top of the file it names. What was tried
-to get there, what it gave and what did not help is in [notes.md](notes.md).
-`
 
 async function sectionOf(question: Question): Promise<Section | undefined> {
   const kept = await readFile(new URL(`${question.name}.json`, folder), 'utf8').catch(() => undefined)
