@@ -65,7 +65,7 @@ export interface Limits {
   batch: number
   /**
    * Messages of one POST, and messages of one WebSocket that may wait for slow listeners before it is read on.
-   * @default 100
+   * @default 1000
    */
   messages: number
   /**
