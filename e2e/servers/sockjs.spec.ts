@@ -66,6 +66,8 @@ test.describe('', () => {
       await openForeign(page, { ...lineTo(place, pipe), site: `http://127.0.0.1:${proxy.port}` })
       place.publish('before')
       await waitForCount(page, 1)
+      // Between two polls there would be nothing to cut, and the session would go on.
+      await expect.poll(() => place.held).toBe(1)
       proxy.cut('rst')
       await page.waitFor(() => heard.filter(({ type }) => type === 'open').length === 2)
       await expect.poll(() => place.connections.length).toBeGreaterThan(0)

@@ -1,6 +1,8 @@
 /** The npm package sockjs, which the protocol's own authors wrote, beside the test pages. */
+import type { EventEmitter } from 'node:events'
 import type { IncomingMessage, RequestListener } from 'node:http'
-import { type Connection, createServer, type Options } from 'sockjs'
+import { createRequire } from 'node:module'
+import type { Connection, Options } from 'sockjs'
 import { type Site, startSite } from '../fixtures/site.ts'
 
 export interface SockJSPlace extends AsyncDisposable {
@@ -13,6 +15,8 @@ export interface SockJSPlace extends AsyncDisposable {
   readonly sessions: number
   /** The paths of all requests since the start. */
   readonly paths: string[]
+  /** How many requests it holds that it has not answered to the end, WebSockets among them: between two polls there is none. */
+  readonly held: number
   publish(text: string): void
   /** Whoever asks for such a path is answered by this status; nobody, without one. */
   answer(path?: RegExp, status?: number): void
@@ -27,6 +31,7 @@ export const prefix = '/sockjs'
 export async function startSockJs(options: Partial<Options> = {}, echo = false): Promise<SockJSPlace> {
   let intercept: { path: RegExp; status: number } | undefined
   let sessions = 0
+  let held = 0
   const paths: string[] = []
   const connections: Connection[] = []
   const heard: string[] = []
@@ -38,6 +43,9 @@ export async function startSockJs(options: Partial<Options> = {}, echo = false):
     paths,
     get sessions() {
       return sessions
+    },
+    get held() {
+      return held
     },
     publish(text) {
       for (const connection of connections) connection.write(text)
@@ -57,7 +65,7 @@ export async function startSockJs(options: Partial<Options> = {}, echo = false):
   return place
 
   function install(): void {
-    const service = createServer({ prefix, log() {}, ...options })
+    const service = anew().createServer({ prefix, log() {}, ...options })
     service.on('connection', connection => {
       sessions++
       connections.push(connection)
@@ -76,20 +84,31 @@ export async function startSockJs(options: Partial<Options> = {}, echo = false):
     const [upgrade] = server.listeners('upgrade') as ((...given: never[]) => void)[]
     server.removeAllListeners('request').removeAllListeners('upgrade')
     server.on('request', (request, response) => {
-      const status = note(request)
+      const status = note(request, response)
       if (status) response.writeHead(status).end()
       else handle?.(request, response)
     })
     server.on('upgrade', (request, socket, head) => {
-      const status = note(request)
+      const status = note(request, socket)
       if (status) socket.end(`HTTP/1.1 ${status} Refused\r\nContent-Length: 0\r\n\r\n`)
       else upgrade?.(...([request, socket, head] as never[]))
     })
   }
 
   /** The status it is to be answered with, if the test says so. */
-  function note({ url = '' }: IncomingMessage): number | undefined {
-    if (url.startsWith(prefix)) paths.push(url.split('?', 1)[0] as string)
+  function note({ url = '' }: IncomingMessage, way: EventEmitter): number | undefined {
+    if (url.startsWith(prefix)) {
+      paths.push(url.split('?', 1)[0] as string)
+      held++
+      way.once('close', () => held--)
+    }
     return intercept?.path.test(url) ? intercept.status : undefined
   }
+}
+
+/** The package keeps its sessions with the module: a server that is to know nothing of the one before needs a module of its own. */
+function anew(): typeof import('sockjs') {
+  const require = createRequire(import.meta.url)
+  for (const path of Object.keys(require.cache)) if (/[\\/]sockjs[\\/]/.test(path)) delete require.cache[path]
+  return require('sockjs')
 }
