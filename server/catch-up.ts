@@ -2,7 +2,7 @@ import type { Piece } from './batch.ts'
 import { gapBlock, openBlock } from './blocks.ts'
 import type { Fanout } from './fanout.ts'
 import { type History, readPlace } from './log.ts'
-import { fromLive, fromLog, isOver, type Line } from './member.ts'
+import { fromLive, fromLog, heardBy, isOver, type Line } from './member.ts'
 import type { Settings } from './options.ts'
 
 /** Where a line begins. */
@@ -35,6 +35,8 @@ export interface CatchUp {
 export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => number): CatchUp {
   const { log, limits, heartbeat, retry } = settings
 
+  let latest: Line['at'] = { id: '', seq: 0 }
+
   return { begin, goOn, again }
 
   async function begin(line: Line, { cursor, lost, welcome }: Start): Promise<History> {
@@ -65,7 +67,8 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
   /** Listens first, then reads: what is published between falls into neither hole, and what comes twice has a number. */
   async function read(line: Line, cursor: string | undefined, lost?: string): Promise<History> {
     line.feed = { from: 'both', early: [] }
-    return log.after(cursor, lost === undefined ? line.topics : [...line.topics, lost])
+    const topics = heardBy(line)
+    return log.after(cursor, lost === undefined ? topics : [...topics, lost])
   }
 
   function open({ member }: Line, { start, gap }: History, cursor: string | undefined): Piece {
@@ -87,9 +90,15 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
     const lost = gap ? seqOf(gap.to) : -1
     const isNews = gap !== undefined && (gap.reason !== 'trimmed' || lost > told)
     if (isNews) fanout.queue(line, gapBlock(start, gap))
-    line.at = { id: start, seq: seqOf(start) }
+    line.at = placeAt(start)
     for (const entry of entries) fanout.give(line, entry)
     return isNews ? lost : told
+  }
+
+  /** Most lines begin at the newest message, which is the same for many. */
+  function placeAt(id: string): Line['at'] {
+    if (latest.id !== id) latest = { id, seq: seqOf(id) }
+    return latest
   }
 
   function goLive(line: Line): void {

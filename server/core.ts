@@ -1,8 +1,8 @@
-import type { WebSocketServer } from 'ws'
 import type { Events } from './events.ts'
 import type { HubEvents, Intake } from './intake.ts'
 import type { Lines } from './lines.ts'
 import type { Settings, TransportName } from './options.ts'
+import type { createSockets } from './pipes/websocket.ts'
 import type { Sessions } from './sessions.ts'
 
 /** What the parts of a hub share. */
@@ -12,7 +12,7 @@ export interface Core {
   readonly sessions: Sessions
   readonly lines: Lines
   readonly accept: Intake
-  readonly sockets: WebSocketServer
+  readonly sockets: ReturnType<typeof createSockets>
   /** Transports that are refused just now. */
   readonly refused: ReadonlySet<TransportName | 'post'>
   /** Once it is going away it lets nobody in; until when, in ms of the epoch. */

@@ -5,6 +5,7 @@ import { refuse, refuseUpgrade, setCommonHeaders } from './answers.ts'
 import { type Ask, readAsk } from './ask.ts'
 import type { Core } from './core.ts'
 import { isSlice, serveSlice } from './pipes/jsonp.ts'
+import { ignore } from './pipes/pipe.ts'
 import { servePoll } from './pipes/poll.ts'
 import { servePost } from './pipes/post.ts'
 import { serveStream } from './pipes/stream.ts'
@@ -89,5 +90,3 @@ function explain(core: Core, thrown: unknown): Refusal {
   if (!known) core.events.report(thrown)
   return known ?? refusal(500, 'the server failed')
 }
-
-function ignore(): void {}

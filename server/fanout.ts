@@ -1,6 +1,6 @@
 import { emptyBatch, extend, type Piece } from './batch.ts'
 import type { Entry } from './log.ts'
-import { fromLive, isOver, type Line, nowhere } from './member.ts'
+import { fromLive, heardBy, isOver, type Line, nowhere } from './member.ts'
 
 /** Brings what is published to the lines that hear it, and what a line has to say into as few frames as may be. */
 export interface Fanout {
@@ -35,7 +35,7 @@ export function createFanout(unsent: number, slow: (line: Line) => void): Fanout
   return fanout
 
   function join(line: Line): void {
-    for (const topic of line.topics) {
+    for (const topic of heardBy(line)) {
       const lines = topics.get(topic)
       if (!lines) topics.set(topic, line)
       else if (lines instanceof Set) lines.add(line)
@@ -46,7 +46,7 @@ export function createFanout(unsent: number, slow: (line: Line) => void): Fanout
   function leave(line: Line): void {
     line.feed = nowhere
     line.queue = undefined
-    for (const topic of line.topics) {
+    for (const topic of heardBy(line)) {
       const lines = topics.get(topic)
       if (lines instanceof Set) lines.delete(line)
       if (lines === line || (lines instanceof Set && lines.size === 0)) topics.delete(topic)

@@ -1,16 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { WebSocketServer } from 'ws'
 import { pack } from '../src/wire/payload.ts'
 import { type AnyServer, attachTo } from './attach.ts'
 import type { Core } from './core.ts'
 import { receive, receiveUpgrade } from './door.ts'
 import { createEvents, type Listener } from './events.ts'
 import { createIntake, type HubEvents } from './intake.ts'
-import { createLines, type Lines } from './lines.ts'
+import { createLines } from './lines.ts'
 import type { Packed } from './log.ts'
-import type { Payload } from './member.ts'
+import type { Line, Payload } from './member.ts'
 import { type HubOptions, readOptions, type TransportName } from './options.ts'
+import { createSockets } from './pipes/websocket.ts'
 import { createSessions } from './sessions.ts'
 
 /** Every transport at one URL: who may hear what, what is published, what comes back. */
@@ -89,12 +89,7 @@ export function createHub(options: HubOptions = {}): Hub {
     sessions,
     lines,
     accept: createIntake(events),
-    sockets: new WebSocketServer({
-      noServer: true,
-      clientTracking: false,
-      perMessageDeflate: false,
-      maxPayload: Math.max(limits.message, limits.batch),
-    }),
+    sockets: createSockets(limits),
     refused,
     get away() {
       return away
@@ -164,7 +159,7 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   function drain({ perSecond = admission }: { perSecond?: number } = {}): Promise<void> {
-    away = Date.now() + (lines.all.size / perSecond) * 1000
+    away = Date.now() + (sessions.open / perSecond) * 1000
     return lines.farewell(0, perSecond)
   }
 
@@ -177,7 +172,7 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   function stats(): Stats {
-    return { sessions: sessions.size, lines: countByTransport(lines), messages }
+    return { sessions: sessions.size, lines: countByTransport(sessions.lines()), messages }
   }
 }
 
@@ -190,7 +185,7 @@ function checkName(what: 'topic' | 'event', name: string): void {
   }
 }
 
-function countByTransport({ all }: Lines): Record<TransportName, number> {
+function countByTransport(lines: Iterable<Line>): Record<TransportName, number> {
   const counts = {
     websocket: 0,
     eventsource: 0,
@@ -201,7 +196,7 @@ function countByTransport({ all }: Lines): Record<TransportName, number> {
     jsonp: 0,
     bare: 0,
   }
-  for (const { pipe } of all) counts[pipe.transport]++
+  for (const { pipe } of lines) counts[pipe.transport]++
   return counts
 }
 

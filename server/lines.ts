@@ -7,7 +7,7 @@ import { createFanout } from './fanout.ts'
 import type { Entry } from './log.ts'
 import { fromLog, isOver, type Line, type Member, settled } from './member.ts'
 import type { Settings } from './options.ts'
-import type { Pipe } from './pipes/pipe.ts'
+import { ignore, type Pipe } from './pipes/pipe.ts'
 import { privateTopic, type Sessions } from './sessions.ts'
 
 /** What is known of a line before it opens. */
@@ -43,7 +43,6 @@ export interface Lines {
   beat(): void
   /** Sends all away; they come back after `first` ms, so many in a second. Resolves when the last pipe is over. */
   farewell(first: number, perSecond: number): Promise<void>
-  readonly all: ReadonlySet<Line>
 }
 
 interface Hooks {
@@ -51,6 +50,9 @@ interface Hooks {
   began(member: Member): void
   failed(error: unknown): void
 }
+
+/** Where a line is before it has read. */
+const nowhereYet = { id: '', seq: 0 }
 
 /** How long a pipe may take to end in good order, in ms. */
 const grace = 1_000
@@ -60,8 +62,7 @@ const patience = 12
 
 export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks): Lines {
   const { limits, admission } = settings
-  const all = new Set<Line>()
-  const pipes = new Set<Pipe>() // also those that are ending
+  const ending = new Set<Pipe>() // of those that have left
   const waiting: (() => void)[] = [] // for the last of them
   let toldSpread = 0
   const fanout = createFanout(limits.unsent, fallBehind)
@@ -80,7 +81,6 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
     cut,
     beat,
     farewell,
-    all,
   }
 
   function prepare(ask: Ask, granted: Granted): Opening {
@@ -113,18 +113,16 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
     const line: Line = {
       pipe,
       member,
-      topics: topics.concat(member.topic),
+      topics,
       feed: fromLog,
       welcomed: settled,
-      at: { id: '', seq: 0 },
+      at: nowhereYet,
       queue: undefined,
       wrote: fanout.clock,
     }
     const [oldest] = member.lines
     if (oldest && member.lines.length >= limits.pipes) drop(oldest)
     Object.assign(member.session, { address, topics, transport: pipe.transport })
-    all.add(line)
-    pipes.add(pipe)
     sessions.enter(line)
     fanout.join(line)
     return line
@@ -147,7 +145,7 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
   }
 
   function reread(): void {
-    for (const line of all) catchUp.again(line).catch(error => fail(line, error))
+    for (const line of sessions.lines()) catchUp.again(line).catch(error => fail(line, error))
   }
 
   function fail(line: Line, error: unknown): void {
@@ -162,7 +160,7 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
   }
 
   function spread(): number {
-    return Math.round((all.size / admission) * 1000)
+    return Math.round((sessions.open / admission) * 1000)
   }
 
   function beat(): void {
@@ -172,7 +170,7 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
     const news = Math.abs(now - toldSpread) > toldSpread / 4 + 100
     if (news) toldSpread = now
     const sign = beatBlock(now)
-    for (const line of all) {
+    for (const line of sessions.lines()) {
       const quiet = fanout.clock - line.wrote
       // Between two and three thirds of a heartbeat have passed.
       if (line.feed.from === 'live' && !line.pipe.once && (news || quiet > 2)) fanout.queue(line, sign)
@@ -181,26 +179,26 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
   }
 
   function cut(which: (line: Line) => boolean): void {
-    for (const line of all) if (which(line)) drop(line)
+    for (const line of sessions.lines()) if (which(line)) drop(line)
   }
 
   async function farewell(first: number, perSecond: number): Promise<void> {
     let delay = first
-    for (const line of all) {
+    for (const line of sessions.lines()) {
       end(line, byeBlock(Math.round(delay)))
       delay += 1000 / perSecond
     }
     const timer = setTimeout(() => {
-      for (const pipe of pipes) pipe.cut()
+      for (const pipe of ending) pipe.cut()
     }, grace)
-    if (pipes.size) await new Promise<void>(resolve => waiting.push(resolve))
+    if (ending.size) await new Promise<void>(resolve => waiting.push(resolve))
     clearTimeout(timer)
   }
 
   function gone(line: Line): void {
     leave(line)
-    pipes.delete(line.pipe)
-    if (!pipes.size) for (const resolve of waiting.splice(0)) resolve()
+    ending.delete(line.pipe)
+    if (!ending.size) for (const resolve of waiting.splice(0)) resolve()
   }
 
   function end(line: Line, piece: Piece): void {
@@ -216,10 +214,8 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
   }
 
   function leave(line: Line): void {
-    if (!all.delete(line)) return
+    if (!sessions.leave(line)) return
+    ending.add(line.pipe)
     fanout.leave(line)
-    sessions.leave(line)
   }
 }
-
-function ignore(): void {}

@@ -33,7 +33,6 @@ export interface Member {
   lines: readonly Line[]
   /** Nobody has been told of it. */
   fresh: boolean
-  over: boolean
   /** The highest number that was accepted from it, and the highest that the application is done with. */
   taken: number
   acked: number
@@ -53,6 +52,7 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 export interface Line {
   readonly pipe: Pipe
   readonly member: Member
+  /** Those it was granted. */
   readonly topics: readonly string[]
   feed: Feed
   /** Settles when its first block was said. */
@@ -79,6 +79,11 @@ export const settled = Promise.resolve()
 export const fromLog: Feed = { from: 'log' }
 export const fromLive: Feed = { from: 'live' }
 export const nowhere: Feed = { from: 'nowhere' }
+
+/** The topics it was granted, and its session's own. */
+export function heardBy({ topics, member }: Line): readonly string[] {
+  return [...topics, member.topic]
+}
 
 export function isOver(line: Line): boolean {
   return line.feed.from === 'nowhere'

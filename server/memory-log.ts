@@ -42,6 +42,7 @@ export function memoryLog({ retain = 1_000 }: MemoryLogOptions = {}): Log {
   const listeners = new Set<LogListener>()
   const key = randomBytes(4).readUInt32LE()
   let top = 0
+  let newest = idOf(top) // thousands of lines begin here, and share this text
 
   return { append, after, listen, drop }
 
@@ -50,6 +51,7 @@ export function memoryLog({ retain = 1_000 }: MemoryLogOptions = {}): Log {
     const id = idOf(seq)
     const entry = { id, seq, topic, text: encode({ id, event, data, encoding }) }
     top = seq
+    newest = id
     keep(entry)
     for (const listener of listeners) listener.heard(entry)
     return entry
@@ -67,7 +69,7 @@ export function memoryLog({ retain = 1_000 }: MemoryLogOptions = {}): Log {
   }
 
   function after(cursor: string | undefined, names: readonly string[]): History {
-    if (cursor === undefined) return { start: idOf(top), entries: [], more: false }
+    if (cursor === undefined) return { start: newest, entries: [], more: false }
     const from = readPlace(cursor)
     if (!from) return gap('unknown', cursor)
     if (from.epoch !== epoch) return gap('epoch', cursor, read(0, names), trimmedOf(names))

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import type { Granted } from './access.ts'
 import type { Ask } from './ask.ts'
-import { type Line, type Member, type Send, settled } from './member.ts'
-import type { Settings } from './options.ts'
+import { type Line, type Member, type Send, type Session, settled } from './member.ts'
+import type { Settings, TransportName } from './options.ts'
 import { randomName } from './random.ts'
 import { refusal } from './refusal.ts'
 
@@ -13,11 +13,15 @@ export interface Sessions {
   begin(ask: Ask, granted: Granted): Member
   knows(sid: string): boolean
   enter(line: Line): void
-  leave(line: Line): void
+  /** Whether it was there. */
+  leave(line: Line): boolean
   /** Ends those that have been away for too long. */
   sweep(): void
   clear(): void
   readonly size: number
+  /** The lines of all. */
+  lines(): Iterable<Line>
+  readonly open: number
 }
 
 interface Hooks {
@@ -31,12 +35,52 @@ interface Hooks {
  */
 export function privateTopic(sid: string, principal: string | undefined): string {
   const whose = JSON.stringify([sid, principal])
-  return `rt.to.${createHash('sha256').update(whose).digest('base64url')}`
+  const hash = createHash('sha256').update(whose).digest().toString('base64url', 0, 18)
+  // One text, where `+` would keep two and how they go together.
+  return ['rt.to.', hash].join('')
 }
 
 export function createSessions({ limits, sessionTimeout }: Settings, { send, ended }: Hooks): Sessions {
   const members = new Map<string, Member>()
+  let open = 0
   const away = new Set<Member>() // those without a pipe, the longest away first
+
+  /** What few applications ask of a session is made when it is asked for: tens of thousands live at a time. */
+  class HubSession implements Session {
+    readonly id: string
+    address: string
+    transport: TransportName
+    topics: readonly string[]
+    readonly principal: string | undefined
+    #data: Record<string, unknown> | undefined
+
+    constructor(
+      id: string,
+      address: string,
+      transport: TransportName,
+      topics: readonly string[],
+      principal: string | undefined,
+    ) {
+      this.id = id
+      this.address = address
+      this.transport = transport
+      this.topics = topics
+      this.principal = principal
+    }
+
+    get data(): Record<string, unknown> {
+      this.#data ??= {}
+      return this.#data
+    }
+
+    get send(): Send {
+      const { id } = this
+      return async (...message) => {
+        const member = members.get(id)
+        return member && send(member.topic, ...message)
+      }
+    }
+  }
 
   return {
     find,
@@ -48,6 +92,10 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
     clear,
     get size() {
       return members.size
+    },
+    lines,
+    get open() {
+      return open
     },
   }
 
@@ -65,20 +113,11 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
     const topic = privateTopic(id, principal)
     const transport = via === 'post' ? 'bare' : via
     const member: Member = {
-      session: {
-        id,
-        address,
-        transport,
-        topics,
-        principal,
-        data: {},
-        send: async (data, options) => (member.over ? undefined : send(topic, data, options)),
-      },
+      session: new HubSession(id, address, transport, topics, principal),
       topic,
       origin,
       lines: [],
       fresh: true,
-      over: false,
       taken: 0,
       acked: 0,
       done: settled,
@@ -95,20 +134,27 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
     const { member } = line
     // An array that is spread has room for more, and there will hardly be more.
     member.lines = member.lines.concat(line)
+    open++
     away.delete(member)
   }
 
-  function leave(line: Line): void {
+  function leave(line: Line): boolean {
     const { member } = line
-    if (!member.lines.includes(line)) return
+    if (!member.lines.includes(line)) return false
     member.lines = member.lines.filter(other => other !== line)
-    if (member.lines.length > 0) return
+    open--
+    if (member.lines.length > 0) return true
     // A bare stream has no way to name its session again.
     if (line.pipe.transport === 'bare') end(member)
     else {
       member.left = Date.now()
       away.add(member)
     }
+    return true
+  }
+
+  function* lines(): Iterable<Line> {
+    for (const member of members.values()) yield* member.lines
   }
 
   function sweep(): void {
@@ -124,7 +170,6 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
   }
 
   function end(member: Member): void {
-    member.over = true
     members.delete(member.session.id)
     away.delete(member)
     ended(member)

@@ -19,6 +19,9 @@ export interface Pipe {
   cut(): void
 }
 
+/** For the errors of a stream: what they mean is said by its `close`, which follows. */
+export function ignore(): void {}
+
 /** Never settles if the stream ends first. */
 export async function drained(stream: Writable): Promise<void> {
   if (stream.writableNeedDrain) await new Promise(resolve => stream.once('drain', resolve))

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { WebSocket } from 'ws'
+import { type Server, WebSocket, WebSocketServer } from 'ws'
 import type { Block } from '../../src/wire/block.ts'
 import { createParser } from '../../src/wire/parser.ts'
 import type { Granted } from '../access.ts'
@@ -9,8 +9,25 @@ import { type Batch, bytesOf } from '../batch.ts'
 import { ackBlock, failBlock, pongBlock } from '../blocks.ts'
 import type { Core } from '../core.ts'
 import type { Line } from '../member.ts'
+import type { Limits } from '../options.ts'
 import { asRefusal, refusal } from '../refusal.ts'
-import { drained, type Pipe } from './pipe.ts'
+import { drained, ignore, type Pipe } from './pipe.ts'
+
+/** A socket of a hub's, which knows what it is the pipe of. */
+class LineSocket extends WebSocket {
+  pipe: WebSocketPipe | undefined
+}
+
+/** What does the handshakes of a hub, and makes its sockets. */
+export function createSockets({ message, batch }: Limits): Server<typeof LineSocket> {
+  return new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: Math.max(message, batch),
+    WebSocket: LineSocket,
+  })
+}
 
 /** Answers the handshake, and carries blocks both ways until one side has had enough. */
 export function serveWebSocket(
@@ -23,59 +40,46 @@ export function serveWebSocket(
 ): void {
   const opening = core.lines.prepare(ask, granted)
   core.sockets.handleUpgrade(request, socket, head, ws => {
-    const line = core.lines.open(new WebSocketPipe(ws, socket), opening)
-    listen(core, line, ws, granted.send)
+    // From here on `ws` listens.
+    socket.off('error', ignore)
+    const pipe = new WebSocketPipe(core, ws, socket, granted.send)
+    pipe.line = core.lines.open(pipe, opening)
+    ws.pipe = pipe
+    ws.on('close', closed)
+    ws.on('error', ignore) // what is wrong with it is said by `close`, which follows
+    ws.on('message', heard)
   })
 }
 
-/** For itself, so that what belongs to the handshake is not kept as long as the socket is. */
-function listen({ lines, settings, accept, events }: Core, line: Line, ws: WebSocket, send: boolean): void {
-  const { member } = line
-  let pending = 0
-  ws.on('close', () => lines.gone(line))
-  ws.on('error', ignore) // what is wrong with it is said by `close`, which follows
-  ws.on('message', (frame, isBinary) => {
-    hear(frame as Buffer, isBinary).catch(thrown => {
-      const known = asRefusal(thrown)
-      if (!known) events.report(thrown)
-      lines.end(line, failBlock(known ?? refusal(500, 'the server failed')))
-    })
-  })
+// Tens of thousands are open at a time: what all have in common, functions and methods, takes half of what closures would.
 
-  async function hear(frame: Buffer, isBinary: boolean): Promise<void> {
-    if (isBinary) throw refusal(400, 'frames are text')
-    const blocks = readFrame(frame, settings.limits.message)
-    const { messages, pings } = accept(member, blocks, send)
-    await line.welcomed
-    for (let count = 0; count < pings; count++) lines.say(line, pongBlock)
-    if (!messages) return
-    // A listener that is slower than its clients slows them down instead of filling the memory.
-    pending += messages
-    if (pending > settings.limits.messages) ws.pause()
-    await member.done
-    pending -= messages
-    if (ws.isPaused && pending <= settings.limits.messages) ws.resume()
-    lines.say(line, ackBlock(member.acked))
-  }
+function closed(this: WebSocket): void {
+  pipeOf(this)?.closed()
 }
 
-function readFrame(frame: Buffer, limit: number): Block[] {
-  const parser = createParser({ limit, bom: false })
-  const blocks = parser.feed(frame.toString())
-  if (parser.overflowed) throw refusal(413, 'the message is too large')
-  return blocks
+function heard(this: WebSocket, frame: unknown, isBinary: boolean): void {
+  void pipeOf(this)?.heard(frame as Buffer, isBinary)
 }
 
-const textFrame = { binary: false }
+function pipeOf(socket: WebSocket): WebSocketPipe | undefined {
+  return (socket as LineSocket).pipe
+}
 
-/** Tens of thousands are open at a time: methods that all have in common take a tenth of the memory that closures would. */
 class WebSocketPipe implements Pipe {
+  line: Line | undefined
+  private readonly core: Core
   private readonly ws: WebSocket
   private readonly socket: Duplex
+  private readonly maySend: boolean
+  /** Messages that the application is not done with. */
+  private pending = 0
 
-  constructor(ws: WebSocket, socket: Duplex) {
+  constructor(core: Core, ws: WebSocket, socket: Duplex, maySend: boolean) {
+    this.line = undefined
+    this.core = core
     this.ws = ws
     this.socket = socket
+    this.maySend = maySend
   }
 
   get transport(): 'websocket' {
@@ -105,6 +109,47 @@ class WebSocketPipe implements Pipe {
   cut(): void {
     this.ws.terminate()
   }
+
+  closed(): void {
+    if (this.line) this.core.lines.gone(this.line)
+  }
+
+  async heard(frame: Buffer, isBinary: boolean): Promise<void> {
+    const { line, core } = this
+    if (!line) return
+    try {
+      if (isBinary) throw refusal(400, 'frames are text')
+      await this.take(line, readFrame(frame, core.settings.limits.message))
+    } catch (thrown) {
+      const known = asRefusal(thrown)
+      if (!known) core.events.report(thrown)
+      core.lines.end(line, failBlock(known ?? refusal(500, 'the server failed')))
+    }
+  }
+
+  private async take(line: Line, blocks: readonly Block[]): Promise<void> {
+    const { ws, core } = this
+    const { lines, accept, settings } = core
+    const { member } = line
+    const { messages, pings } = accept(member, blocks, this.maySend)
+    await line.welcomed
+    for (let count = 0; count < pings; count++) lines.say(line, pongBlock)
+    if (!messages) return
+    // A listener that is slower than its clients slows them down instead of filling the memory.
+    this.pending += messages
+    if (this.pending > settings.limits.messages) ws.pause()
+    await member.done
+    this.pending -= messages
+    if (ws.isPaused && this.pending <= settings.limits.messages) ws.resume()
+    lines.say(line, ackBlock(member.acked))
+  }
 }
 
-function ignore(): void {}
+const textFrame = { binary: false }
+
+function readFrame(frame: Buffer, limit: number): Block[] {
+  const parser = createParser({ limit, bom: false })
+  const blocks = parser.feed(frame.toString())
+  if (parser.overflowed) throw refusal(413, 'the message is too large')
+  return blocks
+}
