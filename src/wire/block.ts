@@ -1,6 +1,6 @@
 /**
- * One block of an event stream: the lines up to a blank line, read. A field the block did not have is
- * `undefined`; the keys are always there, so that all blocks share one hidden class.
+ * One block of an event stream: the lines up to a blank line, read. A field the block did not have is `undefined`. The keys of
+ * the first three are always there; the others, which few blocks have, would make every block larger by a third.
  */
 export interface Block {
   /** As it came. `''` means "forget the position"; an id holding NUL was ignored and is `undefined`. */
@@ -10,7 +10,7 @@ export interface Block {
   /** The data lines, joined with LF: `undefined` without any, `''` for a single empty one. */
   data: string | undefined
   /** Milliseconds, a safe integer. */
-  retry: number | undefined
+  retry?: number | undefined
   /** Our own field `enc`: how to read `data` (see payload.ts). */
-  encoding: string | undefined
+  encoding?: string | undefined
 }

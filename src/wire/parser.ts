@@ -70,9 +70,7 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
         const value = valueAt(chunk, start + 5, end)
         if (data === undefined && end < cr && chunk.charCodeAt(end + 1) === LF) {
           // Nearly every block: its only data line, and the blank line right behind it.
-          const block = { id, event, data: value, retry, encoding }
-          id = event = retry = encoding = undefined
-          blocks.push(block)
+          blocks.push(taken(value))
           end++
         } else addData(value)
       } else if (isId(chunk, start)) setId(valueAt(chunk, start + 3, end))
@@ -132,11 +130,20 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
 
   // Without a known field (only comments, for one) nothing is handed over.
   function endBlock(blocks: BlockSink): void {
-    const block = { id, event, data, retry, encoding }
-    id = event = data = retry = encoding = undefined
+    const isKnown = (data ?? id ?? event ?? retry ?? encoding) !== undefined
+    const block = taken(data)
+    data = undefined
     room = limit
-    if ((block.data ?? block.id ?? block.event ?? block.retry ?? block.encoding) !== undefined)
-      blocks.push(block)
+    if (isKnown) blocks.push(block)
+  }
+
+  /** The block that ends here. */
+  function taken(data: string | undefined): Block {
+    const block: Block = { id, event, data }
+    if (retry !== undefined) block.retry = retry
+    if (encoding) block.encoding = encoding
+    id = event = retry = encoding = undefined
+    return block
   }
 
   // "Once the end of the file is reached, any pending data must be discarded." But `retry` held when it was read.
