@@ -65,9 +65,11 @@ export function readCount(query: URLSearchParams, name: string): number | undefi
 }
 
 function readUrl(target: string, { host, secure }: Arrival): URL {
-  const base = `${secure ? 'https' : 'http'}://${host}`
-  if (!URL.canParse(target, base)) throw refusal(400, 'malformed URL or Host')
-  return new URL(target, base)
+  try {
+    return new URL(target, `${secure ? 'https' : 'http'}://${host}`)
+  } catch {
+    throw refusal(400, 'malformed URL or Host')
+  }
 }
 
 function readVia(name: string | null, method: string, upgrade: boolean): Ask['via'] {
@@ -90,7 +92,7 @@ function readOrigin(
   const own = `${arrival.secure ? 'https' : 'http'}://${arrival.host}`
   const origin = single(headers.origin) ?? (isFromOwnPage(headers) ? own : originOf(headers.referer))
   if (origin === undefined) return { origin, standing: 'unknown' }
-  if (isOwn(origin, arrival)) return { origin, standing: 'own' }
+  if (origin === own || isOwn(origin, arrival)) return { origin, standing: 'own' }
   return { origin, standing: listed.includes(origin) ? 'listed' : 'foreign' }
 }
 

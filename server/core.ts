@@ -2,8 +2,8 @@ import type { Events } from './events.ts'
 import type { HubEvents, Intake } from './intake.ts'
 import type { Lines } from './lines.ts'
 import type { Settings, TransportName } from './options.ts'
-import type { createSockets } from './pipes/websocket.ts'
 import type { Sessions } from './sessions.ts'
+import type { createSockets } from './sockets.ts'
 
 /** What the parts of a hub share. */
 export interface Core {

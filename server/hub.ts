@@ -10,8 +10,8 @@ import { createLines } from './lines.ts'
 import type { Packed } from './log.ts'
 import type { Line, Payload } from './member.ts'
 import { type HubOptions, readOptions, type TransportName } from './options.ts'
-import { createSockets } from './pipes/websocket.ts'
 import { createSessions } from './sessions.ts'
+import { createSockets } from './sockets.ts'
 
 /** Every transport at one URL: who may hear what, what is published, what comes back. */
 export interface Hub {

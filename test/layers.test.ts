@@ -24,6 +24,7 @@ const arrows: Record<string, string[]> = {
   'src/connection/': ['src/connection/', 'src/wire/codec.ts', 'src/wire/payload.ts', ...contracts],
 
   'src/transports/': [
+    'src/transports/receive.ts',
     'src/transports/post.ts',
     'src/transports/request.ts',
     'src/transports/fetched.ts',

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type Server, WebSocket, WebSocketServer } from 'ws'
+import type { WebSocket } from 'ws'
 import type { Block } from '../../src/wire/block.ts'
 import { createParser } from '../../src/wire/parser.ts'
 import type { Granted } from '../access.ts'
@@ -9,25 +9,8 @@ import { type Batch, bytesOf } from '../batch.ts'
 import { ackBlock, failBlock, pongBlock } from '../blocks.ts'
 import type { Core } from '../core.ts'
 import type { Line } from '../member.ts'
-import type { Limits } from '../options.ts'
 import { asRefusal, refusal } from '../refusal.ts'
 import { drained, ignore, type Pipe } from './pipe.ts'
-
-/** A socket of a hub's, which knows what it is the pipe of. */
-class LineSocket extends WebSocket {
-  pipe: WebSocketPipe | undefined
-}
-
-/** What does the handshakes of a hub, and makes its sockets. */
-export function createSockets({ message, batch }: Limits): Server<typeof LineSocket> {
-  return new WebSocketServer({
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: Math.max(message, batch),
-    WebSocket: LineSocket,
-  })
-}
 
 /** Answers the handshake, and carries blocks both ways until one side has had enough. */
 export function serveWebSocket(
@@ -44,27 +27,11 @@ export function serveWebSocket(
     socket.off('error', ignore)
     const pipe = new WebSocketPipe(core, ws, socket, granted.send)
     pipe.line = core.lines.open(pipe, opening)
-    ws.pipe = pipe
-    ws.on('close', closed)
-    ws.on('error', ignore) // what is wrong with it is said by `close`, which follows
-    ws.on('message', heard)
+    ws.listen(pipe)
   })
 }
 
-// Tens of thousands are open at a time: what all have in common, functions and methods, takes half of what closures would.
-
-function closed(this: WebSocket): void {
-  pipeOf(this)?.closed()
-}
-
-function heard(this: WebSocket, frame: unknown, isBinary: boolean): void {
-  void pipeOf(this)?.heard(frame as Buffer, isBinary)
-}
-
-function pipeOf(socket: WebSocket): WebSocketPipe | undefined {
-  return (socket as LineSocket).pipe
-}
-
+/** As with the socket: what thousands have in common is methods. */
 class WebSocketPipe implements Pipe {
   line: Line | undefined
   private readonly core: Core

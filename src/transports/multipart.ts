@@ -3,9 +3,9 @@ import { boundaryOf, createMultipart, type Multipart, type Piece } from '../wire
 import { type Failure, place, readRetryAfter } from './failure.ts'
 import { download, fetched } from './fetched.ts'
 import { isEventStream, messageReader } from './message.ts'
-import { poster } from './post.ts'
+import { type Receiving, receive } from './receive.ts'
 import { originOf } from './request.ts'
-import { follow, gate, pour, type Transport } from './transport.ts'
+import { pour, type Target, type Transport } from './transport.ts'
 
 /** WebKit reads the second type itself, part for part, and then fails: who has the choice sends the first. */
 const types = 'multipart/mixed, multipart/x-mixed-replace;q=0.5'
@@ -17,79 +17,70 @@ const types = 'multipart/mixed, multipart/x-mixed-replace;q=0.5'
 export const multipart: Transport = {
   name: 'multipart',
   supports: target => target.environment.fetch !== undefined && typeof ReadableStream === 'function',
-  open(target, sink) {
-    const { dialect } = target
-    const post = poster(target, sink, fetched)
-    const out = gate(sink, () => {
-      abort()
-      post.close()
-    })
-    let before: Reader | undefined
-    let abort = stream()
-    return { close: out.close, send: post.send }
+  open: (target, sink) => receive(target, sink, out => stream(out, target), fetched),
+}
 
-    function stream(): () => void {
-      const asked = target.knock('multipart')
-      const { Accept } = asked.headers
-      const headers = { ...asked.headers, Accept: Accept?.includes('multipart') ? Accept : types }
-      let parts: Multipart
-      let part: Part
-      let origin: string | undefined
-      let brought = 0
-      return download(
-        target,
-        { ...asked, headers },
-        {
-          head(head) {
-            const boundary = boundaryOf(head.header('Content-Type'))
-            if (head.status !== 200 || !boundary) return refusal(asked.url, head)
-            parts = createMultipart(boundary)
-            return undefined
-          },
-          opened(url) {
-            origin = originOf(url)
-            out.opened('multipart')
-          },
-          bytes(chunk) {
-            for (const piece of parts.feed(chunk)) if (!out.shut) take(piece)
-            if (parts.overflowed)
-              out.ended({
-                kind: 'overflow',
-                message: `${place(asked.url)} sent a part whose header is too large`,
-              })
-          },
-          done(failure) {
-            if (!failure && dialect.continues && !out.shut) abort = follow(target, brought, stream)
-            else out.ended(failure ?? { kind: 'ended', message: `${place(asked.url)} ended` })
-          },
-        },
-      )
+/** `before`: what the latest part was read by. */
+function stream(out: Receiving, target: Target, before?: Reader): void {
+  const asked = target.knock('multipart')
+  const { Accept } = asked.headers
+  const headers = { ...asked.headers, Accept: Accept?.includes('multipart') ? Accept : types }
+  let parts: Multipart
+  let part: Part
+  let origin: string | undefined
+  let brought = 0
+  const abort = download(
+    target,
+    { ...asked, headers },
+    {
+      head(head) {
+        const boundary = boundaryOf(head.header('Content-Type'))
+        if (head.status !== 200 || !boundary) return refusal(asked.url, head)
+        parts = createMultipart(boundary)
+        return undefined
+      },
+      opened(url) {
+        origin = originOf(url)
+        out.opened('multipart')
+      },
+      bytes(chunk) {
+        for (const piece of parts.feed(chunk)) if (!out.shut) take(piece)
+        if (parts.overflowed)
+          out.ended({
+            kind: 'overflow',
+            message: `${place(asked.url)} sent a part whose header is too large`,
+          })
+      },
+      done(failure) {
+        out.over(asked.url, brought, () => stream(out, target, before), failure)
+      },
+    },
+  )
+  out.underway(abort)
 
-      function take(piece: Piece): void {
-        brought++
-        if (piece.type === 'part') begin(piece.header)
-        else if (piece.type === 'body')
-          pour(part.decoder.decode(piece.bytes, { stream: true }), part.reader, out, asked.url, origin)
-        else {
-          const rest = part.reader.end()
-          if (rest.length > 0) out.blocks(rest, origin)
-        }
-      }
-
-      /** A part is read as the dialect reads it if that goes by headers, or if the part is an event stream. Any other is a message. */
-      function begin(header: Head['header']): void {
-        const reader = dialect.reader('multipart', before)
-        before = reader
-        const isMessage = !reader.head && !isEventStream(header('content-type'))
-        part = { reader: isMessage ? messageReader() : reader, decoder: new TextDecoder() }
-        const failure = reader.head?.(
-          { status: 200, header: name => header(name.toLowerCase()) },
-          () => undefined,
-        )
-        if (failure) out.ended(failure)
-      }
+  function take(piece: Piece): void {
+    brought++
+    if (piece.type === 'part') begin(piece.header)
+    else if (piece.type === 'body')
+      pour(part.decoder.decode(piece.bytes, { stream: true }), part.reader, out, asked.url, origin)
+    else {
+      const rest = part.reader.end()
+      if (rest.length > 0) out.blocks(rest, origin)
     }
-  },
+  }
+
+  /** A part is read as the dialect reads it if that goes by headers, or if the part is an event stream. Any other is a message. */
+  function begin(header: Head['header']): void {
+    const reader = target.dialect.reader('multipart', before)
+    before = reader
+    const isMessage = !reader.head && !isEventStream(header('content-type'))
+    part = { reader: isMessage ? messageReader() : reader, decoder: new TextDecoder() }
+    const failure = reader.head?.(
+      { status: 200, header: name => header(name.toLowerCase()) },
+      () => undefined,
+    )
+    if (failure) out.ended(failure)
+  }
 }
 
 /** A part on its way. */

@@ -1,9 +1,9 @@
 import type { Head, Incoming, Reader, Request } from '../dialects/dialect.ts'
 import type { Failure } from './failure.ts'
 import { isEventStream, messageReader } from './message.ts'
-import { poster } from './post.ts'
+import { receive } from './receive.ts'
 import { originOf, request } from './request.ts'
-import { gate, pour, type Transport } from './transport.ts'
+import { pour, type Transport } from './transport.ts'
 
 export interface PollingOptions {
   /** How long to wait between an answer and the next request, in ms, until the server says otherwise by `retry`. @default 5000 */
@@ -29,79 +29,72 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
     name: 'polling',
     supports: target => target.environment.XMLHttpRequest !== undefined,
     open(target, sink) {
-      const { dialect, environment } = target
-      const post = poster(target, sink)
-      let abort: () => void
-      let pause: unknown
-      let retry: number | undefined
-      let before: Reader | undefined
-      let etag: string | undefined
-      let told: string | undefined
-      const out = gate(sink, () => {
-        abort()
-        environment.clearTimeout(pause)
-        post.close()
-      })
-      poll(0)
-      return { close: out.close, send: post.send }
+      const { dialect } = target
+      return receive(target, sink, out => {
+        let retry: number | undefined
+        let before: Reader | undefined
+        let etag: string | undefined
+        let told: string | undefined
+        poll(0)
 
-      function poll(turn: number): void {
-        const plainly = target.knock('polling', { turn })
-        const { 'Last-Event-ID': last } = plainly.headers
-        const asked = conditionally(plainly, token, etag)
-        const brought: Incoming[] = []
-        let reader = dialect.reader('polling', before)
-        before = reader
-        let whole = false
-        let origin: string | undefined
-        abort = request(target, asked, { head, opened, text, done })
+        function poll(turn: number): void {
+          const plainly = target.knock('polling', { turn })
+          const { 'Last-Event-ID': last } = plainly.headers
+          const asked = conditionally(plainly, token, etag)
+          const brought: Incoming[] = []
+          let reader = dialect.reader('polling', before)
+          before = reader
+          let whole = false
+          let origin: string | undefined
+          out.underway(request(target, asked, { head, opened, text, done }))
 
-        function head(head: Head, usual: () => Failure | undefined): Failure | undefined {
-          if (reader.head) return reader.head(head, usual)
-          const { status, header } = head
-          if (status === 304) return undefined
-          const type = header('Content-Type')
-          const stream = isEventStream(type)
-          // A page in place of an answer is a login, or a box between, and never a message.
-          if (status === 200 && (stream || !/html/i.test(type ?? ''))) {
-            etag = header('ETag') ?? undefined
-            whole = !stream
-            if (whole) reader = messageReader()
-            return undefined
+          function head(head: Head, usual: () => Failure | undefined): Failure | undefined {
+            if (reader.head) return reader.head(head, usual)
+            const { status, header } = head
+            if (status === 304) return undefined
+            const type = header('Content-Type')
+            const stream = isEventStream(type)
+            // A page in place of an answer is a login, or a box between, and never a message.
+            if (status === 200 && (stream || !/html/i.test(type ?? ''))) {
+              etag = header('ETag') ?? undefined
+              whole = !stream
+              if (whole) reader = messageReader()
+              return undefined
+            }
+            const failure = usual()
+            // One of many answers that fails is not the server's last word.
+            return failure && status >= 500 ? { ...failure, kind: 'refused' } : failure
           }
-          const failure = usual()
-          // One of many answers that fails is not the server's last word.
-          return failure && status >= 500 ? { ...failure, kind: 'refused' } : failure
-        }
 
-        function opened(url: string): void {
-          origin = originOf(url)
-          out.opened('polling')
-        }
+          function opened(url: string): void {
+            origin = originOf(url)
+            out.opened('polling')
+          }
 
-        function text(chunk: string): void {
-          brought.push(...pour(chunk, reader, out, asked.url, origin))
-        }
+          function text(chunk: string): void {
+            brought.push(...pour(chunk, reader, out, asked.url, origin))
+          }
 
-        function done(failure?: Failure): void {
-          const rest = failure ? [] : reader.end().filter(block => !whole || isNew(block))
-          brought.push(...rest)
-          if (rest.length > 0) out.blocks(rest, origin)
-          if (failure) return out.ended(failure)
-          for (const block of brought) retry = block.retry ?? retry
-          const more = dialect.continues && brought.length > 0
-          if (!out.shut) pause = environment.setTimeout(() => poll(turn + 1), more ? 0 : (retry ?? every))
-        }
+          function done(failure?: Failure): void {
+            const rest = failure ? [] : reader.end().filter(block => !whole || isNew(block))
+            brought.push(...rest)
+            if (rest.length > 0) out.blocks(rest, origin)
+            if (failure) return out.ended(failure)
+            for (const block of brought) retry = block.retry ?? retry
+            const more = dialect.continues && brought.length > 0
+            out.next(more ? 0 : (retry ?? every), () => poll(turn + 1))
+          }
 
-        /** Tells a whole answer from the one before; one that names the token it was asked with has nothing new. */
-        function isNew(block: Incoming): boolean {
-          const { data } = block
-          block.id = token ? named(data, token) : undefined
-          const isSame = data === told || (block.id !== undefined && block.id === last)
-          told = data
-          return !isSame
+          /** Tells a whole answer from the one before; one that names the token it was asked with has nothing new. */
+          function isNew(block: Incoming): boolean {
+            const { data } = block
+            block.id = token ? named(data, token) : undefined
+            const isSame = data === told || (block.id !== undefined && block.id === last)
+            told = data
+            return !isSame
+          }
         }
-      }
+      })
     },
   }
 }

@@ -124,18 +124,3 @@ export function pour(
     out.ended({ kind: 'overflow', message: `${place(url)} sent a block that is too large` })
   return blocks
 }
-
-/**
- * Begins the response that continues one which ended in good order, and gives back what stops it. Who ends each at once and has
- * nothing to say is not asked without a pause.
- */
-export function follow({ environment }: Target, brought: number, begin: () => () => void): () => void {
-  let stop = () => environment.clearTimeout(timer)
-  const timer = environment.setTimeout(
-    () => {
-      stop = begin()
-    },
-    brought > 0 ? 0 : 1_000,
-  )
-  return () => stop()
-}

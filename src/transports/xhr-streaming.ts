@@ -1,7 +1,7 @@
 import { place } from './failure.ts'
-import { poster } from './post.ts'
+import { type Receiving, receive } from './receive.ts'
 import { originOf, request } from './request.ts'
-import { follow, gate, pour, type Transport } from './transport.ts'
+import { pour, type Target, type Transport } from './transport.ts'
 
 /**
  * Every look at a growing `responseText` costs as much as it is long, and the browser keeps all of it. So the stream
@@ -14,54 +14,44 @@ const most = 16 * enough
 export const xhrStreaming: Transport = {
   name: 'xhr-streaming',
   supports: target => target.environment.XMLHttpRequest !== undefined,
-  open(target, sink) {
-    const post = poster(target, sink)
-    const { dialect } = target
-    const out = gate(sink, () => {
-      abort()
-      leave?.()
-      post.close()
-    })
-    let leave: (() => void) | undefined
-    let abort = stream()
-    return { close: out.close, send: post.send }
+  open: (target, sink) => receive(target, sink, out => stream(out, target)),
+}
 
-    function stream(): () => void {
-      const asked = target.knock('xhr-streaming')
-      const reader = dialect.reader('xhr-streaming')
-      let rolled = false
-      let brought = 0
-      let origin: string | undefined
-      return request(target, asked, {
-        head: reader.head,
-        opened(url) {
-          origin = originOf(url)
-          out.opened('xhr-streaming')
-        },
-        text(chunk, received) {
-          if (!rolled) {
-            leave?.()
-            leave = undefined
-          }
-          brought += pour(chunk, reader, out, asked.url, origin).length
-          if (out.shut || rolled || received < enough) return
-          if (dialect.overlaps) {
-            // Make before break: this response goes on until the next one brings something.
-            rolled = true
-            leave = abort
-            abort = stream()
-          } else if (received > most)
-            out.ended({ kind: 'ended', message: `${place(asked.url)} was left for a fresh response` })
-        },
-        done(failure) {
-          if (rolled) return
-          const rest = reader.end()
-          if (rest.length > 0) out.blocks(rest)
-          if (!failure && dialect.continues && !out.shut)
-            abort = follow(target, brought + rest.length, stream)
-          else out.ended(failure ?? { kind: 'ended', message: `${place(asked.url)} ended` })
-        },
-      })
-    }
-  },
+/** `leave` ends the response that this one continues, once this one has brought something. */
+function stream(out: Receiving, target: Target, leave?: () => void): void {
+  const { dialect } = target
+  const asked = target.knock('xhr-streaming')
+  const reader = dialect.reader('xhr-streaming')
+  let rolled = false
+  let brought = 0
+  let origin: string | undefined
+  const abort = request(target, asked, {
+    head: reader.head,
+    opened(url) {
+      origin = originOf(url)
+      out.opened('xhr-streaming')
+    },
+    text(chunk, received) {
+      leave?.()
+      leave = undefined
+      brought += pour(chunk, reader, out, asked.url, origin).length
+      if (out.shut || rolled || received < enough) return
+      if (dialect.overlaps) {
+        // Make before break: this response goes on until the next one brings something.
+        rolled = true
+        stream(out, target, abort)
+      } else if (received > most)
+        out.ended({ kind: 'ended', message: `${place(asked.url)} was left for a fresh response` })
+    },
+    done(failure) {
+      if (rolled) return
+      const rest = reader.end()
+      if (rest.length > 0) out.blocks(rest)
+      out.over(asked.url, brought + rest.length, () => stream(out, target), failure)
+    },
+  })
+  out.underway(() => {
+    abort()
+    leave?.()
+  })
 }

@@ -1,0 +1,45 @@
+import { type Server, WebSocket, WebSocketServer } from 'ws'
+import type { Limits } from './options.ts'
+import { ignore } from './pipes/pipe.ts'
+
+/** What a hub's sockets tell. */
+interface Ear {
+  heard(frame: Buffer, isBinary: boolean): void
+  closed(): void
+}
+
+/**
+ * A socket of a hub's. Tens of thousands are open at a time: functions and methods that all have in common take half of the memory
+ * that closures would, so a socket knows who listens to it.
+ */
+export class LineSocket extends WebSocket {
+  ear: Ear | undefined
+
+  listen(ear: Ear): void {
+    this.ear = ear
+    this.on('message', heard)
+    this.on('close', closed)
+    this.on('error', ignore)
+  }
+}
+
+/** What does a hub's handshakes, and makes its sockets. */
+export function createSockets({ message, batch }: Limits): Server<typeof LineSocket> {
+  return new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: Math.max(message, batch),
+    WebSocket: LineSocket,
+  })
+}
+
+function heard(this: WebSocket, frame: unknown, isBinary: boolean): void {
+  const { ear } = this as LineSocket
+  ear?.heard(frame as Buffer, isBinary)
+}
+
+function closed(this: WebSocket): void {
+  const { ear } = this as LineSocket
+  ear?.closed()
+}
