@@ -397,6 +397,7 @@ test('an event stream under its name of 2006 is one', async ({ openPage }) => {
   })
   const page = await openPage()
   await page.goto(`${site.url}/pages/pipes.html`)
+  await page.waitFor(() => typeof begin === 'function')
   await page.evaluate(() => begin('/opera', { dialect: 'plain', pipe: ['fetch-streaming'] }))
   await page.waitFor(() => messages().length === 1)
   expect(await page.evaluate(() => messages()[0]?.data)).toBe(hangul)

@@ -10,11 +10,11 @@
  * Browser, servers and names are those of the question of throughput.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { inTurn, quantile } from '../numbers.ts'
-import type { Effort, Question } from '../question.ts'
-import { atMost, type Bar, type Findings, loadNow, present, print, type Row } from '../report/findings.ts'
+import { quantile } from '../numbers.ts'
+import type { Effort } from '../question.ts'
+import { atMost, type Bar, type Found, question, type Row } from '../report/findings.ts'
 import { type Contestant, contestants, natives, type PipeName, pipes } from '../stage/contestants.ts'
-import { openStage, type Stage, type Visit } from '../stage/stage.ts'
+import { inRounds, type Stage, type Visit } from '../stage/stage.ts'
 
 const size = 100
 const pace = { once: 1, every: 30 }
@@ -29,31 +29,21 @@ interface Run {
   readonly times: number[]
 }
 
-export const latency: Question<Findings> = {
-  name: 'latency',
-  title: 'Latency on an idle line',
-  ask,
-  present: findings => present('From `publish` to the handler, in ms.', 'bench/latency/index.ts', findings),
-}
+export const latency = question(
+  { name: 'latency', title: 'Latency on an idle line', intro: 'From `publish` to the handler, in ms.' },
+  find,
+)
 
-async function ask({ quick, part }: Effort): Promise<Findings> {
+async function find({ quick, part }: Effort): Promise<Found> {
   const rounds = quick ? 1 : 5
   const count = quick ? 40 : 150
-  const before = loadNow()
-  const stage = await openStage()
   const runs = contestants
     .filter(({ name }) => name.includes(part))
     .map((contestant): Run => ({ contestant, times: [] }))
-  try {
-    for (let round = 0; round < rounds; round++)
-      for (const run of inTurn(runs, round)) run.times.push(...(await measure(stage, run, count)))
-  } finally {
-    await stage.close()
-  }
-  const findings: Findings = {
-    machine: stage.machine,
+  const machine = await inRounds(rounds, runs, (stage, run) => measure(stage, run, count))
+  return {
+    machine,
     rounds,
-    load: [before, loadNow()],
     tables: [
       {
         name: 'latency',
@@ -70,18 +60,16 @@ async function ask({ quick, part }: Effort): Promise<Findings> {
     ],
     bars: pipes.flatMap(pipe => barsOfPipe(runs, pipe)),
   }
-  print(findings)
-  return findings
 }
 
-function measure(stage: Stage, { contestant }: Run, count: number): Promise<number[]> {
+function measure(stage: Stage, { contestant, times: all }: Run, count: number): Promise<void> {
   return stage.visit(contestant, async visit => {
     await visit.burst(2_000, size, { once: 100, every: 0 })
     await visit.note()
     const sent = await visit.publish(warm + count, size, pace)
     const { numbers, times } = await allNoted(visit, sent.length)
     const late = numbers.map((number, at) => (times[at] ?? 0) - (sent[number - 1] ?? 0))
-    return late.filter((_, at) => (numbers[at] ?? 0) > warm)
+    all.push(...late.filter((_, at) => (numbers[at] ?? 0) > warm))
   })
 }
 

@@ -6,21 +6,12 @@
  * (`RunTask`, in its category "toplevel"), and an animation frame is asked for all the time: how many came, and the longest wait for one.
  * Recording each task slows those with a task for each message a little.
  */
-import { inTurn, median, sum } from '../numbers.ts'
-import type { Effort, Question } from '../question.ts'
-import {
-  atLeast,
-  atMost,
-  type Bar,
-  type Findings,
-  loadNow,
-  present,
-  print,
-  type Row,
-} from '../report/findings.ts'
+import { median, sum } from '../numbers.ts'
+import type { Effort } from '../question.ts'
+import { atLeast, atMost, type Bar, type Found, question, type Row } from '../report/findings.ts'
 import type { Browser } from '../stage/browser.ts'
 import { type Contestant, contestants as everybody } from '../stage/contestants.ts'
-import { openStage, type Stage, type Visit } from '../stage/stage.ts'
+import { inRounds, type Stage, type Visit } from '../stage/stage.ts'
 
 const size = 100
 const pouring = { once: 100, every: 10 }
@@ -46,36 +37,25 @@ interface Run {
   readonly idle: number[]
 }
 
-export const mainThread: Question<Findings> = {
-  name: 'main-thread',
-  title: 'The main thread under load',
-  ask,
-  present: findings =>
-    present(
-      '10,000 messages of 100 bytes in a second, and 10,000 at once.',
-      'bench/main-thread/index.ts',
-      findings,
-    ),
-}
+export const mainThread = question(
+  {
+    name: 'main-thread',
+    title: 'The main thread under load',
+    intro: '10,000 messages of 100 bytes in a second, and 10,000 at once.',
+  },
+  find,
+)
 
-async function ask({ quick, part }: Effort): Promise<Findings> {
+async function find({ quick, part }: Effort): Promise<Found> {
   const rounds = quick ? 1 : 3
   const seconds = quick ? 1 : 5
-  const before = loadNow()
-  const stage = await openStage()
   const runs = contestants
     .filter(({ name }) => name.includes(part))
     .map((contestant): Run => ({ contestant, poured: [], burst: [], frames: [], wait: [], idle: [] }))
-  try {
-    for (let round = 0; round < rounds; round++)
-      for (const run of inTurn(runs, round)) await measure(stage, run, seconds)
-  } finally {
-    await stage.close()
-  }
-  const findings: Findings = {
-    machine: stage.machine,
+  const machine = await inRounds(rounds, runs, (stage, run) => measure(stage, run, seconds))
+  return {
+    machine,
     rounds,
-    load: [before, loadNow()],
     tables: [
       {
         name: 'main-thread',
@@ -94,8 +74,6 @@ async function ask({ quick, part }: Effort): Promise<Findings> {
     ],
     bars: runs.filter(({ contestant }) => contestant.kind === 'ours').flatMap(barsOf),
   }
-  print(findings)
-  return findings
 }
 
 function measure(stage: Stage, run: Run, seconds: number): Promise<void> {

@@ -8,8 +8,8 @@
  * (`RssAnon`), where responses lie that a page has not let go. The first weighing is after an eighth, when all code has run.
  */
 import { readFile } from 'node:fs/promises'
-import type { Effort, Question } from '../question.ts'
-import { atMost, type Findings, loadNow, present, print, type Row } from '../report/findings.ts'
+import type { Effort } from '../question.ts'
+import { atMost, type Findings, type Found, question, type Row } from '../report/findings.ts'
 import type { Browser, Page } from '../stage/browser.ts'
 import { type Contestant, native, ours } from '../stage/contestants.ts'
 import { openStage, type Stage } from '../stage/stage.ts'
@@ -31,15 +31,12 @@ interface Weights {
   readonly own: number[]
 }
 
-export const memory: Question<Findings> = {
-  name: 'memory',
-  title: 'Memory of a page',
-  ask,
-  present: findings => present('After garbage is collected, in MB.', 'bench/memory/index.ts', findings),
-}
+export const memory = question(
+  { name: 'memory', title: 'Memory of a page', intro: 'After garbage is collected, in MB.' },
+  find,
+)
 
-async function ask({ quick, part }: Effort): Promise<Findings> {
-  const before = loadNow()
+async function find({ quick, part }: Effort): Promise<Found> {
   const stage = await openStage()
   const measured: Weights[] = []
   try {
@@ -48,15 +45,12 @@ async function ask({ quick, part }: Effort): Promise<Findings> {
   } finally {
     await stage.close()
   }
-  const findings: Findings = {
+  return {
     machine: stage.machine,
     rounds: 1,
-    load: [before, loadNow()],
     tables: measured.map(tableOf),
     bars: measured.filter(({ course }) => course.contestant.kind === 'ours').map(barOf),
   }
-  print(findings)
-  return findings
 }
 
 function coursesOf(quick: boolean): Course[] {

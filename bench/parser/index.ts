@@ -14,8 +14,8 @@
  * size of events, up to 4 MB: the time for a byte may not grow.
  */
 import { cpus } from 'node:os'
-import type { Effort, Question } from '../question.ts'
-import { atLeast, atMost, type Findings, loadNow, present, print, type Row } from '../report/findings.ts'
+import type { Effort } from '../question.ts'
+import { atLeast, atMost, type Found, question, type Row } from '../report/findings.ts'
 import { startChild } from '../stage/child.ts'
 import type { RowOrder, Speeds } from './row.ts'
 
@@ -27,25 +27,21 @@ const streams = [
 ]
 const forms = ['sink', 'array'] as const
 
-export const parser: Question<Findings> = {
-  name: 'parser',
-  title: 'Parser',
-  ask,
-  present: findings => present('MB of text in a second, in Node.', 'bench/parser/index.ts', findings),
-}
+export const parser = question(
+  { name: 'parser', title: 'Parser', intro: 'MB of text in a second, in Node.' },
+  find,
+)
 
-async function ask({ quick, part }: Effort): Promise<Findings> {
+async function find({ quick, part }: Effort): Promise<Found> {
   const rounds = quick ? 5 : 31
-  const before = loadNow()
   const measured: (Speeds & Omit<RowOrder, 'rounds'>)[] = []
   for (const stream of streams.filter(name => name.includes(part)))
     for (const form of forms) measured.push({ stream, form, ...(await speedsOf({ stream, form, rounds })) })
   const small = await speedsOf({ stream: 'growing:256', form: 'array', rounds })
   const large = await speedsOf({ stream: 'growing:4096', form: 'array', rounds })
-  const findings: Findings = {
+  return {
     machine: { cores: cpus().length, node: process.version, browser: '' },
     rounds,
-    load: [before, loadNow()],
     tables: [
       {
         name: 'parser',
@@ -77,8 +73,6 @@ async function ask({ quick, part }: Effort): Promise<Findings> {
       ),
     ],
   }
-  print(findings)
-  return findings
 }
 
 async function speedsOf(order: RowOrder): Promise<Speeds> {

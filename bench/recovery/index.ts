@@ -14,12 +14,12 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { startTcpProxy, type TcpProxy } from '../../e2e/fixtures/tcp-proxy.ts'
-import { inTurn, median } from '../numbers.ts'
-import type { Effort, Question } from '../question.ts'
-import { atMost, type Bar, type Findings, loadNow, present, print, type Row } from '../report/findings.ts'
+import { median } from '../numbers.ts'
+import type { Effort } from '../question.ts'
+import { atMost, type Bar, type Found, question, type Row } from '../report/findings.ts'
 import { monotonic } from '../stage/clock.ts'
 import { type Contestant, native, ours, peer, pipes } from '../stage/contestants.ts'
-import { openStage, type Stage } from '../stage/stage.ts'
+import { inRounds, type Stage } from '../stage/stage.ts'
 
 const size = 100
 const pace = { once: 1, every: 10 }
@@ -62,31 +62,24 @@ interface Run {
   readonly next: number[]
 }
 
-export const recovery: Question<Findings> = {
-  name: 'recovery',
-  title: 'All sockets cut',
-  ask,
-  present: findings =>
-    present('100 messages in a second, and every connection reset.', 'bench/recovery/index.ts', findings),
-}
+export const recovery = question(
+  {
+    name: 'recovery',
+    title: 'All sockets cut',
+    intro: '100 messages in a second, and every connection reset.',
+  },
+  find,
+)
 
-async function ask({ quick, part }: Effort): Promise<Findings> {
+async function find({ quick, part }: Effort): Promise<Found> {
   const rounds = quick ? 1 : 7
-  const before = loadNow()
-  const stage = await openStage()
   const runs = contestants
     .filter(({ name }) => name.includes(part))
     .map((contestant): Run => ({ contestant, lost: [], doubled: [], next: [] }))
-  try {
-    for (let round = 0; round < rounds; round++)
-      for (const run of inTurn(runs, round)) await measure(stage, run)
-  } finally {
-    await stage.close()
-  }
-  const findings: Findings = {
-    machine: stage.machine,
+  const machine = await inRounds(rounds, runs, (stage, run) => measure(stage, run))
+  return {
+    machine,
     rounds,
-    load: [before, loadNow()],
     tables: [
       {
         name: 'recovery',
@@ -107,8 +100,6 @@ async function ask({ quick, part }: Effort): Promise<Findings> {
     ],
     bars: barsOf(runs),
   }
-  print(findings)
-  return findings
 }
 
 async function measure(stage: Stage, { contestant, lost, doubled, next }: Run): Promise<void> {

@@ -1,6 +1,6 @@
 /** What a question has found, in the form that most of them share: tables, of which some have a chart, and bars. */
 import { loadavg } from 'node:os'
-import type { Machine, Section } from '../question.ts'
+import type { Effort, Machine, Question, Section } from '../question.ts'
 import { columns as lay } from './columns.ts'
 import { type Line, lineChart } from './line-chart.ts'
 import { markdownTable } from './markdown.ts'
@@ -14,6 +14,9 @@ export interface Findings {
   readonly tables: readonly Table[]
   readonly bars: readonly Bar[]
 }
+
+/** What a question's own code finds. */
+export type Found = Omit<Findings, 'load'>
 
 export interface Table {
   /** Its chart's file is called so. */
@@ -68,11 +71,30 @@ export function atLeast(words: string, got: number, limit: number, unit: string)
   return { words, limit, got, unit, met: got >= limit }
 }
 
+/** A question that is answered by findings. `intro` says what the figures are. */
+export function question(
+  about: { name: string; title: string; intro: string },
+  find: (effort: Effort) => Promise<Found>,
+): Question<Findings> {
+  const { name, title, intro } = about
+  return {
+    name,
+    title,
+    async ask(effort) {
+      const before = loadNow()
+      const findings = { ...(await find(effort)), load: [before, loadNow()] as const }
+      print(findings)
+      return findings
+    },
+    present: findings => present(intro, `bench/${name}/index.ts`, findings),
+  }
+}
+
 export function loadNow(): number {
   return loadavg()[0] ?? 0
 }
 
-export function print({ tables, bars, load }: Findings): void {
+function print({ tables, bars, load }: Findings): void {
   for (const table of tables) {
     console.log(`${table.title}. ${table.what}`)
     console.log(`${lay([headOf(table), ...table.rows.map(row => cellsOf(table, row))])}\n`)
@@ -81,8 +103,8 @@ export function print({ tables, bars, load }: Findings): void {
   console.log(`  Load of the machine ${load.map(each => each.toFixed(1)).join(' → ')}\n`)
 }
 
-/** The section of the page. `intro` says what the figures are; `file` is where the method is told. */
-export function present(intro: string, file: string, findings: Findings): Section {
+/** The section of the page. `file` is where the method is told. */
+function present(intro: string, file: string, findings: Findings): Section {
   const { machine, rounds, load, tables, bars } = findings
   const { browser, node, cores } = machine
   const where = [browser, `Node ${node.slice(1)}`, `${cores} cores`].filter(Boolean).join(', ')

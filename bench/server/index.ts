@@ -17,18 +17,8 @@
  */
 import { cpus } from 'node:os'
 import { inTurn, median } from '../numbers.ts'
-import type { Effort, Question } from '../question.ts'
-import {
-  atLeast,
-  atMost,
-  type Bar,
-  type Findings,
-  loadNow,
-  present,
-  print,
-  type Row,
-  type Table,
-} from '../report/findings.ts'
+import type { Effort } from '../question.ts'
+import { atLeast, atMost, type Bar, type Found, question, type Row, type Table } from '../report/findings.ts'
 import { startChild } from '../stage/child.ts'
 import { monotonic } from '../stage/clock.ts'
 import type { CrowdOrder, CrowdTold, Pipe } from './crowd.ts'
@@ -62,17 +52,13 @@ interface Past {
   readonly replay: number[]
 }
 
-export const server: Question<Findings> = {
-  name: 'server',
-  title: 'The server',
-  ask,
-  present: findings =>
-    present('Connections to one Node process, from another one.', 'bench/server/index.ts', findings),
-}
+export const server = question(
+  { name: 'server', title: 'The server', intro: 'Connections to one Node process, from another one.' },
+  find,
+)
 
-async function ask({ quick, part }: Effort): Promise<Findings> {
+async function find({ quick, part }: Effort): Promise<Found> {
   const rounds = quick ? 1 : 5
-  const before = loadNow()
   const loads = pipes.flatMap(pipe =>
     kinds.flatMap(kind =>
       (quick ? [100, 1_000] : [100, 1_000, 5_000]).map(
@@ -89,10 +75,9 @@ async function ask({ quick, part }: Effort): Promise<Findings> {
     for (const past of inTurn(pasts, round)) await remember(past)
   }
   const most = Math.max(...loads.map(({ lines }) => lines))
-  const findings: Findings = {
+  return {
     machine: { cores: cpus().length, node: process.version, browser: '' },
     rounds,
-    load: [before, loadNow()],
     tables: [
       tableOf(asked, most),
       growthOf(asked, 'busy', 'server-growth-time', 'Growth of time', 'ms of the server for one publish'),
@@ -101,8 +86,6 @@ async function ask({ quick, part }: Effort): Promise<Findings> {
     ],
     bars: [...barsOf(asked, most), ...barsOfGrowth(asked, pasts)],
   }
-  print(findings)
-  return findings
 }
 
 async function carry(load: Load): Promise<void> {

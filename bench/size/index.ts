@@ -14,8 +14,8 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { build, transform } from 'esbuild'
 import { rollup } from 'rollup'
 import esbuild from 'rollup-plugin-esbuild'
-import type { Effort, Question } from '../question.ts'
-import { atMost, type Bar, type Findings, loadNow, present, print, type Row } from '../report/findings.ts'
+import type { Effort } from '../question.ts'
+import { atMost, type Bar, type Found, question, type Row } from '../report/findings.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const target = 'es2020'
@@ -49,16 +49,12 @@ interface Sizes {
   readonly brotli: number
 }
 
-export const size: Question<Findings> = {
-  name: 'size',
-  title: 'Size',
-  ask,
-  present: findings =>
-    present('Minified and compressed, in kB of 1,000 bytes.', 'bench/size/index.ts', findings),
-}
+export const size = question(
+  { name: 'size', title: 'Size', intro: 'Minified and compressed, in kB of 1,000 bytes.' },
+  find,
+)
 
-async function ask({ part }: Effort): Promise<Findings> {
-  const before = loadNow()
+async function find({ part }: Effort): Promise<Found> {
   const rows: Row[] = []
   for (const [name, code] of named(peers, part))
     rows.push(rowOf(name, 'peer', sizesOf(await byEsbuild(code))))
@@ -72,10 +68,9 @@ async function ask({ part }: Effort): Promise<Findings> {
     bars.push(...barsOf(name, one, other, first, second))
   }
   rows.sort((a, b) => (a.cells[2] ?? 0) - (b.cells[2] ?? 0))
-  const findings: Findings = {
+  return {
     machine: { cores: cpus().length, node: process.version, browser: '' },
     rounds: 1,
-    load: [before, loadNow()],
     tables: [
       {
         name: 'size',
@@ -93,8 +88,6 @@ async function ask({ part }: Effort): Promise<Findings> {
     ],
     bars,
   }
-  print(findings)
-  return findings
 }
 
 function named(pages: Record<string, string>, part: string): [string, string][] {

@@ -1,5 +1,6 @@
 /** Where contestants are measured: their servers in one process, their pages in a browser that nobody watches. */
 import { cpus } from 'node:os'
+import { inTurn } from '../numbers.ts'
 import type { Machine } from '../question.ts'
 import type { Order, Pace, Told } from './backend.ts'
 import { type Browser, launch, type Page } from './browser.ts'
@@ -13,6 +14,22 @@ export interface Stage {
   /** Opens a contestant's page and its line, and acts. The page is closed afterwards. */
   visit<T>(contestant: Contestant, act: (visit: Visit) => Promise<T>, how?: Between): Promise<T>
   close(): Promise<void>
+}
+
+/** Measures each of `runs` once in a round, another one first each time. Gives back what it was measured on. */
+export async function inRounds<Run>(
+  rounds: number,
+  runs: readonly Run[],
+  measure: (stage: Stage, run: Run) => Promise<void>,
+): Promise<Machine> {
+  const stage = await openStage()
+  try {
+    for (let round = 0; round < rounds; round++)
+      for (const run of inTurn(runs, round)) await measure(stage, run)
+  } finally {
+    await stage.close()
+  }
+  return stage.machine
 }
 
 /** What to put between page and server: gets the server's port, gives back the one for the page. */

@@ -13,20 +13,19 @@
  * event, one growing response, one answer with all that waits. Our hub keeps 110,000 messages, since a page may fall that far
  * behind. Peers have their defaults and one transport; those marked * have a minimal implementation of their server.
  */
-import { inTurn, median } from '../numbers.ts'
-import type { Effort, Question } from '../question.ts'
+import { median } from '../numbers.ts'
+import type { Effort } from '../question.ts'
 import {
   atLeast,
   atMost,
   type Bar,
   type Findings,
-  loadNow,
-  present,
-  print,
+  type Found,
+  question,
   type Row,
 } from '../report/findings.ts'
 import { type Contestant, contestants, natives, type PipeName, pipes } from '../stage/contestants.ts'
-import { openStage, type Stage } from '../stage/stage.ts'
+import { inRounds, type Stage } from '../stage/stage.ts'
 
 const size = 100
 const warm = 2_000
@@ -43,42 +42,29 @@ interface Run {
   readonly paced: number[]
 }
 
-export const throughput: Question<Findings> = {
-  name: 'throughput',
-  title: 'Throughput down, and page time',
-  ask,
-  present: findings =>
-    present(
-      '100,000 messages of 100 bytes in a burst, then 600 one by one.',
-      'bench/throughput/index.ts',
-      findings,
-    ),
-}
+export const throughput = question(
+  {
+    name: 'throughput',
+    title: 'Throughput down, and page time',
+    intro: '100,000 messages of 100 bytes in a burst, then 600 one by one.',
+  },
+  find,
+)
 
-async function ask({ quick, part }: Effort): Promise<Findings> {
+async function find({ quick, part }: Effort): Promise<Found> {
   const rounds = quick ? 1 : 5
   const count = quick ? 20_000 : 100_000
   const single = quick ? 100 : 600
-  const before = loadNow()
-  const stage = await openStage()
   const runs = contestants
     .filter(({ name }) => name.includes(part))
     .map((contestant): Run => ({ contestant, speeds: [], burst: [], paced: [] }))
-  try {
-    for (let round = 0; round < rounds; round++)
-      for (const run of inTurn(runs, round)) await measure(stage, run, count, single)
-  } finally {
-    await stage.close()
-  }
-  const findings: Findings = {
-    machine: stage.machine,
+  const machine = await inRounds(rounds, runs, (stage, run) => measure(stage, run, count, single))
+  return {
+    machine,
     rounds,
-    load: [before, loadNow()],
     tables: tablesOf(runs),
     bars: barsOf(runs),
   }
-  print(findings)
-  return findings
 }
 
 function measure(stage: Stage, run: Run, count: number, single: number): Promise<void> {
@@ -131,7 +117,7 @@ function tablesOf(runs: readonly Run[]): Findings['tables'] {
 
 function barsOf(runs: readonly Run[]): Bar[] {
   const bars = pipes.flatMap(pipe => barsOfPipe(runs, pipe))
-  const [ws, native] = [find(runs, 'throughline websocket'), find(runs, natives.websocket)]
+  const [ws, native] = [runOf(runs, 'throughline websocket'), runOf(runs, natives.websocket)]
   if (!ws || !native) return bars
   const tenfold = atLeast(
     'throughline websocket ≥ 10 × native WebSocket',
@@ -143,7 +129,7 @@ function barsOf(runs: readonly Run[]): Bar[] {
 }
 
 function barsOfPipe(runs: readonly Run[], pipe: PipeName): Bar[] {
-  const ours = find(runs, `throughline ${pipe}`)
+  const ours = runOf(runs, `throughline ${pipe}`)
   if (!ours) return []
   const others = runs.filter(({ contestant }) => contestant.pipe === pipe && contestant.kind !== 'ours')
   return others.flatMap(other => {
@@ -166,12 +152,12 @@ function barsOfPipe(runs: readonly Run[], pipe: PipeName): Bar[] {
   })
 }
 
-function find(runs: readonly Run[], name: string | undefined): Run | undefined {
+function runOf(runs: readonly Run[], name: string | undefined): Run | undefined {
   return runs.find(({ contestant }) => contestant.name === name)
 }
 
 function speedOf(runs: readonly Run[], name: string | undefined): number {
-  return median(find(runs, name)?.speeds ?? [])
+  return median(runOf(runs, name)?.speeds ?? [])
 }
 
 function numberOrNot(figure: number): number | null {

@@ -8,11 +8,11 @@
  *
  * Browser, servers and names are those of the question of throughput.
  */
-import { inTurn, median } from '../numbers.ts'
-import type { Effort, Question } from '../question.ts'
-import { atLeast, type Bar, type Findings, loadNow, present, print, type Row } from '../report/findings.ts'
+import { median } from '../numbers.ts'
+import type { Effort } from '../question.ts'
+import { atLeast, type Bar, type Found, question, type Row } from '../report/findings.ts'
 import { type Contestant, native, ours, peer } from '../stage/contestants.ts'
-import { openStage, type Stage } from '../stage/stage.ts'
+import { inRounds, type Stage } from '../stage/stage.ts'
 
 const size = 100
 const window = 900
@@ -37,37 +37,26 @@ interface Run {
   readonly speeds: number[]
 }
 
-export const upward: Question<Findings> = {
-  name: 'upward',
-  title: 'Upward over POST',
-  ask,
-  present: findings =>
-    present(
-      '10,000 messages of 100 bytes, from the first `send` until the server has all.',
-      'bench/upward/index.ts',
-      findings,
-    ),
-}
+export const upward = question(
+  {
+    name: 'upward',
+    title: 'Upward over POST',
+    intro: '10,000 messages of 100 bytes, from the first `send` until the server has all.',
+  },
+  find,
+)
 
-async function ask({ quick, part }: Effort): Promise<Findings> {
+async function find({ quick, part }: Effort): Promise<Found> {
   const rounds = quick ? 1 : 5
   const count = quick ? 1_000 : 10_000
-  const before = loadNow()
-  const stage = await openStage()
   const runs = contestants
     .filter(({ name }) => name.includes(part))
     .map((contestant): Run => ({ contestant, speeds: [] }))
-  try {
-    for (let round = 0; round < rounds; round++)
-      for (const run of inTurn(runs, round)) await measure(stage, run, count)
-  } finally {
-    await stage.close()
-  }
+  const machine = await inRounds(rounds, runs, (stage, run) => measure(stage, run, count))
   const single = speedOf(runs, 'one request per message')
-  const findings: Findings = {
-    machine: stage.machine,
+  return {
+    machine,
     rounds,
-    load: [before, loadNow()],
     tables: [
       {
         name: 'upward',
@@ -87,8 +76,6 @@ async function ask({ quick, part }: Effort): Promise<Findings> {
     ],
     bars: barsOf(runs, single),
   }
-  print(findings)
-  return findings
 }
 
 function measure(stage: Stage, { contestant, speeds }: Run, count: number): Promise<void> {

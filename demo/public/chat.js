@@ -20,6 +20,8 @@ let me
 let server = 'throughline'
 /** The line and its ways of hearing and saying; none outside the room. */
 let link
+/** The promise of it: a dialect may have to be loaded first. */
+let opening
 /** The number of the newest private message this page has had, and whether it has been told what waited for it. */
 let letters = 0
 let welcomed = false
@@ -35,7 +37,7 @@ by('enter').onsubmit = event => {
 }
 by('composer').onsubmit = event => {
   event.preventDefault()
-  send(by('text').value.trim())
+  void send(by('text').value.trim())
 }
 by('leave').onclick = () => leave('')
 by('views').onclick = ({ target }) => showView(target.dataset.view)
@@ -79,7 +81,11 @@ async function moveTo(other) {
 }
 
 async function open() {
-  const opened = await lineTo(server, { name: me, page })
+  const promised = lineTo(server, { name: me, page })
+  opening = promised
+  const opened = await promised
+  // Meanwhile the reader has moved on.
+  if (opening !== promised) return opened.line.close()
   link = opened
   const { line, on } = opened
 
@@ -144,13 +150,18 @@ function confirm(n) {
   link.send({ upTo: n }, 'read').catch(() => {})
 }
 
-function send(text) {
+async function send(text) {
   if (!text) return
   const to = people.recipient()
   const ref = `${page}-${++refs}`
   by('text').value = ''
   messages.send(ref, { text })
-  link.send({ to, text, ref }, 'message').catch(error => messages.fail(ref, `Not sent: ${error.message}`))
+  try {
+    const way = await opening
+    await way.send({ to, text, ref }, 'message')
+  } catch (error) {
+    messages.fail(ref, `Not sent: ${error.message}`)
+  }
 }
 
 /** The server's word on what was sent. */
@@ -169,7 +180,7 @@ async function turnedAway() {
 
 function leave(why) {
   const closing = link
-  link = undefined
+  link = opening = undefined
   closing?.line.close()
   ask('/leave', { name: me, page }).catch(() => {})
   showRoom(false)
