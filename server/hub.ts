@@ -132,14 +132,14 @@ export function createHub(options: HubOptions = {}): Hub {
     if (typeof data !== 'string' && !ArrayBuffer.isView(data) && !(data instanceof ArrayBuffer)) {
       throw new TypeError(`data is ${data === null ? 'null' : typeof data}; it must be text or bytes`)
     }
-    const packed = pack(data)
-    const length = lengthOnWire(packed.data)
+    const { data: text, encoding } = pack(data)
+    const length = lengthOnWire(text)
     if (length > longest)
       throw new RangeError(
         `a message takes ${length} characters on the wire, of at most ${longest}; split it`,
       )
     messages++
-    return keep(topic, { ...packed, event: event === 'message' ? undefined : event })
+    return keep(topic, { event: event === 'message' ? undefined : event, data: text, encoding })
   }
 
   /** A log in memory has it at once, and one promise is less for the collector than three. */

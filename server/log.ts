@@ -84,5 +84,10 @@ export function writePlace({ epoch, seq, tag }: Place): string {
 export function placeOf(epoch: string, seq: number, key: number): Place {
   const mixed = Math.imul(seq ^ key, 0x9e3779b1)
   const tag = Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) >>> 0
-  return { epoch, seq, tag: tag.toString(36) }
+  return { epoch, seq, tag: `${pairs[tag & 4095]}${pairs[(tag >>> 12) & 4095]}${pairs[tag >>> 24]}` }
 }
+
+const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-'
+
+/** Twelve bits as two characters. To look a number up takes a fraction of what `toString` would, once for each message. */
+const pairs = Array.from({ length: 4096 }, (_, bits) => `${digits[bits >> 6]}${digits[bits & 63]}`)

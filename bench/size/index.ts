@@ -19,6 +19,8 @@ import { atMost, type Bar, type Found, question, type Row } from '../report/find
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const target = 'es2020'
+// As the published modules are made.
+const tsconfigRaw = { compilerOptions: { useDefineForClassFields: false } }
 
 const all = 'throughline, all five'
 const core = 'throughline/core, WebSocket only'
@@ -132,6 +134,7 @@ async function byEsbuild(contents: string): Promise<Uint8Array> {
     minify: true,
     format: 'esm',
     target,
+    tsconfigRaw,
     define: { global: 'globalThis' },
     logLevel: 'error',
     write: false,
@@ -149,7 +152,7 @@ async function byRollup(code: string): Promise<Uint8Array> {
         resolveId: id => (id === entry ? id : null),
         load: id => (id === entry ? code : null),
       },
-      esbuild({ target, tsconfig: false }),
+      esbuild({ target, tsconfig: false, tsconfigRaw }),
     ],
   })
   const { output } = await bundle.generate({ format: 'es' })

@@ -17,8 +17,9 @@ export interface Dialect {
   /**
    * What a native EventSource hands over: `wrapped`, whole blocks inside each event's data; or `events`, the server's
    * own events, whose names have to be listened for and which only the browser's own reconnecting can resume.
+   * Of no use to a dialect without that transport.
    */
-  readonly eventsource: 'wrapped' | 'events'
+  readonly eventsource?: 'wrapped' | 'events'
   /** Whether a request's address tells the position, so that a new EventSource continues. @default false */
   readonly addressed?: boolean
   /** Whether a response that ends in good order is continued by the same pipe, as if it had never ended. @default false */
@@ -39,8 +40,8 @@ export interface Dialect {
   frames?(payload: Payload): Payload[]
   /** Whether the server says that a line is open, by a block, before anything else. */
   readonly greets: boolean
-  /** Whether the server acknowledges by number. If not, a message counts as taken once it is handed over. */
-  readonly acknowledges: boolean
+  /** Whether the server acknowledges by number. If not, a message counts as taken once it is handed over. @default false */
+  readonly acknowledges?: boolean
   /** Whether the server answers a message that asks for it. @default false */
   readonly answers?: boolean
   /** Whether a POST that is answered so was not taken, since its session is no more. @default never, where nothing is acknowledged */
@@ -49,8 +50,8 @@ export interface Dialect {
   readonly ping?: string | undefined
   /** How long a line that hears nothing is trusted, in ms, until the server says otherwise; `undefined`: for ever. */
   readonly silence?: number | undefined
-  /** The refusal that these blocks tell, on pipes where the browser hides the status. */
-  refusal(blocks: readonly Incoming[]): Failure | undefined
+  /** The refusal that these blocks tell, on pipes where the browser hides the status. @default none */
+  refusal?(blocks: readonly Incoming[]): Failure | undefined
   /** How long to wait before the next poll, in ms, after an answer that took so long and brought this; `retry` is the latest. */
   pace(answer: readonly Incoming[], took: number, retry?: number): number
   /** Whether this failure means that asking again is pointless. */
@@ -171,7 +172,7 @@ export type Meaning =
   | { type: 'refused'; failure: Failure }
   | { type: 'life'; spread?: number }
   /** The server ends this pipe in good order; `status` is what a response would have had that says why. */
-  | { type: 'bye'; retry: number | undefined; why?: string; status?: number }
+  | { type: 'bye'; retry?: number | undefined; why?: string; status?: number }
   | { type: 'position'; cursor: string }
   | { type: 'nothing' }
 

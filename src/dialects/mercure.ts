@@ -31,9 +31,6 @@ export function mercure({
     eventsource: 'events',
     addressed: true,
     greets: false,
-    acknowledges: false,
-    ping: undefined,
-    silence: undefined,
     codec: {
       encode(value) {
         const payload = asItIs.encode(value)
@@ -67,7 +64,6 @@ export function mercure({
       if (data === undefined) return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
       return { type: 'message', event, data, cursor: id }
     },
-    refusal: () => undefined,
     write: ({ event, data }) =>
       `${new URLSearchParams({ ...publish, ...(event && { type: event }), data: data as string })}`,
     pace: () => 0,
@@ -102,5 +98,5 @@ function stream(): Reader {
 }
 
 function startAt(after: string): Start {
-  return { id: undefined, event: undefined, data: undefined, retry: undefined, encoding: undefined, after }
+  return { id: undefined, event: undefined, data: undefined, after }
 }

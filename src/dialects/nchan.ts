@@ -48,9 +48,6 @@ export function nchan({
     continues: true,
     posts: true,
     greets: false,
-    acknowledges: false,
-    ping: undefined,
-    silence: undefined,
     knock({ url, via, headers, token, position, nonce, body }) {
       const post = via === 'post'
       const there = new URL((post && publish) || url, url)
@@ -71,13 +68,12 @@ export function nchan({
     reader: via => (via === 'websocket' ? frames : via.endsWith('streaming') ? stream() : whole()),
     proof: () => ({ need: 'opened' }),
     read(block: Incoming, { cursor }) {
-      if (block === gone) return { type: 'bye', retry: undefined, status: 410, why: 'Nchan said 410 Gone' }
+      if (block === gone) return { type: 'bye', status: 410, why: 'Nchan said 410 Gone' }
       const { id, event = 'message', data, bytes } = block
       const payload = bytes ?? data
       if (payload === undefined || (id && !isNew(id, cursor))) return { type: 'nothing' }
       return { type: 'message', event, data: payload, cursor: id }
     },
-    refusal: () => undefined,
     write: ({ data }) => data,
     pace: (answer, took) => (answer.length > 0 || took > 1_000 ? 0 : interval),
     final: ({ status, code, cause }) =>
@@ -86,13 +82,7 @@ export function nchan({
   }
 }
 
-const empty: Incoming = {
-  id: undefined,
-  event: undefined,
-  data: undefined,
-  retry: undefined,
-  encoding: undefined,
-}
+const empty: Incoming = { id: undefined, event: undefined, data: undefined }
 
 /** The channel was deleted, or nginx stops. */
 const gone: Incoming = { ...empty }

@@ -24,9 +24,6 @@ export const plain: Dialect = {
   overlaps: false,
   eventsource: 'events',
   greets: false,
-  acknowledges: false,
-  ping: undefined,
-  silence: undefined,
   knock({ url, via, headers: own, token, position }) {
     const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}`, ...own } : own
     const there = new URL(url)
@@ -48,7 +45,6 @@ export const plain: Dialect = {
       return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
     return { type: 'message', event, data: payload, cursor: id }
   },
-  refusal: () => undefined,
   write: ({ data }) => data,
   pace: (answer, _, retry) => retry ?? (answer.length > 0 ? 0 : unhurried),
   final: ({ kind, status, retryAfter }) =>
@@ -64,7 +60,7 @@ const frames: Reader = {
   feed(chunk) {
     const bytes = typeof chunk === 'string' ? undefined : chunk
     const data = typeof chunk === 'string' ? chunk : undefined
-    const block: Incoming = { id: undefined, event: undefined, data, retry: undefined, encoding: undefined }
+    const block: Incoming = { id: undefined, event: undefined, data }
     return [bytes ? { ...block, bytes } : block]
   },
   end: () => [],

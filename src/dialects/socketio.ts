@@ -20,20 +20,16 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
     name: 'socketio',
     transports: ['websocket', 'long-polling'],
     overlaps: false,
-    eventsource: 'wrapped',
     greets: true,
-    acknowledges: false,
     answers: true,
     codec: json,
     knock({ url, via, headers, position: { session }, nonce, turn }) {
       const there = new URL(url)
-      const set = (name: string, value: string) => there.searchParams.set(name, value)
+      const socket = via === 'websocket'
       if (!there.pathname.endsWith('/')) there.pathname += '/'
-      set('EIO', '4')
-      set('t', nonce)
-      set('transport', via === 'websocket' ? via : 'polling')
-      if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
-      else if (session && turn !== 0) set('sid', JSON.parse(session).sid)
+      if (socket) there.protocol = there.protocol.replace('http', 'ws')
+      const sid = !socket && session && turn !== 0 ? `&sid=${JSON.parse(session).sid}` : ''
+      there.search += `${there.search && '&'}EIO=4&transport=${socket ? via : 'polling'}&t=${nonce}${sid}`
       return { url: there.href, headers }
     },
     reader: (via, before) => before ?? packets(via === 'websocket'),
@@ -42,6 +38,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
     read({ event, id, data, attached }: Packet, { cursor, session = '{}' }) {
       const [pid, offset] = cursor.split(' ')
       const told = data && JSON.parse(data)
+      const to = told?.pid
       switch (event) {
         case '0': {
           const text = (token?: string) =>
@@ -54,15 +51,12 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
         case '40': {
           const { pingInterval: heartbeat, maxPayload: message } = JSON.parse(session)
           const limits = { message, batch: message, messages: 1 }
-          const resumed = told.pid === pid
-          const welcome = { session, resumed, acked: 0, heartbeat, limits }
-          return { type: 'open', cursor: told.pid, welcome }
+          const welcome = { session, resumed: to === pid, acked: 0, heartbeat, limits }
+          return { type: 'open', cursor: to, welcome }
         }
-        case 'gap': {
-          const { pid: to } = told
+        case 'gap':
           if (!pid || pid === to) break
           return { type: 'gap', cursor: to, gap: { reason: 'unknown', from: cursor, to } }
-        }
         case '42':
         case '45': {
           const [name, ...args] = told
@@ -80,12 +74,11 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
         case '44': {
           const why = `the server said ${told ? told.message : 'goodbye'}`
           // What a response would have that says so.
-          return { type: 'bye', retry: undefined, status: told ? 401 : 204, why }
+          return { type: 'bye', status: told ? 401 : 204, why }
         }
       }
       return { type: 'nothing' }
     },
-    refusal: () => undefined,
     write: ({ event = 'message', data, answer }, number) =>
       packet(2, answer ? `${number}` : '', `${JSON.stringify(event)},`, data),
     frames: payload => (payload as string).split(separator),

@@ -31,7 +31,6 @@ export function sockjs({
     eventsource: 'wrapped',
     continues: true,
     greets: true,
-    acknowledges: false,
     codec: {
       encode(value) {
         const payload = asItIs.encode(value)
@@ -70,7 +69,6 @@ export function sockjs({
       const welcome = { session: '', resumed: false, acked: 0, heartbeat: every, limits }
       return { type: 'open', cursor: undefined, welcome }
     },
-    refusal: () => undefined,
     write: ({ data }) => JSON.stringify([data]),
     gone: status => status === 404,
     pace: () => 0,
@@ -130,5 +128,5 @@ function unescaped(data: string): string {
 
 /** A status is what a response would have that is the server's last word. */
 function bye(why: string, last = false): Meaning {
-  return { type: 'bye', retry: undefined, why, ...(last && { status: 204 }) }
+  return { type: 'bye', why, ...(last && { status: 204 }) }
 }

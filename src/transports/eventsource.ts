@@ -84,7 +84,7 @@ function relay(
     if (!same) told = data
     last = lastEventId
     const id = same ? undefined : lastEventId
-    out.blocks([{ id, event: type, data, retry: undefined, encoding: undefined }], origin)
+    out.blocks([{ id, event: type, data }], origin)
   }
   source.addEventListener('open', event => {
     fresh ||= !('data' in event)

@@ -66,7 +66,7 @@ export function iframeFrom(...origins: string[]): Transport {
         if (data === null) return out.ended({ kind: 'ended', message: `frame from ${place(url)} ended` })
         if (typeof data !== 'string') return
         const blocks = reader.feed(data)
-        const refusal = dialect.refusal(blocks)
+        const refusal = dialect.refusal?.(blocks)
         if (refusal) return out.ended(refusal)
         opened = true
         out.opened('iframe')

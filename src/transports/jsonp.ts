@@ -39,7 +39,7 @@ export const jsonp: Transport = {
         if (typeof answer !== 'string') return out.ended(answer)
         out.opened('jsonp')
         const blocks = read(answer)
-        const refusal = dialect.refusal(blocks)
+        const refusal = dialect.refusal?.(blocks)
         if (refusal) out.ended(refusal)
         else if (!out.shut)
           pause = environment.setTimeout(
@@ -54,7 +54,7 @@ export const jsonp: Transport = {
       const query = { 'rt.up': text.slice(at, end), 'rt.at': `${at}`, 'rt.of': `${text.length}` }
       cancelSend = call(target, { query }, target.timeout, answer => {
         if (typeof answer !== 'string') return done(answer)
-        const refusal = dialect.refusal(read(answer))
+        const refusal = dialect.refusal?.(read(answer))
         if (out.shut) return
         if (refusal || end === text.length) done(refusal)
         else send(text, done, end)
@@ -64,7 +64,7 @@ export const jsonp: Transport = {
     function read(answer: string): Incoming[] {
       const reader = dialect.reader('jsonp')
       const blocks = reader.feed(answer)
-      if (!dialect.refusal(blocks)) out.blocks(blocks)
+      if (!dialect.refusal?.(blocks)) out.blocks(blocks)
       if (reader.overflowed)
         out.ended({ kind: 'overflow', message: `a script's answer held a block that is too large` })
       return blocks

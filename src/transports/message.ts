@@ -8,7 +8,7 @@ export function messageReader(id?: string): Reader {
       data += chunk
       return []
     },
-    end: () => [{ id, event: undefined, data, retry: undefined, encoding: undefined }],
+    end: () => [{ id, event: undefined, data }],
     get overflowed() {
       return data.length > 2 ** 20
     },

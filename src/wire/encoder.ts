@@ -12,14 +12,15 @@ import { refuse } from './refuse.ts'
 export function encode({ id, event, data, retry, encoding }: Partial<Block>): string {
   if (retry !== undefined && !(Number.isSafeInteger(retry) && retry >= 0))
     refuse('retry must be a whole number', retry)
-  return (
-    field('retry', retry?.toString()) +
-    field('enc', encoding || undefined) +
-    field('event', event || undefined) +
-    field('id', id) +
-    field('data', data, /\r/) +
-    '\n'
-  )
+  // Joined, and not added up: one flat text, where a log would keep the tree of its parts.
+  return [
+    field('retry', retry?.toString()),
+    field('enc', encoding || undefined),
+    field('event', event || undefined),
+    field('id', id),
+    field('data', data, ofData),
+    '\n',
+  ].join('')
 }
 
 /** A comment with its blank line: it keeps a line busy and no parser yields it. */
@@ -35,10 +36,14 @@ export function wrap(text: string): string {
   return encode({ data: text })
 }
 
-function field(name: string, value: string | undefined, forbidden = /[\r\n\0]/): string {
+const ofName = /[\r\n\0]/
+const ofData = /\r/
+
+function field(name: string, value: string | undefined, forbidden = ofName): string {
   if (value === undefined) return ''
   const found = forbidden.exec(value)
   if (found) refuse(`${name} must not hold ${JSON.stringify(found[0])}`, value)
   // The space is always there, so that a value may begin with one.
-  return `${name}: ${value.replace(/\n/g, `\n${name}: `)}\n`
+  const lines = value.includes('\n') ? value.replace(/\n/g, `\n${name}: `) : value
+  return `${name}: ${lines}\n`
 }

@@ -215,7 +215,7 @@ describe('writing', () => {
 })
 
 describe('refusal', () => {
-  const told = (data: string) => native.refusal([{ event: 'rt.fail', data } as Incoming])
+  const told = (data: string) => native.refusal?.([{ event: 'rt.fail', data } as Incoming])
 
   test('is read from the block that says what a status would have said', () => {
     expect(told('{"status":503,"retryAfter":7,"message":"later"}')).toEqual({
@@ -224,7 +224,7 @@ describe('refusal', () => {
       retryAfter: 7_000,
       message: 'the server answered 503, later',
     })
-    expect(native.refusal([message(1) as Incoming])).toBeUndefined()
+    expect(native.refusal?.([message(1) as Incoming])).toBeUndefined()
   })
 
   test.each(['0', '-5', '"soon"', 'null'])('takes no notice of a retryAfter of %s', retryAfter => {

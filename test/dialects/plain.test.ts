@@ -96,7 +96,7 @@ test('writing leaves the payload as it is', () => {
 })
 
 test('no block is a refusal', () => {
-  expect(plain.refusal([{ event: 'rt.fail', data: '{}' } as Incoming])).toBeUndefined()
+  expect(plain.refusal?.([{ event: 'rt.fail', data: '{}' } as Incoming])).toBeUndefined()
 })
 
 describe('pace', () => {
