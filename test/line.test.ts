@@ -55,6 +55,9 @@ describe('as an EventSource', () => {
     greet(rung.pipe)
     rung.pipe.brings(message(1, '안녕'))
     expect(events[0]).toBeInstanceOf(MessageEvent)
+    expect(events[0]).toMatchObject({ ports: [], source: null, constructor: MessageEvent })
+    const native = Object.prototype.toString.call(new MessageEvent('message'))
+    expect(Object.prototype.toString.call(events[0])).toBe(native)
     expect(events[0]).toMatchObject({
       type: 'message',
       data: '안녕',

@@ -10,7 +10,8 @@ export async function bundle(code: string): Promise<string> {
     minify: !process.env.BENCH_READABLE,
     write: false,
     target: 'es2020',
-    // As the script-tag build has it.
+    // As the published modules, and the script-tag build, have it.
+    tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     ...(code.includes('/throughline') && { banner: { js: '//# allFunctionsCalledOnLoad' } }),
     define: { global: 'globalThis' },
     logLevel: 'error',

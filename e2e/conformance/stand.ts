@@ -111,6 +111,8 @@ function allowances(sharing: Sharing, { headers }: Asked): [string, string][] {
 
 async function play(answer: Answer, response: ServerResponse): Promise<void> {
   const { status = 200, type = 'text/event-stream', headers = {}, body = '', after = 'end' } = answer
+  // It has no content (RFC 9110, 15.3.6): a browser would take the end of an empty one for the beginning of the next answer.
+  if (status === 205) response.setHeader('Content-Length', 0)
   response.writeHead(status, { ...(type !== null && { 'Content-Type': type }), ...headers })
   response.flushHeaders()
   for (const piece of [body].flat()) {

@@ -24,14 +24,14 @@ export interface LineCloseEvent extends Event {
 /** Messages were lost that the server does not keep any more. */
 export interface GapEvent extends Event, Readonly<Gap> {}
 
-/** To TypeScript the fields of a MessageEvent are properties, which no accessor may take the place of. */
-const BareMessageEvent = MessageEvent as new (type: string) => Event
+/** What a message that came by no port has of them. */
+const ports: readonly MessagePort[] = Object.freeze([])
 
 /**
- * A message with fields of its own: that the browser takes over the strings of each would cost more than all that a line does
- * with it besides.
+ * A message with fields of its own: that the browser takes over the strings of each, and makes a MessageEvent and not an Event, would
+ * cost more than all that a line does with it besides.
  */
-export class LineMessageEvent extends BareMessageEvent {
+export class LineMessageEvent extends Event {
   private readonly value: unknown
   private readonly id: string
   private readonly from: string
@@ -54,9 +54,18 @@ export class LineMessageEvent extends BareMessageEvent {
   get origin(): string {
     return this.from
   }
+
+  get ports(): readonly MessagePort[] {
+    return ports
+  }
+
+  get source(): null {
+    return null
+  }
 }
 
 // Whoever asks what kind of event it is gets the browser's answer.
+Object.setPrototypeOf(LineMessageEvent.prototype, MessageEvent.prototype)
 Object.defineProperty(LineMessageEvent.prototype, 'constructor', { value: MessageEvent })
 
 /** What listeners of a line hear: its own events, and messages by name. */

@@ -13,11 +13,11 @@ export interface Outbox {
   /** Resolves when the server has taken it, or with its answer where one was asked for; rejects with a ConnectionError. */
   add(message: Outgoing): Promise<unknown>
   /** There is a way up: everything unanswered goes out, with the numbers it had. */
-  open(send: NonNullable<Pipe['send']>, limits: Limits | undefined): void
+  open(send: NonNullable<Pipe['send']>, limits: Partial<Limits> | undefined): void
   /** There is none any more. */
   pause(): void
   /** The server has taken everything up to this number. */
-  acknowledged(upTo: number): void
+  acknowledged(upTo: number | undefined): void
   /** The server's answer to the message of this number. */
   answered(number: number, data: unknown): void
   /** The server says on the way down that it does not take what it was sent. */
@@ -74,12 +74,12 @@ export function createOutbox(
       if (send && !dialect.acknowledges) return
       pause()
       send = (text, done) => way(text, done)
-      limits = told ?? limits
+      limits = { ...usual, ...told }
       most = limits.messages
       flush()
     },
     pause,
-    acknowledged(upTo) {
+    acknowledged(upTo = 0) {
       // What was never sent cannot have been taken: such an answer is to an earlier session.
       while (taken < upTo && entries[0]?.sent) {
         taken++

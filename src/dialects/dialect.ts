@@ -180,13 +180,14 @@ export type Meaning =
 export interface Welcome {
   session: string
   resumed: boolean
-  /** The highest number taken from this session. */
-  acked: number
+  /** The highest number taken from this session, where the server acknowledges. */
+  acked?: number
   /** Milliseconds between signs of life. */
   heartbeat: number
   /** Milliseconds over which a reconnecting line should spread itself, if the server knows. */
   spread?: number | undefined
-  limits: Limits
+  /** @default 1 MiB a message; 64 KiB and 1000 messages a POST */
+  limits?: Partial<Limits>
 }
 
 export interface Limits {

@@ -97,10 +97,8 @@ function canSetHeaders(via: Ask['via']): boolean {
 const usual: Welcome = {
   session: '',
   resumed: false,
-  acked: 0,
   heartbeat: 15_000,
   spread: 0,
-  limits: { message: 2 ** 20, batch: 2 ** 16, messages: 1_000 },
 }
 
 function control({ event, id, retry }: Block, data: string, position: Position): Meaning {
@@ -149,9 +147,18 @@ function refused(data: string): Failure {
  * A new life is new altogether; one that a gap led away from may still come out of a pipe that is late.
  */
 function isNew(id: string, { cursor, left = '' }: Position): boolean {
-  // This runs for every message; slices cost less than arrays.
-  const numberAt = id.indexOf('.') + 1
-  const life = id.slice(0, numberAt)
+  const at = id.indexOf('.') + 1
+  const life = id.slice(0, at)
   if (!cursor.startsWith(life)) return !left.startsWith(life)
-  return !(Number.parseInt(id.slice(numberAt), 10) <= Number.parseInt(cursor.slice(numberAt), 10))
+  return !(numberAt(at, id) <= numberAt(at, cursor))
+}
+
+/** As `parseInt` reads it, but without a piece of text: this runs twice for every message. */
+function numberAt(at: number, text: string): number {
+  let number = Number.NaN
+  for (; ; at++) {
+    const digit = text.charCodeAt(at) - 48
+    if (!(digit >= 0 && digit <= 9)) return number
+    number = (number || 0) * 10 + digit
+  }
 }

@@ -50,8 +50,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
           return { type: 'reply', text: () => '3' }
         case '40': {
           const { pingInterval: heartbeat, maxPayload: message } = JSON.parse(session)
-          const limits = { message, batch: message, messages: 1 }
-          const welcome = { session, resumed: to === pid, acked: 0, heartbeat, limits }
+          const welcome = { session, resumed: to === pid, heartbeat, limits: { message } }
           return { type: 'open', cursor: to, welcome }
         }
         case 'gap':

@@ -63,10 +63,9 @@ export function sockjs({
       if (event !== 'o') throw new SyntaxError(`"${event}" begins no frame of SockJS`)
       // A response ended, by the network as it turns out, and the server began anew where it had to go on.
       if (session !== undefined) return bye('the server has lost this session')
-      const limits = { message: 2 ** 20, batch: 2 ** 20, messages: 1 }
       // Where there are none, as long as a timer can run.
       const every = data ? heartbeat : 2 ** 29
-      const welcome = { session: '', resumed: false, acked: 0, heartbeat: every, limits }
+      const welcome = { session: '', resumed: false, heartbeat: every }
       return { type: 'open', cursor: undefined, welcome }
     },
     write: ({ data }) => JSON.stringify([data]),
