@@ -56,8 +56,9 @@ export function createIntake(events: Events<HubEvents>): Intake {
 
   async function bring(member: Member, messages: readonly Message[]): Promise<void> {
     const { session } = member
+    const reply = session.send
     for (const { number, event, data } of messages) {
-      const working = events.tell('message', { data, event, session, reply: session.send })
+      const working = events.tell('message', { data, event, session, reply })
       if (working) await working
       member.acked = number
     }

@@ -20,6 +20,7 @@ declare global {
       noted(): Arrivals
       /** Sends so many of this size, at most `window` of them on their way at once. Settles when all were taken or handed over. */
       send(messages: number, size: number, window: number): Promise<void>
+      sending?: Promise<void>
       /** Notes each animation frame from now on, until `drawn` is asked for. */
       draw(): void
       drawn(): { readonly times: number[] }

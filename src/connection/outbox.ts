@@ -81,9 +81,16 @@ export function createOutbox(
     pause,
     acknowledged(upTo = 0) {
       // What was never sent cannot have been taken: such an answer is to an earlier session.
-      while (taken < upTo && entries[0]?.sent) {
-        taken++
-        settle(entries[0] as Entry)
+      let count = 0
+      while (taken + count < upTo && entries[count]?.sent) count++
+      if (count === 0) return
+      taken += count
+      handed = Math.max(handed - count, 0)
+      const done = entries.splice(0, count)
+      watch()
+      for (const entry of done) {
+        size -= entry.size
+        entry.resolve()
       }
     },
     answered(number, data) {
