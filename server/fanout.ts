@@ -23,7 +23,7 @@ export interface Fanout {
  * The answer to a poll may be longer, since the next one is a round trip away.
  */
 const frame = 2 ** 16
-const answer = 2 ** 18
+const answer = 2 ** 19
 
 /** `slow` is told of each live line that leaves more than `unsent` bytes waiting. */
 export function createFanout(unsent: number, slow: (line: Line) => void): Fanout {

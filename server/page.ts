@@ -3,7 +3,7 @@ import type { Entry, History } from './log.ts'
 export type Page = Pick<History, 'entries' | 'more'>
 
 /** One answer of `after`: at most so many entries, and so many characters of text if that is less. */
-export const page = { entries: 1_000, characters: 2 ** 18 }
+export const page = { entries: 4_000, characters: 2 ** 19 }
 
 export const emptyPage: Page = { entries: [], more: false }
 
