@@ -47,7 +47,16 @@ export async function grant(ask: Ask, { authorize }: Settings): Promise<Granted>
   const topics = [...new Set(rights.topics)]
   if (topics.some(topic => topic.startsWith('rt.')))
     throw refusal(403, 'topics that begin with rt. are private')
-  return { topics, principal: rights.principal, send: rights.send ?? true }
+  return { topics: shared(topics), principal: rights.principal, send: rights.send ?? true }
+}
+
+let latest: readonly string[] = []
+
+/** Thousands of lines hear the same, and need not each have a list of it. */
+function shared(topics: readonly string[]): readonly string[] {
+  const same = topics.length === latest.length && topics.every((topic, at) => topic === latest[at])
+  if (!same) latest = Object.freeze(topics)
+  return latest
 }
 
 /** A script tag sends cookies from any page, and any page can read what it answers: they prove nothing then. */
