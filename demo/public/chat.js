@@ -22,6 +22,9 @@ let server = 'throughline'
 let link
 /** The promise of it: a dialect may have to be loaded first. */
 let opening
+/** The promise of a line that has been welcomed: what is said before that would be counted twice. */
+let room
+let enterRoom
 /** The number of the newest private message this page has had, and whether it has been told what waited for it. */
 let letters = 0
 let welcomed = false
@@ -83,6 +86,9 @@ async function moveTo(other) {
 async function open() {
   const promised = lineTo(server, { name: me, page })
   opening = promised
+  room = new Promise(resolve => {
+    enterRoom = resolve
+  })
   const opened = await promised
   // Meanwhile the reader has moved on.
   if (opening !== promised) return opened.line.close()
@@ -124,6 +130,7 @@ function hello() {
 
 function begin({ name, lobby, own, letters: waiting, people: list }) {
   welcomed = true
+  enterRoom(link)
   me = name
   write(by('me-name'), me)
   people.call(me)
@@ -157,7 +164,7 @@ async function send(text) {
   by('text').value = ''
   messages.send(ref, { text })
   try {
-    const way = await opening
+    const way = await room
     await way.send({ to, text, ref }, 'message')
   } catch (error) {
     messages.fail(ref, `Not sent: ${error.message}`)

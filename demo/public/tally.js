@@ -19,13 +19,15 @@ export function createTally() {
   function reached(room, n) {
     const known = rooms.get(room)
     if (known) skipTo(known, n)
-    else rooms.set(room, { last: n, missing: new Set() })
+    else rooms.set(room, { last: n, missing: new Set(), before: n })
   }
 
   /** Whether the message is new. */
   function take(room, n) {
-    counts.received++
     const known = rooms.get(room)
+    // From before the count began: Nchan tells a new line all of the second in which it came.
+    if (n <= known?.before) return false
+    counts.received++
     if (!known || n > known.last) {
       if (known) skipTo(known, n - 1)
       rooms.set(room, { missing: new Set(), ...known, last: n })
