@@ -35,7 +35,7 @@ export interface CatchUp {
 export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => number): CatchUp {
   const { log, limits, heartbeat, retry } = settings
 
-  let latest: Line['at'] = { id: '', seq: 0 }
+  let latest: Line['at'] | undefined
 
   return { begin, goOn, again }
 
@@ -97,7 +97,7 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
 
   /** Most lines begin at the newest message, which is the same for many. */
   function placeAt(id: string): Line['at'] {
-    if (latest.id !== id) latest = { id, seq: seqOf(id) }
+    if (latest?.id !== id) latest = { id, seq: seqOf(id) }
     return latest
   }
 

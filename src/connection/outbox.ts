@@ -81,16 +81,9 @@ export function createOutbox(
     pause,
     acknowledged(upTo = 0) {
       // What was never sent cannot have been taken: such an answer is to an earlier session.
-      let count = 0
-      while (taken + count < upTo && entries[count]?.sent) count++
-      if (count === 0) return
-      taken += count
-      handed = Math.max(handed - count, 0)
-      const done = entries.splice(0, count)
-      watch()
-      for (const entry of done) {
-        size -= entry.size
-        entry.resolve()
+      while (taken < upTo && entries[0]?.sent) {
+        taken++
+        settle(entries[0])
       }
     },
     answered(number, data) {
@@ -245,7 +238,7 @@ export function createOutbox(
     entries.splice(at, 1)
     size -= entry.size
     if (at < handed) handed--
-    if (at === 0) watch()
+    if (entries.length === 0) watch()
     if (refused) refuse(entry, refused, failure)
     else if (!entry.answer) entry.resolve()
   }
@@ -255,20 +248,26 @@ export function createOutbox(
     entry.reject(new ConnectionError(text, { kind, status }))
   }
 
-  /** The oldest entry decides when the next look for expired ones is due. */
+  /** The oldest entry decides when the next look for expired ones is due; it may find another in its place. */
   function watch(): void {
     environment.clearTimeout(expiry)
-    const oldest = entries[0]
-    if (oldest) expiry = environment.setTimeout(() => expire(oldest), oldest.expires - environment.now())
+    const [oldest] = entries
+    if (oldest)
+      expiry = environment.setTimeout(() => expire(entries[0] as Entry), oldest.expires - environment.now())
   }
 
   function expire(oldest: Entry): void {
-    if (!oldest.sent) return settle(oldest, 'expired')
-    // Its number may have been taken or not, so no later message could be numbered: the session is of no use any more.
-    renew()
-    if (dialect.acknowledges) return lost()
-    busy = false
-    flush()
+    if (oldest.expires <= environment.now()) {
+      if (!oldest.sent) settle(oldest, 'expired')
+      else {
+        // Its number may have been taken or not, so no later message could be numbered: the session is of no use any more.
+        renew()
+        busy = false
+        if (dialect.acknowledges) lost()
+        else flush()
+      }
+    }
+    watch()
   }
 }
 

@@ -1,6 +1,6 @@
 import { place } from './failure.ts'
-import { poster } from './post.ts'
-import { type Gate, gate, pour, type Transport } from './transport.ts'
+import { type Receiving, receive } from './receive.ts'
+import { type Gate, pour, type Target, type Transport } from './transport.ts'
 
 /** The browser's own EventSource. Sends go beside it, by POST. */
 export const eventsource: Transport = {
@@ -9,58 +9,50 @@ export const eventsource: Transport = {
     target.environment.EventSource !== undefined &&
     // A new EventSource can't be told where to continue, except in the address.
     (target.dialect.eventsource === 'wrapped' || target.dialect.addressed || !target.positioned()),
-  open(target, sink) {
-    const { dialect, environment, withCredentials } = target
-    const post = poster(target, sink)
-    let leave: () => void
-    const out = gate(sink, () => {
-      leave()
-      post.close()
-    })
-    begin()
-    return { close: out.close, send: post.send }
+  open: (target, sink) => receive(target, sink, out => begin(out, target)),
+}
 
-    function begin(): void {
-      const { url } = target.knock('eventsource')
-      const Source = environment.EventSource as typeof EventSource
-      const source = new Source(url, { withCredentials })
-      const wrapped = dialect.eventsource === 'wrapped'
-      const reader = dialect.reader('eventsource')
-      const free = wrapped ? undefined : relay(source, out, target.names)
-      let opened = false
-      let brought = false
-      leave = () => {
-        free?.()
-        source.onopen = source.onerror = source.onmessage = null
-        source.close()
-      }
-      source.onopen = () => {
-        opened = true
-        out.opened('eventsource')
-      }
-      if (wrapped)
-        source.onmessage = event => {
-          brought = true
-          pour(event.data, reader, out, url)
-        }
-      source.onerror = event => {
-        // A message of that name comes the same way.
-        if ('data' in event) return
-        const reopens = source.readyState === 0
-        const message = `EventSource to ${place(url)} ${opened ? 'ended' : reopens ? 'could not be reached' : 'was refused'}`
-        // Closed by the browser means an answer that no event stream has: WHATWG HTML 9.2.2, "fail the connection".
-        if (!reopens) return out.ended({ kind: 'status', message })
-        // The browser would come back too, after more seconds than a server may keep what is to be continued.
-        if (brought && dialect.continues) {
-          leave()
-          return begin()
-        }
-        // It comes back by itself, and says with a header what it has heard last.
-        if (opened && !wrapped && !dialect.addressed) return out.paused({ kind: 'ended', message })
-        out.ended({ kind: opened ? (dialect.addressed ? 'ended' : 'cut') : 'refused', message })
-      }
+function begin(out: Receiving, target: Target): void {
+  const { dialect, environment, withCredentials } = target
+  const { url } = target.knock('eventsource')
+  const Source = environment.EventSource as typeof EventSource
+  const source = new Source(url, { withCredentials })
+  const wrapped = dialect.eventsource === 'wrapped'
+  const reader = dialect.reader('eventsource')
+  const free = wrapped ? undefined : relay(source, out, target.names)
+  let opened = false
+  let brought = false
+  const leave = () => {
+    free?.()
+    source.onopen = source.onerror = source.onmessage = null
+    source.close()
+  }
+  out.underway(leave)
+  source.onopen = () => {
+    opened = true
+    out.opened('eventsource')
+  }
+  if (wrapped)
+    source.onmessage = event => {
+      brought = true
+      pour(event.data, reader, out, url)
     }
-  },
+  source.onerror = event => {
+    // A message of that name comes the same way.
+    if ('data' in event) return
+    const reopens = source.readyState === 0
+    const message = `EventSource to ${place(url)} ${opened ? 'ended' : reopens ? 'could not be reached' : 'was refused'}`
+    // Closed by the browser means an answer that no event stream has: WHATWG HTML 9.2.2, "fail the connection".
+    if (!reopens) return out.ended({ kind: 'status', message })
+    // The browser would come back too, after more seconds than a server may keep what is to be continued.
+    if (brought && dialect.continues) {
+      leave()
+      return begin(out, target)
+    }
+    // It comes back by itself, and says with a header what it has heard last.
+    if (opened && !wrapped && !dialect.addressed) return out.paused({ kind: 'ended', message })
+    out.ended({ kind: opened ? (dialect.addressed ? 'ended' : 'cut') : 'refused', message })
+  }
 }
 
 /** Hands on the server's own events, of the names that somebody listens for as they come into use. */

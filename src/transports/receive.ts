@@ -36,7 +36,7 @@ export function receive(
   const next = (wait: number, begin: () => void) => {
     if (out.shut) return
     const timer = environment.setTimeout(begin, wait)
-    underway(() => environment.clearTimeout(timer))
+    stop = () => environment.clearTimeout(timer)
   }
   const over = (url: string, brought: number, begin: () => void, failure?: Failure) => {
     if (!failure && dialect.continues) next(brought > 0 ? 0 : breath, begin)

@@ -46,6 +46,7 @@ function stream(out: Receiving, target: Target, leave?: () => void): void {
     done(failure) {
       if (rolled) return
       const rest = reader.end()
+      leave?.()
       if (rest.length > 0) out.blocks(rest)
       out.over(asked.url, brought + rest.length, () => stream(out, target), failure)
     },

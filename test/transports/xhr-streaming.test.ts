@@ -70,6 +70,17 @@ describe('a response that has grown long', () => {
     expect(FakeXhr.all).toHaveLength(2)
   })
 
+  test('is left also when the fresh one ends and has brought nothing', async () => {
+    const { first, heard, world } = begin({ ...native, continues: true })
+    first.brings(large)
+    FakeXhr.all[1]?.answers()
+    FakeXhr.all[1]?.ends()
+    expect(first.aborted).toBe(true)
+    await world.pass(1_000)
+    expect(FakeXhr.all).toHaveLength(3)
+    expect(heard).toEqual(['opened xhr-streaming', 'blocks'])
+  })
+
   test('both are stopped by close', () => {
     const { first, heard, pipe } = begin()
     first.brings(large)
