@@ -35,7 +35,7 @@ export const latency = question(
 )
 
 async function find({ quick, part }: Effort): Promise<Found> {
-  const rounds = quick ? 1 : 3
+  const rounds = quick ? 1 : 5
   const count = quick ? 40 : 150
   const runs = contestants
     .filter(({ name }) => name.includes(part))

@@ -72,7 +72,7 @@ export const recovery = question(
 )
 
 async function find({ quick, part }: Effort): Promise<Found> {
-  const rounds = quick ? 1 : 3
+  const rounds = quick ? 1 : 7
   const runs = contestants
     .filter(({ name }) => name.includes(part))
     .map((contestant): Run => ({ contestant, lost: [], doubled: [], next: [] }))

@@ -58,7 +58,7 @@ export const server = question(
 )
 
 async function find({ quick, part }: Effort): Promise<Found> {
-  const rounds = quick ? 1 : 3
+  const rounds = quick ? 1 : 5
   const loads = pipes.flatMap(pipe =>
     kinds.flatMap(kind =>
       (quick ? [100, 1_000] : [100, 1_000, 5_000]).map(

@@ -54,7 +54,7 @@ export const throughput = question(
 )
 
 async function find({ quick, part }: Effort): Promise<Found> {
-  const rounds = quick ? 1 : 3
+  const rounds = quick ? 1 : 5
   const count = quick ? 20_000 : 100_000
   const single = quick ? 100 : 600
   const runs = contestants

@@ -20,9 +20,7 @@ let me
 let server = 'throughline'
 /** The line and its ways of hearing and saying; none outside the room. */
 let link
-/** The promise of it: a dialect may have to be loaded first. */
-let opening
-/** The promise of a line that has been welcomed: what is said before that would be counted twice. */
+/** The promise of a line that has been welcomed, and its keeping: what is said before that would be counted twice. */
 let room
 let enterRoom
 /** The number of the newest private message this page has had, and whether it has been told what waited for it. */
@@ -84,14 +82,13 @@ async function moveTo(other) {
 }
 
 async function open() {
-  const promised = lineTo(server, { name: me, page })
-  opening = promised
-  room = new Promise(resolve => {
+  const promised = new Promise(resolve => {
     enterRoom = resolve
   })
-  const opened = await promised
-  // Meanwhile the reader has moved on.
-  if (opening !== promised) return opened.line.close()
+  room = promised
+  const opened = await lineTo(server, { name: me, page })
+  // A dialect had to be loaded, and meanwhile the reader has moved on.
+  if (room !== promised) return opened.line.close()
   link = opened
   const { line, on } = opened
 
@@ -187,7 +184,7 @@ async function turnedAway() {
 
 function leave(why) {
   const closing = link
-  link = opening = undefined
+  link = room = undefined
   closing?.line.close()
   ask('/leave', { name: me, page }).catch(() => {})
   showRoom(false)
