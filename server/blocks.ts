@@ -30,6 +30,11 @@ export function ackBlock(upTo: number): Piece {
   return block('ack', upTo)
 }
 
+/** The message of this number was not taken. */
+export function nackBlock(number: number, { status, message }: Refusal): Piece {
+  return block('nack', { number, status, message })
+}
+
 export function failBlock({ status, retryAfter, message }: Refusal): Piece {
   return block('fail', { status, retryAfter, message })
 }

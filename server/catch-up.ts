@@ -4,6 +4,7 @@ import type { Fanout } from './fanout.ts'
 import { type History, readPlace } from './log.ts'
 import { fromLive, fromLog, heardBy, isOver, type Line } from './member.ts'
 import type { Settings } from './options.ts'
+import { surelyAcked } from './receipt.ts'
 
 /** Where a line begins. */
 export interface Start {
@@ -78,7 +79,7 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
     return openBlock(id, retry, {
       session: member.session.id,
       resumed: cursor !== undefined && !gap,
-      acked: member.acked,
+      acked: surelyAcked(member),
       heartbeat,
       spread: spread(),
       limits: { message, batch, messages },

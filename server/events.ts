@@ -4,9 +4,13 @@ export interface Events<Told extends { error: unknown }> {
   on<Name extends keyof Told>(name: Name, listener: Listener<Told[Name]>): () => void
   /**
    * Calls the listeners in the order they came. A promise comes back only if one of them gave one, and settles when all
-   * of these have. It never rejects: what a listener throws is reported.
+   * of these have. It never rejects, and no listener keeps the others from being called: what one throws goes to `failed`.
    */
-  tell<Name extends Exclude<keyof Told, 'error'>>(name: Name, event: Told[Name]): undefined | Promise<unknown>
+  tell<Name extends Exclude<keyof Told, 'error'>>(
+    name: Name,
+    event: Told[Name],
+    failed?: (thrown: unknown) => void,
+  ): undefined | Promise<unknown>
   /** Tells the listeners for `error`, or the console if there is none. */
   report(error: Told['error']): void
 }
@@ -25,8 +29,12 @@ export function createEvents<Told extends { error: unknown }>(): Events<Told> {
     return () => set.delete(own)
   }
 
-  function tell<Name extends keyof Told>(name: Name, event: Told[Name]): undefined | Promise<unknown> {
-    return callAll(listeners[name], event, report)
+  function tell<Name extends keyof Told>(
+    name: Name,
+    event: Told[Name],
+    failed = report,
+  ): undefined | Promise<unknown> {
+    return callAll(listeners[name], event, failed)
   }
 
   function report(error: Told['error']): void {

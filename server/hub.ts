@@ -88,7 +88,7 @@ export function createHub(options: HubOptions = {}): Hub {
     events,
     sessions,
     lines,
-    accept: createIntake(events),
+    accept: createIntake(events, limits.messages),
     sockets: createSockets(limits),
     refused,
     get away() {

@@ -2,11 +2,16 @@ import type { Block } from '../src/wire/block.ts'
 import { unpack } from '../src/wire/payload.ts'
 import type { Events } from './events.ts'
 import type { Member, Send, Session } from './member.ts'
-import { refusal } from './refusal.ts'
+import { forget } from './receipt.ts'
+import { asRefusal, type Refusal, refusal } from './refusal.ts'
 
 /** What the application hears of a hub. */
 export interface HubEvents {
-  /** A client sent something. Its number is acknowledged when all listeners, and the promises they gave, are done. */
+  /**
+   * A client sent something. Its `send()` resolves when all listeners, and the promises they gave, are done, and rejects if one of
+   * them failed: return the promises of what has to succeed, such as `hub.publish`. To refuse a message, throw an object or an
+   * error with a numeric `status` and a `message`: the client is told both. Anything else that is thrown is a 500 to it, and an `error` here.
+   */
   message: { data: string | ArrayBuffer; event: string; session: Session; reply: Send }
   /** A session began. */
   open: { session: Session }
@@ -18,11 +23,15 @@ export interface HubEvents {
 
 /** What came of some blocks a client sent. */
 export interface Accepted {
-  /** Whether there were messages, be it known ones: they are to be acknowledged when `member.done` settles. */
+  /** How many messages there were, known ones included: they are to be answered when `member.done` settles. */
   messages: number
+  /** The lowest of their numbers. */
+  first: number | undefined
   /** Whether a number was missing; nothing after it was accepted. */
   inOrder: boolean
   pings: number
+  /** Whether the client ends the session. */
+  bye: boolean
 }
 
 /**
@@ -37,7 +46,8 @@ interface Message {
   data: string | ArrayBuffer
 }
 
-export function createIntake(events: Events<HubEvents>): Intake {
+/** `window`: for how many numbers back it is kept which of them were refused. */
+export function createIntake(events: Events<HubEvents>, window: number): Intake {
   return (member, blocks, maySend) => {
     const messages = blocks.filter(isMessage).map(readMessage)
     if (messages.length && !maySend) throw refusal(403, 'sending is not allowed')
@@ -49,8 +59,10 @@ export function createIntake(events: Events<HubEvents>): Intake {
     }
     return {
       messages: messages.length,
+      first: messages.length ? Math.min(...messages.map(message => message.number)) : undefined,
       inOrder: messages.every(message => message.number <= member.taken),
       pings: blocks.filter(block => block.event === 'rt.ping').length,
+      bye: blocks.some(block => block.event === 'rt.bye'),
     }
   }
 
@@ -58,12 +70,27 @@ export function createIntake(events: Events<HubEvents>): Intake {
     const { session } = member
     const reply = session.send
     for (const { number, event, data } of messages) {
-      const working = events.tell('message', { data, event, session, reply })
+      let why: Refusal | undefined
+      const working = events.tell('message', { data, event, session, reply }, thrown => {
+        const said = explain(thrown)
+        why ??= said
+      })
       if (working) await working
+      if (why) member.refused = (member.refused ?? new Map()).set(number, why)
       member.acked = number
+      forget(member, number - window + 1)
     }
   }
+
+  /** What a listener says to the client by throwing it; a failure is the application's to know. */
+  function explain(thrown: unknown): Refusal {
+    const said = asRefusal(thrown)
+    if (!said || (thrown instanceof Error && said.status >= 500)) events.report(thrown)
+    return said ?? failed
+  }
 }
+
+const failed = refusal(500, 'the server failed')
 
 /** Blocks of names this version does not know, and a lone `retry`, are passed over, as PROTOCOL.md says of fields. */
 function isMessage({ id, event, data }: Block): boolean {

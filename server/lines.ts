@@ -37,6 +37,8 @@ export interface Lines {
   pong(member: Member): void
   /** Milliseconds over which all should spread if they had to come back now. */
   spread(): number
+  /** Ends a session whose client has said goodbye, and its pipes. */
+  dismiss(member: Member): void
   /** Cuts the lines that are meant. */
   cut(which: (line: Line) => boolean): void
   /** Counts time, and gives a sign of life to those who have heard nothing. Called thrice in a `heartbeat`. */
@@ -78,6 +80,7 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
     end,
     pong,
     spread,
+    dismiss,
     cut,
     beat,
     farewell,
@@ -176,6 +179,11 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
       if (line.feed.from === 'live' && !line.pipe.once && (news || quiet > 2)) fanout.queue(line, sign)
       else if (line.feed.from === 'log' && quiet > patience) drop(line)
     }
+  }
+
+  function dismiss(member: Member): void {
+    for (const line of member.lines) end(line, byeBlock(settings.retry))
+    sessions.end(member)
   }
 
   function cut(which: (line: Line) => boolean): void {

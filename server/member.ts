@@ -2,6 +2,7 @@ import type { Batch } from './batch.ts'
 import type { Entry } from './log.ts'
 import type { TransportName } from './options.ts'
 import type { Pipe } from './pipes/pipe.ts'
+import type { Refusal } from './refusal.ts'
 
 /** What can be published: text, or bytes. */
 export type Payload = string | ArrayBuffer | ArrayBufferView
@@ -36,6 +37,8 @@ export interface Member {
   /** The highest number that was accepted from it, and the highest that the application is done with. */
   taken: number
   acked: number
+  /** Why numbers were not taken, the lowest first, for a client that asks again. */
+  refused: Map<number, Refusal> | undefined
   /** Settles when the application is done with all that was accepted. */
   done: Promise<void>
   /** A body that comes in slices. */

@@ -15,6 +15,8 @@ export interface Sessions {
   enter(line: Line): void
   /** Whether it was there. */
   leave(line: Line): boolean
+  /** Ends one that has no pipe any more. */
+  end(member: Member): void
   /** Ends those that have been away for too long. */
   sweep(): void
   clear(): void
@@ -88,6 +90,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
     knows: sid => members.has(sid),
     enter,
     leave,
+    end,
     sweep,
     clear,
     get size() {
@@ -120,6 +123,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
       fresh: true,
       taken: 0,
       acked: 0,
+      refused: undefined,
       done: settled,
       slices: '',
       pinged: false,
@@ -170,7 +174,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
   }
 
   function end(member: Member): void {
-    members.delete(member.session.id)
+    if (!members.delete(member.session.id)) return
     away.delete(member)
     ended(member)
   }

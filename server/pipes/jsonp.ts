@@ -3,9 +3,10 @@ import { createParser } from '../../src/wire/parser.ts'
 import type { Granted } from '../access.ts'
 import { sendScript } from '../answers.ts'
 import { type Ask, readCount } from '../ask.ts'
-import { ackBlock } from '../blocks.ts'
 import type { Core } from '../core.ts'
+import type { Accepted } from '../intake.ts'
 import type { Member } from '../member.ts'
+import { forget, receipt } from '../receipt.ts'
 import { refusal } from '../refusal.ts'
 
 /** Whether this JSONP request carries something upward. */
@@ -23,8 +24,10 @@ export async function serveSlice(
   const member = core.sessions.find(ask, granted)
   if (!member) throw refusal(404, 'session unknown')
   const body = gather(member, ask, Math.max(core.settings.limits.message, core.settings.limits.batch))
-  if (body !== undefined) await takeBody(core, member, body, granted.send)
-  sendScript(response, ask, ackBlock(member.acked).text)
+  const accepted = body === undefined ? undefined : takeBody(core, member, body, granted.send)
+  if (accepted) await member.done
+  sendScript(response, ask, receipt(member, accepted?.first).text)
+  if (accepted?.bye) core.lines.dismiss(member)
 }
 
 /** Gives back the body once its last slice is there. */
@@ -44,7 +47,7 @@ function gather(member: Member, { url }: Ask, limit: number): string | undefined
   return body
 }
 
-async function takeBody(core: Core, member: Member, body: string, maySend: boolean): Promise<void> {
+function takeBody(core: Core, member: Member, body: string, maySend: boolean): Accepted {
   const { limits } = core.settings
   const parser = createParser({ limit: limits.message, bom: false })
   const blocks = parser.feed(body)
@@ -55,7 +58,8 @@ async function takeBody(core: Core, member: Member, body: string, maySend: boole
   ) {
     throw refusal(413, 'too much at once')
   }
-  const { pings } = core.accept(member, blocks, maySend)
-  if (pings) core.lines.pong(member)
-  await member.done
+  const accepted = core.accept(member, blocks, maySend)
+  forget(member, accepted.first)
+  if (accepted.pings) core.lines.pong(member)
+  return accepted
 }

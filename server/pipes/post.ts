@@ -4,9 +4,9 @@ import { createParser } from '../../src/wire/parser.ts'
 import type { Granted } from '../access.ts'
 import { sendText } from '../answers.ts'
 import type { Ask } from '../ask.ts'
-import { ackBlock } from '../blocks.ts'
 import type { Core } from '../core.ts'
 import type { Limits } from '../options.ts'
+import { forget, receipt } from '../receipt.ts'
 import { refusal } from '../refusal.ts'
 
 /** Takes the messages of one POST, and answers when the application is done with them. */
@@ -23,10 +23,12 @@ export async function servePost(
   const member = sessions.find(ask, granted)
   if (!member) throw refusal(404, 'session unknown')
   const blocks = await readBlocks(request, settings.limits)
-  const { inOrder, pings } = accept(member, blocks, granted.send)
+  const { inOrder, pings, first, bye } = accept(member, blocks, granted.send)
+  forget(member, first)
   if (pings) lines.pong(member)
   await member.done
-  sendText(response, inOrder ? 200 : 409, 'text/event-stream', ackBlock(member.acked).text)
+  sendText(response, inOrder ? 200 : 409, 'text/event-stream', receipt(member, first).text)
+  if (bye) lines.dismiss(member)
 }
 
 /** Reads no further than the limits: a single large message may be as long as a message, several only as a batch. */

@@ -6,9 +6,10 @@ import { createParser } from '../../src/wire/parser.ts'
 import type { Granted } from '../access.ts'
 import type { Ask } from '../ask.ts'
 import { type Batch, bytesOf } from '../batch.ts'
-import { ackBlock, failBlock, pongBlock } from '../blocks.ts'
+import { failBlock, pongBlock } from '../blocks.ts'
 import type { Core } from '../core.ts'
 import type { Line } from '../member.ts'
+import { receipt } from '../receipt.ts'
 import { asRefusal, refusal } from '../refusal.ts'
 import { drained, ignore, type Pipe } from './pipe.ts'
 
@@ -95,20 +96,26 @@ class WebSocketPipe implements Pipe {
   }
 
   private async take(line: Line, blocks: readonly Block[]): Promise<void> {
-    const { ws, core } = this
-    const { lines, accept, settings } = core
+    const { lines, accept } = this.core
     const { member } = line
-    const { messages, pings } = accept(member, blocks, this.maySend)
+    const { messages, pings, first, bye } = accept(member, blocks, this.maySend)
     await line.welcomed
     for (let count = 0; count < pings; count++) lines.say(line, pongBlock)
-    if (!messages) return
+    if (messages) await this.answer(line, messages, first)
+    if (bye) lines.dismiss(member)
+  }
+
+  private async answer(line: Line, messages: number, first: number | undefined): Promise<void> {
+    const { ws, core } = this
+    const { lines, settings } = core
+    const { member } = line
     // A listener that is slower than its clients slows them down instead of filling the memory.
     this.pending += messages
     if (this.pending > settings.limits.messages) ws.pause()
     await member.done
     this.pending -= messages
     if (ws.isPaused && this.pending <= settings.limits.messages) ws.resume()
-    lines.say(line, ackBlock(member.acked))
+    lines.say(line, receipt(member, first))
   }
 }
 

@@ -11,9 +11,10 @@ import type { Attempt } from '../transports/transport.ts'
  * | `expired` | it waited longer than the outbox keeps it | no |
  * | `too-large` | the server refuses a message of this size | no |
  * | `forbidden` | the server lets this line listen only | no |
+ * | `declined` | the application on the server refused this message, or failed at it: `status` and the message say why | no |
  * | `closed` | the line was closed first | no |
  */
-export type SendKind = 'IN_DOUBT' | 'full' | 'expired' | 'too-large' | 'forbidden' | 'closed'
+export type SendKind = 'IN_DOUBT' | 'full' | 'expired' | 'too-large' | 'forbidden' | 'declined' | 'closed'
 
 /** Why a line failed or a message was not sent: what, where, and what happens next. */
 export class ConnectionError extends Error {

@@ -18,6 +18,8 @@ export interface Outbox {
   pause(): void
   /** The server has taken everything up to this number. */
   acknowledged(upTo: number | undefined): void
+  /** The server did not take the message of this number; those before it are answered. */
+  declined(number: number, failure: Failure): void
   /** The server's answer to the message of this number. */
   answered(number: number, data: unknown): void
   /** The server says on the way down that it does not take what it was sent. */
@@ -79,12 +81,12 @@ export function createOutbox(
       flush()
     },
     pause,
-    acknowledged(upTo = 0) {
-      // What was never sent cannot have been taken: such an answer is to an earlier session.
-      while (taken < upTo && entries[0]?.sent) {
-        taken++
-        settle(entries[0])
-      }
+    acknowledged,
+    declined(number, failure) {
+      acknowledged(number - 1)
+      if (taken !== number - 1 || !entries[0]?.sent) return
+      taken++
+      settle(entries[0], 'declined', failure)
     },
     answered(number, data) {
       asked.get(number)?.resolve(data)
@@ -104,6 +106,14 @@ export function createOutbox(
       pause()
       for (const entry of [...entries]) settle(entry, entry.sent ? 'IN_DOUBT' : 'closed')
     },
+  }
+
+  function acknowledged(upTo = 0): void {
+    // What was never sent cannot have been taken: such an answer is to an earlier session.
+    while (taken < upTo && entries[0]?.sent) {
+      taken++
+      settle(entries[0])
+    }
   }
 
   function add(message: Outgoing): Promise<unknown> {
@@ -281,5 +291,6 @@ const words: Record<SendKind, string> = {
   expired: `the message was not sent: there was no line for ${longest} ms`,
   'too-large': 'the message was not sent: it is larger than the server takes; split it',
   forbidden: 'the message was not taken: the server lets this line listen only',
+  declined: 'the message was not taken',
   closed: 'the message was not sent: the line was closed',
 }

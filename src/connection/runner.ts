@@ -195,7 +195,7 @@ export function run(plan: Plan, hear: Listener): Connection {
       // A handler may have closed the line, or a block may have ended the pipe.
       if (pipe !== from) return
       const meaning = understand(block)
-      if (meaning.type !== 'ack') heard = now
+      if (meaning.type !== 'ack' && meaning.type !== 'nack') heard = now
       act(meaning, origin, name)
     }
   }
@@ -220,6 +220,7 @@ export function run(plan: Plan, hear: Listener): Connection {
   function act(meaning: Meaning, origin: string | undefined, name: TransportName): void {
     if (meaning.type === 'open') return greet(meaning.welcome, name)
     if (meaning.type === 'ack') return outbox.acknowledged(meaning.upTo)
+    if (meaning.type === 'nack') return outbox.declined(meaning.number, meaning.failure)
     if (meaning.type === 'answer') return outbox.answered(meaning.number, meaning.data)
     if (meaning.type === 'reply') {
       if (meaning.session !== undefined) session.enter(meaning.session)

@@ -165,6 +165,8 @@ export type Meaning =
   | { type: 'open'; cursor: string | undefined; welcome: Welcome }
   | { type: 'gap'; cursor: string | undefined; gap: Gap }
   | { type: 'ack'; upTo: number }
+  /** The server did not take the message of this number, and all before it are answered. */
+  | { type: 'nack'; number: number; failure: Failure }
   /** The server's answer to the message of this number. */
   | { type: 'answer'; number: number; data: string | ArrayBuffer }
   /** The protocol wants something said; `session` is what later requests of this pipe have to name. */

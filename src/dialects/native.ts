@@ -109,6 +109,8 @@ function control({ event, id, retry }: Block, data: string, position: Position):
       return lost(JSON.parse(data), id, position)
     case 'rt.ack':
       return { type: 'ack', upTo: Number(data) }
+    case 'rt.nack':
+      return { type: 'nack', number: JSON.parse(data).number, failure: refused(data) }
     case 'rt.fail':
       return { type: 'refused', failure: refused(data) }
     case 'rt.beat':

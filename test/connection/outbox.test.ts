@@ -130,6 +130,40 @@ describe('acknowledgement', () => {
     expect(carried(requests[1])).toEqual(['3 c'])
   })
 
+  test('that a message was not taken answers those before it, rejects it with the server’s words, and the numbers go on', async () => {
+    const { open, add, answers, outbox, outcomes, requests, world } = setUp()
+    await add('a')
+    let told: unknown
+    outbox.add({ event: undefined, data: 'b' }).catch(error => {
+      told = error
+    })
+    await add('c', 'd')
+    open()
+    const no = { kind: 'status', status: 422, message: 'the server answered 422, no room' } as const
+    outbox.declined(2, no)
+    outbox.declined(2, no)
+    outbox.acknowledged(3)
+    answers()
+    await add('e')
+    await world.settle()
+    expect(told).toMatchObject({ kind: 'declined', status: 422, message: expect.stringContaining('no room') })
+    expect(outcomes).toEqual(['a taken', 'c taken'])
+    expect(carried(requests[1])).toEqual(['5 e'])
+  })
+
+  test.each([Number.NaN, undefined, -1, 3, 1.5])(
+    'that number %j was not taken rejects nothing that was not sent',
+    async number => {
+      const { open, add, outbox, outcomes, world } = setUp()
+      open()
+      await add('a')
+      outbox.declined(number as number, refused)
+      await add('b')
+      await world.settle()
+      expect(outcomes.filter(outcome => outcome.endsWith('declined'))).toEqual([])
+    },
+  )
+
   test('that is no number takes nothing', async () => {
     const { open, add, outbox, outcomes, world } = setUp()
     await add('a')

@@ -149,6 +149,11 @@ describe('reading', () => {
 
   test('the rest of the protocol’s own blocks', () => {
     expect(read({ event: 'rt.ack', data: '17' })).toEqual({ type: 'ack', upTo: 17 })
+    expect(read({ event: 'rt.nack', data: '{"number":3,"status":422,"message":"no room"}' })).toMatchObject({
+      type: 'nack',
+      number: 3,
+      failure: { status: 422, message: 'the server answered 422, no room' },
+    })
     expect(read({ event: 'rt.beat', data: '{"spread":40}' })).toEqual({ type: 'life', spread: 40 })
     expect(read({ event: 'rt.beat', data: '' })).toEqual({ type: 'life' })
     expect(read({ event: 'rt.bye', data: '{}' })).toEqual({ type: 'bye', retry: undefined })

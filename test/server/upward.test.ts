@@ -25,7 +25,7 @@ interface Talk extends Stand {
 }
 
 async function talk(
-  via: 'websocket' | 'xhr-streaming' | 'long-polling' = 'xhr-streaming',
+  via: 'websocket' | 'xhr-streaming' | 'long-polling' | 'jsonp' = 'xhr-streaming',
   options: HubOptions = {},
 ): Promise<Talk> {
   const at = await stand(options)
@@ -190,17 +190,74 @@ describe('a POST', () => {
     expect(steps.indexOf('1 is acknowledged')).toBeGreaterThan(steps.indexOf('m1 ends'))
   })
 
-  it('is acknowledged also when a listener throws, which is reported', async () => {
+  it('of which a listener fails at one message is told so, all listeners are called, and the failures are reported', async () => {
+    const at = await stand()
+    const errors: unknown[] = []
+    const heard: unknown[] = []
+    at.hub.on('error', error => errors.push(error))
+    at.hub.on('message', ({ data }) => {
+      if (data === 'm2') throw new Error('at once')
+    })
+    at.hub.on('message', async ({ data }) => {
+      if (data === 'm2') throw new TypeError('later')
+    })
+    at.hub.on('message', ({ data }) => heard.push(data))
+    const { session } = await listen(at, 'xhr-streaming').opened()
+    const answer = await post(at, session, message(1) + message(2) + message(3))
+    expect(parse(answer.text)).toMatchObject([
+      { event: 'rt.nack', data: '{"number":2,"status":500,"message":"the server failed"}' },
+      { event: 'rt.ack', data: '3' },
+    ])
+    expect(errors.map(error => (error as Error).message)).toEqual(['at once', 'later'])
+    expect(heard).toEqual(['m1', 'm2', 'm3'])
+  })
+
+  it('is answered with the words that a listener throws, the first of them, and again when it comes again', async () => {
     const at = await stand()
     const errors: unknown[] = []
     at.hub.on('error', error => errors.push(error))
-    at.hub.on('message', () => {
-      throw new Error('at once')
+    at.hub.on('message', async ({ data }) => {
+      if (data === 'm1') throw { status: 422, message: 'no room' }
+      if (data === 'm2') throw Object.assign(new Error('too fast'), { status: 429 })
     })
-    at.hub.on('message', () => Promise.reject(new Error('later')))
+    at.hub.on('message', () => wait(5).then(() => Promise.reject({ status: 418, message: 'a teapot' })))
     const { session } = await listen(at, 'xhr-streaming').opened()
-    expect((await post(at, session, message(1))).text).toContain('data: 1')
-    expect(errors.map(error => (error as Error).message)).toEqual(['at once', 'later'])
+    const said = [
+      { event: 'rt.nack', data: '{"number":1,"status":422,"message":"no room"}' },
+      { event: 'rt.nack', data: '{"number":2,"status":429,"message":"too fast"}' },
+      { event: 'rt.nack', data: '{"number":3,"status":418,"message":"a teapot"}' },
+      { event: 'rt.ack', data: '3' },
+    ]
+    const body = message(1) + message(2) + message(3)
+    for (let time = 0; time < 2; time++)
+      expect(parse((await post(at, session, body)).text)).toMatchObject(said)
+    expect(errors).toEqual([])
+  })
+
+  it('whose messages were refused is not told by another answer that they were taken', async () => {
+    const at = await stand()
+    at.hub.on('message', ({ data }) => {
+      if (data === 'm2') throw { status: 422, message: 'no' }
+    })
+    const { session } = await listen(at, 'xhr-streaming').opened()
+    await post(at, session, message(1) + message(2) + message(3))
+    const again = listen(at, 'eventsource', { 'rt.sid': session })
+    expect((await again.opened()).acked).toBe(1)
+    expect((await post(at, session, encode({ event: 'rt.ping', data: '' }))).text).toBe(
+      'event: rt.ack\ndata: 1\n\n',
+    )
+    // Whoever goes on after it has heard of it.
+    expect((await post(at, session, message(4))).text).toBe('event: rt.ack\ndata: 4\n\n')
+    expect((await listen(at, 'eventsource', { 'rt.sid': session }).opened()).acked).toBe(4)
+  })
+
+  it('that nobody listens to any more fails at no listener', async () => {
+    const at = await stand()
+    at.hub.on('message', () => {
+      throw new Error('gone')
+    })()
+    const { session } = await listen(at, 'xhr-streaming').opened()
+    expect((await post(at, session, message(1))).text).toBe('event: rt.ack\ndata: 1\n\n')
   })
 
   it('carries bytes and any text', async () => {
@@ -261,6 +318,42 @@ describe('a WebSocket', () => {
     const at = await talk('websocket')
     at.ear.send(encode({ event: 'rt.ping', data: '' }))
     await at.ear.next('rt.pong')
+  })
+
+  it('tells of each message that was refused before it acknowledges those after it', async () => {
+    const at = await stand({ limits: { messages: 10 } })
+    at.hub.on('message', async ({ data }) => {
+      await wait(1)
+      if (Number(String(data).slice(1)) % 2) throw { status: 422, message: 'odd' }
+    })
+    const ear = listen(at, 'websocket')
+    await ear.opened()
+    for (let n = 1; n <= 5; n++) ear.send(message(n))
+    await until(() => ear.blocks.some(({ event, data }) => event === 'rt.ack' && data === '5'))
+    const refused = new Set<number>()
+    for (const { event, data = '' } of ear.blocks) {
+      if (event === 'rt.nack') refused.add(JSON.parse(data).number)
+      if (event === 'rt.ack') expect([...refused]).toEqual([1, 3, 5].slice(0, Math.ceil(Number(data) / 2)))
+    }
+    expect(at.hub.stats().messages).toBe(0)
+  })
+
+  it('keeps no more refusals than messages may be unanswered', async () => {
+    const at = await stand({ limits: { messages: 3 } })
+    at.hub.on('message', () => {
+      throw { status: 422, message: 'no' }
+    })
+    const ear = listen(at, 'websocket')
+    await ear.opened()
+    for (let n = 1; n <= 9; n++) {
+      ear.send(message(n))
+      await ear.next('rt.ack')
+    }
+    const seen = ear.blocks.length
+    ear.send([1, 2, 3, 4, 5, 6, 7, 8, 9].map(n => message(n)).join(''))
+    await ear.next('rt.ack')
+    const numbers = ear.blocks.slice(seen).map(({ data = '' }) => JSON.parse(data).number ?? JSON.parse(data))
+    expect(numbers).toEqual([7, 8, 9, 9])
   })
 
   it('takes each number once, over whichever pipe it comes first', async () => {
@@ -364,8 +457,75 @@ describe('JSONP', () => {
     },
   )
 
+  it('is told of a message that was refused when the whole body is there, and not by a slice before', async () => {
+    const at = await talk('long-polling')
+    at.hub.on('message', () => {
+      throw { status: 422, message: 'no' }
+    })
+    const body = message(1)
+    const part = (from: number, to: number) => slice(at, body.slice(from, to), from, body.length)
+    const said =
+      'event: rt.nack\ndata: {"number":1,"status":422,"message":"no"}\n\nevent: rt.ack\ndata: 1\n\n'
+    for (let time = 0; time < 2; time++) {
+      expect(await part(0, 5)).toBe('event: rt.ack\ndata: 0\n\n')
+      expect(await part(5, body.length)).toBe(said)
+    }
+  })
+
   it('is told 404 when the session is unknown', async () => {
     const at = await talk('long-polling')
     expect(await slice(at, 'x', 0, 5, 'nobody')).toContain('"status":404')
+  })
+})
+
+describe('a goodbye', () => {
+  const bye = 'event: rt.bye\ndata: \n\n'
+  const leave = async (at: Talk, via: string, text: string) => {
+    if (via === 'websocket') at.ear.send(text)
+    else if (via === 'jsonp') {
+      const up = { 'rt.via': 'jsonp', 'rt.cb': '_rts', 'rt.sid': at.session, 'rt.up': text }
+      await ask(address(at, { ...up, 'rt.at': 0, 'rt.of': text.length }))
+    } else await post(at, at.session, text)
+  }
+
+  it.each(['websocket', 'xhr-streaming', 'long-polling', 'jsonp'] as const)(
+    'over %s ends the session at once, after the messages before it',
+    async via => {
+      const at = await talk(via)
+      const heard: string[] = []
+      at.hub.on('message', async ({ data }) => {
+        await wait(5)
+        heard.push(String(data))
+      })
+      at.hub.on('close', ({ session }) => heard.push(session.id))
+      await leave(at, via, message(1) + bye)
+      await until(() => heard.length === 2)
+      expect(heard).toEqual(['m1', at.session])
+      await at.ear.closed
+      expect(at.hub.stats().sessions).toBe(0)
+      if (via === 'websocket') expect(await at.ear.next('rt.ack')).toMatchObject({ data: '1' })
+      expect(await post(at, at.session, message(2))).toMatchObject({ status: 404 })
+    },
+  )
+
+  it('is taken from those who may not send, and from nobody else than whose session it is', async () => {
+    let principal = 'a'
+    const at = await talk('xhr-streaming', { authorize: () => ({ topics: ['x'], principal, send: false }) })
+    principal = 'b'
+    expect(await post(at, at.session, bye)).toMatchObject({ status: 404 })
+    expect(at.hub.stats().sessions).toBe(1)
+    principal = 'a'
+    expect(await post(at, at.session, bye)).toMatchObject({ status: 200 })
+    expect(at.hub.stats().sessions).toBe(0)
+  })
+
+  it('that comes twice, or by two pipes, ends it once', async () => {
+    const at = await talk('websocket')
+    let closed = 0
+    at.hub.on('close', () => closed++)
+    await Promise.all([leave(at, 'post', bye), leave(at, 'websocket', bye + bye), leave(at, 'post', bye)])
+    await at.ear.closed
+    expect(closed).toBe(1)
+    expect(at.hub.stats()).toMatchObject({ sessions: 0, lines: { websocket: 0 } })
   })
 })

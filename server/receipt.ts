@@ -1,0 +1,29 @@
+import type { Piece } from './batch.ts'
+import { ackBlock, nackBlock } from './blocks.ts'
+import type { Member } from './member.ts'
+
+/**
+ * What answers messages from number `first` on: which of them were refused, and how far the application has come. Whoever asks for no
+ * message in particular may not have heard of the refusals yet.
+ */
+export function receipt(member: Member, first: number | undefined): Piece {
+  if (first === undefined) return ackBlock(surelyAcked(member))
+  const nacks: string[] = []
+  for (const [number, why] of member.refused ?? [])
+    if (number >= first) nacks.push(nackBlock(number, why).text)
+  return { text: nacks.join('') + ackBlock(member.acked).text }
+}
+
+/** The number up to which all were taken, as far as refusals are kept. A client that sends the later ones again is told of each. */
+export function surelyAcked({ acked, refused }: Member): number {
+  for (const oldest of refused?.keys() ?? []) return oldest - 1
+  return acked
+}
+
+/** Forgets the refusals below this number: nobody will ask for them again. */
+export function forget({ refused }: Member, below = 0): void {
+  for (const number of refused?.keys() ?? []) {
+    if (number >= below) return
+    refused?.delete(number)
+  }
+}
