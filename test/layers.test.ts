@@ -9,6 +9,7 @@ const contracts = [
   'src/transports/transport.ts',
   'src/transports/failure.ts',
   'src/dialects/dialect.ts',
+  'src/ends.ts',
   environment,
 ]
 const theLadder = ['src/transports/ladder.ts', 'src/transports/memory.ts', 'src/transports/inquiry.ts']
@@ -35,6 +36,8 @@ const arrows: Record<string, string[]> = {
   'src/transports/ladder.ts': [...theLadder, ...contracts],
   'src/transports/transport.ts': ['src/wire/codec.ts', ...contracts],
   'src/transports/failure.ts': [],
+
+  'src/ends.ts': ['src/dialects/dialect.ts', 'src/transports/failure.ts'],
 
   'src/dialects/': ['src/wire/', ...contracts],
   'src/dialects/dialect.ts': ['src/transports/failure.ts', 'src/wire/'],

@@ -18,7 +18,7 @@ export interface Told {
  * with each failure. 2,000 is the `retry:` that our server sends unless it is set otherwise.
  */
 export const ours: Strategy = (tries, { spread, retryAfter }, random) =>
-  backoff({ tries, retry: 2_000, spread, exact: false, retryAfter, random })
+  backoff({ tries, retry: 2_000, spread, foreign: false, exact: false, retryAfter, random })
 
 /** An EventSource whose server sent a `retry:` of its own to each: it is taken to the letter, ever after. */
 export const toldEventSource: Strategy = (_, { retryAfter = 3_000 }) => retryAfter

@@ -506,10 +506,13 @@ async function connectInFrame({ pipe, url }: Given) {
     frame.onload = resolve
   })
   const inside = frame.contentWindow as unknown as {
-    Throughline: { connect(url: string, options: object): Source }
+    Throughline: { connect(url: string, options: object): Source; plainWith(options: object): object }
     EventTarget: typeof EventTarget
   }
-  const source = inside.Throughline.connect('es', { dialect: 'plain', transports: [pipe] })
+  const source = inside.Throughline.connect('es', {
+    dialect: inside.Throughline.plainWith({ letter: true }),
+    transports: [pipe],
+  })
   source.close()
   return { url: source.url, ofTheFrame: source instanceof inside.EventTarget }
 }

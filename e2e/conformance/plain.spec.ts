@@ -55,7 +55,7 @@ test.describe('over WebSocket', () => {
       const sockets = serveSockets(place.stand)
       await place.listen('/echo', 'websocket', { retry: 100 })
       for (const socket of sockets.open) end(socket)
-      await place.page.waitFor(() => line.readyState === 0)
+      await place.page.waitFor(() => heard.includes('error 0'))
       await place.page.evaluate(() => line.send('waited'))
       await place.page.waitFor(() => heard.includes('message waited'))
       expect(await place.page.evaluate(() => heard)).toEqual(['open', 'error 0', 'open', 'message waited'])

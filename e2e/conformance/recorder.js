@@ -4,7 +4,11 @@
  * For a page and for a worker.
  */
 globalThis.connectPlain = (url, pipe, options) =>
-  Throughline.connect(url, { dialect: 'plain', transports: [].concat(pipe), ...options })
+  Throughline.connect(url, {
+    dialect: Throughline.plainWith({ letter: true }),
+    transports: [].concat(pipe),
+    ...options,
+  })
 
 /** Listens until `count` things were heard, or `patience` ms went by, then closes. */
 globalThis.record = ({ url, pipe, names = [], count, options, patience = 6_000 }) =>

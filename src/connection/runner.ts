@@ -1,4 +1,5 @@
 import type { Dialect, Gap, Incoming, Meaning, Outgoing, Position, Welcome } from '../dialects/dialect.ts'
+import { endOf, inGoodOrder } from '../ends.ts'
 import type { Environment } from '../environment.ts'
 import type { Failure, TransportName } from '../transports/failure.ts'
 import type { Pipe, Target, Transport } from '../transports/transport.ts'
@@ -6,7 +7,7 @@ import type { Payload } from '../wire/codec.ts'
 import { backoff } from './backoff.ts'
 import { createOutbox } from './outbox.ts'
 import { createSession } from './session.ts'
-import { hasPipe, next, type Signal, type State } from './state.ts'
+import { fresh, hasPipe, next, type Signal, type State } from './state.ts'
 import type { Token } from './token.ts'
 import { listenForWakes } from './wake.ts'
 
@@ -55,6 +56,12 @@ const answerTime = 2_000
 /** A request that outlives its page may carry 64 KiB (Fetch, "http-network-or-cache fetch"); this leaves room for others. */
 const lastBytes = 60_000
 
+/** A server without our wire that asks for at least this `retry` has set the pace itself, in ms. */
+const unhurried = 1_000
+
+/** A response that lasted this long and ended in good order was held as long as its server holds one, in ms. */
+const held = 5_000
+
 /** What a browser that reconnects by itself waits when nobody told it, in ms. */
 const browsersRetry = 3_000
 
@@ -65,11 +72,12 @@ export function run(plan: Plan, hear: Listener): Connection {
   const outbox = createOutbox(dialect, environment, lost)
   const target = plan.target(session.position)
   const unlisten = listenForWakes(environment, wake, park)
-  let state: State = { name: 'idle', tries: 0 }
+  let state: State = { name: 'idle', grown: fresh }
   let pipe: Pipe | undefined
   let timer: unknown
   let via: TransportName
   let heard = 0
+  let brought = false
   let { retry } = plan
   let welcome: Welcome | undefined
   const welcomes = new Map<TransportName, Welcome>()
@@ -135,6 +143,7 @@ export function run(plan: Plan, hear: Listener): Connection {
   function depart(): void {
     plan.keep?.(null)
     outbox.pause()
+    brought = false
     // Without numbers a session is one pipe's.
     if (!dialect.acknowledges) session.forget()
     welcomes.clear()
@@ -168,7 +177,8 @@ export function run(plan: Plan, hear: Listener): Connection {
       retry,
       retryAfter,
       spread: welcome?.spread,
-      exact: !dialect.greets,
+      foreign: !dialect.greets,
+      exact: dialect.exact === true,
       random,
     })
   }
@@ -237,6 +247,7 @@ export function run(plan: Plan, hear: Listener): Connection {
     // The half of a greeting that was cut off, say: nothing has arrived.
     if (meaning.type === 'nothing') return
     if (state.name === 'connecting' && meaning.type !== 'bye') arrive()
+    brought ||= meaning.type === 'message' || meaning.type === 'gap'
     if (meaning.type === 'message') {
       const { event, data, answer } = meaning
       const back = answer && ((given: Payload) => say(answer(given)))
@@ -282,12 +293,18 @@ export function run(plan: Plan, hear: Listener): Connection {
 
   function ended(failure: Failure): void {
     const renews = failure.status === 401 && token?.refused()
-    const unsupported = failure.kind === 'unsupported'
     // Of a plain EventSource only the browser can tell the position, and it does not for a page that was put aside.
-    const anew = unsupported && via && !dialect.greets && session.position.cursor
+    const anew = failure.kind === 'unsupported' && via && !dialect.greets && session.position.cursor
     if (anew) session.restart()
-    const final = !renews && !anew && (unsupported || dialect.final(failure))
-    signal({ type: 'ended', failure, final, now: environment.now() })
+    const final = !anew && endOf(failure, dialect, renews) !== undefined
+    signal({ type: 'ended', failure, final, fruitful: isFruitful(failure), now: environment.now() })
+  }
+
+  /** A server without our wire that says when to come again need not have brought anything: scripts answer and end. */
+  function isFruitful(failure: Failure): boolean {
+    const lasted = state.name === 'open' && environment.now() - state.since >= held
+    const isPaced = !dialect.greets && (retry ?? 0) >= unhurried
+    return inGoodOrder(failure) && (brought || lasted || isPaced || dialect.exact === true)
   }
 
   /** The server does not know the session any more: the next pipe asks for a new one, at the same position. */

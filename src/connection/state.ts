@@ -12,27 +12,26 @@ import type { Failure, TransportName } from '../transports/failure.ts'
  * ```
  */
 export type State =
-  | { readonly name: 'idle'; readonly tries: number }
-  | { readonly name: 'connecting'; readonly tries: number; readonly interrupted?: Failure }
-  | {
-      readonly name: 'open'
-      readonly tries: number
-      readonly transport: TransportName
-      readonly since: number
-    }
-  /** `grown`: how far the wait has grown. */
-  | {
-      readonly name: 'waiting'
-      readonly tries: number
+  | ((
+      | { readonly name: 'idle' }
+      | { readonly name: 'connecting'; readonly interrupted?: Failure }
+      | { readonly name: 'open'; readonly transport: TransportName; readonly since: number }
+      | { readonly name: 'waiting'; readonly failure: Failure }
+    ) & {
+      /** How far the wait has grown: 0 after the first end of a line that was open, and `fresh` before any end. */
       readonly grown: number
-      readonly failure: Failure
-    }
+    })
+  | Closed
+
+type Closed =
+  | { readonly name: 'closed'; readonly reason: string; readonly failure?: Failure }
   | { readonly name: 'closed'; readonly reason: string; readonly failure?: Failure }
 
 export type Signal =
   | { type: 'opened'; transport: TransportName; now: number }
   | { type: 'paused'; failure: Failure }
-  | { type: 'ended'; failure: Failure; final: boolean; now: number }
+  /** `fruitful`: the line had brought something, or was told when to come again, and then ended in good order. */
+  | { type: 'ended'; failure: Failure; final: boolean; fruitful: boolean; now: number }
   /** The wait is over. */
   | { type: 'due' }
   /** A reason to be connected now: the network is back, the page is seen again. */
@@ -43,6 +42,9 @@ export type Signal =
 
 /** A line that stayed open this long has shown that the trouble is over, in ms. */
 export const settled = 30_000
+
+/** How far the wait has grown before anything ended. */
+export const fresh = -1
 
 /** What follows from a signal. The same state, when it changes nothing. */
 export function next(state: State, signal: Signal): State {
@@ -57,33 +59,36 @@ export function next(state: State, signal: Signal): State {
     }
     case 'paused':
       return state.name === 'open' || (state.name === 'connecting' && state.interrupted)
-        ? { name: 'connecting', tries: state.tries, interrupted: signal.failure }
+        ? { name: 'connecting', grown: state.grown, interrupted: signal.failure }
         : state
     case 'ended':
       return hasPipe(state) ? ended(state, signal) : state
     case 'due':
-      return state.name === 'waiting' ? { name: 'connecting', tries: state.tries } : state
+      return state.name === 'waiting' ? { name: 'connecting', grown: state.grown } : state
     case 'wake':
       return state.name === 'waiting' || state.name === 'idle'
-        ? { name: 'connecting', tries: state.tries }
+        ? { name: 'connecting', grown: state.grown }
         : state
     case 'parked':
-      return { name: 'idle', tries: 0 }
+      return { name: 'idle', grown: fresh }
     case 'close':
       return { name: 'closed', reason: signal.reason }
   }
 }
 
 /**
- * A line that was well, or that ended in good order, begins to count anew. One that is cut soon after it opened counts as a try that
- * failed, but the wait grows only when that happens again: a cut is no sign yet that the next would be.
+ * The wait begins anew after a line that was open for long. Any end sooner than that makes it grow, also one in good order: who accepts and
+ * hangs up is not asked without a pause. The first time it only waits for its turn, since a cut is no sign yet that the next would be cut
+ * too. A line that had brought something waits no longer each time.
  */
-function ended(state: State & { tries: number }, { failure, final, now }: Signal & { type: 'ended' }): State {
+function ended(state: State & { grown: number }, signal: Signal & { type: 'ended' }): State {
+  const { failure, final, fruitful, now } = signal
   if (final) return { name: 'closed', reason: failure.message, failure }
-  const well = state.name === 'open' && (failure.kind === 'ended' || now - state.since >= settled)
-  const tries = well ? 0 : state.tries + 1
-  const first = state.name === 'open' && failure.kind === 'cut' ? 1 : 0
-  return { name: 'waiting', tries, grown: Math.max(tries - first, 0), failure }
+  const isUsual = state.name === 'open' && (failure.kind === 'cut' || failure.kind === 'ended')
+  const longer = Math.max(state.grown + 1, isUsual ? 0 : 1)
+  if (state.name !== 'open') return { name: 'waiting', grown: longer, failure }
+  if (now - state.since >= settled) return { name: 'waiting', grown: 0, failure }
+  return { name: 'waiting', grown: fruitful ? Math.min(longer, 1) : longer, failure }
 }
 
 /** Whether a state has a pipe. Leaving for a state that has none closes it. */

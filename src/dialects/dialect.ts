@@ -54,8 +54,10 @@ export interface Dialect {
   refusal?(blocks: readonly Incoming[]): Failure | undefined
   /** How long to wait before the next poll, in ms, after an answer that took so long and brought this; `retry` is the latest. */
   pace(answer: readonly Incoming[], took: number, retry?: number): number
-  /** Whether this failure means that asking again is pointless. */
-  final(failure: Failure): boolean
+  /** Whether this failure is the last word of this server's protocol, beside what ends every line (src/ends.ts). @default it never is */
+  final?(failure: Failure): boolean
+  /** Whether the line waits for `retry` to the millisecond, as EventSource does. @default false */
+  readonly exact?: boolean
 }
 
 /** What is particular to one request. */

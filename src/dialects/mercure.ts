@@ -1,4 +1,3 @@
-import { isWord } from '../transports/failure.ts'
 import { asItIs } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
 import type { Dialect, Incoming, Reader } from './dialect.ts'
@@ -67,7 +66,6 @@ export function mercure({
     write: ({ event, data }) =>
       `${new URLSearchParams({ ...publish, ...(event && { type: event }), data: data as string })}`,
     pace: () => 0,
-    final: ({ status }) => isWord(status),
   }
 }
 

@@ -1,4 +1,4 @@
-import { type Failure, isWord } from '../transports/failure.ts'
+import type { Failure } from '../transports/failure.ts'
 import type { Block } from '../wire/block.ts'
 import { encode } from '../wire/encoder.ts'
 import { createParser } from '../wire/parser.ts'
@@ -57,7 +57,6 @@ export const native: Dialect = {
   },
   write: ({ event, data }, number) => encode({ id: `${number}`, ...(event && { event }), ...pack(data) }),
   pace: (answer, took) => (answer.length > 0 || took > 1_000 ? 0 : 1_000),
-  final: ({ status }) => isWord(status),
 }
 
 function knock({

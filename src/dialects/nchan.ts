@@ -1,4 +1,3 @@
-import { isWord } from '../transports/failure.ts'
 import { createParser } from '../wire/parser.ts'
 import type { Dialect, Incoming, Reader } from './dialect.ts'
 
@@ -77,8 +76,7 @@ export function nchan({
     write: ({ data }) => data,
     pace: (answer, took) => (answer.length > 0 || took > 1_000 ? 0 : interval),
     final: ({ status, code, cause }) =>
-      isWord(status) ||
-      (endsWhenGone && (status === 410 || (code === 1001 && (cause as CloseEvent).reason.startsWith('410')))),
+      endsWhenGone && (status === 410 || (code === 1001 && (cause as CloseEvent).reason.startsWith('410'))),
   }
 }
 

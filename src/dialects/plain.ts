@@ -1,8 +1,24 @@
+import type { Failure } from '../transports/failure.ts'
 import { createParser } from '../wire/parser.ts'
 import type { Dialect, Incoming, Reader } from './dialect.ts'
 
 /** What a `retry`-less server's short answers are spaced by, in ms. */
 const unhurried = 1_000
+
+export interface PlainOptions {
+  /**
+   * Whether the line ends where the standard lets an EventSource end: after any answer but an event stream, such as 404, 502 or a login
+   * page (WHATWG HTML 9.2.3), but not after 429 and 503 with `Retry-After`. It also waits for `retry` to the millisecond. A line that
+   * may use WebSocket ends only if all that it tried was refused so.
+   * @default false: what ends a line is what ends every line, see docs/ends.md; it comes back after everything else
+   */
+  letter?: boolean
+  /**
+   * Whether the server's closing a WebSocket with this code is its last word: of the codes above 4000 only the page knows what they mean.
+   * @default none is: the line comes back, and waits longer each time
+   */
+  ends?: (code: number) => boolean
+}
 
 /**
  * Any WebSocket or event-stream endpoint that knows nothing of us: `data` as it came, `retry` and Last-Event-ID as
@@ -47,12 +63,29 @@ export const plain: Dialect = {
   },
   write: ({ data }) => data,
   pace: (answer, _, retry) => retry ?? (answer.length > 0 ? 0 : unhurried),
-  final: ({ kind, status, retryAfter }) =>
-    // Any other answer than an event stream is final (WHATWG HTML 9.2.3), unless the server asks us to come back.
-    kind === 'content' ||
-    // "If res is an aborted network error, then fail the connection."
-    kind === 'stopped' ||
-    (kind === 'status' && !((status === 429 || status === 503) && retryAfter !== undefined)),
+}
+
+/**
+ * The same, told when to end.
+ *
+ * ```ts
+ * connect('/events', { dialect: plainWith({ letter: true }) })
+ * connect('/socket', { dialect: plainWith({ ends: code => code === 4401 }) })
+ * ```
+ */
+export function plainWith({ letter = false, ends = () => false }: PlainOptions): Dialect {
+  return {
+    ...plain,
+    exact: letter,
+    final: failure =>
+      (letter && endsEventSource(failure)) || (failure.code !== undefined && ends(failure.code)),
+  }
+}
+
+/** "Fail the connection" in the standard's words: any other answer than an event stream, or a request that was stopped. */
+function endsEventSource({ kind, status, retryAfter }: Failure): boolean {
+  const wanted = (status === 429 || status === 503) && retryAfter !== undefined
+  return kind === 'content' || kind === 'stopped' || (kind === 'status' && !wanted)
 }
 
 /** Each WebSocket frame is a message. */

@@ -1,4 +1,3 @@
-import { isWord } from '../transports/failure.ts'
 import { json, type Payload } from '../wire/codec.ts'
 import { pack, unpack } from '../wire/payload.ts'
 import type { Dialect, Incoming, Reader } from './dialect.ts'
@@ -83,7 +82,6 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
     frames: payload => (payload as string).split(separator),
     gone: status => status === 400,
     pace: answer => (answer[0] ? 0 : 1_000),
-    final: ({ status }) => isWord(status),
   }
 }
 

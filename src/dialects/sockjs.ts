@@ -1,4 +1,4 @@
-import { isWord, type TransportName } from '../transports/failure.ts'
+import type { TransportName } from '../transports/failure.ts'
 import { asItIs } from '../wire/codec.ts'
 import type { Dialect, Incoming, Meaning, Reader } from './dialect.ts'
 
@@ -71,7 +71,6 @@ export function sockjs({
     write: ({ data }) => JSON.stringify([data]),
     gone: status => status === 404,
     pace: () => 0,
-    final: ({ status }) => isWord(status),
   }
 }
 

@@ -65,8 +65,3 @@ export function readRetryAfter(value: string | null): number | undefined {
   const ms = value && /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : date
   return ms > 0 ? Math.min(ms, 600_000) : undefined
 }
-
-/** Whether a status is the server's own word, on whatever pipe: come no more, or not with these credentials. */
-export function isWord(status: number | undefined): boolean {
-  return status === 204 || status === 401 || status === 403
-}

@@ -1,6 +1,7 @@
 import type { Incoming, Proof } from '../dialects/dialect.ts'
-import { type Failure, isWord } from './failure.ts'
-import { inquire } from './inquiry.ts'
+import { endOf, isWord } from '../ends.ts'
+import type { Failure } from './failure.ts'
+import { type Answer, inquire } from './inquiry.ts'
 import type { Memory } from './memory.ts'
 import type { Attempt, Pipe, Sink, Target, Transport } from './transport.ts'
 
@@ -98,7 +99,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       if (next) {
         join = environment.setTimeout(advance, stagger())
         begin(next)
-      } else if (racing.size === 0) void giveUp()
+      } else if (racing.size === 0) void explain()
     }
 
     function begin(transport: Transport): void {
@@ -226,7 +227,8 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       if (carried) {
         if (rung.phase === 'proven') {
           tire(rung, failure, environment.now())
-          return finish(failure)
+          failures.push(failure)
+          return void explain(failure)
         }
         carrier = undefined
         const talker = [...racing].find(other => other.attempt.heard !== undefined)
@@ -295,14 +297,23 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       else finish(failure)
     }
 
-    /** Nothing got through. If no browser said why, one plain request asks. */
-    async function giveUp(): Promise<void> {
-      const most = tellsMost(failures, target)
-      const hidden = most.kind !== 'unsupported' && failures.every(hidesWhy)
-      const answer = hidden && (await inquire(target, inquiry.signal))
+    /** Nothing got through, or the one in use failed. If no browser said why, one plain request asks. */
+    async function explain(most = tellsMost(failures, target)): Promise<void> {
+      if (most.kind === 'unsupported' || !failures.every(hidesWhy)) return finish(most)
+      const answer = await inquire(target, inquiry.signal)
       if (done) return
-      if (!answer || !saysWhy(answer.status)) return finish(most)
+      if (!answer || !saysWhy(answer)) return finish(most)
       finish({ ...most, ...answer, kind: 'status', message: `${most.message} (status ${answer.status})` })
+    }
+
+    /**
+     * Statuses that are said to us, and not to whoever asks without a transport of ours. What a server that does not know us answers to a
+     * GET says nothing about its WebSocket, but that it wants to be left alone for a while.
+     */
+    function saysWhy({ status, retryAfter }: Answer): boolean {
+      if (status === 429 || status === 503) return dialect.greets || retryAfter !== undefined
+      const isAsked = ({ kind, transport }: Failure) => kind !== 'unsupported' && transport !== 'websocket'
+      return isWord(status) && (dialect.greets || failures.some(isAsked))
     }
 
     function finish(failure: Failure): void {
@@ -381,17 +392,12 @@ function hidesWhy({ kind, status }: Failure): boolean {
   return kind === 'refused' || kind === 'unsupported' || (kind === 'status' && status === undefined)
 }
 
-/** Statuses that are said to us, and not to whoever asks without a transport of ours. */
-function saysWhy(status: number): boolean {
-  return isWord(status) || status === 429 || status === 503
-}
-
 /** Of several failures the one that decides what happens next, with all their words. */
 function tellsMost(failures: readonly Failure[], { dialect }: Target): Failure {
   const real = failures.filter(failure => failure.kind !== 'unsupported')
   const most =
     real.find(failure => failure.retryAfter !== undefined) ??
-    real.find(failure => !dialect.final(failure)) ??
+    real.find(failure => !endOf(failure, dialect)) ??
     real[0] ??
     failures[0] ??
     ({ kind: 'unsupported', message: 'no transport to try' } as const)

@@ -2,7 +2,14 @@ import { describe, expect, test } from 'vitest'
 import { backoff, type Circumstances } from '../../src/connection/backoff.ts'
 
 function wait(circumstances: Partial<Circumstances>, chance: number): number {
-  const usual = { tries: 0, retry: undefined, spread: undefined, exact: false, retryAfter: undefined }
+  const usual = {
+    tries: 0,
+    retry: undefined,
+    spread: undefined,
+    foreign: false,
+    exact: false,
+    retryAfter: undefined,
+  }
   return backoff({ ...usual, ...circumstances, random: () => chance })
 }
 
@@ -24,9 +31,18 @@ describe('after a line that was well', () => {
     expect(range({ retry: 8_000 })).toEqual([0, 8_000])
   })
 
-  test('takes the retry of a server without our wire as it is', () => {
+  test('spreads itself over a second at least after the retry of a server without our wire', () => {
+    expect(range({ foreign: true })).toEqual([1_000, 2_000])
+    expect(range({ foreign: true, retry: 0 })).toEqual([0, 1_000])
+    expect(range({ foreign: true, retry: 800 })).toEqual([800, 1_800])
+    expect(range({ foreign: true, retry: 10_000 })).toEqual([10_000, 15_000])
+  })
+
+  test('takes retry to the millisecond where the page asked for that, but not twice at once', () => {
     expect(range({ exact: true, retry: 800 })).toEqual([800, 800])
+    expect(range({ exact: true, retry: 800, tries: 1 })).toEqual([800, 800])
     expect(range({ exact: true, retry: 0 })).toEqual([0, 0])
+    expect(range({ exact: true, retry: 0, tries: 1 })).toEqual([250, 250])
     expect(range({ exact: true })).toEqual([2_000, 2_000])
   })
 })
@@ -54,7 +70,9 @@ describe('after tries that failed', () => {
   })
 
   test('grows with a server without our wire too', () => {
+    expect(range({ tries: 2, foreign: true, retry: 800 })).toEqual([800, 2_800])
     expect(range({ tries: 2, exact: true, retry: 800 })).toEqual([800, 2_800])
+    expect(range({ tries: 1, foreign: true })).toEqual([1_000, 2_000])
   })
 })
 
@@ -67,7 +85,9 @@ describe('Retry-After', () => {
     expect(range({ retryAfter: 1e12 })).toEqual([600_000, 600_000])
   })
 
-  test('of 0 means at once', () => {
+  test('of 0, as a goodbye may ask for, means at once the first time, and no more than that', () => {
     expect(range({ retryAfter: 0 })).toEqual([0, 0])
+    expect(range({ retryAfter: 0, tries: 1 })).toEqual([250, 1_250])
+    expect(range({ retryAfter: 0, tries: 3 })).toEqual([250, 4_250])
   })
 })

@@ -2,9 +2,9 @@ import { describe, expect, test } from 'vitest'
 import { type Listener, run } from '../../src/connection/runner.ts'
 import type { Dialect } from '../../src/dialects/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
-import { plain } from '../../src/dialects/plain.ts'
+import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { ack, beat, message, pong, welcome } from '../support/blocks.ts'
-import { cut, endedWell, fake, refused, status } from '../support/fakes.ts'
+import { cut, endedWell, type FakePipe, fake, refused, status } from '../support/fakes.ts'
 import { greet } from '../support/line.ts'
 import { createWorld } from '../support/world.ts'
 
@@ -12,11 +12,12 @@ interface Given {
   dialect?: Dialect
   lastEventId?: string
   retry?: number
+  chance?: number
   hear?: Partial<Listener>
 }
 
 /** A connection over one transport that the test drives, and all that its listener hears. */
-function start({ dialect = native, lastEventId = '', retry, hear = {} }: Given = {}) {
+function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear = {} }: Given = {}) {
   const requests: (RequestInit & { url: string })[] = []
   const fetch = async (url: string | URL | Request, init?: RequestInit) => {
     requests.push({ url: `${url}`, ...init })
@@ -37,7 +38,7 @@ function start({ dialect = native, lastEventId = '', retry, hear = {} }: Given =
   const connection = run(
     {
       dialect,
-      environment: { ...world.environment, random: () => 0.5 },
+      environment: { ...world.environment, random: () => chance },
       route,
       lastEventId,
       retry,
@@ -234,17 +235,90 @@ describe('reconnecting', () => {
     ])
   })
 
-  test('after a clean end does not wait longer each time', async () => {
-    const { heard, route, world } = start({ dialect: plain })
-    for (let cycle = 0; cycle < 3; cycle++) {
-      route.pipe.opens()
-      route.pipe.brings({ retry: 800 })
-      route.pipe.ends(endedWell)
-      await world.pass(800)
+  /** What a line waits after each of four pipes that do the same. */
+  async function waits(given: Given, cycle: (pipe: FakePipe) => unknown) {
+    const { heard, route, world } = start(given)
+    for (let times = 0; times < 4; times++) {
+      await cycle(route.pipe)
+      await world.pass(60_000)
     }
-    expect(heard.filter(said => said.startsWith('failed'))).toEqual(
-      Array(3).fill('failed ended, again in 800'),
-    )
+    return heard.filter(said => said.startsWith('failed')).map(said => Number(said.split(' ').at(-1)))
+  }
+
+  test('does not wait longer each time after a response that ends in good order and had brought something', async () => {
+    let id = 0
+    const cycle = (pipe: FakePipe) => {
+      pipe.opens()
+      pipe.brings({ id: `${id++}`, data: 'new' })
+      pipe.ends(endedWell)
+    }
+    expect(await waits({ dialect: plain }, cycle)).toEqual([1_500, 1_500, 1_500, 1_500])
+  })
+
+  test('does not wait longer each time where a server without our wire says when to come again', async () => {
+    const cycle = (pipe: FakePipe) => {
+      pipe.opens()
+      pipe.brings({ retry: 5_000 })
+      pipe.ends(endedWell)
+    }
+    expect(await waits({ dialect: plain }, cycle)).toEqual([6_250, 5_500, 5_500, 5_500])
+    expect(await waits({ dialect: plainWith({ letter: true }) }, cycle)).toEqual(Array(4).fill(5_000))
+  })
+
+  test('waits longer each time for a server that accepts, brings nothing new and hangs up', async () => {
+    const cycle = (pipe: FakePipe) => {
+      pipe.opens()
+      pipe.brings({ id: '1', data: 'the same' }, { retry: 0 })
+      pipe.ends(endedWell)
+    }
+    expect(await waits({ dialect: plain }, cycle)).toEqual([500, 750, 1_250, 2_250])
+  })
+
+  test.each([1_008, 1_011, 1_013, 4_401])(
+    'waits longer each time for a WebSocket that is closed with %i, whatever it had brought',
+    async code => {
+      let id = 0
+      const cycle = (pipe: FakePipe) => {
+        pipe.opens()
+        pipe.brings({ data: `welcome ${id++}` })
+        pipe.ends({ kind: 'ended', code, message: `closed (${code})` })
+      }
+      expect(await waits({ dialect: plain }, cycle)).toEqual([1_500, 1_500, 2_000, 3_000])
+    },
+  )
+
+  test('is not asked for again and again by a server that says goodbye with a retry of 0', async () => {
+    const cycle = (pipe: FakePipe) => {
+      greet(pipe)
+      pipe.brings({ event: 'rt.bye', data: '{}', retry: 0 })
+    }
+    expect(await waits({}, cycle)).toEqual([0, 750, 1_250, 2_250])
+  })
+
+  test('spreads the lines of a server without our wire that hangs up on all of them', async () => {
+    const restarted = (pipe: FakePipe) => {
+      pipe.opens()
+      pipe.ends({ kind: 'ended', code: 1_012, message: 'closed (1012)' })
+    }
+    for (const [chance, wait] of [
+      [0, 1_000],
+      [0.999, 1_999],
+    ] as const)
+      expect((await waits({ dialect: plain, chance }, restarted))[0]).toBe(wait)
+  })
+
+  test.each([
+    ['a new pipe of an open line', true],
+    ['the first pipe', false],
+  ])('happens after any status that is not on the list of ends, on %s', async (_, opens) => {
+    const { connection, route, world } = start({ dialect: plain })
+    for (const code of [302, 400, 404, 410, 500, 502, 503]) {
+      if (opens) route.pipe.opens()
+      route.pipe.ends(status(code))
+      expect(connection.state.name).toBe('waiting')
+      await world.pass(60_000)
+    }
+    expect(route.pipe.open).toBe(true)
   })
 
   test('follows Retry-After', () => {
@@ -267,7 +341,7 @@ describe('reconnecting', () => {
     greet(route.pipe)
     route.pipe.brings({ event: 'rt.bye', data: '{}', retry: 6_000 })
     expect(heard.at(-1)).toBe('failed ended, again in 7500')
-    expect(connection.state).toMatchObject({ name: 'waiting', tries: 0 })
+    expect(connection.state).toMatchObject({ name: 'waiting', grown: 0 })
     expect(route.pipe.open).toBe(false)
   })
 
@@ -276,7 +350,7 @@ describe('reconnecting', () => {
     route.pipe.opens()
     route.pipe.brings({ event: 'rt.bye', data: '{}', retry: 6_000 })
     expect(heard.map(said => said.split(',', 1)[0])).toEqual(['failed ended'])
-    expect(connection.state).toMatchObject({ name: 'waiting', tries: 1 })
+    expect(connection.state).toMatchObject({ name: 'waiting', grown: 1 })
   })
 
   test('does not come back after a goodbye whose status is the server’s last word', () => {
@@ -405,7 +479,7 @@ describe('reasons to connect now', () => {
     expect(connection.state.name).toBe('waiting')
     await world.pass(5_000)
     route.pipe.opens()
-    expect(heard.slice(2)).toEqual(['failed unsupported, again in 750', 'opened websocket'])
+    expect(heard.slice(2)).toEqual(['failed unsupported, again in 1500', 'opened websocket'])
   })
 
   test('a page that is put aside closes its pipe, and resumes when it is shown again', async () => {

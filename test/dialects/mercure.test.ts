@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Ask, Incoming, Position } from '../../src/dialects/dialect.ts'
 import { type MercureOptions, mercure } from '../../src/dialects/mercure.ts'
+import { endOf } from '../../src/ends.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }
@@ -106,6 +107,6 @@ describe('reading', () => {
 })
 
 test('final is what refuses this page, and nothing that passes', () => {
-  for (const code of [401, 403]) expect(mercure().final(status(code))).toBe(true)
-  for (const failure of [cut, status(404), status(502)]) expect(mercure().final(failure)).toBe(false)
+  for (const code of [401, 403]) expect(endOf(status(code), mercure())).toBeDefined()
+  for (const failure of [cut, status(404), status(502)]) expect(endOf(failure, mercure())).toBeUndefined()
 })

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Ask, Incoming, Meaning, Position } from '../../src/dialects/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
+import { endOf } from '../../src/ends.ts'
 import { message, tick, welcome } from '../support/blocks.ts'
 import { cut, status } from '../support/fakes.ts'
 
@@ -258,15 +259,15 @@ describe('pace', () => {
 
 describe('final', () => {
   test.each([204, 401, 403])('is status %i', code => {
-    expect(native.final(status(code))).toBe(true)
+    expect(endOf(status(code), native)).toBeDefined()
   })
 
   test.each([400, 404, 410, 413, 429, 500, 503])('is not status %i', code => {
-    expect(native.final(status(code))).toBe(false)
+    expect(endOf(status(code), native)).toBeUndefined()
   })
 
   test('is not a broken connection, nor a login page', () => {
-    expect(native.final(cut)).toBe(false)
-    expect(native.final({ kind: 'content', message: 'a login page', status: 200 })).toBe(false)
+    expect(endOf(cut, native)).toBeUndefined()
+    expect(endOf({ kind: 'content', message: 'a login page', status: 200 }, native)).toBeUndefined()
   })
 })

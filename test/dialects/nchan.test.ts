@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Ask, Incoming, Position, Reader } from '../../src/dialects/dialect.ts'
 import { type NchanOptions, nchan } from '../../src/dialects/nchan.ts'
+import { endOf } from '../../src/ends.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }
@@ -202,13 +203,13 @@ describe('final', () => {
   const gone = [status(410), closed(1001, '410 Gone')]
 
   test('is what refuses this page', () => {
-    for (const code of [401, 403]) expect(nchan().final(status(code))).toBe(true)
+    for (const code of [401, 403]) expect(endOf(status(code), nchan())).toBeDefined()
   })
 
   test('is the end of a channel only if the page says so: nginx says the same when it is reloaded', () => {
     for (const failure of gone) {
-      expect(nchan().final(failure)).toBe(false)
-      expect(nchan({ endsWhenGone: true }).final(failure)).toBe(true)
+      expect(endOf(failure, nchan())).toBeUndefined()
+      expect(endOf(failure, nchan({ endsWhenGone: true }))).toBeDefined()
     }
   })
 
@@ -220,7 +221,7 @@ describe('final', () => {
       closed(1001, 'going away'),
       closed(1006, ''),
     ]
-    for (const failure of passing) expect(nchan({ endsWhenGone: true }).final(failure)).toBe(false)
+    for (const failure of passing) expect(endOf(failure, nchan({ endsWhenGone: true }))).toBeUndefined()
   })
 })
 

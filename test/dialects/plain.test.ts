@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Ask, Incoming, Position } from '../../src/dialects/dialect.ts'
-import { plain } from '../../src/dialects/plain.ts'
+import { plain, plainWith } from '../../src/dialects/plain.ts'
+import { endOf } from '../../src/ends.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }
@@ -111,29 +112,43 @@ describe('pace', () => {
   })
 })
 
-describe('final', () => {
-  test.each([204, 301, 400, 401, 403, 404, 500, 502])('is status %i, as for EventSource', code => {
-    expect(plain.final(status(code))).toBe(true)
+describe('what ends a line', () => {
+  const letter = plainWith({ letter: true })
+
+  test.each([301, 400, 404, 500, 502])(
+    'is not status %i, unless the page asks for EventSource to the letter',
+    code => {
+      expect(endOf(status(code), plain)).toBeUndefined()
+      expect(endOf(status(code), letter)).toBe('dialect')
+    },
+  )
+
+  test.each([
+    ['an answer of another type', { kind: 'content', message: 'a login page' }],
+    [
+      'what EventSource gives up on without saying why',
+      { kind: 'status', message: 'EventSource was refused' },
+    ],
+    ['a response that the browser stopped', { kind: 'stopped', message: 'stopped' }],
+  ] as const)('is %s to the letter only', (_, failure) => {
+    expect(endOf(failure, plain)).toBeUndefined()
+    expect(endOf(failure, letter)).toBe('dialect')
   })
 
-  test('is an answer of another type', () => {
-    expect(plain.final({ kind: 'content', message: 'a login page' })).toBe(true)
-  })
-
-  test('is what EventSource gives up on without saying why', () => {
-    expect(plain.final({ kind: 'status', message: 'EventSource was refused' })).toBe(true)
-  })
-
-  test.each([429, 503])('is not status %i with Retry-After', code => {
-    expect(plain.final(status(code, { retryAfter: 1_000 }))).toBe(false)
-    expect(plain.final(status(code))).toBe(true)
-  })
-
-  test('is a response that the browser stopped', () => {
-    expect(plain.final({ kind: 'stopped', message: 'stopped' })).toBe(true)
+  test.each([429, 503])('is not status %i with Retry-After, to the letter neither', code => {
+    expect(endOf(status(code, { retryAfter: 1_000 }), letter)).toBeUndefined()
+    expect(endOf(status(code), letter)).toBe('dialect')
   })
 
   test('is not a connection that broke', () => {
-    expect(plain.final(cut)).toBe(false)
+    expect(endOf(cut, letter)).toBeUndefined()
+  })
+
+  test('is a code of a WebSocket that the page takes for the last word', () => {
+    const closed = (code: number) => ({ kind: 'ended', code, message: `closed (${code})` }) as const
+    const dialect = plainWith({ ends: code => code === 4_401 })
+    expect(endOf(closed(4_401), dialect)).toBe('dialect')
+    expect(endOf(closed(1_008), dialect)).toBeUndefined()
+    expect(endOf(closed(4_401), plain)).toBeUndefined()
   })
 })

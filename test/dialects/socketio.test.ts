@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Ask, Incoming, Meaning, Position } from '../../src/dialects/dialect.ts'
 import { socketio } from '../../src/dialects/socketio.ts'
+import { endOf } from '../../src/ends.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const dialect = socketio()
@@ -236,19 +237,19 @@ test('what cannot be read is not taken for anything', () => {
 describe('the end', () => {
   test('is what the server says when it disconnects a page', () => {
     expect(heard('41')).toMatchObject([{ type: 'bye', status: 204, why: 'the server said goodbye' }])
-    expect(dialect.final(status(204))).toBe(true)
+    expect(endOf(status(204), dialect)).toBeDefined()
   })
 
   test('is a refusal, for a page without another token', () => {
     expect(meanings(['44{"message":"not you"}'])).toMatchObject([
       { type: 'bye', status: 401, why: 'the server said not you' },
     ])
-    expect(dialect.final(status(401))).toBe(true)
+    expect(endOf(status(401), dialect)).toBeDefined()
   })
 
   test('is not a session that the server has lost', () => {
     expect(dialect.gone?.(400)).toBe(true)
-    expect(dialect.final(status(400))).toBe(false)
+    expect(endOf(status(400), dialect)).toBeUndefined()
   })
 })
 

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Ask, Incoming, Position } from '../../src/dialects/dialect.ts'
 import { sockjs } from '../../src/dialects/sockjs.ts'
+import { endOf } from '../../src/ends.ts'
 import type { TransportName } from '../../src/transports/failure.ts'
 import { cut, status } from '../support/fakes.ts'
 
@@ -152,7 +153,7 @@ describe('closing', () => {
       status: 204,
       why: `the server closed this session: ${code} why`,
     })
-    expect(dialect.final(status(204))).toBe(true)
+    expect(endOf(status(204), dialect)).toBeDefined()
   })
 
   test.each([1_001, 1_006, 1_012, 2_010, 3_000])('by %i is for now', code => {
@@ -187,7 +188,7 @@ test('the head of a response says JavaScript, as SockJS servers do', () => {
 test('404 means that the session is no more', () => {
   expect(dialect.gone?.(404)).toBe(true)
   expect(dialect.gone?.(500)).toBe(false)
-  expect(dialect.final(status(404))).toBe(false)
+  expect(endOf(status(404), dialect)).toBeUndefined()
 })
 
 test('a poll follows the other at once', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Dialect } from '../../src/dialects/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
-import { plain } from '../../src/dialects/plain.ts'
+import { plain, plainWith } from '../../src/dialects/plain.ts'
 import type { Environment } from '../../src/environment.ts'
 import type { Failure, TransportName } from '../../src/transports/failure.ts'
 import { ladder } from '../../src/transports/ladder.ts'
@@ -305,7 +305,7 @@ describe('a rung that fails', () => {
 
   test('for good decides only if all do', async () => {
     const [first, second] = fakes('xhr-streaming', 'long-polling')
-    const stage = await climb([first, second], { dialect: plain })
+    const stage = await climb([first, second], { dialect: plainWith({ letter: true }) })
     first.pipe.ends({ kind: 'content', message: 'a login page' })
     second.pipe.ends(cut)
     await stage.world.settle()

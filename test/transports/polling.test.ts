@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, test } from 'vitest'
 import type { Dialect } from '../../src/dialects/dialect.ts'
-import { plain } from '../../src/dialects/plain.ts'
+import { plain, plainWith } from '../../src/dialects/plain.ts'
+import { endOf } from '../../src/ends.ts'
+import type { Failure } from '../../src/transports/failure.ts'
 import { type PollingOptions, polling } from '../../src/transports/polling.ts'
 import { transportContract } from '../contracts/transport.ts'
 import { openPipe } from '../support/pipe.ts'
@@ -175,14 +177,14 @@ describe('an answer that failed', () => {
     const { answers, failures } = begin()
     await answers('', {}, 502)
     expect(failures[0]).toMatchObject({ kind: 'refused', status: 502 })
-    expect(plain.final(failures[0] as never)).toBe(false)
+    expect(endOf(failures[0] as Failure, plainWith({ letter: true }))).toBeUndefined()
   })
 
-  test.each([204, 403, 404])('with status %i is', async status => {
+  test.each([204, 403, 404])('with status %i is, to the letter', async status => {
     const { answers, failures } = begin()
     await answers('', {}, status)
     expect(failures[0]).toMatchObject({ kind: 'status', status })
-    expect(plain.final(failures[0] as never)).toBe(true)
+    expect(endOf(failures[0] as Failure, plainWith({ letter: true }))).toBeDefined()
   })
 })
 
