@@ -1,7 +1,9 @@
+import type { ServerResponse } from 'node:http'
 import { createHub } from '../server/index.ts'
 import { openLine, startPlace } from './fixtures/place.ts'
 import { expect, test } from './fixtures/test.ts'
 
+declare const loaded: boolean
 declare const messages: () => { name: string; data: string; id: string }[]
 declare const heard: { type: string; transport?: string; resumed?: boolean; reason?: string; kind?: string }[]
 declare const line: {
@@ -94,6 +96,24 @@ for (const transport of transports) {
         true,
       )
     })
+
+    for (const where of ['early', 'inside']) {
+      test(`lets a page load that opens it ${where === 'early' ? 'meanwhile' : 'in a frame meanwhile'}`, async ({
+        openPage,
+      }) => {
+        await using place = await startPlace()
+        const image = new Promise<ServerResponse>(asked =>
+          place.site.route('/slow', (_, response) => asked(response)),
+        )
+        const page = await openPage()
+        const options = encodeURIComponent(JSON.stringify({ transports: [transport] }))
+        const going = page.goto(`${place.url}/pages/slow.html?${where}=${options}`)
+        await expect.poll(() => place.hub.stats().sessions).toBe(1)
+        ;(await image).writeHead(404).end()
+        await going
+        await page.waitFor(() => loaded)
+      })
+    }
 
     test('leaves nothing behind when it is closed', async ({ openPage }) => {
       await using place = await startPlace()

@@ -1,4 +1,5 @@
 import type { Incoming } from '../dialects/dialect.ts'
+import type { Environment } from '../environment.ts'
 import { type Failure, place } from './failure.ts'
 import { postAlone } from './post.ts'
 import { gate, type Target, type Transport } from './transport.ts'
@@ -8,6 +9,15 @@ const slice = 2_000
 
 /** A held poll is answered after 25 s at the latest; a script that has not called back by then never will. */
 const patience = 40_000
+
+/**
+ * A page does not fire `load` while a script that it was given before is on its way. So the first poll goes at once, since the
+ * server answers it at once, and what follows leaves room for `load`: so many ms at most, if something else holds it back.
+ */
+const room = { poll: 10_000, send: 1_000 }
+
+/** WebKit's page goes on loading, as its person and its driver see it, if a script comes in the moments after `load`. In ms. */
+const settling = 100
 
 /**
  * Script tags whose answers call a function: the last way, which needs neither CORS nor XMLHttpRequest. It runs what the
@@ -34,31 +44,34 @@ export const jsonp: Transport = {
     }
 
     function poll(turn: number): void {
-      const since = environment.now()
-      cancelPoll = call(target, { turn }, turn ? patience : target.timeout, answer => {
-        if (typeof answer !== 'string') return out.ended(answer)
-        out.opened('jsonp')
-        const blocks = read(answer)
-        const refusal = dialect.refusal?.(blocks)
-        if (refusal) out.ended(refusal)
-        else if (!out.shut)
-          pause = environment.setTimeout(
-            () => poll(turn + 1),
-            dialect.pace(blocks, environment.now() - since),
-          )
+      cancelPoll = afterLoad(environment, turn && room.poll, () => {
+        const since = environment.now()
+        return call(target, { turn }, turn ? patience : target.timeout, answer => {
+          if (typeof answer !== 'string') return out.ended(answer)
+          out.opened('jsonp')
+          const blocks = read(answer)
+          const refusal = dialect.refusal?.(blocks)
+          if (refusal) out.ended(refusal)
+          else if (!out.shut)
+            pause = environment.setTimeout(
+              () => poll(turn + 1),
+              dialect.pace(blocks, environment.now() - since),
+            )
+        })
       })
     }
 
     function send(text: string, done: (failure?: Failure) => void, at = 0): void {
       const end = sliceEnd(text, at)
       const query = { 'rt.up': text.slice(at, end), 'rt.at': `${at}`, 'rt.of': `${text.length}` }
-      cancelSend = call(target, { query }, target.timeout, answer => {
+      const answered = (answer: string | Failure) => {
         if (typeof answer !== 'string') return done(answer)
         const refusal = dialect.refusal?.(read(answer))
         if (out.shut) return
         if (refusal || end === text.length) done(refusal)
         else send(text, done, end)
-      })
+      }
+      cancelSend = afterLoad(environment, room.send, () => call(target, { query }, target.timeout, answered))
     }
 
     function read(answer: string): Incoming[] {
@@ -70,6 +83,27 @@ export const jsonp: Transport = {
       return blocks
     }
   },
+}
+
+/** Begins at once in a page that has loaded, otherwise shortly after `load`, or after `limit` ms. Gives back what stops it. */
+function afterLoad(environment: Environment, limit: number, begin: () => () => void): () => void {
+  if (limit === 0 || environment.document?.readyState === 'complete') return begin()
+  let timer: unknown
+  const leave = environment.listen('load', () => wait(settling))
+  let stop = () => {
+    leave()
+    environment.clearTimeout(timer)
+  }
+  wait(limit)
+  return () => stop()
+
+  function wait(ms: number): void {
+    environment.clearTimeout(timer)
+    timer = environment.setTimeout(() => {
+      stop()
+      stop = begin()
+    }, ms)
+  }
 }
 
 let calls = 0

@@ -204,6 +204,7 @@ function scripts(wires: () => Network) {
   const callers = new Map<object, Caller>()
   const document = {
     defaultView: page,
+    readyState: 'complete',
     querySelector: () => null,
     createElement: () => ({ src: '', onload: null as Handler, onerror: null as Handler }),
     head: { append: load },

@@ -6,6 +6,7 @@ transportContract({
   parts: page => {
     // A script that a script inserts is asynchronous (WHATWG HTML, "force async"); jsdom runs it in its turn.
     const { document } = page
+    Object.defineProperty(document, 'readyState', { value: 'complete' })
     const create = document.createElement.bind(document)
     document.createElement = (name: string) => {
       const element = create(name)

@@ -14,8 +14,15 @@ type Fetch = (
 ) => Promise<{ ok: boolean; status: number; type: string; headers: Headers }>
 
 /** A pipe in a document that loads nothing: the test answers each script tag itself. */
-function start({ html = '', dialect = native as Dialect, fetch = undefined as Fetch | undefined } = {}) {
+function start({
+  html = '',
+  dialect = native as Dialect,
+  fetch = undefined as Fetch | undefined,
+  loading = false,
+} = {}) {
   const dom = new JSDOM(html, { url: 'https://page.test/' })
+  const readyState = () => (loading ? 'interactive' : 'complete')
+  Object.defineProperty(dom.window.document, 'readyState', { get: readyState })
   const page = dom.window as unknown as Record<string, (answer: unknown) => void>
   const world = createWorld({ document: dom.window.document, fetch: fetch as never })
   const heard: string[] = []
@@ -58,6 +65,10 @@ function start({ html = '', dialect = native as Dialect, fetch = undefined as Fe
     target,
     script,
     query,
+    async loads() {
+      loading = false
+      await world.fire('load')
+    },
     /** The script that is waited for runs, and calls back with this. */
     answers(answer: unknown) {
       page[query()['rt.cb'] as string]?.(answer)
@@ -67,11 +78,12 @@ function start({ html = '', dialect = native as Dialect, fetch = undefined as Fe
       scripts: dom.window.document.querySelectorAll('script[src]').length,
       callbacks: Object.keys(page).filter(name => name.startsWith('_rt')).length,
       timers: world.timers,
+      listeners: world.listeners,
     }),
   }
 }
 
-const nothing = { scripts: 0, callbacks: 0, timers: 0 }
+const nothing = { scripts: 0, callbacks: 0, timers: 0, listeners: 0 }
 const block = encode({ id: 'e.2.t2', data: 'hi' })
 
 /** The slices of a body, each answered as it comes. */
@@ -96,7 +108,7 @@ describe('polling', () => {
     const { query, left } = start()
     expect(query()).toMatchObject({ 'rt.via': 'jsonp', 'rt.n': '0', 'rt.id': 'e.1.t1' })
     expect(query()['rt.cb']).toMatch(/^_rt[0-9a-z]{1,32}$/)
-    expect(left()).toEqual({ scripts: 1, callbacks: 1, timers: 1 })
+    expect(left()).toEqual({ scripts: 1, callbacks: 1, timers: 1, listeners: 0 })
   })
 
   test('takes tag and function away when the answer came, and asks again', async () => {
@@ -130,6 +142,56 @@ describe('polling', () => {
   test('carries the nonce that the page gives to its scripts', () => {
     const { script } = start({ html: '<script nonce="abc">1</script>' })
     expect(script().nonce).toBe('abc')
+  })
+})
+
+describe('while the page loads', () => {
+  test('the first poll goes at once, and the next one from a timer after load', async () => {
+    const { answers, left, loads, query, world } = start({ loading: true })
+    expect(left().scripts).toBe(1)
+    answers(block)
+    await world.pass(5_000)
+    expect(left().scripts).toBe(0)
+    await loads()
+    await world.pass(99)
+    expect(left().scripts).toBe(0)
+    await world.pass(1)
+    expect(query()['rt.n']).toBe('1')
+    expect(left()).toMatchObject({ timers: 1, listeners: 0 })
+  })
+
+  test('each further poll leaves ten seconds of room for a load that something else holds back', async () => {
+    const { answers, left, query, world } = start({ loading: true })
+    answers(block)
+    for (const turn of ['1', '2']) {
+      await world.pass(9_999)
+      expect(left().scripts).toBe(0)
+      await world.pass(1)
+      expect(query()['rt.n']).toBe(turn)
+      answers(block)
+    }
+  })
+
+  test('each part of a message leaves a second of room', async () => {
+    const { answers, left, pipe, query, world } = start({ loading: true })
+    answers(block)
+    const outcomes: unknown[] = []
+    pipe.send?.('x'.repeat(3_000), failure => outcomes.push(failure))
+    for (const at of ['0', '2000']) {
+      expect(left().scripts).toBe(0)
+      await world.pass(1_000)
+      expect(query()['rt.at']).toBe(at)
+      answers(encode({ event: 'rt.ack', data: '1' }))
+    }
+    expect(outcomes).toEqual([undefined])
+  })
+
+  test('close leaves nothing of what waits for it', () => {
+    const { answers, left, pipe } = start({ loading: true })
+    answers(block)
+    pipe.send?.('x', () => {})
+    pipe.close()
+    expect(left()).toEqual(nothing)
   })
 })
 
