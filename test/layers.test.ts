@@ -12,7 +12,12 @@ const contracts = [
   'src/ends.ts',
   environment,
 ]
-const theLadder = ['src/transports/ladder.ts', 'src/transports/memory.ts', 'src/transports/inquiry.ts']
+const theLadder = [
+  'src/transports/ladder.ts',
+  'src/transports/memory.ts',
+  'src/transports/inquiry.ts',
+  'src/transports/patience.ts',
+]
 /** An entry picks from everything beneath it. */
 const below = ['src/connection/', 'src/transports/', 'src/dialects/', 'src/wire/', environment]
 
@@ -30,6 +35,7 @@ const arrows: Record<string, string[]> = {
     'src/transports/request.ts',
     'src/transports/fetched.ts',
     'src/transports/message.ts',
+    'src/transports/patience.ts',
     'src/wire/',
     ...contracts,
   ],

@@ -127,7 +127,8 @@ let lines = 0
 export async function expectTransport(page: TestPage, transport: string): Promise<void> {
   const carrier = () =>
     page.evaluate(() => line.report().find(({ state }) => state === 'in use')?.transport ?? line.readyState)
-  await expect.poll(carrier, { timeout: 15_000 }).toBe(transport)
+  // On a busy machine another one may win at first, and two looks upward lie between.
+  await expect.poll(carrier, { timeout: 30_000 }).toBe(transport)
 }
 
 /** Sends so many messages; their promises are kept in the page. */

@@ -1,4 +1,5 @@
 import { readRetryAfter } from './failure.ts'
+import { wait } from './patience.ts'
 import type { Target } from './transport.ts'
 
 /** What plain HTTP says where WebSocket and EventSource say nothing. */
@@ -18,7 +19,7 @@ export async function inquire(target: Target, stop: AbortSignal): Promise<Answer
   const { url, headers } = target.knock(target.dialect.greets ? 'long-polling' : 'xhr-streaming', { turn: 0 })
   const enough = new AbortController()
   const end = () => enough.abort()
-  const timer = environment.setTimeout(end, limit)
+  const undo = wait(environment, limit, end)
   stop.addEventListener('abort', end)
   try {
     const credentials = withCredentials ? 'include' : 'same-origin'
@@ -28,7 +29,7 @@ export async function inquire(target: Target, stop: AbortSignal): Promise<Answer
   } catch {
     return undefined
   } finally {
-    environment.clearTimeout(timer)
+    undo()
     stop.removeEventListener('abort', end)
     end()
   }

@@ -3,6 +3,7 @@ import { endOf, isWord } from '../ends.ts'
 import type { Failure } from './failure.ts'
 import { type Answer, inquire } from './inquiry.ts'
 import type { Memory } from './memory.ts'
+import { wait } from './patience.ts'
 import type { Attempt, Pipe, Sink, Target, Transport } from './transport.ts'
 
 export interface LadderOptions {
@@ -38,7 +39,10 @@ interface Rung {
   readonly cold: boolean
   /** silent: nothing came, or its proof is overdue. talking: its proof is due. proven: it stays. */
   phase: 'silent' | 'talking' | 'proven'
-  timer: unknown
+  /** Stops the wait for what it owes. */
+  stop(): void
+  /** What it says while a better one is given a moment. */
+  held?: (() => void)[] | undefined
   /** When it last brought something. */
   last: number
   pipe?: Pipe
@@ -69,8 +73,8 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     const patient = home !== undefined && misses === 0
     let carrier: Rung | undefined
     let done = false
-    let join: unknown
-    let climb: unknown
+    let stopJoin = nothing
+    let stopClimb = nothing
     let pause = firstClimb
     let above: Transport[] = []
     const inquiry = new AbortController()
@@ -93,20 +97,25 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
 
     /** The next rung joins, unless one is talking already. */
     function advance(): void {
-      environment.clearTimeout(join)
-      if (done || [...racing].some(rung => rung.phase !== 'silent')) return
+      stopJoin()
+      if (done || [...racing].some(rung => rung.phase !== 'silent' || rung.held)) return
       const next = queue.shift()
       if (next) {
-        join = environment.setTimeout(advance, stagger())
+        joinLater()
         begin(next)
       } else if (racing.size === 0) void explain()
+    }
+
+    function joinLater(): void {
+      stopJoin()
+      stopJoin = wait(environment, stagger(), advance)
     }
 
     function begin(transport: Transport): void {
       const attempt: Attempt = { transport: transport.name, started: environment.now() }
       const proof = dialect.proof(transport.name)
       const cold = !target.positioned()
-      const rung: Rung = { transport, proof, attempt, cold, phase: 'silent', timer: undefined, last: 0 }
+      const rung: Rung = { transport, proof, attempt, cold, phase: 'silent', stop: nothing, last: 0 }
       racing.add(rung)
       attempts.push(attempt)
       if (attempts.length > kept) attempts.shift()
@@ -136,35 +145,74 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
 
     function limit(rung: Rung): void {
       const message = `${rung.transport.name} brought nothing for ${target.timeout} ms`
-      rung.timer = environment.setTimeout(() => fail(rung, { kind: 'silent', message }), target.timeout)
+      rung.stop = wait(environment, target.timeout, () => fail(rung, { kind: 'silent', message }))
     }
 
     function hear(rung: Rung): Sink {
+      const { attempt, proof, transport } = rung
+      const inTurn = (act: () => void) => (rung.held ? void rung.held.push(act) : act())
       return {
         opened(via) {
-          rung.attempt.opened = environment.now()
-          if (rung.proof.need === 'opened') rung === carrier ? sink.opened(via) : settle(rung)
+          attempt.opened = environment.now()
+          if (proof.need === 'opened')
+            return first(rung, () => (rung === carrier ? sink.opened(via) : settle(rung)))
+          // What was accepted is under way, and the next one waits as if it had only just begun.
+          if (!isBacked() && [...racing].at(-1) === rung) joinLater()
         },
         blocks(blocks, origin) {
-          rung.last = environment.now()
-          if (blocks.length > 0 && rung.attempt.heard === undefined) talk(rung)
-          if (dialect.overlaps || rung === carrier) sink.blocks(blocks, origin, rung.transport.name)
-          if (rung.phase !== 'proven' && racing.has(rung) && proves(rung, blocks, environment.now()))
-            settle(rung)
+          const now = environment.now()
+          const act = () => {
+            rung.last = now
+            if (blocks.length > 0 && attempt.heard === undefined) talk(rung, now)
+            if (dialect.overlaps || rung === carrier) sink.blocks(blocks, origin, transport.name)
+            if (rung.phase !== 'proven' && racing.has(rung) && proves(rung, blocks, now)) settle(rung)
+          }
+          if (blocks.length > 0 && attempt.heard === undefined) first(rung, act)
+          else inTurn(act)
         },
-        paused: failure => (rung === carrier ? sink.paused(failure) : fail(rung, failure)),
-        ended: failure => fail(rung, failure),
+        paused: failure => inTurn(() => (rung === carrier ? sink.paused(failure) : fail(rung, failure))),
+        ended: failure => inTurn(() => fail(rung, failure)),
       }
     }
 
+    /**
+     * The first that a candidate says. While better ones are on their way they are given a moment, as RFC 8305, 3, gives one to the
+     * better address: as long as this one took itself, at most the stagger.
+     */
+    function first(rung: Rung, act: () => void): void {
+      if (rung.held) return void rung.held.push(act)
+      const moment = Math.min(environment.now() - rung.attempt.started, stagger())
+      if (carrier || moment <= 0 || !hasBetter(rung)) return act()
+      rung.held = [act]
+      rung.stop()
+      rung.stop = wait(environment, moment, () => release(rung))
+    }
+
+    function release(rung: Rung): void {
+      const held = rung.held ?? []
+      rung.held = undefined
+      rung.stop()
+      for (const act of held) if (racing.has(rung)) act()
+    }
+
+    function hasBetter(rung: Rung): boolean {
+      return [...racing].some(other => other.attempt.heard === undefined && isBetter(other, rung))
+    }
+
+    function isBetter(one: Rung, { transport }: Rung): boolean {
+      return (
+        rungs.indexOf(one.transport) < rungs.indexOf(transport) && one.transport !== tired(environment.now())
+      )
+    }
+
     /** The first block came: messages are delivered from here on, and the others hold still while the proof is due. */
-    function talk(rung: Rung): void {
+    function talk(rung: Rung, now: number): void {
       const { proof, attempt } = rung
-      attempt.heard = environment.now()
+      attempt.heard = now
       rung.phase = 'talking'
-      environment.clearTimeout(rung.timer)
+      rung.stop()
       if (carrier?.phase !== 'proven') {
-        environment.clearTimeout(join)
+        stopJoin()
         for (const other of [...racing].reverse()) if (other !== rung && !mayStayBeside(other)) putBack(other)
       }
       if (proof.need === 'answer') rung.pipe?.send?.(proof.ask, () => {})
@@ -172,7 +220,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
         // An answer may take as long as the first block took: this pipe has shown how far it is.
         const trip = proof.need === 'answer' ? attempt.heard - attempt.started : 0
         const within = proof.within + Math.max(trip, stagger())
-        rung.timer = environment.setTimeout(() => overdue(rung, within), within)
+        rung.stop = wait(environment, within, () => overdue(rung, within))
       }
       if (!carrier) carry(rung)
     }
@@ -183,7 +231,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       // this says nothing, since the question may have been lost on its way up.
       const left = rung.last + within - environment.now()
       if (left > 0 && rung.proof.need === 'later') {
-        rung.timer = environment.setTimeout(() => overdue(rung, within), left)
+        rung.stop = wait(environment, left, () => overdue(rung, within))
         return
       }
       const message = `${rung.transport.name} was accepted and began, then held back what came after for ${Math.round(within)} ms`
@@ -193,15 +241,16 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       advance()
     }
 
-    /** The proof came: the others are closed. */
+    /** The proof came: the others are closed, but better ones that were accepted, which may be a moment behind and then take over. */
     function settle(rung: Rung): void {
       rung.attempt.heard ??= environment.now()
       rung.attempt.proven = environment.now()
       delete rung.attempt.failure
       rung.phase = 'proven'
-      environment.clearTimeout(join)
-      environment.clearTimeout(rung.timer)
-      for (const other of racing) if (other !== rung) drop(other)
+      stopJoin()
+      rung.stop()
+      for (const other of racing)
+        if (other !== rung && !(isBetter(other, rung) && isComing(other))) drop(other)
       // An outage says nothing against the rung that worked before it: the way back to that is looked for at once.
       const strayed = misses > 0 && home !== undefined && home !== rung.transport
       home = rung.transport
@@ -235,6 +284,8 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
         if (talker) carry(talker)
       } else if (carrier?.phase === 'proven') return challenge()
       failures.push(failure)
+      for (const other of racing) if (other.held && !hasBetter(other)) release(other)
+      if (done) return
       if (isWord(failure.status)) return finish(failure)
       // One that may not be tried just now is not waited for.
       const missed = patient && rung.transport === home && failure.kind !== 'unsupported'
@@ -246,23 +297,25 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
 
     /** Later, the rungs above the one in use are tried beside it, the best first; the first to prove itself takes over. */
     function lookUp(after = pause): void {
-      environment.clearTimeout(climb)
+      stopClimb()
       if (done || carrier?.phase !== 'proven' || !dialect.overlaps || carrier.transport === rungs[0]) return
       above = rungs
         .slice(0, rungs.indexOf(carrier.transport))
         .filter(rung => rung !== tired(environment.now()))
-      climb = environment.setTimeout(challenge, after)
+      const timer = environment.setTimeout(challenge, after)
+      stopClimb = () => environment.clearTimeout(timer)
       pause = Math.min(pause * 2, lastClimb)
     }
 
     /** As on the way down, one that stays silent is joined by the next: a swallowed handshake must not keep a stream waiting. */
     function challenge(): void {
-      environment.clearTimeout(climb)
+      stopClimb()
       const challengers = [...racing].filter(rung => rung !== carrier)
       if (challengers.some(rung => rung.phase === 'talking')) return
+      above = above.filter(transport => challengers.every(rung => rung.transport !== transport))
       const next = above.shift()
       if (next) {
-        climb = environment.setTimeout(challenge, joinsClimb)
+        stopClimb = wait(environment, joinsClimb, challenge)
         begin(next)
       } else if (challengers.length === 0) lookUp()
     }
@@ -270,6 +323,12 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     /** Beside a rung that talks: only where ids tell what came twice, and not if it would begin anew, behind the position. */
     function mayStayBeside({ cold, attempt }: Rung): boolean {
       return dialect.overlaps && (!cold || attempt.heard !== undefined)
+    }
+
+    /** Accepted, with something due that is not overdue. */
+    function isComing(rung: Rung): boolean {
+      const { phase, attempt } = rung
+      return mayStayBeside(rung) && (phase === 'talking' || (!!attempt.opened && attempt.heard === undefined))
     }
 
     function putBack(rung: Rung): void {
@@ -280,7 +339,8 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
 
     function drop(rung: Rung): void {
       racing.delete(rung)
-      environment.clearTimeout(rung.timer)
+      rung.held = undefined
+      rung.stop()
       rung.attempt.ended = environment.now()
       rung.pipe?.close()
     }
@@ -290,7 +350,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
      * demoted: this is tried again. Otherwise something has come between, and the next one takes over.
      */
     async function missHome(failure: Failure): Promise<void> {
-      environment.clearTimeout(join)
+      stopJoin()
       const answer = await inquire(target, inquiry.signal)
       if (done) return
       if (answer && answer.status < 500) advance()
@@ -329,8 +389,8 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       done = true
       inquiry.abort()
       for (const undo of unlisten) undo()
-      environment.clearTimeout(join)
-      environment.clearTimeout(climb)
+      stopJoin()
+      stopClimb()
       for (const rung of racing) drop(rung)
     }
 
@@ -406,3 +466,5 @@ function tellsMost(failures: readonly Failure[], { dialect }: Target): Failure {
     message: (real.length > 0 ? real : failures).map(failure => failure.message).join('; ') || most.message,
   }
 }
+
+function nothing(): void {}

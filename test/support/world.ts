@@ -23,6 +23,11 @@ export interface World {
   pass(ms: number): Promise<void>
   /** Lets time pass as a laptop does that sleeps: no timer runs before the end. */
   sleep(ms: number): Promise<void>
+  /**
+   * The page is busy for so long: no timer runs before the end. Those that are due then come first, and what the network brought
+   * meanwhile behind them.
+   */
+  busy(ms: number, brought?: () => void): Promise<void>
   /** What `online`, `pagehide` and the like do. */
   fire(type: string): Promise<void>
 }
@@ -94,6 +99,16 @@ export function createWorld(parts: Partial<Environment> = {}, seed = 1): World {
     },
     async sleep(ms) {
       now += ms
+      await world.pass(0)
+    },
+    async busy(ms, brought) {
+      await world.settle()
+      now += ms
+      for (const timer of [...timers].sort((one, other) => one.at - other.at)) {
+        if (timer.at <= now && timers.delete(timer)) timer.act()
+        await world.settle()
+      }
+      brought?.()
       await world.pass(0)
     },
     async fire(type) {

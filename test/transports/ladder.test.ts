@@ -189,6 +189,17 @@ describe('a rung that is silent', () => {
     expect(stage.heard).toEqual([])
   })
 
+  test('has the stagger again once it was accepted', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    await stage.world.pass(stagger - 1)
+    first.pipe.opens()
+    await stage.world.pass(stagger - 1)
+    expect(stage.racing).toEqual(['websocket'])
+    await stage.world.pass(1)
+    expect(stage.racing).toEqual(['websocket', 'eventsource'])
+  })
+
   test('has failed when it stays so for the whole timeout', async () => {
     const [only] = fakes('websocket')
     const stage = await climb([only])
@@ -526,6 +537,169 @@ describe('proof', () => {
     rungs[2].pipe.brings(welcome())
     expect(stage.racing).toEqual(['long-polling'])
     expect(stage.attempts.map(({ ended }) => ended !== undefined)).toEqual([true, true, false])
+  })
+})
+
+describe('on a page that is busy', () => {
+  const lengths = [60, 250, 1_000, 20_000]
+
+  /** Busy for so long from `start` on; the answer came meanwhile and is handled afterwards. */
+  test.each(lengths.flatMap(length => [0, 150, 299].map(start => [length, start])))(
+    'for %i ms from %i on, an answer that waits behind late timers makes another connection needless',
+    async (length, start) => {
+      const [first, second] = fakes('websocket', 'eventsource')
+      const stage = await climb([first, second])
+      await stage.world.pass(start)
+      await stage.world.busy(length, () => talk(first.pipe))
+      await prove(stage.world, first.pipe)
+      await stage.world.pass(60_000)
+      expect(stage.tries).toEqual([1, 0])
+    },
+  )
+
+  test('until a moment before its time is over, the first has its time again', async () => {
+    const [first, second] = fakes('websocket', 'eventsource')
+    const stage = await climb([first, second])
+    await stage.world.pass(20)
+    await stage.world.busy(stagger - 21)
+    await stage.world.pass(stagger - 1)
+    expect(stage.tries).toEqual([1, 0])
+    await stage.world.pass(1)
+    expect(stage.tries).toEqual([1, 1])
+  })
+
+  test('a proof that waits behind a late timer is not overdue', async () => {
+    const [first, second] = fakes('eventsource', 'long-polling')
+    const stage = await climb([first, second])
+    talk(first.pipe)
+    await stage.world.busy(5_000, () => first.pipe.brings(tick))
+    expect(stage.tries).toEqual([1, 0])
+    expect(stage.attempts[0]?.proven).toBeDefined()
+  })
+
+  test('an answer that waits behind a late timer is not silence', async () => {
+    const [only] = fakes('websocket')
+    const stage = await climb([only])
+    await stage.world.busy(2 * timeout, () => talk(only.pipe))
+    expect(stage.heard).toEqual(['opened websocket'])
+  })
+
+  test('what is looked up to is joined only after a second in which it could be heard', async () => {
+    const rungs = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await climb(rungs)
+    rungs[0].pipe.ends(refused)
+    rungs[1].pipe.ends(refused)
+    await prove(stage.world, rungs[2].pipe)
+    await stage.world.fire('online')
+    await stage.world.busy(3_000, () => talk(ws(rungs).pipe))
+    ws(rungs).pipe.brings(pong)
+    expect(stage.tries).toEqual([2, 1, 1])
+    expect(stage.racing).toEqual(['websocket'])
+  })
+
+  test.each([51, 400, 5_000])(
+    'all the time, with timers that are %i ms late, the next one comes after all',
+    async late => {
+      const world = createWorld()
+      const { setTimeout } = world.environment
+      world.environment.setTimeout = (act, ms) => setTimeout(act, ms + late)
+      const stage = await climb(fakes('websocket', 'eventsource'), { world })
+      await world.pass(stagger + 3 * (stagger + late) + 4 * late)
+      expect(stage.racing).toEqual(['websocket', 'eventsource'])
+    },
+  )
+})
+
+describe('a worse one that is a moment ahead', () => {
+  /** The second has joined and answers after `trip`. */
+  async function ahead(names: [TransportName, TransportName], trip = 100, given?: Given) {
+    const rungs = fakes(...names)
+    const stage = await climb(rungs, given)
+    await stage.world.pass(stagger + trip)
+    return { stage, rungs }
+  }
+
+  test('waits for as long as it took itself, and is left for the better one that talks by then', async () => {
+    const { stage, rungs } = await ahead(['long-polling', 'jsonp'])
+    rungs[1].pipe.opens()
+    rungs[1].pipe.brings(welcome())
+    await stage.world.pass(99)
+    expect(stage.heard).toEqual([])
+    rungs[0].pipe.opens()
+    rungs[0].pipe.brings(welcome())
+    expect(stage.heard).toEqual(['opened long-polling'])
+    expect(stage.racing).toEqual(['long-polling'])
+    await stage.world.pass(60_000)
+    expect(stage.heard).toEqual(['opened long-polling'])
+  })
+
+  test('carries the line when the better one lets the moment pass, and loses nothing', async () => {
+    const { stage, rungs } = await ahead(['websocket', 'long-polling'])
+    talk(rungs[1].pipe)
+    rungs[1].pipe.brings(message(1))
+    await stage.world.pass(50)
+    rungs[1].pipe.brings(message(2))
+    await stage.world.pass(50)
+    expect(stage.heard).toEqual(['opened long-polling', 'm1', 'm2'])
+  })
+
+  test('carries the line at once when the better one fails', async () => {
+    const { stage, rungs } = await ahead(['websocket', 'long-polling'])
+    talk(rungs[1].pipe)
+    rungs[0].pipe.ends(refused)
+    expect(stage.heard).toEqual(['opened long-polling'])
+    expect(stage.attempts[1]?.proven).toBeDefined()
+  })
+
+  test('waits for no longer than the stagger', async () => {
+    const { stage, rungs } = await ahead(['websocket', 'long-polling'], 5_000)
+    talk(rungs[1].pipe)
+    await stage.world.pass(stagger)
+    expect(stage.heard).toEqual(['opened long-polling'])
+  })
+
+  test('has its proof judged by when it came', async () => {
+    const { stage, rungs } = await ahead(['websocket', 'eventsource'], 300)
+    talk(rungs[1].pipe)
+    await stage.world.pass(200)
+    rungs[1].pipe.brings(tick)
+    await stage.world.pass(100)
+    expect(stage.attempts[1]?.proven).toBeDefined()
+  })
+
+  test('ends in its turn', async () => {
+    const { stage, rungs } = await ahead(['websocket', 'eventsource'])
+    talk(rungs[1].pipe)
+    rungs[1].pipe.ends(cut)
+    await stage.world.pass(100)
+    expect(stage.heard).toEqual(['opened eventsource', 'paused cut'])
+  })
+
+  test('is heard through one pipe only where messages have no ids', async () => {
+    const { stage, rungs } = await ahead(['websocket', 'eventsource'], 100, { dialect: plain })
+    rungs[1].pipe.opens()
+    rungs[1].pipe.brings({ data: 'lost with its pipe' })
+    await stage.world.pass(50)
+    rungs[0].pipe.opens()
+    rungs[0].pipe.brings({ data: 'once' })
+    await stage.world.pass(1_000)
+    expect(stage.heard).toEqual(['opened websocket', 'once'])
+    expect(stage.racing).toEqual(['websocket'])
+  })
+
+  test('leaves a better one that was accepted and would continue: it takes over without a new connection', async () => {
+    const rungs = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await climb(rungs)
+    talk(ws(rungs).pipe)
+    ws(rungs).pipe.ends(cut)
+    rungs[1].pipe.opens()
+    await stage.world.pass(stagger)
+    talk(rungs[2].pipe)
+    expect(stage.racing).toEqual(['eventsource', 'long-polling'])
+    await prove(stage.world, rungs[1].pipe)
+    expect(stage.racing).toEqual(['eventsource'])
+    expect(stage.tries).toEqual([1, 1, 1])
+    expect(stage.heard.slice(2)).toEqual(['opened long-polling', 'opened eventsource'])
   })
 })
 
