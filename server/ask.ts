@@ -1,7 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
-import type { Settings, TransportName } from './options.ts'
+import { type Settings, type TransportName, transports } from './options.ts'
+import type { IsListed } from './origins.ts'
 import type { Arrival } from './proxies.ts'
 import { refusal } from './refusal.ts'
+import { readTarget } from './target.ts'
 
 /** A request to the hub's URL, read. */
 export interface Ask {
@@ -9,6 +11,8 @@ export interface Ask {
   readonly method: string
   readonly headers: IncomingHttpHeaders
   readonly address: string
+  /** Whether a proxy that is trusted told of it. */
+  readonly proxied: boolean
   readonly via: TransportName | 'post'
   /** The origin of the page that asks, if the request tells it. */
   readonly origin: string | undefined
@@ -22,22 +26,13 @@ export interface Ask {
   readonly callback: string | undefined
 }
 
-const transports = [
-  'websocket',
-  'eventsource',
-  'xhr-streaming',
-  'fetch-streaming',
-  'iframe',
-  'long-polling',
-  'jsonp',
-  'post',
-] as const
-
 /** Throws a refusal for what no server could serve. `upgrade`: the request is a WebSocket handshake. */
 export function readAsk(request: IncomingMessage, settings: Settings, upgrade = false): Ask {
   const { headers, method = 'GET' } = request
-  const arrival = settings.proxies.arrival(request)
-  const url = readUrl(request.url ?? '', arrival)
+  // Node's own: a framework that mounts us below a path takes that off `url`.
+  const target = readTarget(targetOf(request))
+  const arrival = settings.proxies.arrival(request, target?.host)
+  const url = readUrl(target?.path, arrival)
   const query = url.searchParams
   const version = query.get('rt.v') ?? '1'
   if (version !== '1') throw refusal(400, `rt.v is ${version}; this server speaks version 1`)
@@ -46,8 +41,9 @@ export function readAsk(request: IncomingMessage, settings: Settings, upgrade = 
     method,
     headers,
     address: arrival.address,
+    proxied: arrival.proxied,
     via: readVia(query.get('rt.via'), method, upgrade),
-    ...readOrigin(headers, arrival, settings.origins),
+    ...readOrigin(headers, arrival, settings.isListed),
     sid: query.get('rt.sid') || undefined,
     // "A Last-Event-ID header wins, because a browser that reconnects by itself repeats an old URL."
     cursor: single(headers['last-event-id']) || query.get('rt.id') || undefined,
@@ -64,9 +60,17 @@ export function readCount(query: URLSearchParams, name: string): number | undefi
   return Number(text)
 }
 
-function readUrl(target: string, { host, secure }: Arrival): URL {
+/** The address a request came to, also where a framework that mounts us below a path has taken that off. */
+export function targetOf(request: IncomingMessage): string {
+  const { originalUrl } = request as { originalUrl?: unknown }
+  return typeof originalUrl === 'string' ? originalUrl : (request.url ?? '')
+}
+
+function readUrl(path: string | undefined, { host, secure }: Arrival): URL {
   try {
-    return new URL(target, `${secure ? 'https' : 'http'}://${host}`)
+    const url = new URL(`${secure ? 'https' : 'http'}://${host}`)
+    if (path === undefined || url.pathname !== '/' || url.search || url.username || url.hash) throw undefined
+    return new URL(url.origin + path)
   } catch {
     throw refusal(400, 'malformed URL or Host')
   }
@@ -79,7 +83,7 @@ function readVia(name: string | null, method: string, upgrade: boolean): Ask['vi
     return 'websocket'
   }
   if (name === null) return method === 'POST' ? 'post' : 'bare'
-  const via = transports.find(known => known === name)
+  const via = transports.find(known => known === name && known !== 'bare')
   if (via === undefined) throw refusal(400, 'rt.via names no transport')
   return via
 }
@@ -87,26 +91,30 @@ function readVia(name: string | null, method: string, upgrade: boolean): Ask['vi
 function readOrigin(
   headers: IncomingHttpHeaders,
   arrival: Arrival,
-  listed: readonly string[],
+  isListed: IsListed,
 ): Pick<Ask, 'origin' | 'standing'> {
-  const own = `${arrival.secure ? 'https' : 'http'}://${arrival.host}`
-  const origin = single(headers.origin) ?? (isFromOwnPage(headers) ? own : originOf(headers.referer))
-  if (origin === undefined) return { origin, standing: 'unknown' }
-  if (origin === own || isOwn(origin, arrival)) return { origin, standing: 'own' }
-  return { origin, standing: listed.includes(origin) ? 'listed' : 'foreign' }
-}
-
-/** No page can forge it: names that begin with `Sec-` are the browser's. */
-function isFromOwnPage(headers: IncomingHttpHeaders): boolean {
-  return headers['sec-fetch-site'] === 'same-origin'
+  const told = single(headers.origin) ?? originOf(headers.referer)
+  // No page can forge it, and it is right behind every proxy: names that begin with `Sec-` are the browser's.
+  if (headers['sec-fetch-site'] === 'same-origin')
+    return { origin: told === 'null' ? undefined : told, standing: 'own' }
+  if (told === undefined) return { origin: told, standing: 'unknown' }
+  if (isOwn(told, arrival)) return { origin: told, standing: 'own' }
+  return { origin: told, standing: isListed(told) ? 'listed' : 'foreign' }
 }
 
 /** Without `secure` a proxy may have ended TLS, so the scheme is compared only when it is known. */
-function isOwn(origin: string, { host, secure }: Arrival): boolean {
+function isOwn(origin: string, { host, port, secure }: Arrival): boolean {
   if (!URL.canParse(origin)) return false
   const page = new URL(origin)
-  const asked = `${page.protocol}//${host}`
-  return URL.canParse(asked) && new URL(asked).host === page.host && (page.protocol === 'https:' || !secure)
+  if (page.protocol !== 'https:' && (secure || page.protocol !== 'http:')) return false
+  // A proxy may tell the port apart from the host; that of another one behind it says nothing.
+  const withPort = port === undefined || /:\d+$/.test(host) ? [] : [`${host}:${port}`]
+  return [host, ...withPort].some(each => hostOf(each, page.protocol) === page.host)
+}
+
+function hostOf(host: string, protocol: string): string | undefined {
+  const url = `${protocol}//${host}`
+  return URL.canParse(url) ? new URL(url).host : undefined
 }
 
 function originOf(referer: string | undefined): string | undefined {

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { pack } from '../src/wire/payload.ts'
-import { type AnyServer, attachTo } from './attach.ts'
+import { targetOf } from './ask.ts'
+import { type AnyServer, attachTo, isHandshake } from './attach.ts'
 import type { Core } from './core.ts'
 import { receive, receiveUpgrade } from './door.ts'
 import { createEvents, type Listener } from './events.ts'
@@ -9,20 +10,26 @@ import { createIntake, type HubEvents } from './intake.ts'
 import { createLines } from './lines.ts'
 import type { Packed } from './log.ts'
 import type { Line, Payload } from './member.ts'
-import { type HubOptions, readOptions, type TransportName } from './options.ts'
+import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
 import { createSessions } from './sessions.ts'
 import { createSockets } from './sockets.ts'
+import { canonicalPath } from './target.ts'
 
 /** Every transport at one URL: who may hear what, what is published, what comes back. */
 export interface Hub {
   /**
-   * Takes the requests and upgrades to the hub's path on a `node:http` or `node:https` server; all others go where they
-   * went. Gives back the undo.
+   * Takes the requests and upgrades to the hub's path on a `node:http`, `node:https` or `node:http2` server; all others go where
+   * they went. Gives back the undo.
+   *
+   * @throws {TypeError} when it is given no server but, say, a framework's application.
    */
   attach(server: AnyServer): () => void
-  /** For frameworks that own the server: whether the request was the hub's. If not, nothing was done to it. */
-  handle(request: IncomingMessage, response: ServerResponse): boolean
-  /** The same for the server's `upgrade` event. */
+  /**
+   * For frameworks that own the server: whether the request was the hub's. If not, nothing was done to it, and `next` is called if there
+   * is one: `app.use(hub.handle)`. Use it before anything that reads bodies, such as `express.text()`; `upgrade` belongs with it.
+   */
+  handle(request: IncomingMessage, response: ServerResponse, next?: () => void): boolean
+  /** The same for the server's `upgrade` event. An upgrade to something other than WebSocket is not the hub's. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
   /**
    * Keeps a message and sends it to all who hear the topic. Resolves to its id once it is kept. `event` is `message`
@@ -76,6 +83,7 @@ export function createHub(options: HubOptions = {}): Hub {
     missed: lines.reread,
     failed: events.report,
   })
+  checkTransports(options.refuse ?? [])
   const refused = new Set(options.refuse)
   let away: number | undefined
   let messages = 0
@@ -99,23 +107,31 @@ export function createHub(options: HubOptions = {}): Hub {
   return hub
 
   function attach(server: AnyServer): () => void {
-    return attachTo(server, hub)
+    return attachTo(server, { owns: isOurs, handle, upgrade })
   }
 
-  function handle(request: IncomingMessage, response: ServerResponse): boolean {
-    if (!isOurs(request)) return false
+  function handle(request: IncomingMessage, response: ServerResponse, next?: () => void): boolean {
+    if (!isOurs(request)) {
+      next?.()
+      return false
+    }
     void receive(core, request, response)
     return true
   }
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
-    if (!isOurs(request)) return false
+    if (!isOurs(request) || !isHandshake(request)) return false
     void receiveUpgrade(core, request, socket, head)
     return true
   }
 
-  function isOurs({ url = '' }: IncomingMessage): boolean {
-    return url === path || url.startsWith(`${path}?`)
+  /** A framework that mounts us may have taken what it is mounted at off the address, or have rewritten it. */
+  function isOurs(request: IncomingMessage): boolean {
+    return isOurPath(request.url ?? '') || isOurPath(targetOf(request))
+  }
+
+  function isOurPath(target: string): boolean {
+    return target === path || target.startsWith(`${path}?`) || canonicalPath(target) === path
   }
 
   function publish(topic: string, data: Payload, options: { event?: string } = {}): Promise<string> {
@@ -153,6 +169,7 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   function refuse(transports: readonly (TransportName | 'post')[]): void {
+    checkTransports(transports)
     refused.clear()
     for (const name of transports) refused.add(name)
     lines.cut(({ pipe }) => refused.has(pipe.transport))

@@ -29,7 +29,10 @@ export interface Member {
   readonly session: Writable<Session>
   /** The topic that it alone hears. */
   readonly topic: string
+  /** The origin of its page, as far as requests have told it. */
   readonly origin: string | undefined
+  /** Whether that is our own, if anything is known of it. */
+  readonly own: boolean | undefined
   /** Its pipes, the oldest first: nearly always one. */
   lines: readonly Line[]
   /** Nobody has been told of it. */

@@ -1,18 +1,25 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Log } from './log.ts'
 import { memoryLog } from './memory-log.ts'
+import { type IsListed, readOrigins } from './origins.ts'
 import { createProxies, type Proxies } from './proxies.ts'
+import { canonicalPath } from './target.ts'
+
+/** All that may be refused. */
+export const transports = [
+  'websocket',
+  'eventsource',
+  'xhr-streaming',
+  'fetch-streaming',
+  'iframe',
+  'long-polling',
+  'jsonp',
+  'bare',
+  'post',
+] as const
 
 /** How a client comes. `bare`: an event stream without `rt.via`, as `curl` and a page's own EventSource ask for it. */
-export type TransportName =
-  | 'websocket'
-  | 'eventsource'
-  | 'xhr-streaming'
-  | 'fetch-streaming'
-  | 'iframe'
-  | 'long-polling'
-  | 'jsonp'
-  | 'bare'
+export type TransportName = Exclude<(typeof transports)[number], 'post'>
 
 /** What `authorize` is shown of a request. */
 export interface AuthorizeRequest {
@@ -88,7 +95,8 @@ export interface Limits {
 
 export interface HubOptions {
   /**
-   * The pathname that is the hub's, exactly.
+   * The pathname that is the hub's, exactly, in any form of it: `/my live` is `/my%20live`. No pattern: what varies belongs in the query.
+   * Below a framework's `app.use('/api', …)` it is the whole path, `/api/live`, for upgrades come with that.
    * @default '/live'
    */
   path?: string
@@ -103,15 +111,22 @@ export interface HubOptions {
    */
   retain?: number
   /**
-   * Other origins whose pages may connect, exactly as browsers write them: `https://www.example.com`.
+   * Other origins whose pages may connect, as browsers write them: `https://www.example.com`, or `https://*.example.com` for all
+   * subdomains of a name, but not the name itself. Or a function that is asked with an origin and says at once whether it may.
+   * Pages of the hub's own origin always may: those that the browser calls `same-origin`, or whose origin has the host that was asked for.
    * @default [] only pages of the same origin
    */
-  origins?: readonly string[]
+  origins?: readonly string[] | ((origin: string) => boolean)
   /**
-   * Whose `X-Forwarded-For`, `-Host` and `-Proto` are believed: everybody's (`true`), or a list of addresses and subnets.
+   * Whose word is taken for the client's address, host and scheme: that of so many proxies one behind the other (a number), or of a list
+   * of addresses, subnets such as `10.0.0.0/8`, and `'unix'` for whoever comes over a unix socket. `true` believes everybody, and so takes
+   * whatever address a client claims, unless nobody can come but through a proxy that overwrites these headers.
+   *
+   * Read are `X-Forwarded-For`, `-Host`, `-Port` and `-Proto`, and, where none of these is there, `Forwarded`. The address is `unknown` where the
+   * nearest proxy that is trusted tells none.
    * @default false
    */
-  trustProxy?: boolean | readonly string[]
+  trustProxy?: boolean | number | readonly string[]
   /**
    * Whether JSONP is answered. `authorize` sees its cookies only if the page is known to be of an allowed origin.
    * @default true
@@ -151,55 +166,110 @@ export interface HubOptions {
 }
 
 /** The options, complete. */
-export interface Settings extends Required<Omit<HubOptions, 'trustProxy' | 'retain' | 'limits' | 'refuse'>> {
+export interface Settings
+  extends Required<Omit<HubOptions, 'origins' | 'trustProxy' | 'retain' | 'limits' | 'refuse'>> {
   limits: Limits
+  isListed: IsListed
   proxies: Proxies
 }
 
+const usualLimits: Limits = {
+  message: 2 ** 20,
+  batch: 2 ** 16,
+  messages: 1_000,
+  unsent: 2 ** 20,
+  pipes: 8,
+  sessions: 100_000,
+}
+
+/** What each option has to be, as a test and in words; those without words say it themselves. */
+const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words: string]> = {
+  path: [value => typeof value === 'string', 'a text'],
+  authorize: [value => typeof value === 'function', 'a function'],
+  retain: [isPositive, 'a positive number'],
+  origins: [() => true, ''],
+  trustProxy: [() => true, ''],
+  jsonp: [value => typeof value === 'boolean', 'true or false'],
+  heartbeat: [isPositive, 'a positive number'],
+  retry: [isPositive, 'a positive number'],
+  admission: [isPositive, 'a positive number'],
+  sessionTimeout: [isPositive, 'a positive number'],
+  limits: [isObject, 'an object'],
+  log: [isObject, 'a log, such as memoryLog() or redisLog()'],
+  refuse: [Array.isArray, 'an array of transports'],
+}
+
 export function readOptions(options: HubOptions): Settings {
-  const settings: Settings = {
-    path: options.path ?? '/live',
-    authorize: options.authorize ?? (({ url }) => url.searchParams.getAll('topic').filter(Boolean)),
-    origins: (options.origins ?? []).map(checkOrigin),
-    jsonp: options.jsonp ?? true,
-    heartbeat: positive('heartbeat', options.heartbeat ?? 15_000),
-    retry: positive('retry', options.retry ?? 1_000),
-    admission: positive('admission', options.admission ?? 2_000),
-    sessionTimeout: positive('sessionTimeout', options.sessionTimeout ?? 120_000),
-    log: options.log ?? memoryLog(options.retain === undefined ? {} : { retain: options.retain }),
-    proxies: createProxies(options.trustProxy ?? false),
-    limits: {
-      message: 2 ** 20,
-      batch: 2 ** 16,
-      messages: 1_000,
-      unsent: 2 ** 20,
-      pipes: 8,
-      sessions: 100_000,
-      ...options.limits,
-    },
-  }
-  for (const [name, value] of Object.entries(settings.limits)) positive(`limits.${name}`, value)
-  if (!/^\/[^?#]*$/.test(settings.path))
-    throw new TypeError(`path is '${settings.path}'; it begins with / and has no query`)
-  return settings
-}
-
-function checkOrigin(origin: string): string {
-  if (origin === '*') {
+  check('', options, rules)
+  const { path, authorize, jsonp, heartbeat, retry, admission, sessionTimeout, log, retain } = options
+  if (log && retain !== undefined)
     throw new TypeError(
-      "origins: '*' would let every site act with your users' cookies; list the origins that may, such as https://www.example.com",
+      `createHub: retain is the log's own affair; give it to the log: memoryLog({ retain: ${retain} })`,
     )
+  return {
+    path: readPath(path ?? '/live'),
+    authorize: authorize ?? (({ url }) => url.searchParams.getAll('topic').filter(Boolean)),
+    isListed: readOrigins(options.origins === undefined ? [] : options.origins),
+    jsonp: jsonp ?? true,
+    heartbeat: heartbeat ?? 15_000,
+    retry: retry ?? 1_000,
+    admission: admission ?? 2_000,
+    sessionTimeout: sessionTimeout ?? 120_000,
+    log: log ?? memoryLog(retain === undefined ? {} : { retain }),
+    proxies: createProxies(options.trustProxy === undefined ? false : options.trustProxy),
+    limits: readLimits(options.limits ?? {}),
   }
-  const canonical = URL.canParse(origin) ? new URL(origin).origin : 'https://host[:port]'
-  // A scheme that is not the web's has no canonical form.
-  if (canonical !== 'null' && canonical !== origin) {
-    throw new TypeError(`origins: '${origin}' is not as browsers write it: ${canonical}`)
-  }
-  return origin
 }
 
-function positive(name: string, value: number): number {
-  if (!Number.isFinite(value) || value <= 0)
-    throw new TypeError(`${name} is ${value}; it must be a positive number`)
-  return value
+/** Throws a TypeError for what is no transport. */
+export function checkTransports(names: readonly string[]): void {
+  const stranger = names.find(name => !transports.some(known => known === name))
+  if (stranger !== undefined)
+    throw new TypeError(
+      `there is no transport ${JSON.stringify(stranger)}; there are ${transports.join(', ')}`,
+    )
+}
+
+function readLimits(given: Partial<Limits>): Limits {
+  const names = Object.keys(usualLimits)
+  check('limits.', given, Object.fromEntries(names.map(name => [name, [isPositive, 'a positive number']])))
+  const told = Object.entries(given).filter(([, value]) => value !== undefined)
+  return { ...usualLimits, ...Object.fromEntries(told) }
+}
+
+function readPath(path: string): string {
+  if (!/^\/[^?#]*$/.test(path))
+    throw new TypeError(`path is '${path}'; it begins with / and has neither a query nor a fragment`)
+  if (/\*|\/:\w/.test(path))
+    throw new TypeError(`path is '${path}'; it is one path, no pattern: what varies belongs in the query`)
+  return canonicalPath(path) as string
+}
+
+function check(
+  before: '' | 'limits.',
+  given: object,
+  rules: Record<string, [fits: (value: unknown) => boolean, words: string]>,
+): void {
+  if (!isObject(given))
+    throw new TypeError(`createHub: the options are ${show(given)}; they have to be an object`)
+  for (const [name, value] of Object.entries(given)) {
+    const rule = Object.hasOwn(rules, name) && rules[name]
+    const known = Object.keys(rules).join(', ')
+    if (!rule) throw new TypeError(`createHub: unknown option '${before}${name}'; the options are ${known}`)
+    const [fits, words] = rule
+    if (value !== undefined && !fits(value))
+      throw new TypeError(`createHub: ${before}${name} is ${show(value)}; it has to be ${words}`)
+  }
+}
+
+function isPositive(value: unknown): boolean {
+  return typeof value === 'number' && Number.isFinite(value) && value > 0
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function show(value: unknown): string {
+  return typeof value === 'string' ? JSON.stringify(value) : String(value)
 }

@@ -3,74 +3,176 @@ import { BlockList, isIP } from 'node:net'
 
 /** How a request arrived, seen through the proxies that are trusted. */
 export interface Arrival {
-  /** The client's address. */
+  /** The client's address; `unknown` where the nearest proxy that is trusted does not tell it in a form that can be read. */
   readonly address: string
-  /** The host the client asked for, with its port if that is not the usual one. */
+  /** The host the client asked for, with its port if that is told. */
   readonly host: string
+  /** Another port that the proxy says the client came to. */
+  readonly port: string | undefined
   /** Whether it came over TLS as far as we can know; `false` may also mean that a proxy does not tell. */
   readonly secure: boolean
+  /** Whether a proxy that is trusted told any of this. */
+  readonly proxied: boolean
 }
 
 export interface Proxies {
-  arrival(request: IncomingMessage): Arrival
+  /** `named` is the host of an absolute target, which counts instead of `Host` (RFC 9112, 3.2.2). */
+  arrival(request: IncomingMessage, named?: string): Arrival
 }
 
-/** `trust` is `true` for everybody, or a list of addresses and subnets such as `10.0.0.0/8`. */
-export function createProxies(trust: boolean | readonly string[]): Proxies {
-  const isTrusted = typeof trust === 'boolean' ? () => trust : createMatcher(trust)
+/** Whether the machine at this address is one of our proxies; `hop` is 0 for the one that is connected, 1 for the one before it. */
+type IsTrusted = (address: string, hop: number) => boolean
 
+/** What the proxies say of a request. */
+interface Told {
+  /** Who was heard from, hop by hop; the nearest is last. */
+  hops: readonly string[]
+  host: string | undefined
+  port: string | undefined
+  proto: string | undefined
+}
+
+/** The name of whoever comes over a unix socket, which has no address. */
+const unixSocket = 'unix'
+
+const unknown = 'unknown'
+
+export function createProxies(trust: boolean | number | readonly string[]): Proxies {
+  const isTrusted = readTrust(trust)
   return { arrival }
 
-  function arrival({ headers, socket }: IncomingMessage): Arrival {
-    const peer = plain(socket.remoteAddress ?? '')
-    const host = headers.host ?? 'localhost'
+  function arrival({ headers, socket }: IncomingMessage, named?: string): Arrival {
+    const peer = peerOf(socket)
+    const host = named ?? authority(headers) ?? 'localhost'
     const secure = 'encrypted' in socket
-    if (!isTrusted(peer)) return { address: peer, host, secure }
+    if (!isTrusted(peer, 0)) return { address: peer, host, port: undefined, secure, proxied: false }
+    const told = readTold(headers)
     return {
-      address: farthest(peer, headers),
-      host: first(headers, 'x-forwarded-host') ?? host,
-      secure: (first(headers, 'x-forwarded-proto') ?? (secure ? 'https' : 'http')) === 'https',
+      address: farthest(peer, told.hops),
+      host: told.host ?? host,
+      port: told.port,
+      secure: told.proto === undefined ? secure : /^(https|wss)$/i.test(told.proto),
+      proxied: true,
     }
   }
 
   /** Each proxy adds whom it heard from at the end: the first from there that is not trusted is the client. */
-  function farthest(peer: string, headers: IncomingHttpHeaders): string {
-    const hops = String(headers['x-forwarded-for'] ?? '')
-      .split(',')
-      .map(plain)
-      .filter(isIP)
-    return hops.findLast(hop => !isTrusted(hop)) ?? hops[0] ?? peer
+  function farthest(peer: string, hops: readonly string[]): string {
+    let address = peer
+    for (let hop = 1; hop <= hops.length; hop++) {
+      address = hops.at(-hop) as string
+      if (!isTrusted(address, hop)) break
+    }
+    return address
   }
 }
 
-function createMatcher(list: readonly string[]): (address: string) => boolean {
+function readTrust(trust: unknown): IsTrusted {
+  if (typeof trust === 'boolean') return () => trust
+  if (typeof trust === 'number' && Number.isInteger(trust) && trust >= 0) return (_, hop) => hop < trust
+  if (Array.isArray(trust)) return readList(trust)
+  throw new TypeError(
+    `trustProxy is ${JSON.stringify(trust)}; it is true, false, the number of proxies, or an array such as ['10.0.0.0/8', 'unix']`,
+  )
+}
+
+function readList(list: readonly unknown[]): IsTrusted {
   const known = new BlockList()
-  for (const entry of list) {
-    const [address = '', bits] = entry.split('/')
-    const family = familyOf(address)
-    if (!family) throw new TypeError(`trustProxy: '${entry}' is neither an address nor a subnet`)
-    if (bits === undefined) known.addAddress(address, family)
-    else known.addSubnet(address, Number(bits), family)
-  }
+  const unix = list.includes(unixSocket)
+  for (const entry of list) if (entry !== unixSocket) add(known, entry)
   return address => {
     const family = familyOf(address)
-    return family !== undefined && known.check(address, family)
+    return family === undefined ? unix && address === unixSocket : known.check(address, family)
   }
+}
+
+function add(known: BlockList, entry: unknown): void {
+  const [, written = '', digits] = /^([^/\s]+)(?:\/(\d{1,3}))?$/.exec(String(entry)) ?? []
+  const address = plain(written)
+  const family = familyOf(address)
+  // An IPv4 subnet may be written as one of IPv6: ::ffff:10.0.0.0/104.
+  const longer = family === 'ipv4' && isIP(written) === 6 ? 96 : 0
+  const bits = digits === undefined ? undefined : Number(digits) - longer
+  if (!family || (bits !== undefined && (bits < 0 || bits > (family === 'ipv4' ? 32 : 128))))
+    throw new TypeError(
+      `trustProxy: ${JSON.stringify(entry)} is none of an address such as '10.1.2.3', a subnet such as '10.0.0.0/8' or 'fd00::/8', and 'unix'`,
+    )
+  if (bits === undefined) known.addAddress(address, family)
+  else known.addSubnet(address, bits, family)
+}
+
+/**
+ * What the usual headers tell, or, if a proxy sets none of those, `Forwarded` (RFC 7239). Never some of each: a proxy sets the ones it
+ * knows and passes on what a client wrote into the others.
+ */
+function readTold(headers: IncomingHttpHeaders): Told {
+  const [host, port, proto] = ['host', 'port', 'proto'].map(name => first(headers[`x-forwarded-${name}`]))
+  const hops = split(headers['x-forwarded-for'], ',').map(readHop)
+  if (hops.length > 0 || host || port || proto) return { hops, host, port, proto }
+  const elements = split(headers.forwarded, ',').map(readElement)
+  const [farthest = {}] = elements
+  return {
+    hops: elements.map(element => readHop(element.for ?? '')),
+    host: farthest.host,
+    port: undefined,
+    proto: farthest.proto,
+  }
+}
+
+/** `for=192.0.2.43;proto=https`, in which values may be quoted. */
+function readElement(text: string): Record<string, string | undefined> {
+  const pairs = split(text, ';').map(pair => {
+    const at = pair.indexOf('=')
+    return [pair.slice(0, at).trim().toLowerCase(), unquote(pair.slice(at + 1).trim())]
+  })
+  return Object.assign(Object.create(null), Object.fromEntries(pairs))
+}
+
+/** An address as proxies write it: alone, with a port, or, if it is of IPv6, in brackets. */
+function readHop(text: string): string {
+  const [, inBrackets, alone] = /^(?:\[(.*)\]|([^:]*\.[^:]*))(?::[\w.-]*)?$/.exec(unquote(text)) ?? []
+  const address = plain(inBrackets ?? alone ?? unquote(text))
+  return isIP(address) ? address : unknown
+}
+
+/** A list in a header; what is empty in it does not count (RFC 9110, 5.6.1). No comma of these stands in quotes. */
+function split(value: string | string[] | undefined, by: string): string[] {
+  return String(value ?? '')
+    .split(by)
+    .map(part => part.trim())
+    .filter(Boolean)
+}
+
+function first(value: string | string[] | undefined): string | undefined {
+  return split(value, ',')[0]
+}
+
+function unquote(text: string): string {
+  return /^"(.*)"$/s.exec(text)?.[1]?.replace(/\\(.)/gs, '$1') ?? text
+}
+
+/** HTTP/2 has `:authority` in the place of `Host`. */
+function authority(headers: IncomingHttpHeaders): string | undefined {
+  return first(headers[':authority']) ?? headers.host
+}
+
+/** A socket of TCP keeps its own address when the other side is gone; only one that never had any is a unix socket. */
+function peerOf({ remoteAddress, localAddress, destroyed }: IncomingMessage['socket']): string {
+  if (remoteAddress) return plain(remoteAddress)
+  return localAddress || destroyed ? unknown : unixSocket
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' | undefined {
   return ({ 4: 'ipv4', 6: 'ipv6' } as const)[isIP(address)]
 }
 
-/** A server that listens on both kinds of addresses sees IPv4 ones as ::ffff:192.0.2.1. */
+/** One form for each address: without a zone, and those of IPv4 as such, which a server that listens on both sees as ::ffff:192.0.2.1. */
 function plain(address: string): string {
-  return address.trim().replace(/^::ffff:(?=\d+\.)/i, '')
-}
-
-function first(headers: IncomingHttpHeaders, name: string): string | undefined {
-  return (
-    String(headers[name] ?? '')
-      .split(',')[0]
-      ?.trim() || undefined
-  )
+  const alone = address.trim().replace(/%.*$/, '')
+  if (isIP(alone) !== 6) return alone
+  const { hostname } = new URL(`http://[${alone}]`)
+  const [, high, low] = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(hostname) ?? []
+  if (high === undefined || low === undefined) return hostname.slice(1, -1)
+  const bytes = [high, low].flatMap(part => [Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 255])
+  return bytes.join('.')
 }

@@ -12,6 +12,8 @@ export interface Sessions {
   /** A new one. Throws a refusal when there are too many. */
   begin(ask: Ask, granted: Granted): Member
   knows(sid: string): boolean
+  /** Whether the session that is asked for is known to live on a page of the origin that asks. */
+  vouches(ask: Ask): boolean
   enter(line: Line): void
   /** Whether it was there. */
   leave(line: Line): boolean
@@ -29,6 +31,12 @@ export interface Sessions {
 interface Hooks {
   send(topic: string, ...message: Parameters<Send>): Promise<string>
   ended(member: Member): void
+}
+
+/** Not every request tells its origin; one that tells another is somebody else's. */
+function isSamePage(member: Member, standing: Ask['standing'], origin: string | undefined): boolean {
+  if (member.own === undefined || standing === 'unknown') return true
+  return standing === 'own' ? member.own : origin === member.origin
 }
 
 /**
@@ -88,6 +96,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
     find,
     begin,
     knows: sid => members.has(sid),
+    vouches: ({ sid = '', origin }) => origin !== undefined && members.get(sid)?.origin === origin,
     enter,
     leave,
     end,
@@ -102,15 +111,17 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
     },
   }
 
-  function find({ sid = '', origin }: Ask, { principal }: Granted): Member | undefined {
+  function find({ sid = '', origin, standing }: Ask, { principal }: Granted): Member | undefined {
     const member = members.get(sid)
     if (member?.session.principal !== principal) return undefined
-    // Not every request tells its origin; one that tells another is somebody else's.
-    const same = origin === undefined || member?.origin === undefined || origin === member.origin
-    return same ? member : undefined
+    if (!member || !isSamePage(member, standing, origin)) return undefined
+    // A page of our own is known by the name it has told of late: proxies may have others.
+    if (origin !== undefined && standing !== 'foreign')
+      Object.assign(member, { origin, own: standing === 'own' })
+    return member
   }
 
-  function begin({ address, origin, via }: Ask, { topics, principal }: Granted): Member {
+  function begin({ address, origin, standing, via }: Ask, { topics, principal }: Granted): Member {
     if (members.size >= limits.sessions) throw refusal(503, 'too many sessions', 10)
     const id = randomName()
     const topic = privateTopic(id, principal)
@@ -119,6 +130,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
       session: new HubSession(id, address, transport, topics, principal),
       topic,
       origin,
+      own: standing === 'unknown' ? undefined : standing === 'own',
       lines: [],
       fresh: true,
       taken: 0,

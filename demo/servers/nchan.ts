@@ -21,7 +21,7 @@ export const serveNchan: Serve = async (server, people, heard) => {
   const here = new Map<string, number>()
   let refused: readonly string[] = []
   let closed = false
-  const detach = attachTo(server, { handle, upgrade })
+  const detach = attachTo(server, { owns: isOurs, handle, upgrade })
 
   return {
     name: 'nchan',

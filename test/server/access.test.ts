@@ -302,21 +302,11 @@ describe('the address', () => {
     expect(request?.url.host === 'www.example.com').toBe(expected !== '127.0.0.1')
   })
 
-  it('of a proxy that adds rubbish is its own', async () => {
-    expect((await seen({ 'x-forwarded-for': 'unknown, <b>' }, poll, { trustProxy: true }))?.address).toBe(
-      '127.0.0.1',
-    )
-  })
-
   it('decides with the scheme what the own origin is', async () => {
     const at = await stand({ trustProxy: true })
     const headers = { 'x-forwarded-host': 'www.example.com', 'x-forwarded-proto': 'https' }
     const from = (origin: string) => ask(address(at, poll), { headers: { ...headers, origin } })
     expect(await from('https://www.example.com')).toMatchObject({ status: 200 })
     expect(await from('http://www.example.com')).toMatchObject({ status: 403 })
-  })
-
-  it('is refused as an option when it is none', () => {
-    expect(() => createHub({ trustProxy: ['localhost'] })).toThrow(TypeError)
   })
 })

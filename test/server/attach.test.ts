@@ -1,38 +1,12 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import http, { type Server } from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import fc from 'fast-check'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { createHub } from '../../server/index.ts'
+import { createHub, type Hub } from '../../server/index.ts'
 import { address, ask, listen, stand, until, wait } from './harness.ts'
-
-/** Sends bytes as they are, and gives back all that comes until the connection ends or nothing comes for a while. */
-async function raw(host: string, text: string, patience = 300): Promise<string> {
-  const socket = net.connect(Number(host.split(':')[1]), '127.0.0.1')
-  let heard = ''
-  socket.setEncoding('latin1').on('data', chunk => {
-    heard += chunk
-  })
-  socket.on('error', () => {})
-  socket.write(text, 'latin1')
-  await Promise.race([once(socket, 'close').catch(() => {}), wait(patience)])
-  socket.destroy()
-  return heard
-}
-
-function handshake(target: string, headers: Record<string, string> = {}): string {
-  const all = {
-    Host: 'localhost',
-    Connection: 'Upgrade',
-    Upgrade: 'websocket',
-    'Sec-WebSocket-Version': '13',
-    'Sec-WebSocket-Key': 'dGhlIHNhbXBsZSBub25jZQ==',
-    ...headers,
-  }
-  const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}`)
-  return `GET ${target} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n`
-}
+import { handshake, raw } from './raw.ts'
 
 describe('attach', () => {
   it.each(['/', '/live/', '/livery', '/LIVE', '/a/live', '//live', '/live%20'])(
@@ -114,12 +88,157 @@ describe('attach', () => {
   })
 })
 
+describe('a server with a hub', () => {
+  const offers = ['h2c', 'TLS/1.0', 'HTTP/2.0, SHTTP/1.3', 'websockets', 'foo']
+
+  it.each(offers)('answers a request that offers Upgrade: %s as if it did not', async offer => {
+    const at = await stand()
+    const offering = (target: string) =>
+      raw(at.host, handshake(target, { Upgrade: offer, Connection: 'Upgrade, HTTP2-Settings, close' }))
+    expect(await offering('/else')).toMatch(/^HTTP\/1\.1 404 .*not the hub/s)
+    expect(await offering('/live?rt.via=long-polling&topic=x')).toMatch(/^HTTP\/1\.1 200 .*rt\.open/s)
+  })
+
+  it('answers its own requests that offer something else also beside those who take upgrades', async () => {
+    const at = await stand()
+    at.server.on('upgrade', (_, socket) => socket.destroy())
+    const headers = { Upgrade: 'h2c', Connection: 'Upgrade, close' }
+    expect(await raw(at.host, handshake('/live?rt.via=long-polling', headers))).toMatch(/^HTTP\/1\.1 200 /)
+    expect(await raw(at.host, handshake('/else', headers))).toBe('')
+  })
+
+  it('reads the body and the next request of a connection on which an upgrade was offered', async () => {
+    const bodies: string[] = []
+    const hub = createHub()
+    onTestFinished(() => hub.close())
+    const server = http.createServer(async (request, response) => {
+      let body = ''
+      for await (const chunk of request) body += chunk
+      bodies.push(`${request.url} ${body}`)
+      response.end('taken')
+    })
+    hub.attach(server)
+    await serve(server)
+    const first = `POST /one HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 4\r\n\r\nbody`
+    const second = 'GET /two HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+    const heard = await raw(`127.0.0.1:${portOf(server)}`, first + second)
+    expect(bodies.sort()).toEqual(['/one body', '/two '])
+    expect(heard.match(/taken/g)).toHaveLength(2)
+  })
+
+  it('answers a WebSocket handshake to somewhere else as it would without one', async () => {
+    const hub = createHub()
+    onTestFinished(() => hub.close())
+    const server = http.createServer((_, response) => response.writeHead(426).end('no sockets here'))
+    hub.attach(server)
+    await serve(server)
+    const heard = await raw(
+      `127.0.0.1:${portOf(server)}`,
+      handshake('/else', { Connection: 'Upgrade, close' }),
+    )
+    expect(heard).toMatch(/^HTTP\/1\.1 426 .*no sockets here/s)
+  })
+
+  it('with eleven of them warns of no leak, and is as it was when they have left', async () => {
+    const warnings: Error[] = []
+    const hear = (warning: Error) => warnings.push(warning)
+    process.on('warning', hear)
+    const server = http.createServer((_, response) => response.end('mine'))
+    const listeners = ['request', 'upgrade'].map(name => server.listenerCount(name))
+    const { emit } = server
+    const hubs = Array.from({ length: 11 }, (_, at) => createHub({ path: `/${at}` }))
+    const undo = hubs.map(hub => hub.attach(server))
+    await serve(server)
+    const url = (path: string) => `http://127.0.0.1:${portOf(server)}${path}`
+    for (const at of [0, 10]) expect((await ask(url(`/${at}?rt.via=long-polling`))).text).toContain('rt.open')
+    for (const leave of [...undo, ...undo]) leave()
+    expect(['request', 'upgrade'].map(name => server.listenerCount(name))).toEqual(listeners)
+    expect(server.emit).toBe(emit)
+    expect((await ask(url('/10'))).text).toBe('mine')
+    await wait(0)
+    process.off('warning', hear)
+    expect(warnings).toEqual([])
+    await Promise.all(hubs.map(hub => hub.close()))
+  })
+
+  it('that answers nothing else answers 404, and nobody waits', async () => {
+    const hub = createHub()
+    onTestFinished(() => hub.close())
+    const server = http.createServer()
+    hub.attach(server)
+    await serve(server)
+    const at = `127.0.0.1:${portOf(server)}`
+    expect(await ask(`http://${at}/`)).toMatchObject({ status: 404 })
+    server.on('request', (_, response) => response.end('later'))
+    expect(await ask(`http://${at}/`)).toMatchObject({ status: 200, text: 'later' })
+  })
+
+  it.each([
+    ['an application of Express', Object.assign(() => {}, new EventEmitter(), { listen() {} }), /a function/],
+    [
+      'an application of Koa',
+      Object.assign(new EventEmitter(), { listen() {}, callback() {} }),
+      /createServer\(app\)/,
+    ],
+    ['one of Fastify', { server: {}, listen() {} }, /app\.server/],
+    ['a port', 8080, /no HTTP server \(number\)/],
+    ['nothing', undefined, /no HTTP server \(undefined\)/],
+  ])('cannot be %s', async (_, server, words) => {
+    const hub = createHub()
+    expect(() => hub.attach(server as never)).toThrow(TypeError)
+    expect(() => hub.attach(server as never)).toThrow(words)
+    await hub.close()
+  })
+})
+
+describe('a framework', () => {
+  /** What Express does for `app.use(at, handler)`. */
+  function mounted(at: string, handler: (...all: Parameters<Hub['handle']>) => unknown) {
+    return (request: http.IncomingMessage & { originalUrl?: string }, response: http.ServerResponse) => {
+      const { url = '' } = request
+      const next = () => response.writeHead(404).end('nobody')
+      if (!url.startsWith(at)) return next()
+      request.originalUrl = url
+      request.url = url.slice(at.length)
+      handler(request, response, next)
+    }
+  }
+
+  it('that mounts the hub below a path serves requests and upgrades at one path', async () => {
+    const paths: string[] = []
+    const authorize = ({ url }: { url: URL }) => {
+      paths.push(url.pathname)
+      return ['x']
+    }
+    const hub = createHub({ path: '/api/live', authorize })
+    onTestFinished(() => hub.close())
+    const server = http.createServer(mounted('/api', hub.handle))
+    server.on('upgrade', (request, socket, head) => hub.upgrade(request, socket, head) || socket.destroy())
+    await serve(server)
+    const url = `http://127.0.0.1:${portOf(server)}/api/live`
+    expect((await ask(`${url}?rt.via=long-polling`)).text).toContain('rt.open')
+    const socket = new WebSocket(url.replace('http', 'ws'))
+    await once(socket, 'message')
+    socket.terminate()
+    expect(paths).toEqual(['/api/live', '/api/live'])
+    expect(await ask(`http://127.0.0.1:${portOf(server)}/api/else`)).toMatchObject({ text: 'nobody' })
+  })
+
+  it('that mounts a hub of a path below its own is served as before', async () => {
+    const hub = createHub()
+    onTestFinished(() => hub.close())
+    const server = http.createServer(mounted('/api', hub.handle))
+    await serve(server)
+    const url = `http://127.0.0.1:${portOf(server)}/api/live?rt.via=long-polling`
+    expect((await ask(url)).text).toContain('rt.open')
+  })
+})
+
 describe('a hostile upgrade', () => {
   it.each([
     ['of version 7', { 'Sec-WebSocket-Version': '7' }, /^HTTP\/1\.1 (400|426) /],
     ['without a key', { 'Sec-WebSocket-Key': '' }, /^HTTP\/1\.1 400 /],
     ['with a key that is none', { 'Sec-WebSocket-Key': 'x' }, /^HTTP\/1\.1 400 /],
-    ['to another protocol', { Upgrade: 'h2c' }, /^HTTP\/1\.1 400 /],
     ['with a broken Host', { Host: 'a b/' }, /^HTTP\/1\.1 400 /],
     ['with a broken Origin', { Origin: 'http://[' }, /^HTTP\/1\.1 403 /],
   ])('%s is refused', async (_, headers, expected) => {

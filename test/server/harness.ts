@@ -3,7 +3,13 @@ import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
-import { createHub, type Hub, type HubOptions } from '../../server/index.ts'
+import {
+  type Authorize,
+  type AuthorizeRequest,
+  createHub,
+  type Hub,
+  type HubOptions,
+} from '../../server/index.ts'
 import type { Block } from '../../src/wire/block.ts'
 import { encode } from '../../src/wire/encoder.ts'
 import { createParser } from '../../src/wire/parser.ts'
@@ -46,6 +52,18 @@ export async function stand(options: HubOptions = {}): Promise<Stand> {
     server.close()
   })
   return { hub, server, host: `127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+/** An `authorize` that lets everybody in and keeps what it was shown. */
+export function witness(): { seen: AuthorizeRequest[]; authorize: Authorize } {
+  const seen: AuthorizeRequest[] = []
+  return {
+    seen,
+    authorize(request) {
+      seen.push(request)
+      return ['x']
+    },
+  }
 }
 
 export type Query = Record<string, string | number | undefined>
