@@ -1,4 +1,5 @@
 import { Line, report } from './connection/line.ts'
+import { usualWaiting } from './connection/outbox.ts'
 import { run } from './connection/runner.ts'
 import { createToken } from './connection/token.ts'
 import type { Dialect, Position } from './dialects/dialect.ts'
@@ -7,12 +8,31 @@ import type { TransportName } from './transports/failure.ts'
 import { ladder } from './transports/ladder.ts'
 import { memory } from './transports/memory.ts'
 import type { Attempt, Target, Transport } from './transports/transport.ts'
-import { asItIs, type Codec } from './wire/codec.ts'
+import { asItIs, type Codec, show } from './wire/codec.ts'
 
 type Parameters = Record<
   string,
   string | number | boolean | readonly (string | number | boolean)[] | null | undefined
 >
+
+/** What a line keeps at most. A `send()` beyond it rejects, and says so. */
+export interface LineLimits {
+  /**
+   * How many messages may wait to be taken by the server.
+   * @default 1000
+   */
+  messages?: number
+  /**
+   * How many bytes of them, as UTF-8; no single message may be larger. What the server says it takes counts besides.
+   * @default 1048576
+   */
+  bytes?: number
+  /**
+   * How long a message may wait, in ms, before it is given up.
+   * @default 120000
+   */
+  age?: number
+}
 
 export interface Options<T = TransportName | Transport, D = Dialect> {
   /**
@@ -59,6 +79,8 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
    * @default 10000
    */
   timeout?: number
+  /** How much may wait to be sent, and how long. */
+  limits?: LineLimits
   /**
    * Starts the second transport together with the first, for pages that would rather pay for a request than wait.
    * @default false
@@ -94,7 +116,8 @@ const rules: Record<keyof Options, [fits: (value: unknown) => boolean, words: st
     'an object with encode and decode',
   ],
   retry: [isTime, 'a time in ms, 0 or more'],
-  timeout: [isTime, 'a time in ms, 0 or more'],
+  timeout: [value => isTime(value) && value !== 0, 'a time in ms, more than 0'],
+  limits: [isObject, 'an object such as { bytes: 4_000_000 }'],
   eager: [isBoolean, 'true or false'],
   signal: [value => isObject(value) && isFunction(value.addEventListener), 'an AbortSignal'],
   environment: [isObject, 'an object'],
@@ -124,7 +147,9 @@ export function open<Messages>(
     answers: dialect.answers === true,
     listening: names.add,
     start: listener => {
-      const plan = { dialect, environment, route, lastEventId, retry, token, target, keep: keeper?.keep }
+      const waiting = { ...usualWaiting, ...options.limits }
+      const keep = keeper?.keep
+      const plan = { dialect, environment, route, lastEventId, retry, token, target, waiting, keep }
       const closed = (reason: string) => {
         signal?.removeEventListener('abort', stop)
         listener.closed(reason)
@@ -202,10 +227,17 @@ function check(options: AnyOptions): void {
     if (value !== undefined && !fits(value))
       throw new TypeError(`connect: the option "${name}" is ${show(value)}; it has to be ${words}`)
   }
-}
-
-function show(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value)
+  const limits: Record<string, unknown> = { ...options.limits }
+  for (const name in limits) {
+    if (!Object.hasOwn(usualWaiting, name))
+      throw new TypeError(
+        `connect: the option "limits" has no "${name}"; it has ${Object.keys(usualWaiting).join(', ')}`,
+      )
+    if (!(typeof limits[name] === 'number' && limits[name] > 0))
+      throw new TypeError(
+        `connect: the option limits.${name} is ${show(limits[name])}; it has to be a number above 0`,
+      )
+  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -86,6 +86,12 @@ describe('an option', () => {
     ['retry', '2000'],
     ['timeout', Number.POSITIVE_INFINITY],
     ['timeout', null],
+    ['timeout', 0],
+    ['limits', 5],
+    ['limits', { byte: 5 }],
+    ['limits', { bytes: '5' }],
+    ['limits', { messages: 0 }],
+    ['limits', { age: Number.NaN }],
     ['eager', 1],
     ['signal', {}],
     ['environment', 'node'],
@@ -342,6 +348,35 @@ describe('retry and timeout', () => {
     await world.pass(500)
     expect(waits[0]).toBeGreaterThanOrEqual(60_000)
     expect(rung.pipes).toHaveLength(1)
+  })
+})
+
+describe('limits', () => {
+  test('say how much may wait, and are named by who goes beyond', async () => {
+    const { line, rung, world } = await openLine({ limits: { bytes: 10_000_000, messages: 2 } })
+    const large = line.send('x'.repeat(2_000_000)).catch(error => error)
+    const small = line.send('x').catch(error => error)
+    await expect(line.send('x')).rejects.toMatchObject({
+      kind: 'full',
+      message: expect.stringMatching('limits'),
+    })
+    // A server of the native wire takes 1 MiB unless it says otherwise.
+    greet(rung.pipe)
+    expect((await large).kind).toBe('too-large')
+    await world.settle()
+    line.close()
+    expect((await small).kind).toBe('IN_DOUBT')
+  })
+
+  test('of a server that says nothing of its own are the page’s alone', async () => {
+    const { line, rung } = await openLine({ dialect: plain, limits: { bytes: 100_000_000 } })
+    rung.pipe.opens()
+    const texts = Array.from({ length: 100 }, (_, index) => `${index}`.padEnd(65_536))
+    const all = Promise.all([...texts, 'x'.repeat(1_500_000)].map(text => line.send(text)))
+    await Promise.resolve()
+    for (let count = 0; count <= 100; count++) rung.pipe.takes()
+    await all
+    expect(rung.pipe.sent).toHaveLength(101)
   })
 })
 

@@ -296,6 +296,118 @@ describe('a message that the codec cannot decode', () => {
   })
 })
 
+describe('a send that nobody listens to', () => {
+  /** What Node would end the process for. */
+  async function unhandled(act: () => unknown): Promise<unknown[]> {
+    const reasons: unknown[] = []
+    const note = (reason: unknown) => reasons.push(reason)
+    const others = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection')
+    process.on('unhandledRejection', note)
+    await act()
+    await new Promise(resolve => setTimeout(resolve, 5))
+    process.removeAllListeners('unhandledRejection')
+    for (const other of others) process.on('unhandledRejection', other)
+    return reasons
+  }
+
+  test('and is rejected is told once, by an error event, and is no unhandled rejection', async () => {
+    const { line, world } = await openLine()
+    const told: unknown[] = []
+    line.onerror = ({ error, retryIn }) => told.push([error.kind, retryIn])
+    const reasons = await unhandled(async () => {
+      void line.send('x')
+      void line.send(Symbol('no'))
+      line.close()
+      await world.pass(0)
+    })
+    expect(reasons).toEqual([])
+    expect(told).toEqual([
+      ['unsendable', undefined],
+      ['closed', undefined],
+    ])
+    expect(world.timers).toBe(0)
+  })
+
+  const listens: Record<string, (sent: Promise<void>) => Promise<unknown>> = {
+    await: async sent => {
+      try {
+        return await sent
+      } catch (error) {
+        return error
+      }
+    },
+    'both arguments of then': sent =>
+      sent.then(
+        () => 'taken',
+        error => error,
+      ),
+    catch: sent => sent.catch(error => error),
+    'Promise.allSettled': async sent => (await Promise.allSettled([sent]))[0],
+    finally: sent => sent.finally(() => {}).catch(error => error),
+    'a later await in the same turn': async sent => {
+      await Promise.resolve()
+      return sent.catch(error => error)
+    },
+  }
+  test.each(Object.entries(listens))('is not one whose promise is heard by %s', async (_, listen) => {
+    const { line, heard, world } = await openLine()
+    const reasons = await unhandled(async () => {
+      const outcome = listen(line.send('x'))
+      line.close()
+      expect(JSON.stringify(await outcome)).toContain('closed')
+      await world.pass(0)
+    })
+    expect(reasons).toEqual([])
+    expect(heard).toEqual(['close: closed by the page'])
+  })
+
+  test('is an unhandled rejection as ever where somebody listens for success alone', async () => {
+    const { line } = await openLine()
+    const reasons = await unhandled(() => {
+      void line.send('x').then(() => {})
+      line.close()
+    })
+    expect(reasons).toHaveLength(1)
+  })
+})
+
+describe('the options of a send', () => {
+  test.each<[unknown, string]>([
+    ['chat', '"chat"'],
+    [null, 'null'],
+    [{ name: 'chat' }, '"name"'],
+    [{ event: 5 }, 'event is 5'],
+    [{ event: Symbol('x') }, 'event is Symbol(x)'],
+    [{ answer: 'yes' }, 'answer is "yes"'],
+    [{ timeout: 0 }, 'timeout is 0'],
+    [{ timeout: Number.NaN }, 'timeout is NaN'],
+  ])('%j are refused by a TypeError that names them', async (options, named) => {
+    const { line } = await openLine()
+    const refusal = line.send('x', options as never)
+    await expect(refusal).rejects.toThrow(TypeError)
+    await expect(refusal).rejects.toThrow(named)
+    expect(line.bufferedAmount).toBe(0)
+  })
+
+  test('timeout bounds the wait; an answer that never comes is given up after 10 s by itself', async () => {
+    const rung = fake('websocket')
+    const answering = { ...plain, name: 'answering', answers: true }
+    const { line, world } = await openLine({ transports: [rung], dialect: answering })
+    rung.pipe.opens()
+    const answers = [line.send('a', { answer: true }), line.send('b', { answer: true, timeout: 500 })]
+    const kinds = answers.map(answer => answer.catch(error => error.kind))
+    await world.settle()
+    rung.pipe.takes()
+    rung.pipe.takes()
+    await world.pass(500)
+    expect(await kinds[1]).toBe('IN_DOUBT')
+    await world.pass(9_500)
+    expect(await kinds[0]).toBe('IN_DOUBT')
+    expect(world.timers).toBe(0)
+  })
+})
+
 describe('send', () => {
   test('goes up with its number and name, waits for its ack, and bufferedAmount tells', async () => {
     const rung = fake('long-polling')

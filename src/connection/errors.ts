@@ -6,15 +6,24 @@ import type { Attempt } from '../transports/transport.ts'
  *
  * | kind | when | was it taken? |
  * |---|---|---|
- * | `IN_DOUBT` | it was sent, and the session ended before the answer came | unknown |
+ * | `IN_DOUBT` | it was sent, and the session ended, or its `timeout` was over, before the answer came | unknown |
  * | `full` | more is waiting than the outbox holds | no |
  * | `expired` | it waited longer than the outbox keeps it | no |
- * | `too-large` | the server refuses a message of this size | no |
+ * | `too-large` | it is larger than the server takes, or than `limits.bytes` | no |
  * | `forbidden` | the server lets this line listen only | no |
  * | `declined` | the application on the server refused this message, or failed at it: `status` and the message say why | no |
  * | `closed` | the line was closed first | no |
+ * | `unsendable` | `send()` rejected with a TypeError that nobody listened to; it is the `cause` | no |
  */
-export type SendKind = 'IN_DOUBT' | 'full' | 'expired' | 'too-large' | 'forbidden' | 'declined' | 'closed'
+export type SendKind =
+  | 'IN_DOUBT'
+  | 'full'
+  | 'expired'
+  | 'too-large'
+  | 'forbidden'
+  | 'declined'
+  | 'closed'
+  | 'unsendable'
 
 /** Why a line failed or a message was not sent: what, where, and what happens next. */
 export class ConnectionError extends Error {

@@ -2,7 +2,7 @@ import type { Gap } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
 import type { Failure, TransportName } from '../transports/failure.ts'
 import type { Attempt } from '../transports/transport.ts'
-import type { Codec } from '../wire/codec.ts'
+import { asPayload, type Codec, show } from '../wire/codec.ts'
 import { ConnectionError } from './errors.ts'
 import {
   type LineCloseEvent,
@@ -16,6 +16,7 @@ import {
 } from './events.ts'
 import { type Finding, findings } from './report.ts'
 import type { Connection, Listener } from './runner.ts'
+import { heeded } from './sending.ts'
 
 export interface LineSetup {
   /** The address, resolved, as `url` shows it. */
@@ -24,7 +25,7 @@ export interface LineSetup {
   readonly withCredentials: boolean
   readonly codec: Codec
   readonly attempts: readonly Attempt[]
-  readonly environment: Pick<Environment, 'now'>
+  readonly environment: Pick<Environment, 'now' | 'setTimeout'>
   /** Whether handler attributes hear the server's messages of their name too, as an EventSource's do. */
   readonly literal: boolean
   /** Whether the server answers a message that asks for it. */
@@ -38,6 +39,22 @@ export interface LineSetup {
 type MessageOf<Messages> = 'message' extends keyof Messages ? Messages[keyof Messages & 'message'] : unknown
 
 type Handler<E extends Event> = ((event: E) => void) | null
+
+/** How a message is sent. */
+export interface SendOptions {
+  /** The message's name. Names that begin with `rt.` are reserved. @default 'message' */
+  event?: string | undefined
+  /** The promise resolves with the server's answer, where the dialect has answers. @default false */
+  answer?: boolean | undefined
+  /**
+   * After how many ms the promise rejects at the latest: with `expired` what was not sent by then, and is not sent any more; with
+   * `IN_DOUBT` what was.
+   * @default 10000 with `answer`; otherwise what `limits.age` says
+   */
+  timeout?: number | undefined
+}
+
+const answersTimeout = 10_000
 
 const states = { idle: 0, connecting: 0, waiting: 0, open: 1, closed: 2 } as const
 
@@ -105,31 +122,37 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
 
   /**
    * Resolves when the server has taken the message (with servers that acknowledge nothing: when it was handed over).
-   * Messages keep their order, and wait while the line is down.
+   * Messages keep their order, and wait while the line is down. It settles in any case, after `timeout` or `limits.age` at the latest.
    *
-   * @param data text, bytes, or whatever the codec encodes; without a codec other values are written as JSON
-   * @param options `event` names the message; with `answer` the promise resolves with the server's answer to it, where the
-   *   dialect has answers
+   * @param data text, bytes, or whatever the codec encodes; without a codec other values are written as JSON. docs/values.md says
+   *   what becomes of each kind of value. Bytes are copied at once, so that the buffer can be used again
    * @throws {ConnectionError} as a rejection; its `kind` says why and whether the message may have been taken
+   * @throws {TypeError} as a rejection that names the value or option that cannot be sent whole
+   *
+   * A rejection that nobody listens to is no unhandled one: it is told once, by an `error` event.
    */
-  send(data: unknown, options: { event?: string; answer: true }): Promise<unknown>
-  send(data: unknown, options?: { event?: string }): Promise<void>
-  async send(data: unknown, { event, answer }: { event?: string; answer?: true } = {}): Promise<unknown> {
-    if (event !== undefined && (/[\r\n\0]/.test(event) || event.startsWith('rt.'))) {
-      throw new TypeError(
-        `event ${JSON.stringify(event)}: no CR, LF or NUL, and names that begin with "rt." are reserved`,
-      )
-    }
+  send(data: unknown, options: SendOptions & { answer: true }): Promise<unknown>
+  send(data: unknown, options?: SendOptions): Promise<void>
+  send(data: unknown, options: SendOptions = {}): Promise<unknown> {
+    const { setTimeout } = this.setup.environment
+    return heeded(
+      this.transmit(data, options),
+      error =>
+        this.dispatchEvent(lineEvent('error', { error: asConnectionError(error), retryIn: undefined })),
+      act => setTimeout(act, 0),
+    )
+  }
+
+  private async transmit(data: unknown, options: SendOptions): Promise<unknown> {
+    const { event, answer, timeout } = checked(options)
     if (this.readyState === 2)
       throw new ConnectionError('the message was not sent: the line is closed', { kind: 'closed' })
     const { codec, answers } = this.setup
     if (answer && !answers)
       throw new TypeError('send: this dialect has no answers; listen for an event that the server sends back')
-    const told = await this.connection.send({
-      event: event || undefined,
-      data: codec.encode(data),
-      ...(answer && { answer }),
-    })
+    const payload = asPayload(codec.encode(data))
+    const message = { event: event || undefined, data: payload, ...(answer && { answer }) }
+    const told = await this.connection.send(message, timeout ?? (answer ? answersTimeout : undefined))
     if (answer) return codec.decode(told as string)
   }
 
@@ -232,7 +255,8 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
           )
         }
         const heard = new LineMessageEvent(event, value, lastEventId, from ?? origin)
-        if (answer) Object.assign(heard, { answer: (given: unknown) => answer(codec.encode(given)) })
+        if (answer)
+          Object.assign(heard, { answer: (given: unknown) => answer(asPayload(codec.encode(given))) })
         this.dispatchEvent(heard)
       },
       gap: ({ reason, from, to }: Gap) => this.dispatchEvent(lineEvent('gap', { reason, from, to })),
@@ -251,6 +275,33 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
       closed: reason => this.dispatchEvent(lineEvent('close', { reason })),
     }
   }
+}
+
+/** What is asked of a message, or a TypeError that names what cannot be. */
+function checked(options: SendOptions): SendOptions {
+  if (typeof options !== 'object' || options === null)
+    throw new TypeError(
+      `send: the options are ${show(options)}; they have to be an object, such as { event: "name" }`,
+    )
+  for (const name in options) {
+    if (name !== 'event' && name !== 'answer' && name !== 'timeout')
+      throw new TypeError(`send: unknown option "${name}"; the options are event, answer, timeout`)
+  }
+  const { event, answer, timeout } = options
+  if (event !== undefined && (typeof event !== 'string' || /[\r\n\0]|^rt\./.test(event)))
+    throw new TypeError(
+      `send: event is ${show(event)}; it is a text without CR, LF and NUL, and names that begin with "rt." are reserved`,
+    )
+  if (answer !== undefined && typeof answer !== 'boolean')
+    throw new TypeError(`send: answer is ${show(answer)}; it has to be true or false`)
+  if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0 && timeout < Infinity))
+    throw new TypeError(`send: timeout is ${show(timeout)}; it has to be a time in ms, more than 0`)
+  return options
+}
+
+function asConnectionError(error: unknown): ConnectionError {
+  if (error instanceof ConnectionError) return error
+  return new ConnectionError((error as Error).message, { kind: 'unsendable', cause: error })
 }
 
 /** As the browser reports what a listener throws: to the page's error handlers, without stopping the line. */

@@ -1,7 +1,7 @@
 import type { Dialect, Limits, Outgoing } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
 import type { Failure } from '../transports/failure.ts'
-import type { Pipe } from '../transports/transport.ts'
+import { handOver, type Pipe } from '../transports/transport.ts'
 import type { Payload } from '../wire/codec.ts'
 import { utf8Length } from '../wire/payload.ts'
 import { ConnectionError, type SendKind } from './errors.ts'
@@ -10,8 +10,11 @@ import { ConnectionError, type SendKind } from './errors.ts'
 export interface Outbox {
   /** UTF-8 bytes of the messages that no answer has come for. */
   readonly size: number
-  /** Resolves when the server has taken it, or with its answer where one was asked for; rejects with a ConnectionError. */
-  add(message: Outgoing): Promise<unknown>
+  /**
+   * Resolves when the server has taken it, or with its answer where one was asked for; rejects with a ConnectionError, after `timeout`
+   * ms at the latest if it is given.
+   */
+  add(message: Outgoing, timeout?: number): Promise<unknown>
   /** There is a way up: everything unanswered goes out, with the numbers it had. */
   open(send: NonNullable<Pipe['send']>, limits: Partial<Limits> | undefined): void
   /** There is none any more. */
@@ -31,26 +34,37 @@ export interface Outbox {
   close(): void
 }
 
+/** What may wait to go up, and how long. */
+export interface Waiting {
+  readonly messages: number
+  readonly bytes: number
+  readonly age: number
+}
+
+export const usualWaiting: Waiting = { messages: 1_000, bytes: 2 ** 20, age: 120_000 }
+
 interface Entry extends Outgoing {
   readonly size: number
   readonly expires: number
-  /** Whether any pipe ever carried it. */
+  /** Whether a request carried it whose outcome is unknown, or that was answered otherwise than by "not taken". */
   sent: boolean
   resolve(answer?: unknown): void
-  reject(error: ConnectionError): void
+  reject(error: unknown): void
 }
 
-const mostMessages = 1_000
-const mostBytes = 2 ** 20
-const longest = 120_000
-
+/** What a server takes that numbers messages and does not say; of others nothing is known. */
 const usual: Limits = { message: 2 ** 20, batch: 2 ** 16, messages: 1_000 }
+const unlimited: Limits = { ...usual, message: Infinity }
+
+/** So many answers in a row may acknowledge nothing of what they are to. */
+const mostHollow = 5
 
 /** `lost` is called when the session can't be used any more and a new one has to be asked for, or, with 401, a new token. */
 export function createOutbox(
   dialect: Dialect,
   environment: Environment,
   lost: (status?: number) => void,
+  waiting = usualWaiting,
 ): Outbox {
   const entries: Entry[] = []
   const asked = new Map<number, Entry>()
@@ -59,10 +73,13 @@ export function createOutbox(
   let taken = 0 // numbers the server has taken; the first entry's number is one more
   let handed = 0 // entries that the present pipe has been given
   let send: Pipe['send']
-  let limits = usual
+  const untold = dialect.acknowledges ? usual : unlimited
+  let limits = unlimited
   let most = usual.messages
-  let vain = 0
-  let busy = false
+  let vain = 0 // requests in a row without an outcome
+  let hollow = 0 // answers in a row that acknowledged nothing
+  let flight: object | undefined // the request under way
+  let flushing = false
   let later: unknown
   let expiry: unknown
 
@@ -76,35 +93,40 @@ export function createOutbox(
       if (send && !dialect.acknowledges) return
       pause()
       send = (text, done) => way(text, done)
-      limits = { ...usual, ...told }
+      limits = { ...untold, ...told }
       most = limits.messages
       flush()
     },
     pause,
-    acknowledged,
+    acknowledged(upTo) {
+      acknowledged(upTo)
+      flush()
+    },
     declined(number, failure) {
       acknowledged(number - 1)
       if (taken !== number - 1 || !entries[0]?.sent) return
       taken++
-      settle(entries[0], 'declined', failure)
+      refuse(entries[0], because('declined', failure))
+      flush()
     },
     answered(number, data) {
       asked.get(number)?.resolve(data)
       asked.delete(number)
     },
-    refused({ status }) {
+    refused(failure) {
+      const { status } = failure
       if (status !== 401 && status !== 403) return
-      for (const entry of entries.slice(0, handed)) settle(entry, 'forbidden')
+      for (const entry of entries.slice(0, handed)) refuse(entry, because('forbidden', failure))
     },
     renew,
     ping() {
-      if (!send || busy || !dialect.ping) return false
-      transmit(dialect.ping, 0)
+      if (!send || flight || !dialect.ping) return false
+      transmit(dialect.ping, [])
       return true
     },
     close() {
       pause()
-      for (const entry of [...entries]) settle(entry, entry.sent ? 'IN_DOUBT' : 'closed')
+      for (const entry of [...entries]) refuse(entry, because(entry.sent ? 'IN_DOUBT' : 'closed'))
     },
   }
 
@@ -112,90 +134,146 @@ export function createOutbox(
     // What was never sent cannot have been taken: such an answer is to an earlier session.
     while (taken < upTo && entries[0]?.sent) {
       taken++
+      hollow = 0
       settle(entries[0])
     }
   }
 
-  function add(message: Outgoing): Promise<unknown> {
+  function add(message: Outgoing, timeout?: number): Promise<unknown> {
     const bytes = bytesOf(message.data)
     return new Promise((resolve, reject) => {
-      const entry = {
+      let timer: unknown
+      const over =
+        <T>(act: (value: T) => void) =>
+        (value: T) => {
+          environment.clearTimeout(timer)
+          act(value)
+        }
+      const expires = environment.now() + waiting.age
+      const entry: Entry = {
         ...message,
         size: bytes,
-        expires: environment.now() + longest,
+        expires,
         sent: false,
-        resolve,
-        reject,
+        resolve: over(resolve),
+        reject: over(reject),
       }
-      if (bytes > limits.message) return refuse(entry, 'too-large')
-      if (entries.length >= mostMessages || size + bytes > mostBytes) return refuse(entry, 'full')
+      if (bytes > Math.min(limits.message, waiting.bytes)) return reject(tooLarge(bytes))
+      if (entries.length >= waiting.messages || size + bytes > waiting.bytes) return reject(because('full'))
       entries.push(entry)
       size += bytes
       if (entries.length === 1) watch()
+      if (timeout !== undefined) timer = environment.setTimeout(() => giveUp(entry, timeout), timeout)
       // What is sent in one turn goes up together.
       queueMicrotask(flush)
     })
   }
 
-  /** Gives the pipe what it may have now: all that waits, up to the limits of one batch. */
-  function flush(): void {
-    if (!send || busy || later !== undefined || handed >= entries.length) return
-    const first = entries[handed] as Entry
-    let text = dialect.write(first, dialect.acknowledges ? taken + handed + 1 : ++written)
-    if (first.answer) asked.set(written, first)
-    let room = limits.batch - bytesOf(text)
-    let count = 1
-    if (!first.sent && dialect.acknowledges && bytesOf(text) > limits.message) {
-      settle(first, 'too-large')
-      return flush()
-    }
-    first.sent = true
-    // Only text that says where a message ends can carry several.
-    while (dialect.acknowledges && count < most) {
-      const entry = entries[handed + count]
-      const block = entry && (dialect.write(entry, taken + handed + count + 1) as string)
-      if (!block || bytesOf(block) > room) break
-      room -= bytesOf(block)
-      entry.sent = true
-      text += block
-      count++
-    }
-    transmit(text, count)
+  function giveUp(entry: Entry, timeout: number): void {
+    const message = `its timeout is ${timeout} ms`
+    if (!entry.sent) refuse(entry, because('expired', { message }))
+    // It keeps its place: later ones have the numbers after it.
+    else entry.reject(because('IN_DOUBT', { message }))
   }
 
-  function transmit(text: Payload, count: number): void {
-    busy = true
-    const batch = entries.slice(handed, handed + count)
-    handed += count
+  /** Gives the pipe what it may have now, batch by batch. A pipe that is done with one at once may have the next. */
+  function flush(): void {
+    if (flushing) return
+    flushing = true
+    while (send && !flight && later === undefined) {
+      const batch: Entry[] = []
+      const text = fill(batch)
+      if (batch.length === 0) break
+      transmit(text, batch)
+    }
+    flushing = false
+  }
+
+  /** Writes all that waits, up to the limits of one batch. */
+  function fill(batch: Entry[]): Payload {
+    // Only text that says where a message ends can carry several.
+    const count = dialect.acknowledges ? Math.min(most, limits.messages - handed) : 1
+    let text: Payload = ''
+    let room = limits.batch
+    while (batch.length < count && later === undefined) {
+      const entry = entries[handed + batch.length]
+      if (!entry) break
+      const block = write(entry, taken + handed + batch.length + 1)
+      if (block === undefined) continue
+      const bytes = bytesOf(block)
+      if (batch.length > 0 && bytes > room) break
+      room -= bytes
+      text = batch.length > 0 ? `${text}${block}` : block
+      batch.push(entry)
+    }
+    return text
+  }
+
+  /** What cannot be written, or is too large once it is, goes nowhere, and the next one has its number. */
+  function write(entry: Entry, number: number): Payload | undefined {
+    try {
+      const block = dialect.write(entry, dialect.acknowledges ? number : ++written)
+      const bytes = bytesOf(block)
+      if (entry.sent || !dialect.acknowledges || bytes <= limits.message) return block
+      refuse(entry, tooLarge(bytes))
+    } catch (error) {
+      // The server may have one that was sent, under a number that no other may have then.
+      if (entry.sent) flushIn(growing(vain++))
+      else refuse(entry, error)
+    }
+    return undefined
+  }
+
+  function transmit(text: Payload, batch: Entry[]): void {
+    const present = {}
     const way = send as NonNullable<Pipe['send']>
-    way(text, failure => {
+    const fresh = batch.filter(entry => !entry.sent)
+    flight = present
+    handed += batch.length
+    for (const entry of batch) {
+      entry.sent = true
+      if (entry.answer) asked.set(written, entry)
+    }
+    handOver({ send: way }, text, (failure, answered) => {
       // What is numbered has gone again by the new way meanwhile.
-      if (send !== way && dialect.acknowledges) return
-      busy = false
-      if (failure)
-        return dialect.acknowledges
-          ? failed(failure, batch)
-          : undelivered(failure, batch[0] as Entry, send === way)
-      vain = 0
-      if (!dialect.acknowledges) for (const entry of batch) settle(entry)
+      if (flight !== present) return
+      flight = undefined
+      if (failure && isRefusal(failure)) for (const entry of fresh) entry.sent = false
+      if (dialect.acknowledges) outcome(failure, batch, answered)
+      else if (failure) undelivered(failure, batch[0] as Entry, send === way)
+      else for (const entry of batch) settle(entry)
       flush()
     })
   }
 
   /** Unless the server refuses them for good, the same messages go again with the same numbers. */
-  function failed({ status, retryAfter }: Failure, batch: Entry[]): void {
+  function outcome(failure: Failure | undefined, batch: Entry[], answered = false): void {
+    if (!failure) {
+      vain = 0
+      if (answered && batch.some(entry => entries.includes(entry))) unacknowledged(batch)
+      return
+    }
     handed = 0
+    const { status, retryAfter } = failure
     // What a 409 carries is of no use: the first number is the one after the last acknowledged, so a server that misses one before it
     // has forgotten what it acknowledged. Unless a box brought two requests in the wrong order, which a second try shows.
-    if (status === 404 || status === 410 || (status === 409 && vain > 0)) return lost()
-    if (status === 401) return lost(status)
-    if (status === 403) for (const entry of batch) settle(entry, 'forbidden')
-    else if (status === 413 && batch.length === 1) settle(batch[0] as Entry, 'too-large')
+    if (status === 404 || status === 410 || (status === 409 && vain > 0)) leave()
+    else if (status === 401) leave(status)
+    else if (status === 403) for (const entry of batch) refuse(entry, because('forbidden', failure))
+    else if (status === 413 && batch.length === 1) refuse(batch[0] as Entry, because('too-large', failure))
     else if (status === 413) most = Math.ceil(batch.length / 2)
-    else {
-      return flushIn(retryAfter ?? Math.min(250 * 2 ** vain++, 30_000))
-    }
-    flush()
+    else flushIn(retryAfter ?? growing(vain++))
+  }
+
+  /** An answer that came whole and acknowledges less than it was asked to is no progress: something has eaten the request's body, say. */
+  function unacknowledged(batch: Entry[]): void {
+    handed = 0
+    if (++hollow <= mostHollow) return flushIn(growing(hollow - 1))
+    const why =
+      'the server answers with success and acknowledges nothing: has something read the request before it?'
+    for (const entry of batch) refuse(entry, because('IN_DOUBT', { message: why }))
+    hollow = 0
+    abandon()
   }
 
   /** Nothing tells a server that does not number what it has had already, so what it may have had goes no second time. */
@@ -206,14 +284,13 @@ export function createOutbox(
       handed = 0
       entry.sent = false
       asked.delete(written)
-      if (gone && present) lost()
+      if (gone && present) leave()
       else if (send) flushIn(retryAfter ?? 250)
       return
     }
-    const why =
+    const kindOf =
       status === undefined || status >= 500 ? 'IN_DOUBT' : status === 413 ? 'too-large' : 'forbidden'
-    settle(entry, why, failure)
-    flush()
+    refuse(entry, because(kindOf, failure))
   }
 
   /** Nothing goes before, not even what is added meanwhile. */
@@ -227,35 +304,64 @@ export function createOutbox(
 
   function renew(): void {
     taken = 0
-    for (const entry of entries.filter(entry => entry.sent)) settle(entry, 'IN_DOUBT')
+    for (const entry of entries.filter(entry => entry.sent)) refuse(entry, because('IN_DOUBT'))
+  }
+
+  /** The number of what is in doubt may have been taken or not, so no later message could be numbered: the session is of no use. */
+  function abandon(): void {
+    renew()
+    flight = undefined
+    if (dialect.acknowledges) leave()
+    else flush()
+  }
+
+  /** Nothing more goes by this pipe. */
+  function leave(status?: number): void {
+    pause()
+    lost(status)
   }
 
   function pause(): void {
     environment.clearTimeout(later)
     later = undefined
     send = undefined
-    for (const entry of asked.values()) refuse(entry, 'IN_DOUBT')
+    for (const entry of asked.values()) entry.reject(because('IN_DOUBT'))
     asked.clear()
     if (!dialect.acknowledges) return
-    busy = false
+    flight = undefined
     handed = 0
   }
 
-  /** Takes an entry out: taken, or refused with the reason. */
-  function settle(entry: Entry, refused?: SendKind, failure?: Failure): void {
+  /** The server has it, or it was handed over. */
+  function settle(entry: Entry): void {
+    if (takeOut(entry) && !entry.answer) entry.resolve()
+  }
+
+  function refuse(entry: Entry, error: unknown): void {
+    if (takeOut(entry)) entry.reject(error)
+  }
+
+  function takeOut(entry: Entry): boolean {
     const at = entries.indexOf(entry)
-    if (at < 0) return
+    if (at < 0) return false
     entries.splice(at, 1)
     size -= entry.size
     if (at < handed) handed--
     if (entries.length === 0) watch()
-    if (refused) refuse(entry, refused, failure)
-    else if (!entry.answer) entry.resolve()
+    return true
   }
 
-  function refuse(entry: Entry, kind: SendKind, { status, message }: Partial<Failure> = {}): void {
-    const text = message ? `${words[kind]}; ${message}` : words[kind]
-    entry.reject(new ConnectionError(text, { kind, status }))
+  function tooLarge(bytes: number): ConnectionError {
+    const whose =
+      bytes > waiting.bytes
+        ? `the option limits.bytes is ${waiting.bytes}`
+        : `the server takes ${limits.message}`
+    return because('too-large', { message: `it has ${bytes} bytes, and ${whose}` })
+  }
+
+  function because(kind: SendKind, { status, message }: Partial<Failure> = {}): ConnectionError {
+    const words = wordsFor(kind, waiting)
+    return new ConnectionError(message ? `${words}; ${message}` : words, { kind, status })
   }
 
   /** The oldest entry decides when the next look for expired ones is due; it may find another in its place. */
@@ -268,29 +374,43 @@ export function createOutbox(
 
   function expire(oldest: Entry): void {
     if (oldest.expires <= environment.now()) {
-      if (!oldest.sent) settle(oldest, 'expired')
-      else {
-        // Its number may have been taken or not, so no later message could be numbered: the session is of no use any more.
-        renew()
-        busy = false
-        if (dialect.acknowledges) lost()
-        else flush()
-      }
+      if (oldest.sent) abandon()
+      else refuse(oldest, because('expired'))
     }
     watch()
   }
+}
+
+/** An answer that says that nothing was taken, however it goes on. Of a request that timed out the server may have had the whole. */
+function isRefusal({ status = 0 }: Failure): boolean {
+  return status >= 400 && status < 500 && status !== 408
+}
+
+function growing(times: number): number {
+  return Math.min(250 * 2 ** times, 30_000)
 }
 
 function bytesOf(payload: Payload): number {
   return typeof payload === 'string' ? utf8Length(payload) : payload.byteLength
 }
 
-const words: Record<SendKind, string> = {
-  IN_DOUBT: 'IN_DOUBT: the message was sent and no answer came; it may or may not have been taken',
-  full: `the message was not sent: ${mostMessages} messages or ${mostBytes} bytes are waiting already; send less, or wait for earlier sends`,
-  expired: `the message was not sent: there was no line for ${longest} ms`,
-  'too-large': 'the message was not sent: it is larger than the server takes; split it',
-  forbidden: 'the message was not taken: the server lets this line listen only',
-  declined: 'the message was not taken',
-  closed: 'the message was not sent: the line was closed',
+function wordsFor(kind: SendKind, { messages, bytes, age }: Waiting): string {
+  switch (kind) {
+    case 'IN_DOUBT':
+      return 'IN_DOUBT: the message was sent and no answer came; it may or may not have been taken'
+    case 'full':
+      return `the message was not sent: ${messages} messages or ${bytes} bytes are waiting already; send less, wait for earlier sends, or raise the option "limits"`
+    case 'expired':
+      return `the message was not sent: it waited too long for a line (${age} ms by the option "limits")`
+    case 'too-large':
+      return 'the message was not sent: it is too large; split it'
+    case 'forbidden':
+      return 'the message was not taken: the server lets this line listen only'
+    case 'declined':
+      return 'the message was not taken'
+    case 'unsendable':
+      return 'the message cannot be sent'
+    case 'closed':
+      return 'the message was not sent: the line was closed'
+  }
 }

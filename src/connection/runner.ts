@@ -2,10 +2,10 @@ import type { Dialect, Gap, Incoming, Meaning, Outgoing, Position, Welcome } fro
 import { endOf, inGoodOrder } from '../ends.ts'
 import type { Environment } from '../environment.ts'
 import type { Failure, TransportName } from '../transports/failure.ts'
-import type { Pipe, Target, Transport } from '../transports/transport.ts'
+import { handOver, type Pipe, type Target, type Transport } from '../transports/transport.ts'
 import type { Payload } from '../wire/codec.ts'
 import { backoff } from './backoff.ts'
-import { createOutbox } from './outbox.ts'
+import { createOutbox, type Waiting } from './outbox.ts'
 import { createSession } from './session.ts'
 import { fresh, hasPipe, next, type Signal, type State } from './state.ts'
 import type { Token } from './token.ts'
@@ -32,7 +32,7 @@ export interface Connection {
   readonly state: State
   readonly lastEventId: string
   readonly bufferedAmount: number
-  send(message: Outgoing): Promise<unknown>
+  send(message: Outgoing, timeout?: number): Promise<unknown>
   close(reason: string): void
 }
 
@@ -45,6 +45,8 @@ export interface Plan {
   /** What the page asks to wait before reconnecting, in ms, until the server says otherwise. */
   readonly retry: number | undefined
   readonly token: Token | undefined
+  /** What may wait to go up. */
+  readonly waiting?: Waiting
   /** Keeps the cursor for the page that follows this one, or, with `null`, no more. */
   readonly keep: ((cursor: string | null) => void) | undefined
   target(at: Position): Target
@@ -69,7 +71,7 @@ const browsersRetry = 3_000
 export function run(plan: Plan, hear: Listener): Connection {
   const { dialect, environment, token } = plan
   const session = createSession(dialect, plan.lastEventId)
-  const outbox = createOutbox(dialect, environment, lost)
+  const outbox = createOutbox(dialect, environment, lost, plan.waiting)
   const target = plan.target(session.position)
   const unlisten = listenForWakes(environment, wake, park)
   let state: State = { name: 'idle', grown: fresh }
@@ -94,7 +96,7 @@ export function run(plan: Plan, hear: Listener): Connection {
     get bufferedAmount() {
       return outbox.size
     },
-    send: message => outbox.add(message),
+    send: outbox.add,
     close: reason => signal({ type: 'close', reason }),
   }
 
@@ -120,7 +122,7 @@ export function run(plan: Plan, hear: Listener): Connection {
         return token ? void fetchToken(token, state) : depart()
       case 'open':
         token?.taken()
-        outbox.open((text, done) => pipe?.send?.(text, done), welcome?.limits)
+        outbox.open((text, done) => handOver(pipe, text, done), welcome?.limits)
         heard = environment.now()
         watch()
         return hear.opened(
@@ -262,9 +264,12 @@ export function run(plan: Plan, hear: Listener): Connection {
       })
   }
 
-  /** What the protocol itself has to say goes beside the messages. */
+  /** What the protocol itself has to say goes beside the messages. A pipe that does not take it is of no use. */
   function say(text: Payload): void {
-    pipe?.send?.(text, () => {})
+    const from = pipe
+    handOver(from, text, failure => {
+      if (failure && pipe === from) ended({ ...failure, kind: 'cut' })
+    })
   }
 
   /** Two pipes that ask for a session which is no more are given one each. The line's is that of the pipe in use. */

@@ -65,3 +65,12 @@ export function readRetryAfter(value: string | null): number | undefined {
   const ms = value && /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : date
   return ms > 0 ? Math.min(ms, 600_000) : undefined
 }
+
+/** Runs what may throw. What it throws is a failure like any other. */
+export function tryTo(act: () => void, failed: (failure: Failure) => void): void {
+  try {
+    act()
+  } catch (cause) {
+    failed({ kind: 'refused', message: (cause as Error | undefined)?.message ?? `${cause}`, cause })
+  }
+}

@@ -1,8 +1,8 @@
 import type { Incoming } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
-import { type Failure, place } from './failure.ts'
+import { type Failure, place, tryTo } from './failure.ts'
 import { postAlone } from './post.ts'
-import { gate, type Target, type Transport } from './transport.ts'
+import { type Done, gate, type Target, type Transport } from './transport.ts'
 
 /** How much URL-encoded text one request carries upward: addresses beyond some thousand characters are refused by many servers. */
 const slice = 2_000
@@ -28,7 +28,7 @@ export const jsonp: Transport = {
   supports: target => target.environment.document?.head !== undefined && trusted() !== undefined,
   open(target, sink) {
     const { dialect, environment } = target
-    let cancelPoll: () => void
+    let cancelPoll = () => {}
     let cancelSend: () => void = () => {}
     let pause: unknown
     const out = gate(sink, () => {
@@ -61,14 +61,14 @@ export const jsonp: Transport = {
       })
     }
 
-    function send(text: string, done: (failure?: Failure) => void, at = 0): void {
+    function send(text: string, done: Done, at = 0): void {
       const end = sliceEnd(text, at)
       const query = { 'rt.up': text.slice(at, end), 'rt.at': `${at}`, 'rt.of': `${text.length}` }
       const answered = (answer: string | Failure) => {
         if (typeof answer !== 'string') return done(answer)
         const refusal = dialect.refusal?.(read(answer))
         if (out.shut) return
-        if (refusal || end === text.length) done(refusal)
+        if (refusal || end === text.length) done(refusal, !refusal)
         else send(text, done, end)
       }
       cancelSend = afterLoad(environment, room.send, () => call(target, { query }, target.timeout, answered))
@@ -108,13 +108,30 @@ function afterLoad(environment: Environment, limit: number, begin: () => () => v
 
 let calls = 0
 
-/** One script tag: adds it, hears its call or its failure, and takes away the tag and the function in every case. */
-function call(
-  target: Target,
-  details: { turn?: number; query?: Record<string, string> },
-  limit: number,
-  heard: (answer: string | Failure) => void,
-): () => void {
+interface Details {
+  turn?: number
+  query?: Record<string, string>
+}
+type Heard = (answer: string | Failure) => void
+
+/** One script tag. What the page throws at it is an answer like another, and comes later too. */
+function call(target: Target, details: Details, limit: number, heard: Heard): () => void {
+  let stop = () => {}
+  let stopped = false
+  tryTo(
+    () => {
+      stop = insert(target, details, limit, heard)
+    },
+    failure => queueMicrotask(() => stopped || heard(failure)),
+  )
+  return () => {
+    stopped = true
+    stop()
+  }
+}
+
+/** Adds it, hears its call or its failure, and takes away the tag and the function in every case. */
+function insert(target: Target, details: Details, limit: number, heard: Heard): () => void {
   const { environment } = target
   const document = environment.document as Document
   const page = (document.defaultView ?? globalThis) as unknown as Record<string, unknown>

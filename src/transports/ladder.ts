@@ -1,10 +1,10 @@
 import type { Incoming, Proof } from '../dialects/dialect.ts'
 import { endOf, isWord } from '../ends.ts'
-import type { Failure } from './failure.ts'
+import { type Failure, tryTo } from './failure.ts'
 import { type Answer, inquire } from './inquiry.ts'
 import type { Memory } from './memory.ts'
 import { wait } from './patience.ts'
-import type { Attempt, Pipe, Sink, Target, Transport } from './transport.ts'
+import { type Attempt, handOver, type Pipe, type Sink, type Target, type Transport } from './transport.ts'
 
 export interface LadderOptions {
   readonly memory: Memory
@@ -92,7 +92,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     })
     return {
       close,
-      send: (text, sent) => carrier?.pipe?.send?.(text, sent),
+      send: (text, sent) => handOver(carrier?.pipe, text, sent),
     }
 
     /** The next rung joins, unless one is talking already. */
@@ -123,15 +123,13 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
         return fail(rung, { kind: 'unsupported', message: `${transport.name} cannot be used here` })
       // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
       if (dialect.greets || transport.name === 'websocket') limit(rung)
-      try {
-        rung.pipe = transport.open(asPipe(transport), hear(rung))
-      } catch (cause) {
-        fail(rung, {
-          kind: 'refused',
-          message: `${transport.name} could not start: ${(cause as Error).message}`,
-          cause,
-        })
-      }
+      tryTo(
+        () => {
+          rung.pipe = transport.open(asPipe(transport), hear(rung))
+        },
+        failure =>
+          fail(rung, { ...failure, message: `${transport.name} could not start: ${failure.message}` }),
+      )
     }
 
     /** The requests of one pipe, and those beside it, have something in common. */
@@ -215,7 +213,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
         stopJoin()
         for (const other of [...racing].reverse()) if (other !== rung && !mayStayBeside(other)) putBack(other)
       }
-      if (proof.need === 'answer') rung.pipe?.send?.(proof.ask, () => {})
+      if (proof.need === 'answer') handOver(rung.pipe, proof.ask, () => {})
       if ('within' in proof) {
         // An answer may take as long as the first block took: this pipe has shown how far it is.
         const trip = proof.need === 'answer' ? attempt.heard - attempt.started : 0

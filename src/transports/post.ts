@@ -1,7 +1,7 @@
 import type { Payload } from '../wire/codec.ts'
-import { type Failure, place, readRetryAfter } from './failure.ts'
+import { type Failure, place, readRetryAfter, tryTo } from './failure.ts'
 import { request } from './request.ts'
-import type { Pipe, Sink, Target } from './transport.ts'
+import type { Done, Pipe, Sink, Target } from './transport.ts'
 
 /** The way up beside a pipe that only comes down: one POST at a time, whose answer is heard like everything else. */
 export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request): Required<Pipe> {
@@ -20,30 +20,26 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
     },
   }
 
-  function send(text: Payload, done: (failure?: Failure) => void): void {
-    if (closed) return
+  function send(text: Payload, done: Done): void {
+    if (closed) return done({ kind: 'ended', message: 'the pipe was closed before its turn' })
     // What the protocol itself has to say may meet a message on its way.
     if (abort) return void waiting.push(() => send(text, done))
     const reader = dialect.reader('long-polling')
-    const finish = (failure?: Failure) => {
+    const finish: Done = (failure, answered) => {
       environment.clearTimeout(limit)
       abort = undefined
-      done(failure)
+      done(failure, answered)
       if (!abort) waiting.shift()?.()
     }
-    abort = by(
-      target,
-      target.knock('post', { body: text }),
-      {
-        text(chunk) {
-          if (!closed) sink.blocks(reader.feed(chunk))
-        },
-        done: finish,
-      },
-      text,
-    )
+    const hear = (chunk: string) => {
+      if (!closed) sink.blocks(reader.feed(chunk))
+    }
+    const answer = { text: hear, done: (failure?: Failure) => finish(failure, !failure) }
+    tryTo(() => {
+      abort = by(target, target.knock('post', { body: text }), answer, text)
+    }, finish)
     // Without numbers a message must not go twice, so its answer is waited for.
-    if (!dialect.acknowledges) return
+    if (!dialect.acknowledges || !abort) return
     limit = environment.setTimeout(
       () => {
         abort?.()
@@ -57,11 +53,12 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
 
 /** A POST beside a pipe that has no other use for requests. Whether it was taken is all that its answer is asked for. */
 export function postAlone(
-  { environment, knock, withCredentials }: Target,
+  { environment: { fetch }, knock, withCredentials }: Target,
   body: Payload,
-  done: (failure?: Failure) => void,
+  done: Done,
   mode?: RequestMode,
 ): void {
+  if (!fetch) throw new TypeError('there is no fetch here to send by')
   const { url, headers } = knock('post', { body })
   const credentials = withCredentials ? 'include' : 'same-origin'
   const request = {
@@ -71,7 +68,7 @@ export function postAlone(
     body: body as BodyInit,
     ...(mode && { mode }),
   } as const
-  environment.fetch?.(url, request).then(
+  fetch(url, request).then(
     ({ ok, status, headers, type }) => {
       const retryAfter = readRetryAfter(headers.get('Retry-After'))
       const message = `${place(url)} answered with status ${status}`

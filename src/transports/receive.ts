@@ -1,4 +1,4 @@
-import { type Failure, place } from './failure.ts'
+import { type Failure, place, tryTo } from './failure.ts'
 import { poster } from './post.ts'
 import { request } from './request.ts'
 import { type Gate, gate, type Pipe, type Sink, type Target } from './transport.ts'
@@ -35,9 +35,11 @@ export function receive(
   }
   const next = (wait: number, begin: () => void) => {
     if (out.shut) return
-    const timer = environment.setTimeout(begin, wait)
+    const timer = environment.setTimeout(() => tryTo(begin, failed), wait)
     stop = () => environment.clearTimeout(timer)
   }
+  const failed = (failure: Failure) =>
+    out.ended({ ...failure, message: `could not ask again: ${failure.message}` })
   const over = (url: string, brought: number, begin: () => void, failure?: Failure) => {
     if (!failure && dialect.continues) next(brought > 0 ? 0 : breath, begin)
     else out.ended(failure ?? { kind: 'ended', message: `${place(url)} ended` })

@@ -1,7 +1,7 @@
 import type { Head, Reader, Request } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
-import { type Failure, place, readRetryAfter } from './failure.ts'
+import { type Failure, place, readRetryAfter, tryTo } from './failure.ts'
 import type { Target } from './transport.ts'
 
 /** What one HTTP request brings. `text` comes as it arrives, in pieces of any size. */
@@ -87,7 +87,7 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
     if (worthwhile) {
       again = true
       headers = away ? simple : uncached
-      begin()
+      tryTo(begin, finish)
     } else if (away && again)
       // Twice an error, and in between it was there: CORS, which no other try will change.
       finish({ kind: 'status', message: `${where} may not be read from this origin` })

@@ -1,7 +1,7 @@
 import type { Dialect, Incoming, Knock, Reader, Request } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
-import { type Failure, place, type TransportName } from './failure.ts'
+import { type Failure, place, type TransportName, tryTo } from './failure.ts'
 
 /**
  * One way of staying in touch with a server.
@@ -35,11 +35,25 @@ export interface Sink {
 export interface Pipe {
   /**
    * Sends something upward and says `done` when the next may follow, with a failure if it is unknown or certain that this
-   * was not taken. Absent where this pipe cannot send.
+   * was not taken. `answered`: what acknowledges it has come with that. Absent where this pipe cannot send.
    */
-  send?(text: Payload, done: (failure?: Failure) => void): void
+  send?(text: Payload, done: Done): void
   /** Ends it. Nothing is heard afterwards; a second call does nothing. */
   close(): void
+}
+
+export type Done = (failure?: Failure, answered?: boolean) => void
+
+/** Sends by what there is. Whatever throws in it, `done` is called, and once. */
+export function handOver(pipe: Pick<Pipe, 'send'> | undefined, text: Payload, done: Done): void {
+  let over = false
+  const once: Done = (failure, answered) => {
+    if (over) return
+    over = true
+    done(failure, answered)
+  }
+  if (!pipe?.send) return once({ kind: 'ended', message: 'there is no way up' })
+  tryTo(() => pipe.send?.(text, once), once)
 }
 
 /** Where a line wants to go, and all that a transport needs from the line. */

@@ -9,21 +9,72 @@ export interface Codec {
 
 /** Text and bytes as they are. Other values go up as JSON. */
 export const asItIs: Codec = {
-  encode(value) {
-    if (typeof value === 'string' || value instanceof ArrayBuffer) return value
-    if (ArrayBuffer.isView(value))
-      return value.buffer.slice(value.byteOffset, value.byteOffset + value.byteLength) as ArrayBuffer
-    const text = JSON.stringify(value)
-    if (text === undefined)
-      throw new TypeError(`send: ${typeof value} can't be sent; send text, bytes or what JSON can write`)
-    return text
-  },
+  encode: value => (typeof value === 'string' || isBytes(value) ? (value as Payload) : toJson(value)),
   decode: payload => payload,
 }
 
 /** Values as JSON, both ways. Bytes stay bytes. */
 export const json: Codec = {
-  encode: value =>
-    value instanceof ArrayBuffer || ArrayBuffer.isView(value) ? asItIs.encode(value) : JSON.stringify(value),
+  encode: value => (isBytes(value) ? (value as Payload) : toJson(value)),
   decode: payload => (typeof payload === 'string' ? JSON.parse(payload) : payload),
+}
+
+/**
+ * What a codec gave, as it is now: bytes are copied, so that their buffer can be used again, or belong to another thread.
+ *
+ * @throws {TypeError} when it is neither text nor bytes
+ */
+export function asPayload(encoded: unknown): string | ArrayBuffer {
+  if (typeof encoded === 'string') return encoded
+  if (!isBytes(encoded))
+    throw new TypeError(`send: the codec's encode gave ${show(encoded)}; it has to give text or bytes`)
+  const bytes = ArrayBuffer.isView(encoded)
+    ? new Uint8Array(encoded.buffer, encoded.byteOffset, encoded.byteLength)
+    : new Uint8Array(encoded as ArrayBuffer)
+  return bytes.slice().buffer
+}
+
+/** Also those of another frame, whose classes are others, and those that threads share. */
+function isBytes(value: unknown): boolean {
+  return ArrayBuffer.isView(value) || /^(Shared)?ArrayBuffer$/.test(tagOf(value))
+}
+
+/**
+ * What JSON would leave out or change is refused, wherever in the value it is. A property that is `undefined` counts as absent, and
+ * what has a `toJSON` speaks for itself.
+ */
+function toJson(value: unknown): string {
+  // Not an arrow: `this` is what the value is in, and knows it as it was before its `toJSON`.
+  const text = JSON.stringify(value, function (this: unknown, name, written) {
+    const given = (this as Record<string, unknown>)[name]
+    const isAbsent = written === undefined && name !== '' && !Array.isArray(this)
+    if (isAbsent || (isJson(written) && !(written === null && tagOf(given) === 'Date'))) return written
+    const where = name === '' ? '' : `"${name}" in it is `
+    throw new TypeError(
+      `send: ${where}${show(given)}, which JSON can't hold; send text, bytes or plain values`,
+    )
+  })
+  return text
+}
+
+/** Whether JSON can hold it: of an object the kind, since what is in it comes by itself. */
+function isJson(value: unknown): boolean {
+  if (value === null || typeof value === 'string' || typeof value === 'boolean') return true
+  if (typeof value === 'number') return Number.isFinite(value)
+  if (typeof value !== 'object') return false
+  const tag = tagOf(value)
+  return /^(Object|Array|String|Boolean)$/.test(tag) || (tag === 'Number' && Number.isFinite(Number(value)))
+}
+
+/** A value as an error shows it: its kind, where it is an object. */
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 100 ? `${value.slice(0, 99)}…` : value)
+  if (typeof value === 'function') return 'a function'
+  if (typeof value === 'bigint') return `${value}n`
+  return typeof value === 'object' && value ? `[object ${tagOf(value)}]` : String(value)
+}
+
+/** The kind of an object, as every frame and realm has it. */
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1)
 }

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import type { ConnectionError } from '../../src/connection/errors.ts'
-import { createOutbox } from '../../src/connection/outbox.ts'
+import { createOutbox, usualWaiting, type Waiting } from '../../src/connection/outbox.ts'
 import type { Dialect, Limits } from '../../src/dialects/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import type { Failure } from '../../src/transports/failure.ts'
+import type { Done } from '../../src/transports/transport.ts'
 import { createParser } from '../../src/wire/parser.ts'
 import { cut, endedWell, refused, status } from '../support/fakes.ts'
 import { createWorld } from '../support/world.ts'
@@ -12,13 +13,21 @@ import { createWorld } from '../support/world.ts'
 const limits: Limits = { message: 1_000, batch: 5_000, messages: 100 }
 
 /** An outbox, and a way up that waits for the test to say `done`. */
-function setUp({ dialect = native, told = limits }: { dialect?: Dialect; told?: Limits } = {}) {
+function setUp({
+  dialect = native,
+  told = limits,
+  waiting = usualWaiting,
+}: {
+  dialect?: Dialect
+  told?: Limits
+  waiting?: Waiting
+} = {}) {
   const world = createWorld()
   const requests: string[] = []
   const outcomes: string[] = []
   let lost = 0
-  let answer: (failure?: Failure) => void = () => {}
-  const outbox = createOutbox(dialect, world.environment, () => lost++)
+  let answer: Done = () => {}
+  const outbox = createOutbox(dialect, world.environment, () => lost++, waiting)
   const open = () =>
     outbox.open((text, done) => {
       requests.push(text as string)
@@ -45,7 +54,7 @@ function setUp({ dialect = native, told = limits }: { dialect?: Dialect; told?: 
       await world.settle()
     },
     /** The request in flight is over. */
-    answers: (failure?: Failure) => answer(failure),
+    answers: ((failure, answered) => answer(failure, answered)) as Done,
   }
 }
 
@@ -85,10 +94,13 @@ describe('numbering', () => {
   })
 
   test('fills a request up to the limits of a batch in messages and in bytes', async () => {
-    const { open, add, answers, requests } = setUp({ told: { ...limits, messages: 2 } })
+    const { open, add, answers, outbox, requests } = setUp({ told: { ...limits, messages: 2 } })
     await add('a', 'b', 'c')
     open()
     answers()
+    // No more may be unanswered than that.
+    expect(requests.map(carried)).toEqual([['1 a', '2 b']])
+    outbox.acknowledged(2)
     expect(requests.map(carried)).toEqual([['1 a', '2 b'], ['3 c']])
 
     const narrow = setUp({ told: { ...limits, batch: 100 } })
@@ -355,19 +367,39 @@ describe('when the server no longer knows the session', () => {
     expect(stage.lost).toBe(1)
   })
 
-  test('tells what was sent that it is in doubt, and moves over what never was, numbered from 1', async () => {
+  test('tells what was sent without an answer that it is in doubt, and moves over what never was, numbered from 1', async () => {
     const { open, add, answers, outbox, outcomes, requests, world } = setUp()
     open()
     await add('sent')
+    answers(cut)
     await add('waiting')
+    await world.pass(250)
+    expect(carried(requests[1])).toEqual(['1 sent', '2 waiting'])
     answers(status(404))
-    outbox.pause()
     outbox.renew()
     open()
     await world.settle()
     expect(outcomes).toEqual(['sent IN_DOUBT'])
     expect(carried(requests.at(-1))).toEqual(['1 waiting'])
   })
+
+  test.each([404, 410, 409])(
+    'status %i to what was sent for the first time says that it was not taken: it goes in the new session',
+    async code => {
+      const { open, add, answers, outbox, outcomes, requests, world } = setUp()
+      open()
+      await add('a', 'b')
+      answers(status(code))
+      await world.pass(250)
+      if (code === 409) answers(status(code))
+      outbox.renew()
+      open()
+      expect(carried(requests.at(-1))).toEqual(['1 a', '2 b'])
+      outbox.acknowledged(2)
+      await world.settle()
+      expect(outcomes).toEqual(['a taken', 'b taken'])
+    },
+  )
 
   test('tries once more with the same numbers when they are out of order, then asks for a new one', async () => {
     const stage = setUp()
@@ -384,7 +416,185 @@ describe('when the server no longer knows the session', () => {
   })
 })
 
+describe('an answer that says success and acknowledges', () => {
+  test('nothing is no progress: the same goes again, ever later, and is in doubt in the end', async () => {
+    const stage = setUp()
+    await stage.add('a', 'b')
+    stage.open()
+    for (const wait of [250, 500, 1_000, 2_000, 4_000]) {
+      stage.answers(undefined, true)
+      await stage.world.pass(wait)
+    }
+    expect(stage.requests.map(carried)).toEqual(Array(6).fill(['1 a', '2 b']))
+    expect(stage.outcomes).toEqual([])
+    stage.answers(undefined, true)
+    await stage.world.settle()
+    expect(stage.outcomes).toEqual(['a IN_DOUBT', 'b IN_DOUBT'])
+    expect(stage.lost).toBe(1)
+    stage.open()
+    await stage.add('c')
+    expect(carried(stage.requests.at(-1))).toEqual(['1 c'])
+  })
+
+  test('less than was sent lets the rest go again, and counts anew from there', async () => {
+    const { open, add, answers, outbox, requests, outcomes, world } = setUp()
+    await add('a', 'b')
+    open()
+    for (let turn = 0; turn < 5; turn++) {
+      answers(undefined, true)
+      await world.pass(10_000)
+    }
+    outbox.acknowledged(1)
+    answers(undefined, true)
+    await world.pass(250)
+    expect(carried(requests.at(-1))).toEqual(['2 b'])
+    outbox.acknowledged(2)
+    answers(undefined, true)
+    await world.settle()
+    expect(outcomes).toEqual(['a taken', 'b taken'])
+    expect(world.timers).toBe(0)
+  })
+})
+
+describe('whatever throws', () => {
+  const writes = (text: string): Dialect => ({
+    ...native,
+    write(message, number) {
+      if (message.data === text) throw new RangeError('cannot be written')
+      return native.write(message, number)
+    },
+  })
+
+  test('in writing a message rejects that one, and the next ones have its number', async () => {
+    const { open, add, answers, outbox, outcomes, requests, world } = setUp({ dialect: writes('bad') })
+    await add('a', 'bad', 'b')
+    open()
+    expect(requests.map(carried)).toEqual([['1 a', '2 b']])
+    answers()
+    outbox.acknowledged(2)
+    await world.settle()
+    expect(outcomes).toEqual(['bad undefined', 'a taken', 'b taken'])
+    expect(outbox.size).toBe(0)
+  })
+
+  test('in the way up is an outcome that is not known', async () => {
+    const { outbox, world, outcomes, add, requests } = setUp()
+    let broken = true
+    const open = () =>
+      outbox.open((text, done) => {
+        if (broken) throw new Error('the socket is odd')
+        requests.push(text as string)
+        done()
+      }, limits)
+    await add('a')
+    open()
+    broken = false
+    await world.pass(250)
+    expect(requests.map(carried)).toEqual([['1 a']])
+    outbox.acknowledged(1)
+    await world.settle()
+    expect(outcomes).toEqual(['a taken'])
+  })
+
+  test('in the way up of a server that numbers nothing leaves one in doubt, and later ones go on', async () => {
+    const { outbox, world, outcomes, add } = setUp({ dialect: plain })
+    let broken = true
+    outbox.open((_, done) => {
+      if (broken) throw new Error('the socket is odd')
+      done()
+    }, undefined)
+    await add('a')
+    broken = false
+    await add('b')
+    await world.settle()
+    expect(outcomes).toEqual(['a IN_DOUBT', 'b taken'])
+  })
+
+  test('a way up that says twice that it is done counts once', async () => {
+    const { open, add, answers, requests, outcomes, world } = setUp({ dialect: plain })
+    await add('a', 'b', 'c')
+    open()
+    answers()
+    const [, second] = requests
+    expect(second).toBe('b')
+    answers()
+    answers()
+    await world.settle()
+    expect(outcomes).toEqual(['a taken', 'b taken', 'c taken'])
+  })
+})
+
+describe('a timeout', () => {
+  test('takes out what was not sent by then', async () => {
+    const { open, outbox, requests, world } = setUp()
+    const late = expect(outbox.add({ event: undefined, data: 'a' }, 1_000)).rejects.toMatchObject({
+      kind: 'expired',
+      message: expect.stringContaining('1000 ms'),
+    })
+    await world.pass(1_000)
+    await late
+    open()
+    expect(requests).toEqual([])
+    expect(world.timers).toBe(0)
+  })
+
+  test('rejects what was sent as in doubt, which keeps its number until it is acknowledged', async () => {
+    const { open, add, answers, outbox, requests, outcomes, world } = setUp()
+    open()
+    const late = expect(outbox.add({ event: undefined, data: 'a' }, 1_000)).rejects.toMatchObject({
+      kind: 'IN_DOUBT',
+    })
+    await world.pass(1_000)
+    await late
+    outbox.acknowledged(1)
+    answers()
+    await add('b')
+    expect(carried(requests.at(-1))).toEqual(['2 b'])
+    outbox.acknowledged(2)
+    await world.settle()
+    expect(outcomes).toEqual(['b taken'])
+  })
+
+  test('of what is answered in time does nothing', async () => {
+    const { open, outbox, world } = setUp()
+    open()
+    const sent = outbox.add({ event: undefined, data: 'a' }, 1_000)
+    await world.settle()
+    outbox.acknowledged(1)
+    await sent
+    expect(world.timers).toBe(0)
+  })
+})
+
 describe('bounds', () => {
+  test('are the page’s to set, and named', async () => {
+    const { outbox } = setUp({ dialect: plain, waiting: { messages: 2, bytes: 2_000_000, age: 5_000 } })
+    outbox.add({ event: undefined, data: 'x'.repeat(1_500_000) }).catch(() => {})
+    await expect(outbox.add({ event: undefined, data: 'x'.repeat(2_000_001) })).rejects.toMatchObject({
+      kind: 'too-large',
+      message: expect.stringContaining('limits.bytes is 2000000'),
+    })
+    await expect(outbox.add({ event: undefined, data: 'x'.repeat(500_001) })).rejects.toMatchObject({
+      kind: 'full',
+      message: expect.stringContaining('2 messages or 2000000 bytes'),
+    })
+  })
+
+  test('let a hundred thousand go one by one without running out of stack', async () => {
+    const { outbox, world } = setUp({
+      dialect: plain,
+      waiting: { messages: 100_000, bytes: 2 ** 30, age: 5_000 },
+    })
+    let went = 0
+    for (let index = 0; index < 20_000; index++) void outbox.add({ event: undefined, data: '' })
+    outbox.open((_, done) => {
+      went++
+      done()
+    }, undefined)
+    await world.settle()
+    expect(went).toBe(20_000)
+  })
+
   test('a thousand messages may wait, the next is refused', async () => {
     const { add, outbox, outcomes, world } = setUp()
     for (let index = 0; index < 1_001; index++) void add(`${index}`)

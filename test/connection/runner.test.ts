@@ -679,13 +679,15 @@ describe('sending', () => {
     expect(route.pipe.sent).toEqual([])
   })
 
-  test('a session that is unknown is asked for anew, at the same position; what was sent is in doubt', async () => {
+  test('a session that is unknown is asked for anew, at the same position; what was sent twice is in doubt', async () => {
     const { connection, heard, route, world } = start()
     greet(route.pipe)
     route.pipe.brings(message(1))
     const sent = connection.send({ event: undefined, data: 'sent' })
     await world.settle()
     const waiting = connection.send({ event: undefined, data: 'waiting' })
+    route.pipe.takes(refused)
+    await world.pass(250)
     route.pipe.takes(status(404))
     expect(heard.at(-1)).toMatch(/^failed cut/)
     await world.pass(60_000)
