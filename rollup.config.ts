@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import type { InputPluginOption, RollupOptions } from 'rollup'
+import type { InputPluginOption, OutputOptions, RollupOptions } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
 import esbuild, { minify } from 'rollup-plugin-esbuild'
 
@@ -10,6 +10,9 @@ const browserEntries = { index: 'src/index.ts', core: 'src/core.ts', ...publishe
 const serverEntries = { server: 'server/index.ts' }
 const ofTheServer = [/^node:/, 'ws', 'redis']
 
+/** For what still asks by `require`: Jest, Node below 20.19, and resolvers that read `main`. */
+const cjs: OutputOptions = { ...named('dist', 'cjs'), format: 'cjs', exports: 'named' }
+
 /**
  * V8 compiles a function when it is first called, which for a page's first line would all happen between `connect()` and the
  * first message. With this word it compiles the file while it loads. Other engines see a comment.
@@ -17,12 +20,18 @@ const ofTheServer = [/^node:/, 'ws', 'redis']
 const banner = '//# allFunctionsCalledOnLoad'
 
 export default [
-  modules(browserEntries, 'es2020', []),
-  modules(serverEntries, 'node20', ofTheServer),
+  modules(browserEntries, 'es2020', [], [{ ...named('dist', 'js'), sourcemap: true }, cjs]),
+  // What `development` means among the conditions of package.json: the same with warnings.
+  modules(browserEntries, 'es2020', [], [named('dist/development', 'js')], true),
+  modules(serverEntries, 'node20', ofTheServer, [{ ...named('dist', 'js'), sourcemap: true }, cjs]),
   declarations({ ...browserEntries, ...serverEntries }),
   scriptTag('dist/throughline.js', false),
   scriptTag('dist/throughline.min.js', true),
 ] satisfies RollupOptions[]
+
+function named(dir: string, ending: string): OutputOptions {
+  return { dir, format: 'es', entryFileNames: `[name].${ending}`, chunkFileNames: `shared/[name].${ending}` }
+}
 
 /** A dialect or a transport is published by naming it under `exports` in package.json: its file and its name are the same. */
 function publishedEntries(): Record<string, string> {
@@ -37,14 +46,10 @@ function modules(
   input: Record<string, string>,
   target: string,
   external: (string | RegExp)[],
+  output: OutputOptions[],
+  warns = false,
 ): RollupOptions {
-  return {
-    input,
-    external,
-    plugins: compile(target),
-    output: { dir: 'dist', format: 'es', sourcemap: true, chunkFileNames: 'shared/[name].js' },
-    onwarn: refuse,
-  }
+  return { input, external, plugins: compile(target, { warns }), output, onwarn: refuse }
 }
 
 function declarations(input: Record<string, string>): RollupOptions {
@@ -52,7 +57,7 @@ function declarations(input: Record<string, string>): RollupOptions {
     input,
     external: [...ofTheServer, /^@types\//],
     plugins: dts({ tsconfig: 'tsconfig.node.json' }),
-    output: { dir: 'dist', format: 'es', chunkFileNames: 'shared/[name].d.ts' },
+    output: ['d.ts', 'd.cts'].map(ending => named('dist', ending)),
     onwarn: refuse,
   }
 }
@@ -60,7 +65,10 @@ function declarations(input: Record<string, string>): RollupOptions {
 function scriptTag(file: string, small: boolean): RollupOptions {
   return {
     input: 'src/index.ts',
-    plugins: [compile('es2020', small), small && minify({ target: 'es2020', banner })],
+    plugins: [
+      compile('es2020', { minify: small, warns: !small }),
+      small && minify({ target: 'es2020', banner }),
+    ],
     output: {
       file,
       format: 'iife',
@@ -73,9 +81,11 @@ function scriptTag(file: string, small: boolean): RollupOptions {
   }
 }
 
-function compile(target: string, minify = false): InputPluginOption {
+/** `DEV` is true where warnings are wanted; elsewhere what they say is left out. */
+function compile(target: string, { minify = false, warns = false }): InputPluginOption {
   const tsconfigRaw = { compilerOptions: { useDefineForClassFields: false } }
-  return esbuild({ target, minify, tsconfig: false, tsconfigRaw, platform: 'neutral' })
+  const define = { DEV: `${warns}` }
+  return esbuild({ target, minify, define, tsconfig: false, tsconfigRaw, platform: 'neutral' })
 }
 
 /** An import that does not resolve is only a warning to rollup, but a broken bundle to whoever installs it. */

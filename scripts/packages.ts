@@ -1,0 +1,187 @@
+/**
+ * Installs the packed package into small projects of the kinds that people have, and builds and runs each: `npm run packages`. With `--all`
+ * also those whose tools have to be fetched, which takes a minute or two.
+ */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
+import { build } from 'esbuild'
+
+type Files = Record<string, string | object>
+
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
+const paths = Object.keys(manifest.exports).filter(path => path !== './package.json')
+const names = paths.map(path => `throughline${path.slice(1)}`)
+const inPages = names.filter(name => !name.endsWith('/server'))
+const repository = process.cwd()
+const root = mkdtempSync(join(tmpdir(), 'throughline-'))
+const tarball = pack()
+
+/** What a project asks of `throughline` and `throughline/dialects/plain`: that both are there, whole and of one piece. */
+const uses = `
+  const line = connect('http://127.0.0.1:9/live', { dialect: plain, transports: ['websocket'] })
+  if (line.readyState !== 0) throw new Error('no line')
+  line.close()
+  console.log('works')`
+const required = `const { connect } = require('throughline')\nconst { plain } = require('throughline/dialects/plain')\n${uses}`
+const imported = `import { connect } from 'throughline'\nimport { plain } from 'throughline/dialects/plain'\n${uses}`
+
+/** For a compiler: each entry, and the things that declarations most easily lose. */
+const typed = `
+${names.map((name, index) => `import * as entry${index} from '${name}'`).join('\n')}
+import { connect, json } from 'throughline'
+import { connect as connectCore, websocket } from 'throughline/core'
+export const entries = [${names.map((_, index) => `entry${index}`).join(', ')}]
+const line = connect<{ message: { text: string } }>('/live', { codec: json })
+line.onmessage = event => event.data.text.toUpperCase() + event.lastEventId
+line.addEventListener('message', event => event.data.text.toUpperCase())
+line.addEventListener('open', event => event.transport === 'websocket' && event.type)
+line.onerror = ({ error, retryIn }) => error.kind + (retryIn ?? 0)
+// @ts-expect-error: a message has no such field, so its type is known
+line.onmessage = event => event.data.txt
+connectCore('/live', { transports: [websocket] })
+`
+
+const checks: Record<string, () => unknown> = {
+  'require in Node': () => node('required.cjs', required),
+  // Node below 20.19 and 22.12 has no other way.
+  'require in a Node that cannot require modules': () =>
+    node('required.cjs', required, ['--no-experimental-require-module']),
+  'import in Node': () => node('imported.mjs', imported),
+  'every entry, by require and by import': () => {
+    node('all.cjs', `${names.map(name => `require('${name}')`).join('\n')}\nconsole.log('works')`, [
+      '--no-experimental-require-module',
+    ])
+    node('all.mjs', `${names.map(name => `import '${name}'`).join('\n')}\nconsole.log('works')`)
+  },
+  'every entry for pages, by a resolver that knows no exports': () => {
+    // Node resolves a folder so.
+    const folders = inPages.map(name => join(root, 'node', 'node_modules', name))
+    node(
+      'folders.cjs',
+      `${folders.map(folder => `require(${JSON.stringify(folder)})`).join('\n')}\nconsole.log('works')`,
+      ['--no-experimental-require-module'],
+    )
+  },
+  'types: node10': () =>
+    types('node10', { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0' }),
+  'types: node16, a CommonJS project': () => types('commonjs', { module: 'node16' }),
+  'types: node16, an ESM project': () => types('esm', { module: 'node16' }, 'module'),
+  'types: bundler': () => types('bundler', { module: 'esnext', moduleResolution: 'bundler' }),
+  esbuild: () => bundled(),
+}
+
+const more: Record<string, () => unknown> = {
+  'Jest 30': () => {
+    project('jest', { 'it.test.js': `test('it', () => {${required}})` }, ['jest@30'])
+    run('jest', 'npx', ['jest'])
+  },
+  'Parcel 2': () =>
+    bundler('parcel', ['parcel@2'], ['npx', 'parcel', 'build', 'in.js', '--no-cache'], 'dist/in.js'),
+  'webpack 5': () =>
+    bundler(
+      'webpack',
+      ['webpack@5', 'webpack-cli@6'],
+      ['npx', 'webpack', './in.js', '--mode', 'production', '-o', 'dist'],
+      'dist/main.js',
+    ),
+  'Vite 8': () => {
+    const html = { 'index.html': '<script type="module" src="/in.js"></script>' }
+    bundler('vite', ['vite@8'], ['npx', 'vite', 'build', '--minify', 'false'], undefined, html)
+  },
+}
+
+await runAll({ ...checks, ...(process.argv.includes('--all') && more) })
+
+async function runAll(all: typeof checks): Promise<void> {
+  try {
+    project('node', {})
+    for (const [name, check] of Object.entries(all)) await report(name, check)
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+}
+
+async function report(name: string, check: () => unknown): Promise<void> {
+  try {
+    await check()
+    console.log(`works  ${name}`)
+  } catch (error) {
+    console.error(`FAILS  ${name}\n${(error as Error).message}`)
+    process.exitCode = 1
+  }
+}
+
+/** A folder of its own with the package in it, as npm puts it there. */
+function project(name: string, files: Files, tools: string[] = []): string {
+  const folder = join(root, name)
+  write(folder, { 'package.json': { name, private: true }, ...files })
+  run(name, 'npm', ['install', '--silent', '--no-audit', '--no-fund', tarball, ...tools])
+  return folder
+}
+
+function pack(): string {
+  const { stdout } = spawnSync('npm', ['pack', '--silent', '--pack-destination', root], { encoding: 'utf8' })
+  return join(root, stdout.trim().split('\n').at(-1) ?? '')
+}
+
+function write(folder: string, files: Files): void {
+  for (const [name, content] of Object.entries(files)) {
+    const path = join(folder, name)
+    mkdirSync(dirname(path), { recursive: true })
+    writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
+  }
+}
+
+function run(name: string, command: string, args: string[]): string {
+  const cwd = join(root, name)
+  const { status, stdout, stderr } = spawnSync(command, args, { cwd, encoding: 'utf8' })
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')}\n${stdout}${stderr}`)
+  return stdout
+}
+
+function node(file: string, code: string, flags: string[] = []): void {
+  write(join(root, 'node'), { [file]: code })
+  const said = run('node', process.execPath, [...flags, file])
+  if (!said.includes('works')) throw new Error(`it says ${JSON.stringify(said)}`)
+}
+
+/** Compiles in the first project, declarations of the package included. */
+function types(name: string, options: object, type = 'commonjs'): void {
+  const folder = join(root, 'node', name)
+  const compilerOptions = {
+    noEmit: true,
+    strict: true,
+    target: 'es2022',
+    lib: ['es2022', 'dom'],
+    types: ['node'],
+    typeRoots: [resolve('node_modules/@types')],
+    skipLibCheck: false,
+    ...options,
+  }
+  write(folder, {
+    'package.json': { type },
+    'in.ts': typed,
+    'tsconfig.json': { compilerOptions, files: ['in.ts'] },
+  })
+  run('node', process.execPath, [join(repository, 'node_modules/typescript/bin/tsc'), '-p', folder])
+}
+
+async function bundled(conditions: string[] = []): Promise<string> {
+  const stdin = { contents: imported, resolveDir: join(root, 'node') }
+  const { outputFiles } = await build({ stdin, conditions, bundle: true, write: false, logLevel: 'silent' })
+  return outputFiles[0]?.text ?? ''
+}
+
+function bundler(
+  name: string,
+  tools: string[],
+  [command = '', ...args]: string[],
+  output?: string,
+  files: Files = {},
+): void {
+  project(name, { 'in.js': imported, ...files }, tools)
+  run(name, command, args)
+  if (output) run(name, process.execPath, [output])
+}
