@@ -106,6 +106,78 @@ test('a page that comes back from the back/forward cache goes on where it was', 
   expect(await page.evaluate(() => messages().map(({ data }) => data))).toEqual(['one', 'two'])
 })
 
+// Firefox ends the requests of a page as a navigation begins, EventSource and XMLHttpRequest without any event.
+for (const dialect of ['native', 'plain'])
+  for (const transport of ['websocket', 'eventsource', 'xhr-streaming', 'long-polling']) {
+    test(`a navigation that the page survives leaves it a line that hears: ${dialect} over ${transport}`, async ({
+      openPage,
+    }) => {
+      await using place = await startPlace()
+      const events = place.site.route('/events', (_, response) => {
+        response.writeHead(200, { 'Content-Type': 'text/event-stream' })
+        const timer = setInterval(() => response.write('data: tick\n\n'), 100)
+        response.on('close', () => clearInterval(timer))
+      })
+      place.site.route('/download', (_, response) => {
+        response.writeHead(200, { 'Content-Disposition': 'attachment; filename=file.bin' }).end('bytes')
+      })
+      place.site.route('/nothing', (_, response) => void response.writeHead(204).end())
+      const plain = dialect === 'plain' && transport !== 'websocket'
+      const page = await openPage()
+      await page.goto(`${place.url}/pages/line.html`)
+      await page.evaluate(([url, options]) => begin(url as string, options as object), [
+        plain ? '/events' : '/live?topic=lobby',
+        { dialect, transports: [transport] },
+      ] as const)
+      await page.waitFor(() => line.readyState === 1)
+      for (const address of ['/nothing', '/download']) {
+        await page.evaluate(address => {
+          heard.length = 0
+          setTimeout(() => location.assign(address))
+        }, address)
+        // A line that is dead looks open for as long as nobody has looked.
+        await new Promise(resolve => setTimeout(resolve, 2_500))
+        await page.evaluate(() => {
+          heard.length = 0
+        })
+        const pause = setInterval(() => void place.hub.publish('lobby', 'tick'), 100)
+        await page.waitFor(() => messages().length > 3).finally(() => clearInterval(pause))
+      }
+      events()
+    })
+  }
+
+for (const dialect of ['native', 'plain'])
+  test(`a reload tells the page nothing of its ${dialect} lines on the way out`, async ({ openPage }) => {
+    await using place = await startPlace()
+    place.site.route('/events', (_, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('data: hello\n\n')
+    })
+    const page = await openPage()
+    await page.goto(`${place.url}/pages/line.html`)
+    for (const transport of ['websocket', 'eventsource', 'xhr-streaming', 'long-polling']) {
+      await page.evaluate(
+        ([dialect, transport]) => {
+          const plain = dialect === 'plain' && transport !== 'websocket'
+          begin(plain ? '/events' : '/live?topic=lobby', { dialect, transports: [transport] })
+        },
+        [dialect, transport] as const,
+      )
+      await page.waitFor(() => line.readyState === 1)
+      await page.evaluate(() => {
+        sessionStorage.setItem('told', '')
+        for (const name of ['error', 'close'])
+          line.addEventListener(name, () => sessionStorage.setItem('told', name))
+        Object.assign(window, { old: true })
+        setTimeout(() => location.reload())
+      })
+      // While the page changes it cannot be asked.
+      const isNew = () => page.evaluate(() => !('old' in window) && document.readyState === 'complete')
+      await expect.poll(() => isNew().catch(() => false)).toBe(true)
+      expect(await page.evaluate(() => sessionStorage.getItem('told'))).toBe('')
+    }
+  })
+
 test('bytes travel both ways over every transport', async ({ openPage }) => {
   await using place = await startPlace()
   const bytes = Uint8Array.from({ length: 256 }, (_, index) => index)

@@ -59,7 +59,8 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
   /**
    * The page's credential, asked for before the first request and once more when the server answers 401. It goes as
    * `Authorization: Bearer` where a transport can set headers; on WebSocket, EventSource and JSONP in the address, so give out one
-   * that is short-lived.
+   * that is short-lived. A function that throws, gives anything but a string, or takes longer than `timeout` is told by an `error`
+   * event and asked again.
    */
   token?: () => string | Promise<string>
   /**
@@ -76,6 +77,7 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
   /**
    * How long a transport may bring nothing at all before it is given up, in ms. The next one joins long before. With the
    * plain dialect only WebSocket is: an event stream may be quiet for ever, and many a server is until its first event.
+   * `token` has as long.
    * @default 10000
    */
   timeout?: number

@@ -74,6 +74,25 @@ export function browser(replaced: Partial<Environment> = {}): Environment {
   return Object.assign(environment, replaced)
 }
 
+/** How long after a navigation began the page looks whether it has stayed, in ms. */
+const staying = 2_000
+
+/**
+ * Calls `look` some time after a navigation began that the page survived: a download, or an answer with status 204. Firefox ends the
+ * requests of a page as soon as a navigation begins, XMLHttpRequest and EventSource without any event. Gives back the undo.
+ */
+export function onStay(environment: Environment, look: () => void): () => void {
+  let timer: unknown
+  const unlisten = environment.listen('beforeunload', () => {
+    environment.clearTimeout(timer)
+    timer = environment.setTimeout(look, staying)
+  })
+  return () => {
+    environment.clearTimeout(timer)
+    unlisten()
+  }
+}
+
 /**
  * The time between sending a request and the first byte of its answer, the shortest the page has seen from this origin.
  * It holds the server's own time too, which errs on the patient side.

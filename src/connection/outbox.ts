@@ -10,6 +10,8 @@ import { ConnectionError, type SendKind } from './errors.ts'
 export interface Outbox {
   /** UTF-8 bytes of the messages that no answer has come for. */
   readonly size: number
+  /** How many messages the present way up was given that no answer has come for. */
+  readonly unanswered: number
   /**
    * Resolves when the server has taken it, or with its answer where one was asked for; rejects with a ConnectionError, after `timeout`
    * ms at the latest if it is given.
@@ -86,6 +88,9 @@ export function createOutbox(
   return {
     get size() {
       return size
+    },
+    get unanswered() {
+      return handed
     },
     add,
     open(way, told) {

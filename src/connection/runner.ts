@@ -6,10 +6,11 @@ import { handOver, type Pipe, type Target, type Transport } from '../transports/
 import type { Payload } from '../wire/codec.ts'
 import { backoff } from './backoff.ts'
 import { createOutbox, type Waiting } from './outbox.ts'
+import { createPatience } from './patience.ts'
 import { createSession } from './session.ts'
 import { fresh, hasPipe, next, type Signal, type State } from './state.ts'
 import type { Token } from './token.ts'
-import { listenForWakes } from './wake.ts'
+import { followPage } from './wake.ts'
 
 /** Who hears what happens to a connection. Calling back into the connection from any of these is fine. */
 export interface Listener {
@@ -52,8 +53,11 @@ export interface Plan {
   target(at: Position): Target
 }
 
-/** How long a line that was asked may take to answer before it counts as dead, in ms. */
-const answerTime = 2_000
+/** How long a message may wait for its acknowledgement before the line is asked, in ms; and one more for each byte of it. */
+const acknowledgeTime = 5_000
+
+/** How long the end of a line is kept back while a navigation may be taking its page away, in ms. */
+const lastMoment = 1_000
 
 /** A request that outlives its page may carry 64 KiB (Fetch, "http-network-or-cache fetch"); this leaves room for others. */
 const lastBytes = 60_000
@@ -73,13 +77,19 @@ export function run(plan: Plan, hear: Listener): Connection {
   const session = createSession(dialect, plan.lastEventId)
   const outbox = createOutbox(dialect, environment, lost, plan.waiting)
   const target = plan.target(session.position)
-  const unlisten = listenForWakes(environment, wake, park)
+  const page = followPage(environment, { wake, doubt, park })
+  const patience = createPatience()
   let state: State = { name: 'idle', grown: fresh }
   let pipe: Pipe | undefined
   let timer: unknown
   let via: TransportName
   let heard = 0
   let brought = false
+  let departed = 0
+  /** A sign of life was asked for. */
+  let question: { asked: number; stop?: (() => void) | undefined } | undefined
+  /** What the pipe was given and has not acknowledged: since when, and how many characters. `alone`: nothing was under way before it. */
+  let waiting: { since: number; size: number; alone: boolean } | undefined
   let { retry } = plan
   let welcome: Welcome | undefined
   const welcomes = new Map<TransportName, Welcome>()
@@ -108,7 +118,7 @@ export function run(plan: Plan, hear: Listener): Connection {
 
   /** Leaving a state stops its timer and, if the new one has no pipe, closes it; entering one arms its own. */
   function enter(): void {
-    environment.clearTimeout(timer)
+    stopAsking()
     if (!hasPipe(state)) release()
     switch (state.name) {
       case 'idle':
@@ -122,8 +132,9 @@ export function run(plan: Plan, hear: Listener): Connection {
         return token ? void fetchToken(token, state) : depart()
       case 'open':
         token?.taken()
-        outbox.open((text, done) => handOver(pipe, text, done), welcome?.limits)
         heard = environment.now()
+        waiting = undefined
+        outbox.open(sendUp, welcome?.limits)
         watch()
         return hear.opened(
           state.transport,
@@ -135,7 +146,7 @@ export function run(plan: Plan, hear: Listener): Connection {
         return hear.failed(state.failure, delay)
       }
       case 'closed':
-        unlisten()
+        page.stop()
         outbox.close()
         if (state.failure) hear.failed(state.failure, undefined)
         return hear.closed(state.reason)
@@ -150,17 +161,23 @@ export function run(plan: Plan, hear: Listener): Connection {
     if (!dialect.acknowledges) session.forget()
     welcomes.clear()
     left.clear()
+    departed = environment.now()
     pipe = plan.route.open(target, { opened, blocks, paused, ended })
   }
 
   async function fetchToken(from: Token, asking: State): Promise<void> {
     let trouble: Failure | undefined
+    timer = environment.setTimeout(
+      () => ended({ kind: 'silent', message: `token() gave nothing for ${target.timeout} ms` }),
+      target.timeout,
+    )
     try {
       await from.ready()
     } catch (cause) {
-      trouble = { kind: 'refused', message: `token() failed: ${(cause as Error).message}`, cause }
+      trouble = { kind: 'refused', message: `token() failed: ${wordsOf(cause)}`, cause }
     }
     if (state !== asking) return
+    environment.clearTimeout(timer)
     if (trouble) ended(trouble)
     else depart()
   }
@@ -196,6 +213,7 @@ export function run(plan: Plan, hear: Listener): Connection {
   }
 
   function arrive(): void {
+    if (state.name === 'connecting') patience.opened(environment.now() - departed)
     signal({ type: 'opened', transport: via, now: environment.now() })
   }
 
@@ -231,14 +249,18 @@ export function run(plan: Plan, hear: Listener): Connection {
 
   function act(meaning: Meaning, origin: string | undefined, name: TransportName): void {
     if (meaning.type === 'open') return greet(meaning.welcome, name)
-    if (meaning.type === 'ack') return outbox.acknowledged(meaning.upTo)
-    if (meaning.type === 'nack') return outbox.declined(meaning.number, meaning.failure)
+    if (meaning.type === 'ack') return progress(() => outbox.acknowledged(meaning.upTo))
+    if (meaning.type === 'nack') return progress(() => outbox.declined(meaning.number, meaning.failure))
     if (meaning.type === 'answer') return outbox.answered(meaning.number, meaning.data)
     if (meaning.type === 'reply') {
       if (meaning.session !== undefined) session.enter(meaning.session)
       return say(meaning.text(token?.value))
     }
     if (meaning.type === 'life') {
+      if (meaning.answers && question) {
+        patience.answered(environment.now() - question.asked)
+        lives()
+      }
       if (welcome && meaning.spread !== undefined) welcome = { ...welcome, spread: meaning.spread }
       return
     }
@@ -288,7 +310,7 @@ export function run(plan: Plan, hear: Listener): Connection {
       outbox.renew()
     }
     session.enter(told.session)
-    outbox.acknowledged(told.acked)
+    progress(() => outbox.acknowledged(told.acked))
     welcome = told
   }
 
@@ -296,7 +318,15 @@ export function run(plan: Plan, hear: Listener): Connection {
     signal({ type: 'paused', failure })
   }
 
+  /** While a navigation may be taking the page away, its browser ends its lines: the page hears of it only if it stays. */
   function ended(failure: Failure): void {
+    if (!page.leaving()) return conclude(failure)
+    release()
+    stopAsking()
+    timer = environment.setTimeout(() => conclude(failure), lastMoment)
+  }
+
+  function conclude(failure: Failure): void {
     const renews = failure.status === 401 && token?.refused()
     // Of a plain EventSource only the browser can tell the position, and it does not for a page that was put aside.
     const anew = failure.kind === 'unsupported' && via && !dialect.greets && session.position.cursor
@@ -322,11 +352,15 @@ export function run(plan: Plan, hear: Listener): Connection {
 
   // Liveness:
 
-  /** A line that has been quiet for longer than it promised is asked. */
+  /** A line is asked that has been quiet for longer than it promised, or that does not acknowledge what it was given. */
   function watch(): void {
+    stopAsking()
+    if (outbox.unanswered === 0) waiting = undefined
     const silence = welcome ? 2 * welcome.heartbeat + 5_000 : dialect.silence
-    if (silence === undefined) return
-    const left = heard + silence - environment.now()
+    const quiet = silence === undefined ? Infinity : heard + silence
+    const slow = waiting ? waiting.since + Math.max(acknowledgeTime, patience.time) + waiting.size : Infinity
+    const left = Math.min(quiet, slow) - environment.now()
+    if (left === Infinity) return
     timer = environment.setTimeout(left > 0 ? watch : check, Math.max(left, 0))
   }
 
@@ -335,20 +369,69 @@ export function run(plan: Plan, hear: Listener): Connection {
    * what came meanwhile may still be waiting behind it: then it asks once more.
    */
   function check(again = false): void {
-    environment.clearTimeout(timer)
+    stopAsking()
     const asked = environment.now()
-    // When the way up is taken, the question has to wait until a request there has ended, one way or the other.
-    const time = outbox.ping() || again ? answerTime : target.timeout
+    const asking: typeof question = { asked }
+    question = asking
+    const stop = ask()
+    asking.stop = stop
+    if (question !== asking) return
+    // What cannot be asked now has to show by itself that it lives.
+    const time = stop || again ? patience.time : target.timeout
     timer = environment.setTimeout(() => {
       const late = environment.now() - asked > time + 1_000
-      if (heard >= asked) watch()
-      else if (!again && (late || time > answerTime)) check(true)
+      if (heard >= asked) lives()
+      else if (!again && (late || !stop)) check(true)
       else
         ended({
           kind: 'silent',
-          message: `${via} is silent: no sign of life within ${answerTime} ms of asking for one`,
+          message: `${via} is silent: no sign of life within ${Math.round(time)} ms of asking for one`,
         })
     }, time)
+  }
+
+  /** It lives: if it has not acknowledged, its server is slow, and is asked again after as long. */
+  function lives(): void {
+    if (waiting) waiting.since = environment.now()
+    watch()
+  }
+
+  /** Sends the question, beside a POST that is under way; gives back what stops that, or nothing if it cannot be asked. */
+  function ask(): (() => void) | undefined {
+    if (outbox.ping()) return () => {}
+    if (!dialect.ping || !pipe || !environment.fetch || via === 'jsonp') return undefined
+    const stop = new AbortController()
+    post(dialect.ping, { signal: stop.signal })
+    return () => stop.abort()
+  }
+
+  function stopAsking(): void {
+    environment.clearTimeout(timer)
+    question?.stop?.()
+    question = undefined
+  }
+
+  function sendUp(text: Payload, done: (failure?: Failure) => void): void {
+    if (dialect.ping && text !== dialect.ping) {
+      const size = (text as string).length
+      if (waiting) {
+        waiting.size += size
+        waiting.alone = false
+      } else {
+        waiting = { since: environment.now(), size, alone: true }
+        if (!question) watch()
+      }
+    }
+    handOver(pipe, text, done)
+  }
+
+  function progress(tell: () => void): void {
+    const before = outbox.unanswered
+    tell()
+    if (!waiting || outbox.unanswered === before) return
+    const now = environment.now()
+    if (waiting.alone) patience.answered(now - waiting.since)
+    waiting = outbox.unanswered ? { since: now, size: outbox.size, alone: false } : undefined
   }
 
   function park(): void {
@@ -358,15 +441,30 @@ export function run(plan: Plan, hear: Listener): Connection {
 
   /** The page goes, perhaps for good: what has not been taken goes up by requests that outlive it, with the numbers it has. */
   function sendLast(body: Payload, done: () => void): void {
-    const { url, headers } = target.knock('post')
-    const credentials = target.withCredentials ? 'include' : 'same-origin'
-    const request = { method: 'POST', headers, body: body as BodyInit, credentials, keepalive: true } as const
-    environment.fetch?.(url, request).catch(() => {})
+    post(body, { keepalive: true })
     done()
   }
 
+  function post(body: Payload, how: RequestInit): void {
+    const { url, headers } = target.knock('post')
+    const credentials = target.withCredentials ? 'include' : 'same-origin'
+    const request = { ...how, method: 'POST', headers, body: body as BodyInit, credentials } as const
+    environment.fetch?.(url, request).catch(() => {})
+  }
+
   function wake(): void {
-    if (state.name === 'open' && dialect.ping) check()
+    if (state.name === 'open') doubt()
     else signal({ type: 'wake' })
   }
+
+  function doubt(): void {
+    if (state.name === 'open' && pipe && dialect.ping) check()
+  }
+}
+
+/** What a function of the page threw, in words: it may be anything. */
+function wordsOf(cause: unknown): string {
+  return cause instanceof Error
+    ? cause.message
+    : `it threw ${typeof cause === 'string' ? cause : typeof cause}`
 }

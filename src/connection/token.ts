@@ -1,7 +1,7 @@
 /** The page's credential: asked for when it is first needed, and once more when the server no longer takes it. */
 export interface Token {
   readonly value: string | undefined
-  /** Settles when there is one. Rejects with what the page's function threw. */
+  /** Settles when there is one. Rejects with what the page's function threw, or with a TypeError when it gave no text. */
   ready(): Promise<void>
   /** The server did not take it. Whether asking for a new one is worth it: once, until one has been taken. */
   refused(): boolean
@@ -16,7 +16,13 @@ export function createToken(ask: () => string | Promise<string>): Token {
       return value
     },
     async ready() {
-      value ??= await ask()
+      if (value !== undefined) return
+      const given: unknown = await ask()
+      if (typeof given !== 'string')
+        throw new TypeError(
+          `it gave ${given === null ? 'null' : `a value of type ${typeof given}`}; it has to give a string`,
+        )
+      value ??= given
     },
     refused() {
       value = undefined

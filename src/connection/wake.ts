@@ -1,10 +1,24 @@
-import type { Environment } from '../environment.ts'
+import { type Environment, onStay } from '../environment.ts'
+
+/** What happens to the page that concerns its lines. */
+export interface PageLife {
+  /** A reason to be connected now. */
+  wake(): void
+  /** A reason to ask whether an open line still works, and none to connect. */
+  doubt(): void
+  /** The page is put aside, and may come back. */
+  park(): void
+}
+
+/** How long a navigation may take before its page counts as one that stays, in ms. */
+const patience = 30_000
 
 /**
- * Hears what is a reason to be connected now, and when the page is put aside. There is no `unload` among them: a page
- * that listens for it is kept out of the back/forward cache. Gives back the undo.
+ * Listens to the page's life. There is no `unload` among the events: a page that listens for it is kept out of the back/forward
+ * cache. `leaving` says whether a navigation has begun that may take the page away; `stop` is the undo.
  */
-export function listenForWakes(environment: Environment, wake: () => void, park: () => void): () => void {
+export function followPage(environment: Environment, { wake, doubt, park }: PageLife) {
+  let left = -Infinity
   const undo = [
     environment.listen('online', wake),
     environment.listen('pageshow', wake),
@@ -12,9 +26,20 @@ export function listenForWakes(environment: Environment, wake: () => void, park:
     environment.listen('visibilitychange', () => {
       if (environment.visible()) wake()
     }),
-    environment.listen('pagehide', park),
+    environment.listen('offline', doubt),
+    onStay(environment, doubt),
+    environment.listen('beforeunload', () => {
+      left = environment.now()
+    }),
+    environment.listen('pagehide', () => {
+      left = -Infinity
+      park()
+    }),
   ]
-  return () => {
-    for (const each of undo) each()
+  return {
+    leaving: () => environment.now() - left < patience,
+    stop() {
+      for (const each of undo) each()
+    },
   }
 }

@@ -174,7 +174,8 @@ export type Meaning =
   /** The protocol wants something said; `session` is what later requests of this pipe have to name. */
   | { type: 'reply'; text: (token: string | undefined) => Payload; session?: string }
   | { type: 'refused'; failure: Failure }
-  | { type: 'life'; spread?: number }
+  /** `answers`: it was asked for. */
+  | { type: 'life'; spread?: number; answers?: boolean }
   /** The server ends this pipe in good order; `status` is what a response would have had that says why. */
   | { type: 'bye'; retry?: number | undefined; why?: string; status?: number }
   | { type: 'position'; cursor: string }

@@ -114,6 +114,8 @@ function control({ event, id, retry }: Block, data: string, position: Position):
       return { type: 'refused', failure: refused(data) }
     case 'rt.beat':
       return { type: 'life', ...(JSON.parse(data || '{}') as { spread?: number }) }
+    case 'rt.pong':
+      return { type: 'life', answers: true }
     case 'rt.bye':
       return { type: 'bye', retry }
     default:

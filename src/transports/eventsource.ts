@@ -1,3 +1,4 @@
+import { onStay } from '../environment.ts'
 import { place } from './failure.ts'
 import { type Receiving, receive } from './receive.ts'
 import { type Gate, pour, type Target, type Transport } from './transport.ts'
@@ -22,8 +23,13 @@ function begin(out: Receiving, target: Target): void {
   const free = wrapped ? undefined : relay(source, out, target.names)
   let opened = false
   let brought = false
+  const forget = onStay(environment, () => {
+    if (source.readyState === 2)
+      out.ended({ kind: 'cut', message: `EventSource to ${place(url)} was ended by a navigation` })
+  })
   const leave = () => {
     free?.()
+    forget()
     source.onopen = source.onerror = source.onmessage = null
     source.close()
   }

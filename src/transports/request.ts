@@ -1,5 +1,5 @@
 import type { Head, Reader, Request } from '../dialects/dialect.ts'
-import type { Environment } from '../environment.ts'
+import { type Environment, onStay } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
 import { type Failure, place, readRetryAfter, tryTo } from './failure.ts'
 import type { Target } from './transport.ts'
@@ -55,7 +55,12 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
     } else if (xhr.readyState === 3) advance()
   }
 
+  const forget = onStay(environment, () => {
+    if (xhr.readyState === 0) finish({ kind: 'cut', message: `${where} was ended by a navigation` })
+  })
+
   const finish = (failure?: Failure) => {
+    forget()
     drop(xhr)
     answer.done(failure)
   }
@@ -97,6 +102,7 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
   begin()
   return () => {
     gone.abort()
+    forget()
     drop(xhr)
   }
 }

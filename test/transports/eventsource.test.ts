@@ -56,6 +56,19 @@ describe('with a server’s own events', () => {
     return { ...stage, source: FakeSource.last, followers: () => stage.followers }
   }
 
+  test('one that Firefox ended without a word, for a navigation that the page survived, was cut', async () => {
+    const { heard, source, world } = begin()
+    source.opens()
+    await world.fire('beforeunload')
+    await world.pass(2_000)
+    expect(heard).toEqual(['opened eventsource'])
+    await world.fire('beforeunload')
+    source.readyState = 2
+    await world.pass(2_000)
+    expect(heard.at(-1)).toBe('ended cut')
+    expect([world.timers, world.listeners]).toEqual([0, 0])
+  })
+
   test('a pipe that reopens by itself says paused and then opened again', () => {
     const { heard, source } = begin()
     source.opens()

@@ -6,6 +6,7 @@ import type { Environment } from '../../src/environment.ts'
 import { type Failure, readRetryAfter } from '../../src/transports/failure.ts'
 import { request } from '../../src/transports/request.ts'
 import type { Target } from '../../src/transports/transport.ts'
+import { createWorld } from '../support/world.ts'
 import { FakeXhr } from '../support/xhr.ts'
 
 beforeEach(() => {
@@ -23,7 +24,13 @@ interface Given {
 function ask({ dialect = native, environment, headers = {}, withCredentials = false, body }: Given = {}) {
   const heard: string[] = []
   const failures: (Failure | undefined)[] = []
-  const parts = { XMLHttpRequest: FakeXhr, base: 'https://host.test/page', ...environment }
+  const world = createWorld()
+  const parts = {
+    ...world.environment,
+    XMLHttpRequest: FakeXhr,
+    base: 'https://host.test/page',
+    ...environment,
+  }
   const target = { dialect, withCredentials, environment: parts } as unknown as Target
   const abort = request(
     target,
@@ -38,7 +45,7 @@ function ask({ dialect = native, environment, headers = {}, withCredentials = fa
     },
     body,
   )
-  return { abort, failures, heard, xhr: FakeXhr.all[0] as FakeXhr }
+  return { abort, failures, heard, world, xhr: FakeXhr.all[0] as FakeXhr }
 }
 
 describe('the request', () => {
@@ -280,6 +287,27 @@ test('a request that the browser stops says so', () => {
   xhr.answers()
   xhr.onabort?.()
   expect(heard).toEqual(['opened', 'failed stopped'])
+})
+
+describe('a navigation that the page survives', () => {
+  test('shows a request that Firefox ended without a word: it was cut', async () => {
+    const { heard, world, xhr } = ask()
+    xhr.answers()
+    await world.fire('beforeunload')
+    xhr.readyState = 0
+    await world.pass(2_000)
+    expect(heard.at(-1)).toBe('failed cut')
+    expect([world.timers, world.listeners]).toEqual([0, 0])
+  })
+
+  test('says nothing against a request that goes on', async () => {
+    const { heard, world, xhr } = ask()
+    xhr.answers()
+    await world.fire('beforeunload')
+    await world.pass(10_000)
+    xhr.brings('data: x\n\n')
+    expect(heard.at(-1)).toMatch(/^data: x/)
+  })
 })
 
 test('stopping it is the last thing heard', () => {
