@@ -10,9 +10,28 @@ export interface Granted {
   readonly send: boolean
 }
 
-/** Pages of other origins get in only if they are listed. Must come before `authorize`, which may believe cookies. */
-export function checkOrigin({ standing, origin }: Ask): void {
-  if (standing === 'foreign') throw refusal(403, `pages of ${origin} may not connect here`)
+/**
+ * Pages of other origins get in only if they are listed. Must come before `authorize`, which may believe cookies.
+ *
+ * On a WebSocket some browsers do not say that a page is of the same origin. That it is, as was seen on other requests, is said by the id of
+ * its session, which nobody else has; until there is one, the page is let in by other transports.
+ */
+export function checkOrigin(ask: Ask, { vouches }: { vouches(ask: Ask): boolean }): void {
+  const { standing, origin, via, headers } = ask
+  if (standing !== 'foreign' || (via === 'websocket' && vouches(ask))) return
+  const unsaid = via === 'websocket' && headers['sec-fetch-site'] === undefined
+  throw {
+    ...refusal(403, `pages of ${origin} may not connect here; ${remedy(ask)}`),
+    ...(unsaid && { only: true }),
+  }
+}
+
+/** What somebody has to do who knows that the page is their own. */
+function remedy({ headers, proxied }: Ask): string {
+  const told = headers['x-forwarded-host'] ?? headers.forwarded
+  return told !== undefined && !proxied
+    ? 'a proxy tells another host than Host does, and is not believed: name it in trustProxy'
+    : 'if a proxy brings them, let it pass on their host (nginx: proxy_set_header Host $http_host), or list them in origins'
 }
 
 /** Lets a listed origin read the answer. */
@@ -41,13 +60,26 @@ export async function grant(ask: Ask, { authorize }: Settings): Promise<Granted>
   const headers = headersFor(ask)
   const token =
     /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? url.searchParams.get('rt.token') ?? undefined
-  const said = await authorize({ url, address, origin, method, transport: via, headers, token })
+  const said = await authorize({
+    url,
+    address,
+    origin: origin ?? ownOrigin(ask),
+    method,
+    transport: via,
+    headers,
+    token,
+  })
   if (!said) throw refusal(403, 'not allowed')
   const rights: Rights = isList(said) ? { topics: said } : said
   const topics = [...new Set(rights.topics)]
   if (topics.some(topic => topic.startsWith('rt.')))
     throw refusal(403, 'topics that begin with rt. are private')
   return { topics: shared(topics), principal: rights.principal, send: rights.send ?? true }
+}
+
+/** A page that the browser calls ours need not have told its origin. */
+function ownOrigin({ standing, url }: Ask): string | undefined {
+  return standing === 'own' ? url.origin : undefined
 }
 
 let latest: readonly string[] = []

@@ -1,10 +1,13 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Ask } from './ask.ts'
+import { wrap } from '../src/wire/encoder.ts'
+import type { Ask, Voice } from './ask.ts'
 import { failBlock } from './blocks.ts'
 import { literal } from './literal.ts'
 import { createFrame } from './pipes/iframe.ts'
+import { ignore } from './pipes/pipe.ts'
 import type { Refusal } from './refusal.ts'
+import type { createSockets } from './sockets.ts'
 
 /** How long the rest of a body that nobody wants is read, in ms. */
 const patience = 1_000
@@ -27,38 +30,45 @@ export function sendText(
 }
 
 /** Answers with a script that calls back with a text. The comment keeps the answer from being anything but a script. */
-export function sendScript(response: ServerResponse, { callback }: Ask, text: string): void {
+export function sendScript(
+  response: ServerResponse,
+  { callback }: Pick<Ask, 'callback'>,
+  text: string,
+): void {
   sendText(response, 200, 'text/javascript', `/**/${callback}(${literal(text)});`)
 }
 
 /** Answers with a frame that says why. Of 204 no browser makes a page. */
-function sendFrame(response: ServerResponse, ask: Ask, why: Refusal): void {
+function sendFrame(response: ServerResponse, ask: Voice, why: Refusal): void {
   const { begin, say } = createFrame(ask, response)
   sendText(response, why.status === 204 ? 200 : why.status, 'text/html', begin + say(failBlock(why).text))
 }
 
 /**
- * A script tag cannot see a status, so JSONP hears of it in a block, if it gave a function that may be called; and so does the page
- * around a frame.
+ * Says why, in the way that reaches the page: PROTOCOL.md, "rt.fail", has the table. Without a voice, as to somebody who knows nothing of
+ * our wire.
  */
 export function refuse(
   request: IncomingMessage,
   response: ServerResponse,
-  ask: Ask | undefined,
+  voice: Voice | undefined,
   why: Refusal,
 ): void {
-  const { status, message, retryAfter } = why
-  if (ask?.via === 'jsonp' && ask.callback) {
-    sendScript(response, ask, failBlock(why).text)
-    return
-  }
+  const { status, retryAfter } = why
   if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter)
-  if (ask?.via === 'iframe') return sendFrame(response, ask, why)
+  if (voice?.via === 'jsonp' && voice.callback) return sendScript(response, voice, failBlock(why).text)
+  if (voice?.via === 'iframe') return sendFrame(response, voice, why)
+  if (voice?.via === 'eventsource' && request.method === 'GET')
+    return sendText(response, 200, 'text/event-stream', wrap(failBlock(why).text))
   if (status === 426) response.setHeader('Upgrade', 'websocket')
   if (status === 405) response.setHeader('Allow', 'GET, POST, OPTIONS')
-  const text = status === 204 ? '' : `${message || STATUS_CODES[status]}\n`
+  const text = status === 204 ? '' : wordsOf(why)
   if (request.method === 'POST' && !request.complete) refuseBody(request, response, status, text)
   else sendText(response, status, 'text/plain', text)
+}
+
+function wordsOf({ status, message }: Refusal): string {
+  return `${message || STATUS_CODES[status]}\n`
 }
 
 /** To close a connection on which bytes still arrive is to reset it, and the client may lose the answer. */
@@ -73,18 +83,47 @@ function refuseBody(request: IncomingMessage, response: ServerResponse, status: 
 }
 
 /** The same on a socket that wanted to become a WebSocket. */
-export function refuseUpgrade(socket: Duplex, { status, message, retryAfter }: Refusal): void {
-  const text = `${message || STATUS_CODES[status]}\n`
+export function refuseUpgrade(socket: Duplex, why: Refusal): void {
+  const { status, retryAfter } = why
+  const text = wordsOf(why)
   const head = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`,
     'Connection: close',
     'Cache-Control: no-store',
     'Content-Type: text/plain; charset=utf-8',
-    `Content-Length: ${Buffer.byteLength(text)}`,
+    ...(status === 204 ? [] : [`Content-Length: ${Buffer.byteLength(text)}`]),
+    ...(status === 426 ? ['Sec-WebSocket-Version: 13'] : []),
     ...(retryAfter === undefined ? [] : [`Retry-After: ${retryAfter}`]),
   ]
   socket.once('finish', () => socket.destroy())
-  socket.end(`${head.join('\r\n')}\r\n\r\n${text}`)
+  socket.end(`${head.join('\r\n')}\r\n\r\n${status === 204 ? '' : text}`)
+}
+
+/** No page sees why a handshake failed, so it succeeds, and the first frame says why. */
+export function refuseSocket(
+  sockets: ReturnType<typeof createSockets>,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  why: Refusal,
+): void {
+  sockets.handleUpgrade(request, socket, head, ws => {
+    socket.off('error', ignore)
+    ws.on('error', ignore)
+    ws.send(failBlock(why).text)
+    const { status } = why
+    const code = status === 429 || status === 503 ? 1013 : status >= 500 ? 1011 : 1008
+    ws.close(code, shortened(why.message || STATUS_CODES[status] || ''))
+  })
+}
+
+/** "The body MAY contain UTF-8-encoded data" of at most 123 bytes (RFC 6455, 5.5 and 5.5.1). */
+function shortened(reason: string): Buffer {
+  const bytes = Buffer.from(reason)
+  let end = Math.min(bytes.length, 123)
+  // Not in the middle of a character.
+  while (end < bytes.length && ((bytes[end] as number) & 0xc0) === 0x80) end--
+  return bytes.subarray(0, end)
 }
 
 function setHead(response: ServerResponse, status: number, type: string, text: string | Buffer): void {

@@ -26,6 +26,16 @@ export interface Ask {
   readonly callback: string | undefined
 }
 
+/** How whoever asks can be spoken to, be it malformed what they ask for. */
+export interface Voice extends Pick<Ask, 'callback' | 'standing' | 'origin'> {
+  readonly via: string | null
+}
+
+export function readVoice(request: IncomingMessage): Voice {
+  const query = new URLSearchParams(targetOf(request).split('?')[1])
+  return { via: query.get('rt.via'), callback: readCallback(query), standing: 'unknown', origin: undefined }
+}
+
 /** Throws a refusal for what no server could serve. `upgrade`: the request is a WebSocket handshake. */
 export function readAsk(request: IncomingMessage, settings: Settings, upgrade = false): Ask {
   const { headers, method = 'GET' } = request
@@ -48,8 +58,12 @@ export function readAsk(request: IncomingMessage, settings: Settings, upgrade = 
     // "A Last-Event-ID header wins, because a browser that reconnects by itself repeats an old URL."
     cursor: single(headers['last-event-id']) || query.get('rt.id') || undefined,
     turn: readCount(query, 'rt.n') ?? 0,
-    callback: /^_rt[0-9a-z]{1,32}$/.exec(query.get('rt.cb') ?? '')?.[0],
+    callback: readCallback(query),
   }
+}
+
+function readCallback(query: URLSearchParams): string | undefined {
+  return /^_rt[0-9a-z]{1,32}$/.exec(query.get('rt.cb') ?? '')?.[0]
 }
 
 /** A parameter that counts something: digits only. */

@@ -35,8 +35,8 @@ export function nackBlock(number: number, { status, message }: Refusal): Piece {
   return block('nack', { number, status, message })
 }
 
-export function failBlock({ status, retryAfter, message }: Refusal): Piece {
-  return block('fail', { status, retryAfter, message })
+export function failBlock({ status, retryAfter, message, only }: Refusal): Piece {
+  return block('fail', { status, retryAfter, message, only })
 }
 
 /** `retry` is in ms. */

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { allowOrigin, answerPreflight, checkOrigin, grant } from './access.ts'
-import { refuse, refuseUpgrade, setCommonHeaders } from './answers.ts'
-import { type Ask, readAsk } from './ask.ts'
+import { refuse, refuseSocket, refuseUpgrade, setCommonHeaders } from './answers.ts'
+import { type Ask, readAsk, readVoice, targetOf } from './ask.ts'
 import type { Core } from './core.ts'
 import { isSlice, serveSlice } from './pipes/jsonp.ts'
 import { ignore } from './pipes/pipe.ts'
@@ -21,7 +21,7 @@ export async function receive(core: Core, request: IncomingMessage, response: Se
     setCommonHeaders(response)
     ask = readAsk(request, core.settings)
     allowOrigin(ask, response)
-    checkOrigin(ask)
+    checkOrigin(ask, core.sessions)
     if (ask.method === 'OPTIONS') return answerPreflight(ask, response)
     checkMethod(ask)
     checkOpen(core, ask)
@@ -34,9 +34,10 @@ export async function receive(core: Core, request: IncomingMessage, response: Se
     else serveStream(core, ask, granted, response)
   } catch (thrown) {
     if (response.destroyed) return
-    const why = explain(core, thrown)
+    const why = explain(core, thrown, request, ask)
+    const voice = ask ?? readVoice(request)
     if (response.headersSent) response.destroy()
-    else refuse(request, response, isHidden(core, ask) ? undefined : ask, why)
+    else refuse(request, response, isHidden(core, voice) ? undefined : voice, why)
   }
 }
 
@@ -49,17 +50,35 @@ export async function receiveUpgrade(
 ): Promise<void> {
   // From here on until `ws` listens: a socket that fails with nobody listening ends the process.
   socket.on('error', ignore)
+  let ask: Ask | undefined
+  const fault = faultOf(request)
   try {
-    const ask = readAsk(request, core.settings, true)
-    checkOrigin(ask)
+    ask = readAsk(request, core.settings, true)
+    checkOrigin(ask, core.sessions)
+    if (fault) throw fault
     checkOpen(core, ask)
     const granted = await grant(ask, core.settings)
     if (socket.destroyed) return
     checkOpen(core, ask)
     serveWebSocket(core, ask, granted, request, socket, head)
   } catch (thrown) {
-    refuseUpgrade(socket, explain(core, thrown))
+    if (socket.destroyed) return
+    const why = explain(core, thrown, request, ask, 'websocket')
+    const voice = readVoice(request)
+    const canHear = !fault && voice.via === 'websocket' && !isHidden(core, voice)
+    if (canHear) refuseSocket(core.sockets, request, socket, head, why)
+    else refuseUpgrade(socket, why)
   }
+}
+
+/** What a handshake lacks of what RFC 6455, 4.2.1, demands, seen before it costs anything. `ws` looks once more. */
+function faultOf({ method, headers }: IncomingMessage): Refusal | undefined {
+  if (method !== 'GET') return refusal(405, `${method} is not for a WebSocket handshake`)
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? ''))
+    return refusal(400, 'Sec-WebSocket-Key is missing or not valid')
+  return headers['sec-websocket-version'] === '13'
+    ? undefined
+    : refusal(426, 'Sec-WebSocket-Version has to be 13')
 }
 
 function checkMethod({ via, method, callback }: Ask): void {
@@ -76,17 +95,36 @@ function checkOpen(core: Core, { via }: Ask): void {
 }
 
 /** A transport that is refused is gone for good, also for JSONP and frames: no script comes. */
-function isHidden(core: Core, ask: Ask | undefined): boolean {
-  return ask !== undefined && isRefused(core, ask.via)
+function isHidden(core: Core, { via }: { via: string | null }): boolean {
+  return isRefused(core, via as Ask['via'])
 }
 
 function isRefused({ refused, settings }: Core, via: Ask['via']): boolean {
   return refused.has(via) || (via === 'jsonp' && !settings.jsonp)
 }
 
-/** What is not meant for the client is told to the application. */
-function explain(core: Core, thrown: unknown): Refusal {
+/** What is not meant for the client is told to the application as an error, and each refusal as such. */
+function explain(
+  { events, settings }: Core,
+  thrown: unknown,
+  request: IncomingMessage,
+  ask: Ask | undefined,
+  via?: 'websocket',
+): Refusal {
   const known = asRefusal(thrown)
-  if (!known) core.events.report(thrown)
-  return known ?? refusal(500, 'the server failed')
+  if (!known) events.report(thrown)
+  const why = known ?? refusal(500, 'the server failed')
+  const { method = 'GET', headers } = request
+  void events.tell('refused', {
+    status: why.status,
+    message: why.message,
+    retryAfter: why.retryAfter,
+    via: ask?.via ?? via ?? readVoice(request).via ?? undefined,
+    method,
+    path: targetOf(request).split('?', 1)[0] as string,
+    host: ask?.url.host ?? headers.host,
+    origin: ask?.origin ?? headers.origin,
+    address: ask?.address ?? settings.proxies.arrival(request).address,
+  })
+  return why
 }

@@ -1,6 +1,6 @@
 export type { AnyServer } from './attach.ts'
 export { createHub, type Hub, type Stats } from './hub.ts'
-export type { HubEvents } from './intake.ts'
+export type { HubEvents, Refused } from './intake.ts'
 export type { Entry, Gap, GapReason, History, Log, LogListener, Packed } from './log.ts'
 export type { Payload, Send, Session } from './member.ts'
 export { type MemoryLogOptions, memoryLog } from './memory-log.ts'

@@ -15,10 +15,33 @@ export interface HubEvents {
   message: { data: string | ArrayBuffer; event: string; session: Session; reply: Send }
   /** A session began. */
   open: { session: Session }
+  /**
+   * A request or handshake was refused, by `authorize` or by the hub. The address is given without its query, where secrets may be.
+   * Behind a proxy, `host` and `origin` tell why a page of yours counts as another's.
+   */
+  refused: Refused
   /** A session ended: it had no pipe for `sessionTimeout`. */
   close: { session: Session }
   /** A listener threw, or the log failed. */
   error: unknown
+}
+
+/** A request that was refused, and what the client is told. */
+export interface Refused {
+  status: number
+  message: string
+  /** Seconds. */
+  retryAfter: number | undefined
+  /** The transport that it names, if it names one. */
+  via: string | undefined
+  method: string
+  path: string
+  /** The host that was asked for. */
+  host: string | undefined
+  /** The origin of the page that asked, if the request told it. */
+  origin: string | undefined
+  /** The client's. */
+  address: string
 }
 
 /** What came of some blocks a client sent. */

@@ -21,7 +21,10 @@ const padding = 512
  * Writes a frame for pages of our own origin, or for the listed one that asks: to no other does the browser hand anything. Nothing in
  * it is run but what is written here.
  */
-export function createFrame({ standing, origin }: Ask, response: ServerResponse): Frame {
+export function createFrame(
+  { standing, origin }: Pick<Ask, 'standing' | 'origin'>,
+  response: ServerResponse,
+): Frame {
   const nonce = randomName()
   response.setHeader(
     'Content-Security-Policy',

@@ -234,7 +234,9 @@ describe('a session', () => {
     expect(await ask(address(at, poll))).toMatchObject({ status: 503, headers: { 'retry-after': '10' } })
     const refused = listen(at, 'websocket')
     await refused.closed
-    expect(refused.blocks).toEqual([])
+    expect(refused.blocks).toMatchObject([
+      { event: 'rt.fail', data: expect.stringContaining('too many sessions') },
+    ])
   })
 })
 
