@@ -4,16 +4,13 @@ import { run } from './connection/runner.ts'
 import { createToken } from './connection/token.ts'
 import type { Dialect, Position } from './dialects/dialect.ts'
 import { browser, type Environment } from './environment.ts'
-import type { TransportName } from './transports/failure.ts'
+import { type HeaderPairs, type Parameters, readHeaders, readParams } from './given.ts'
+import { place, type TransportName } from './transports/failure.ts'
 import { ladder } from './transports/ladder.ts'
 import { memory } from './transports/memory.ts'
 import type { Attempt, Target, Transport } from './transports/transport.ts'
+import { addQuery, digest } from './wire/address.ts'
 import { asItIs, type Codec, show } from './wire/codec.ts'
-
-type Parameters = Record<
-  string,
-  string | number | boolean | readonly (string | number | boolean)[] | null | undefined
->
 
 /** What a line keeps at most. A `send()` beyond it rejects, and says so. */
 export interface LineLimits {
@@ -45,10 +42,16 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
    * @default the native wire
    */
   dialect?: D
-  /** Added to the address's query. A function is asked afresh for each request. Names that begin with `rt.` are reserved. */
+  /**
+   * Added to the address's query, which itself stays as it is, byte for byte: an object, `URLSearchParams`, or pairs. A list of values
+   * is as many parameters of that name. A function is asked afresh for each request. Names that begin with `rt.` are reserved.
+   */
   params?: Parameters | (() => Parameters)
-  /** Request headers, for the transports that can set them: XHR streaming, long polling and POST. A function is asked afresh. */
-  headers?: Record<string, string> | (() => Record<string, string>)
+  /**
+   * Request headers, for the transports that can set them: XHR streaming, long polling and POST. An object, `Headers`, or pairs. A
+   * function is asked afresh.
+   */
+  headers?: HeaderPairs | (() => HeaderPairs)
   /**
    * Whether cookies go along to other origins.
    * @default false
@@ -107,10 +110,19 @@ export type AnyOptions = Options<TransportName | Transport, string | Dialect>
 const rules: Record<keyof Options, [fits: (value: unknown) => boolean, words: string]> = {
   transports: [Array.isArray, 'an array of transports'],
   dialect: [value => typeof value === 'string' || isObject(value), 'a dialect or the name of one'],
-  params: [value => isObject(value) || isFunction(value), 'an object, or a function that returns one'],
-  headers: [value => isObject(value) || isFunction(value), 'an object, or a function that returns one'],
+  params: [
+    value => isObject(value) || isFunction(value),
+    'an object, a list of pairs, or a function that returns one',
+  ],
+  headers: [
+    value => isObject(value) || isFunction(value),
+    'an object, a list of pairs, or a function that returns one',
+  ],
   withCredentials: [isBoolean, 'true or false'],
-  lastEventId: [value => typeof value === 'string', 'a string'],
+  lastEventId: [
+    value => typeof value === 'string' && !/[\r\n\0]/.test(value),
+    'a string without CR, LF and NUL',
+  ],
   token: [isFunction, 'a function that returns one'],
   resume: [value => value === 'session' || value === false, '"session" or false'],
   codec: [
@@ -177,7 +189,7 @@ export function prepare(catalogue: Catalogue, url: string | URL, options: AnyOpt
 
   const transports = /^http/.test(http.protocol) ? choose(options.transports, catalogue.transports) : []
   const { params = {}, headers = {}, withCredentials = false, timeout = 10_000 } = options
-  const asked = { params: asking(params), headers: asking(headers) }
+  const asked = { params: asking(params, readParams), headers: asking(headers, readHeaders) }
   const names = nameRegister()
   const token = options.token && createToken(options.token)
   const target = (position: Position): Target => ({
@@ -206,7 +218,8 @@ export function prepare(catalogue: Catalogue, url: string | URL, options: AnyOpt
  * this page lives copies nothing.
  */
 function cursorKeeper(environment: Environment, address: URL, { params = {} }: AnyOptions) {
-  const key = `throughline:${isFunction(params) ? address : withParams(address, params as Parameters)}`
+  const given = isFunction(params) ? address : withParams(address, readParams(params as Parameters))
+  const key = `throughline:${digest(given.href)}`
   const recall = () => environment.recall(key, 'sessionStorage')
   return {
     kept: recall(),
@@ -217,7 +230,16 @@ function cursorKeeper(environment: Environment, address: URL, { params = {} }: A
   }
 }
 
+/** Text that was meant for one of these may be a secret, which no message shows. */
+const secret = new Set(['params', 'headers', 'token'])
+
+function kindOf(value: unknown): string {
+  return typeof value === 'string' ? 'a string' : show(value)
+}
+
 function check(options: AnyOptions): void {
+  if (!isObject(options))
+    throw new TypeError(`connect: the options are ${show(options)}; they have to be an object`)
   for (const name in options) {
     const rule = Object.hasOwn(rules, name) && rules[name as keyof Options]
     if (!rule)
@@ -227,9 +249,11 @@ function check(options: AnyOptions): void {
     const value = options[name as keyof Options]
     const [fits, words] = rule
     if (value !== undefined && !fits(value))
-      throw new TypeError(`connect: the option "${name}" is ${show(value)}; it has to be ${words}`)
+      throw new TypeError(
+        `connect: the option "${name}" is ${secret.has(name) ? kindOf(value) : show(value)}; it has to be ${words}`,
+      )
   }
-  const limits: Record<string, unknown> = { ...options.limits }
+  const limits: Record<string, unknown> = { ...(options.limits as object | undefined) }
   for (const name in limits) {
     if (!Object.hasOwn(usualWaiting, name))
       throw new TypeError(
@@ -259,12 +283,15 @@ function isTime(value: unknown): boolean {
 }
 
 /** What the page's function gives, asked afresh. If it fails in the life of a line, what it gave last has to do. */
-function asking<T extends object>(source: T | (() => T)): () => T {
-  if (typeof source !== 'function') return () => source
-  let last: T | undefined
+function asking<T extends object, R>(source: T | (() => T), read: (given: T) => R): () => R {
+  if (typeof source !== 'function') {
+    const given = read(source)
+    return () => given
+  }
+  let last: R | undefined
   return () => {
     try {
-      last = source()
+      last = read(source())
       return last
     } catch (error) {
       if (!last) throw error
@@ -276,18 +303,20 @@ function asking<T extends object>(source: T | (() => T)): () => T {
 
 /** `ws:` and `wss:` name the same server as `http:` and `https:`; which of them is used is the transport's affair. */
 function resolve(url: string | URL, base: string | undefined, { greets }: Dialect): URL {
+  if (typeof url !== 'string' && typeof (url as Partial<URL> | null)?.href !== 'string')
+    throw new TypeError(`connect: the URL is ${show(url)}; it has to be a string or a URL`)
   let address: URL
   try {
     address = new URL(url, base)
   } catch {
-    const message = `connect: ${JSON.stringify(`${url}`)} is not a URL${base ? '' : ', and there is no page to resolve it against'}`
+    const message = `connect: ${JSON.stringify(place(`${url}`))} is not a URL${base ? '' : ', and there is no page to resolve it against'}`
     // "If urlRecord is failure, then throw a "SyntaxError" DOMException" (WHATWG HTML 9.2.2), and so does WebSocket.
     throw greets ? new TypeError(message) : new DOMException(message, 'SyntaxError')
   }
   // An EventSource that cannot fetch its URL says so by an `error` event.
   if (!greets || /^(http|ws)s?:$/.test(address.protocol)) return address
   throw new TypeError(
-    `connect: ${JSON.stringify(`${url}`)} can't be reached: use an http:, https:, ws:, wss: or relative URL`,
+    `connect: ${JSON.stringify(place(`${url}`))} can't be reached: use an http:, https:, ws:, wss: or relative URL`,
   )
 }
 
@@ -312,11 +341,9 @@ function find<T extends { readonly name: string }>(
   )
 }
 
-function withParams(http: URL, params: Parameters): URL {
+function withParams(http: URL, params: [name: string, value: string][]): URL {
   const url = new URL(http)
-  for (const name in params) {
-    for (const value of [params[name] ?? []].flat()) url.searchParams.append(name, `${value}`)
-  }
+  for (const [name, value] of params) addQuery(url, name, value)
   return url
 }
 

@@ -1,11 +1,13 @@
 import { type AnyOptions, type Catalogue, prepare } from './connect.ts'
 import { asText, type Finding, findings } from './connection/report.ts'
+import { place } from './transports/failure.ts'
 import { ladder } from './transports/ladder.ts'
 import { noMemory } from './transports/memory.ts'
 import type { Attempt } from './transports/transport.ts'
 
 /** What each transport does on this network, for a person at a support desk. */
 export interface Diagnosis {
+  /** Without the query, and whatever else may be secret in it. */
   readonly url: string
   readonly findings: readonly Finding[]
   /** The same as a table in plain text. */
@@ -40,5 +42,6 @@ export async function diagnose(
     return findings(attempts, environment.now())
   })
   const found = (await Promise.all(tries)).flat()
-  return { url: address.href, findings: found, text: asText(address.href, found) }
+  const shown = place(address.href)
+  return { url: shown, findings: found, text: asText(shown, found) }
 }

@@ -145,7 +145,7 @@ describe('params', () => {
       },
     })
     const query = new URL(rung.pipe.asked.url).search
-    expect(query).toMatch(/^\?a=1&b=2&a=x\+y%26%3D&list=1&list=2&list=true&zero=0&no=false&empty=&rt\.v=1/)
+    expect(query).toMatch(/^\?a=1&b=2&a=x%20y%26%3D&list=1&list=2&list=true&zero=0&no=false&empty=&rt\.v=1/)
   })
 
   test('as a function are asked afresh for each request', async () => {

@@ -26,7 +26,15 @@ const arrows: Record<string, string[]> = {
   'src/index.ts': ['src/connect.ts', 'src/diagnose.ts', ...below],
   'src/core.ts': ['src/connect.ts', ...below],
   'src/diagnose.ts': ['src/connect.ts', 'src/connection/', ...theLadder, ...contracts],
-  'src/connect.ts': ['src/connection/', ...theLadder, ...contracts, 'src/wire/codec.ts'],
+  'src/connect.ts': [
+    'src/given.ts',
+    'src/connection/',
+    ...theLadder,
+    ...contracts,
+    'src/wire/codec.ts',
+    'src/wire/address.ts',
+  ],
+  'src/given.ts': ['src/wire/codec.ts'],
   'src/connection/': ['src/connection/', 'src/wire/codec.ts', 'src/wire/payload.ts', ...contracts],
 
   'src/transports/': [

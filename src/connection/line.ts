@@ -89,7 +89,10 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
     return 2
   }
 
-  /** The address that the line was opened with, resolved. */
+  /**
+   * The address that the line was opened with, resolved and whole, as an EventSource has it. It may hold secrets: what messages,
+   * `report()` and `diagnose()` say shows it without the user's name and password, the query and the fragment.
+   */
   get url(): string {
     return this.setup.url
   }

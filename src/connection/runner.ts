@@ -1,7 +1,7 @@
 import type { Dialect, Gap, Incoming, Meaning, Outgoing, Position, Welcome } from '../dialects/dialect.ts'
 import { endOf, inGoodOrder } from '../ends.ts'
 import type { Environment } from '../environment.ts'
-import type { Failure, TransportName } from '../transports/failure.ts'
+import { asCause, type Failure, placesIn, type TransportName } from '../transports/failure.ts'
 import { handOver, type Pipe, type Target, type Transport } from '../transports/transport.ts'
 import type { Payload } from '../wire/codec.ts'
 import { backoff } from './backoff.ts'
@@ -174,7 +174,11 @@ export function run(plan: Plan, hear: Listener): Connection {
     try {
       await from.ready()
     } catch (cause) {
-      trouble = { kind: 'refused', message: `token() failed: ${wordsOf(cause)}`, cause }
+      trouble = {
+        kind: 'refused',
+        message: `token() failed: ${placesIn(wordsOf(cause))}`,
+        cause: asCause(cause),
+      }
     }
     if (state !== asking) return
     environment.clearTimeout(timer)

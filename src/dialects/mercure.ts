@@ -1,3 +1,4 @@
+import { setQuery } from '../wire/address.ts'
 import { asItIs } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
 import type { Dialect, Incoming, Reader } from './dialect.ts'
@@ -40,7 +41,7 @@ export function mercure({
     },
     knock({ url, via, headers, token, position }) {
       const there = new URL(url)
-      if (token && via === 'eventsource') there.searchParams.set(tokenName, token)
+      if (token && via === 'eventsource') setQuery(there, tokenName, token)
       else if (token) headers = { Authorization: `Bearer ${token}`, ...headers }
       if (via === 'post') {
         there.search = ''
@@ -49,7 +50,7 @@ export function mercure({
           headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
         }
       }
-      if (position.cursor) there.searchParams.set(lastEventId, position.cursor)
+      if (position.cursor) setQuery(there, lastEventId, position.cursor)
       return { url: there.href, headers: { Accept: 'text/event-stream', ...headers } }
     },
     reader: stream,

@@ -1,4 +1,5 @@
 import type { Failure } from '../transports/failure.ts'
+import { setQuery } from '../wire/address.ts'
 import type { Block } from '../wire/block.ts'
 import { encode } from '../wire/encoder.ts'
 import { createParser } from '../wire/parser.ts'
@@ -71,8 +72,7 @@ function knock({
   query,
 }: Ask): ReturnType<Dialect['knock']> {
   const there = new URL(url)
-  const set = (name: string, value: string | undefined) =>
-    value && there.searchParams.set(`rt.${name}`, value)
+  const set = (name: string, value: string | undefined) => value && setQuery(there, `rt.${name}`, value)
   set('v', '1')
   set('via', via)
   set('sid', position.session)

@@ -1,3 +1,4 @@
+import { setQuery } from '../wire/address.ts'
 import { createParser } from '../wire/parser.ts'
 import type { Dialect, Incoming, Reader } from './dialect.ts'
 
@@ -50,7 +51,7 @@ export function nchan({
     knock({ url, via, headers, token, position, nonce, body }) {
       const post = via === 'post'
       const there = new URL((post && publish) || url, url)
-      const set = (name: string, value: string) => value && there.searchParams.set(name, value)
+      const set = (name: string, value: string) => value && setQuery(there, name, value)
       if (token && (via === 'websocket' || via === 'eventsource')) set('token', token)
       else if (token) headers = { Authorization: `Bearer ${token}`, ...headers }
       // Without a type, bytes would go to every WebSocket as text, and those that are no UTF-8 end it.
@@ -76,7 +77,8 @@ export function nchan({
     write: ({ data }) => data,
     pace: (answer, took) => (answer.length > 0 || took > 1_000 ? 0 : interval),
     final: ({ status, code, cause }) =>
-      endsWhenGone && (status === 410 || (code === 1001 && (cause as CloseEvent).reason.startsWith('410'))),
+      endsWhenGone &&
+      (status === 410 || (code === 1001 && (cause as { reason: string }).reason.startsWith('410'))),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { TransportName } from '../transports/failure.ts'
+import { setQuery } from '../wire/address.ts'
 import { asItIs } from '../wire/codec.ts'
 import type { Dialect, Incoming, Meaning, Reader } from './dialect.ts'
 
@@ -46,10 +47,10 @@ export function sockjs({
       const server = `${1_000 + (Number.parseInt(pipe, 36) % 1_000)}`.slice(1)
       there.pathname = `${there.pathname.replace(/\/$/, '')}/${server}/${pipe}/${path}`
       if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
-      if (callback) there.searchParams.set('c', callback)
+      if (callback) setQuery(there, 'c', callback)
       const byXhr = path.startsWith('xhr')
       if (token && byXhr) headers = { Authorization: `Bearer ${token}`, ...headers }
-      else if (token) there.searchParams.set('token', token)
+      else if (token) setQuery(there, 'token', token)
       return { url: there.href, headers, ...(byXhr && { method: 'POST' }) }
     },
     reader: via => (via === 'xhr-streaming' || via === 'long-polling' ? lines() : frames(via)),

@@ -50,9 +50,22 @@ export type FailureKind =
   | 'overflow'
   | 'unsupported'
 
-/** An address as messages show it: without the query, which may hold tokens. */
+/** An address as it is shown, in whatever place: without what may be secret in it, the user and password, the query and the fragment. */
 export function place(url: string): string {
-  return url.split('?', 1)[0] as string
+  return url.replace(/^([a-z][\w+.-]*:\/\/)[^/?#]*@/i, '$1').split(/[?#]/, 1)[0] as string
+}
+
+/** The same for each address in a text that others wrote. */
+export function placesIn(text: string): string {
+  return text.replace(/[a-z][\w+.-]*:\/\/[^\s"'<>]+/gi, place)
+}
+
+/** What was thrown, as a failure may hold it. Browsers quote whole addresses. */
+export function asCause(thrown: unknown): unknown {
+  if (!(thrown instanceof Error)) return thrown
+  const { name } = thrown
+  const message = placesIn(thrown.message)
+  return message === thrown.message ? thrown : Object.assign(new Error(message), { name })
 }
 
 /**
@@ -70,7 +83,8 @@ export function readRetryAfter(value: string | null): number | undefined {
 export function tryTo(act: () => void, failed: (failure: Failure) => void): void {
   try {
     act()
-  } catch (cause) {
+  } catch (thrown) {
+    const cause = asCause(thrown)
     failed({ kind: 'refused', message: (cause as Error | undefined)?.message ?? `${cause}`, cause })
   }
 }

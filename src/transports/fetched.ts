@@ -1,6 +1,6 @@
 import type { Request } from '../dialects/dialect.ts'
 import type { Payload } from '../wire/codec.ts'
-import { type Failure, place } from './failure.ts'
+import { asCause, type Failure, place } from './failure.ts'
 import { isEventStream } from './message.ts'
 import { type Answer, refusal, utf8 } from './request.ts'
 import type { Target } from './transport.ts'
@@ -51,10 +51,10 @@ export function download(
     gone.abort()
     answer.done(failure)
   }
-  const broke = (cause: unknown): Failure =>
+  const broke = (thrown: unknown): Failure =>
     accepted
-      ? { kind: 'cut', message: `${where} broke off`, cause }
-      : { kind: 'refused', message: `${where} could not be reached`, cause }
+      ? { kind: 'cut', message: `${where} broke off`, cause: asCause(thrown) }
+      : { kind: 'refused', message: `${where} could not be reached`, cause: asCause(thrown) }
 
   const read = async () => {
     const response = await (environment.fetch as typeof fetch)(asked.url, {

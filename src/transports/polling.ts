@@ -1,4 +1,5 @@
 import type { Head, Incoming, Reader, Request } from '../dialects/dialect.ts'
+import { setQuery } from '../wire/address.ts'
 import type { Failure } from './failure.ts'
 import { isEventStream, messageReader } from './message.ts'
 import { receive } from './receive.ts'
@@ -107,7 +108,7 @@ function conditionally(
 ): Request {
   const { 'Last-Event-ID': last, ...others } = headers
   const there = new URL(url)
-  if (token && last) there.searchParams.set(token, last)
+  if (token && last) setQuery(there, token, last)
   const kept = token ? others : headers
   return { ...rest, url: there.href, headers: etag ? { ...kept, 'If-None-Match': etag } : kept }
 }

@@ -1,5 +1,5 @@
 import type { Payload } from '../wire/codec.ts'
-import { type Failure, place, readRetryAfter, tryTo } from './failure.ts'
+import { asCause, type Failure, place, readRetryAfter, tryTo } from './failure.ts'
 import { request } from './request.ts'
 import type { Done, Pipe, Sink, Target } from './transport.ts'
 
@@ -75,6 +75,7 @@ export function postAlone(
       // What may not be read has arrived all the same.
       done(ok || type === 'opaque' ? undefined : { kind: 'status', status, retryAfter, message })
     },
-    cause => done({ kind: 'refused', message: `${place(url)} could not be reached`, cause }),
+    thrown =>
+      done({ kind: 'refused', message: `${place(url)} could not be reached`, cause: asCause(thrown) }),
   )
 }

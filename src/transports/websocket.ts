@@ -31,7 +31,8 @@ export const websocket: Transport = {
         kind: opened ? kind : 'refused',
         code: event.code,
         message: `WebSocket to ${place(url)} closed ${opened ? '' : 'before opening '}(${why})`,
-        cause: event,
+        // Not the event: its target knows the whole address.
+        cause: { code: event.code, reason: event.reason, wasClean: event.wasClean },
       })
     }
     return {

@@ -28,7 +28,7 @@ function read(block: Partial<Incoming>, position = midway): Meaning {
 
 describe('a knock', () => {
   test('leaves the page’s own parameters first and as they are', () => {
-    expect(knock({}).url).toBe('https://host.test/live?topic=a+b&rt.v=1&rt.via=xhr-streaming&rt.x=n0nce')
+    expect(knock({}).url).toBe('https://host.test/live?topic=a%20b&rt.v=1&rt.via=xhr-streaming&rt.x=n0nce')
   })
 
   test('tells the session and the last id delivered, once there are such', () => {
