@@ -39,9 +39,9 @@ export function failBlock({ status, retryAfter, message, only }: Refusal): Piece
   return block('fail', { status, retryAfter, message, only })
 }
 
-/** `retry` is in ms. */
-export function byeBlock(retry: number): Piece {
-  return block('bye', {}, { retry })
+/** `retry` is in ms; `acked`: the number behind which nothing was or will be taken. */
+export function byeBlock(retry: number, acked?: number): Piece {
+  return block('bye', { acked }, { retry: Math.round(retry) })
 }
 
 /** The second sign of a stream, which proves that it flows. */

@@ -2,6 +2,7 @@ import type { Events } from './events.ts'
 import type { HubEvents, Intake } from './intake.ts'
 import type { Lines } from './lines.ts'
 import type { Settings, TransportName } from './options.ts'
+import type { Roaming } from './roaming.ts'
 import type { Sessions } from './sessions.ts'
 import type { createSockets } from './sockets.ts'
 
@@ -15,6 +16,7 @@ export interface Core {
   readonly sockets: ReturnType<typeof createSockets>
   /** Transports that are refused just now. */
   readonly refused: ReadonlySet<TransportName | 'post'>
-  /** Once it is going away it lets nobody in; until when, in ms of the epoch. */
+  readonly roaming: Roaming
+  /** Once it is going away it lets nobody in; how long newcomers are told to wait, in seconds. */
   readonly away: number | undefined
 }

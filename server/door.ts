@@ -87,11 +87,15 @@ function checkMethod({ via, method, callback }: Ask): void {
   if (via === 'jsonp' && callback === undefined) throw refusal(400, 'rt.cb is missing or not allowed')
 }
 
-function checkOpen(core: Core, { via }: Ask): void {
-  if (core.away !== undefined) {
-    throw refusal(503, 'the server is going away', Math.max(1, Math.ceil((core.away - Date.now()) / 1000)))
-  }
+function checkOpen(core: Core, ask: Ask): void {
+  const { via } = ask
+  if (core.away !== undefined && !goesOn(core, ask)) throw refusal(503, 'the server is going away', core.away)
   if (isRefused(core, via)) throw refusal(400, `${via} is refused`)
+}
+
+/** What a line that is open needs, until it is told to go. */
+function goesOn({ sessions }: Core, { via, turn, sid, url }: Ask): boolean {
+  return (via === 'post' || turn > 0 || url.searchParams.has('rt.up')) && sessions.knows(sid ?? '')
 }
 
 /** A transport that is refused is gone for good, also for JSONP and frames: no script comes. */

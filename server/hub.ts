@@ -11,6 +11,7 @@ import { createLines } from './lines.ts'
 import type { Packed } from './log.ts'
 import type { Line, Payload } from './member.ts'
 import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
+import { createRoaming } from './roaming.ts'
 import { createSessions } from './sessions.ts'
 import { createSockets } from './sockets.ts'
 import { canonicalPath } from './target.ts'
@@ -41,12 +42,17 @@ export interface Hub {
   /** Refuses connections over these transports, and cuts those that are open, until it is called again. */
   refuse(transports: readonly (TransportName | 'post')[]): void
   /**
-   * A planned restart: tells all to come back, so many in a second, and lets nobody in. Resolves when all are gone.
-   * `perSecond` is by default what `admission` says.
+   * Moves all clients to other nodes: lets nobody in, and tells one after the other to come back at once. Until then its line
+   * goes on as ever; then nothing more is taken from it, what was taken is finished and acknowledged. Resolves when all are gone.
+   * `perSecond`: how many go in a second, by default what `admission` says; `within`: in how many ms all are gone, if that needs more of them.
    */
-  drain(options?: { perSecond?: number }): Promise<void>
-  /** Ends everything. Resolves when nothing of it is left; the HTTP server is yours to close. */
-  close(): Promise<void>
+  drain(options?: { perSecond?: number; within?: number }): Promise<void>
+  /**
+   * Ends everything. Takes nothing more, waits `within` ms at most (5,000 by default) for listeners that still work on a message,
+   * acknowledges what was taken, and tells all to come back, spread as `admission` says. Resolves when nothing of it is left; the HTTP
+   * server is yours to close.
+   */
+  close(options?: { within?: number }): Promise<void>
   stats(): Stats
 }
 
@@ -62,19 +68,24 @@ export interface Stats {
 /** Clients end a pipe at a block of more than 1 MiB, and would meet it again with each resume; this leaves room for its other fields. */
 const longest = 2 ** 20 - 2 ** 12
 
+/** How long what clients sent may be worked at once they have to go, in ms. */
+const patience = 5_000
+
 export function createHub(options: HubOptions = {}): Hub {
   const settings = readOptions(options)
-  const { path, log, heartbeat, limits, retry, admission } = settings
+  const { path, log, heartbeat, limits, admission } = settings
   const events = createEvents<HubEvents>()
+  const roaming = createRoaming(events.report)
   const sessions = createSessions(settings, {
+    name: roaming.name,
     send: append,
-    ended({ session, topic, fresh }) {
+    ended({ session, topic, stage }) {
       // A session outlives a planned restart, be it on another node: what it has not heard is kept for it.
       if (away === undefined) log.drop(topic)
-      if (!fresh) void events.tell('close', { session })
+      if (stage !== 'new') void events.tell('close', { session })
     },
   })
-  const lines = createLines(settings, sessions, {
+  const lines = createLines(settings, sessions, roaming, {
     began: ({ session }) => void events.tell('open', { session }),
     failed: events.report,
   })
@@ -99,6 +110,7 @@ export function createHub(options: HubOptions = {}): Hub {
     accept: createIntake(events, limits.messages),
     sockets: createSockets(limits),
     refused,
+    roaming,
     get away() {
       return away
     },
@@ -175,17 +187,29 @@ export function createHub(options: HubOptions = {}): Hub {
     lines.cut(({ pipe }) => refused.has(pipe.transport))
   }
 
-  function drain({ perSecond = admission }: { perSecond?: number } = {}): Promise<void> {
-    away = Date.now() + (sessions.open / perSecond) * 1000
-    return lines.farewell(0, perSecond)
+  function drain({
+    perSecond = admission,
+    within = Number.POSITIVE_INFINITY,
+  }: {
+    perSecond?: number
+    within?: number
+  } = {}): Promise<void> {
+    leave()
+    const enough = (sessions.open / within) * 1000
+    return lines.farewell({ perSecond: Math.max(perSecond, enough), within: Math.min(within, patience) })
   }
 
-  async function close(): Promise<void> {
+  async function close({ within = patience }: { within?: number } = {}): Promise<void> {
+    leave()
+    await lines.farewell({ perSecond: admission, hurry: true, within })
     clearInterval(clock)
-    away ??= Date.now() + retry
-    await lines.farewell(retry, admission)
     sessions.clear()
     unlisten()
+  }
+
+  /** Another node may let newcomers in at once, but not all of them. */
+  function leave(): void {
+    away ??= Math.max(1, Math.ceil(lines.spread() / 1000))
   }
 
   function stats(): Stats {

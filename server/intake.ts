@@ -74,6 +74,7 @@ export function createIntake(events: Events<HubEvents>, window: number): Intake 
   return (member, blocks, maySend) => {
     const messages = blocks.filter(isMessage).map(readMessage)
     if (messages.length && !maySend) throw refusal(403, 'sending is not allowed')
+    if (messages.length && member.leaving) throw refusal(503, 'the server is going away', 1)
     const accepted = acceptable(messages, member.taken)
     if (accepted.length) {
       // The check and the taking are one step, so that the same number arriving on two pipes is taken once.

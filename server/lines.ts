@@ -8,6 +8,8 @@ import type { Entry } from './log.ts'
 import { fromLog, isOver, type Line, type Member, settled } from './member.ts'
 import type { Settings } from './options.ts'
 import { ignore, type Pipe } from './pipes/pipe.ts'
+import { receipt } from './receipt.ts'
+import type { Roaming } from './roaming.ts'
 import { privateTopic, type Sessions } from './sessions.ts'
 
 /** What is known of a line before it opens. */
@@ -43,8 +45,16 @@ export interface Lines {
   cut(which: (line: Line) => boolean): void
   /** Counts time, and gives a sign of life to those who have heard nothing. Called thrice in a `heartbeat`. */
   beat(): void
-  /** Sends all away; they come back after `first` ms, so many in a second. Resolves when the last pipe is over. */
-  farewell(first: number, perSecond: number): Promise<void>
+  /** Lets all go, so many in a second. Resolves when the last pipe is over. */
+  farewell(pace: Pace): Promise<void>
+}
+
+export interface Pace {
+  perSecond: number
+  /** All at once: the others come back later in place of staying longer. Also hurries a farewell that is on its way. */
+  hurry?: boolean
+  /** How long a session waits for what the application works on, in ms. */
+  within: number
 }
 
 interface Hooks {
@@ -56,17 +66,19 @@ interface Hooks {
 /** Where a line is before it has read. */
 const nowhereYet = { id: '', seq: 0 }
 
-/** How long a pipe may take to end in good order, in ms. */
+/** How long pipes may take to end in good order, in ms. */
 const grace = 1_000
 
 /** How long a slow reader may take for what it was given, in thirds of a heartbeat. What came through by then counts. */
 const patience = 12
 
-export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks): Lines {
-  const { limits, admission } = settings
+export function createLines(settings: Settings, sessions: Sessions, roaming: Roaming, hooks: Hooks): Lines {
+  const { limits, admission, heartbeat, maxAge } = settings
   const ending = new Set<Pipe>() // of those that have left
   const waiting: (() => void)[] = [] // for the last of them
   let toldSpread = 0
+  let hurried = false
+  let hurry = () => {}
   const fanout = createFanout(limits.unsent, fallBehind)
   const catchUp = createCatchUp(settings, fanout, spread)
 
@@ -89,22 +101,30 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
   function prepare(ask: Ask, granted: Granted): Opening {
     const { sid, address, cursor, turn } = ask
     const known = sessions.find(ask, granted)
-    return {
-      member: known ?? sessions.begin(ask, granted),
-      address,
-      topics: granted.topics,
-      cursor,
-      lost: sid && !sessions.knows(sid) ? privateTopic(sid, granted.principal) : undefined,
-      welcome: !known || turn === 0,
+    const elsewhere = sid && !sessions.knows(sid)
+    const start = { address, topics: granted.topics, cursor, lost: undefined }
+    if (known) {
+      roaming.polled(known, turn)
+      return { ...start, member: known, welcome: turn === 0 }
     }
+    if (elsewhere && roaming.isGuest(ask))
+      return { ...start, member: sessions.invite(ask, granted), welcome: false }
+    const lost = elsewhere ? privateTopic(sid, granted.principal) : undefined
+    return { ...start, member: sessions.begin(ask, granted), lost, welcome: true }
   }
 
   function open(pipe: Pipe, opening: Opening): Line {
     const line = enter(pipe, opening)
+    if (opening.member.leaving) {
+      end(line, farewellBlock(line, 0))
+      return line
+    }
     const first = catchUp.begin(line, opening)
-    line.welcomed = first.then(ignore, ignore).then(() => {
-      line.welcomed = settled
-    })
+    line.welcomed = first
+      .then(() => announce(line), ignore)
+      .then(() => {
+        line.welcomed = settled
+      })
     first
       .then(history => catchUp.goOn(line, history, opening.lost))
       .then(() => greet(line))
@@ -121,6 +141,9 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
       welcomed: settled,
       at: nowhereYet,
       queue: undefined,
+      began: fanout.clock,
+      // Lines that began together need not end together.
+      due: fanout.clock + (3 * maxAge * (1 - Math.random() / 10)) / heartbeat,
       wrote: fanout.clock,
     }
     const [oldest] = member.lines
@@ -131,13 +154,16 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
     return line
   }
 
+  function announce(line: Line): void {
+    const { member } = line
+    if (isOver(line) || member.stage !== 'new') return
+    member.stage = 'begun'
+    hooks.began(member)
+  }
+
   function greet(line: Line): void {
     const { member } = line
     if (isOver(line)) return
-    if (member.fresh) {
-      member.fresh = false
-      hooks.began(member)
-    }
     if (member.pinged) pong(member)
     fanout.flush(line)
   }
@@ -178,6 +204,7 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
       // Between two and three thirds of a heartbeat have passed.
       if (line.feed.from === 'live' && !line.pipe.once && (news || quiet > 2)) fanout.queue(line, sign)
       else if (line.feed.from === 'log' && quiet > patience) drop(line)
+      if (fanout.clock >= line.due && !line.pipe.once) end(line, byeBlock(0))
     }
   }
 
@@ -190,17 +217,45 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
     for (const line of sessions.lines()) if (which(line)) drop(line)
   }
 
-  async function farewell(first: number, perSecond: number): Promise<void> {
-    let delay = first
-    for (const line of sessions.lines()) {
-      end(line, byeBlock(Math.round(delay)))
-      delay += 1000 / perSecond
+  async function farewell({ perSecond, hurry: all = false, within }: Pace): Promise<void> {
+    if (all) {
+      hurried = true
+      hurry()
     }
+    const leaving: Promise<void>[] = []
+    let due = Date.now()
+    for (const member of sessions.all()) {
+      if (member.leaving) continue
+      const wait = due - Date.now()
+      if (wait > 0 && !hurried) await pause(wait)
+      // Whoever is away takes nobody's time.
+      if (member.lines.length > 0) due += 1000 / perSecond
+      leaving.push(release(member, within, () => (hurried ? Math.max(wait, 0) : 0)))
+    }
+    await Promise.all(leaving)
     const timer = setTimeout(() => {
       for (const pipe of ending) pipe.cut()
     }, grace)
     if (ending.size) await new Promise<void>(resolve => waiting.push(resolve))
     clearTimeout(timer)
+  }
+
+  /** Ends before its time when there is no time any more. */
+  function pause(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const timer = setTimeout(resolve, ms)
+      hurry = () => {
+        clearTimeout(timer)
+        resolve()
+      }
+    })
+  }
+
+  /** Takes nothing more from a session, waits for what was taken, says how far that went, and ends its pipes. */
+  async function release(member: Member, within: number, retry: () => number): Promise<void> {
+    member.leaving = true
+    if (member.acked < member.taken) await atMost(within, member.done)
+    for (const line of member.lines) end(line, farewellBlock(line, retry()))
   }
 
   function gone(line: Line): void {
@@ -221,9 +276,26 @@ export function createLines(settings: Settings, sessions: Sessions, hooks: Hooks
     leave(line)
   }
 
+  /** Behind it nothing is taken from the session any more: what it does not acknowledge was not taken, unless work is going on still. */
+  function farewellBlock({ member }: Line, retry: number): Piece {
+    const isKnown = member.stage !== 'guest' && member.acked === member.taken
+    if (!isKnown) return byeBlock(retry)
+    return { text: receipt(member, 0).text + byeBlock(retry, member.acked).text }
+  }
+
   function leave(line: Line): void {
     if (!sessions.leave(line)) return
     ending.add(line.pipe)
     fanout.leave(line)
   }
+}
+
+function atMost(ms: number, work: Promise<unknown>): Promise<unknown> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, ms)
+    void work.then(() => {
+      clearTimeout(timer)
+      resolve(undefined)
+    })
+  })
 }

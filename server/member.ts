@@ -35,8 +35,13 @@ export interface Member {
   readonly own: boolean | undefined
   /** Its pipes, the oldest first: nearly always one. */
   lines: readonly Line[]
-  /** Nobody has been told of it. */
-  fresh: boolean
+  /** The crowds that it is one of, and that are limited. */
+  readonly crowds: readonly Crowd[]
+  stage: Stage
+  /** The latest turn of its polls. */
+  turn: number
+  /** It is let go: nothing is taken from it any more. */
+  leaving: boolean
   /** The highest number that was accepted from it, and the highest that the application is done with. */
   taken: number
   acked: number
@@ -50,6 +55,25 @@ export interface Member {
   pinged: boolean
   /** When its last pipe closed, in ms of the epoch. */
   left: number
+}
+
+/**
+ * | | |
+ * |---|---|
+ * | `new` | nobody has been told of it |
+ * | `begun` | it was announced |
+ * | `proven` | its client has named it, so somebody is there |
+ * | `guest` | it is another node's: we only answer a poll that was brought here |
+ */
+export type Stage = 'new' | 'begun' | 'proven' | 'guest'
+
+/** Sessions that have something in common, of which there may only be so many. */
+export interface Crowd {
+  /** What they have in common; `undefined` for all sessions. */
+  readonly key: string | undefined
+  size: number
+  /** Those that have no pipe and never came back, the longest away first: they make room for others. */
+  readonly passing: Set<Member>
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
@@ -67,6 +91,9 @@ export interface Line {
   at: Pick<Entry, 'id' | 'seq'>
   /** What waits for the next frame. */
   queue: Batch | undefined
+  /** The beat of the hub's clock at which it began, and the one at which it has become too old. */
+  readonly began: number
+  readonly due: number
   /** The last beat of the hub's clock at which something was written. */
   wrote: number
 }

@@ -87,10 +87,22 @@ export interface Limits {
    */
   pipes: number
   /**
-   * Sessions in all, those included that are away. More: 503.
+   * Sessions in all, those included that are away. More: those that are away and never came back make room, the oldest first; without
+   * such the newcomer is answered 503.
    * @default 100000
    */
   sessions: number
+  /**
+   * Sessions that begin from one address, so that no single one can take all. More: as with `sessions`, with 429. Behind a proxy all clients
+   * have its address unless it is named in `trustProxy`.
+   * @default half of `sessions`
+   */
+  sessionsPerAddress: number
+  /**
+   * Sessions of one `principal`. More: as with `sessions`, with 429.
+   * @default half of `sessions`
+   */
+  sessionsPerPrincipal: number
 }
 
 export interface HubOptions {
@@ -152,6 +164,13 @@ export interface HubOptions {
    * @default 120000
    */
   sessionTimeout?: number
+  /**
+   * Milliseconds after which a stream or a WebSocket is ended with the word to come back at once, which costs a client that is there a
+   * round trip and loses nothing. A proxy may hold a connection whose browser is long gone: nothing else tells. Lines end spread over the last tenth
+   * of it. `Infinity`: never.
+   * @default 7200000
+   */
+  maxAge?: number
   limits?: Partial<Limits>
   /**
    * Where messages live.
@@ -180,6 +199,8 @@ const usualLimits: Limits = {
   unsent: 2 ** 20,
   pipes: 8,
   sessions: 100_000,
+  sessionsPerAddress: 50_000,
+  sessionsPerPrincipal: 50_000,
 }
 
 /** What each option has to be, as a test and in words; those without words say it themselves. */
@@ -194,6 +215,7 @@ const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words:
   retry: [isPositive, 'a positive number'],
   admission: [isPositive, 'a positive number'],
   sessionTimeout: [isPositive, 'a positive number'],
+  maxAge: [value => value === Number.POSITIVE_INFINITY || isPositive(value), 'a positive number'],
   limits: [isObject, 'an object'],
   log: [isObject, 'a log, such as memoryLog() or redisLog()'],
   refuse: [Array.isArray, 'an array of transports'],
@@ -201,7 +223,7 @@ const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words:
 
 export function readOptions(options: HubOptions): Settings {
   check('', options, rules)
-  const { path, authorize, jsonp, heartbeat, retry, admission, sessionTimeout, log, retain } = options
+  const { path, authorize, jsonp, heartbeat, retry, admission, sessionTimeout, maxAge, log, retain } = options
   if (log && retain !== undefined)
     throw new TypeError(
       `createHub: retain is the log's own affair; give it to the log: memoryLog({ retain: ${retain} })`,
@@ -215,6 +237,7 @@ export function readOptions(options: HubOptions): Settings {
     retry: retry ?? 1_000,
     admission: admission ?? 2_000,
     sessionTimeout: sessionTimeout ?? 120_000,
+    maxAge: maxAge ?? 7_200_000,
     log: log ?? memoryLog(retain === undefined ? {} : { retain }),
     proxies: createProxies(options.trustProxy === undefined ? false : options.trustProxy),
     limits: readLimits(options.limits ?? {}),
@@ -233,8 +256,14 @@ export function checkTransports(names: readonly string[]): void {
 function readLimits(given: Partial<Limits>): Limits {
   const names = Object.keys(usualLimits)
   check('limits.', given, Object.fromEntries(names.map(name => [name, [isPositive, 'a positive number']])))
+  const half = Math.ceil((given.sessions ?? usualLimits.sessions) / 2)
   const told = Object.entries(given).filter(([, value]) => value !== undefined)
-  return { ...usualLimits, ...Object.fromEntries(told) }
+  return {
+    ...usualLimits,
+    sessionsPerAddress: half,
+    sessionsPerPrincipal: half,
+    ...Object.fromEntries(told),
+  }
 }
 
 function readPath(path: string): string {

@@ -1,16 +1,19 @@
 import { createHash } from 'node:crypto'
 import type { Granted } from './access.ts'
 import type { Ask } from './ask.ts'
-import { type Line, type Member, type Send, type Session, settled } from './member.ts'
+import { type Crowd, type Line, type Member, type Send, type Session, type Stage, settled } from './member.ts'
 import type { Settings, TransportName } from './options.ts'
-import { randomName } from './random.ts'
-import { refusal } from './refusal.ts'
+import { type Refusal, refusal } from './refusal.ts'
 
 export interface Sessions {
   /** The session that was asked for, if it still lives and belongs to who asks. */
   find(ask: Ask, granted: Granted): Member | undefined
+  /** Throws a refusal when there are too many for a new one. */
+  check(ask: Ask, granted: Granted): void
   /** A new one. Throws a refusal when there are too many. */
   begin(ask: Ask, granted: Granted): Member
+  /** Stands for a session of another node, as long as it has a pipe here. Throws a refusal when there are too many. */
+  invite(ask: Ask, granted: Granted): Member
   knows(sid: string): boolean
   /** Whether the session that is asked for is known to live on a page of the origin that asks. */
   vouches(ask: Ask): boolean
@@ -22,13 +25,18 @@ export interface Sessions {
   /** Ends those that have been away for too long. */
   sweep(): void
   clear(): void
+  /** Guests are none. */
   readonly size: number
+  /** All, and the guests. */
+  all(): Iterable<Member>
   /** The lines of all. */
   lines(): Iterable<Line>
   readonly open: number
 }
 
 interface Hooks {
+  /** A new id. */
+  name(): string
   send(topic: string, ...message: Parameters<Send>): Promise<string>
   ended(member: Member): void
 }
@@ -50,8 +58,14 @@ export function privateTopic(sid: string, principal: string | undefined): string
   return ['rt.to.', hash].join('')
 }
 
-export function createSessions({ limits, sessionTimeout }: Settings, { send, ended }: Hooks): Sessions {
+/** How many beats of the hub's clock a pipe lasts at least whose client was no passer-by. */
+const stay = 3
+
+export function createSessions({ limits, sessionTimeout }: Settings, { name, send, ended }: Hooks): Sessions {
   const members = new Map<string, Member>()
+  const guests = new Set<Member>()
+  const everybody: Crowd = { key: undefined, size: 0, passing: new Set() }
+  const crowds = new Map<string, Crowd>()
   let open = 0
   const away = new Set<Member>() // those without a pipe, the longest away first
 
@@ -94,7 +108,9 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
 
   return {
     find,
+    check,
     begin,
+    invite,
     knows: sid => members.has(sid),
     vouches: ({ sid = '', origin }) => origin !== undefined && members.get(sid)?.origin === origin,
     enter,
@@ -105,6 +121,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
     get size() {
       return members.size
     },
+    all,
     lines,
     get open() {
       return open
@@ -118,21 +135,54 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
     // A page of our own is known by the name it has told of late: proxies may have others.
     if (origin !== undefined && standing !== 'foreign')
       Object.assign(member, { origin, own: standing === 'own' })
+    if (member.stage === 'begun') member.stage = 'proven'
+    for (const { passing } of member.crowds) passing.delete(member)
     return member
   }
 
-  function begin({ address, origin, standing, via }: Ask, { topics, principal }: Granted): Member {
-    if (members.size >= limits.sessions) throw refusal(503, 'too many sessions', 10)
-    const id = randomName()
-    const topic = privateTopic(id, principal)
-    const transport = via === 'post' ? 'bare' : via
-    const member: Member = {
-      session: new HubSession(id, address, transport, topics, principal),
-      topic,
+  function check(ask: Ask, granted: Granted): void {
+    for (const crowd of crowdsOf(ask, granted)) {
+      if (isFull(crowd) && !crowd.passing.size) throw tooMany(crowd)
+    }
+  }
+
+  function begin(ask: Ask, granted: Granted): Member {
+    const member = make(name(), 'new', ask, granted)
+    members.set(member.session.id, member)
+    away.add(member)
+    return member
+  }
+
+  function invite(ask: Ask, granted: Granted): Member {
+    const member = make(ask.sid ?? '', 'guest', ask, granted)
+    guests.add(member)
+    return member
+  }
+
+  /** Takes it into its crowds. Where one is full, whoever never came back has to go. */
+  function make(id: string, stage: Stage, ask: Ask, granted: Granted): Member {
+    check(ask, granted)
+    for (const crowd of crowdsOf(ask, granted)) {
+      const [oldest] = isFull(crowd) ? crowd.passing : []
+      if (oldest) end(oldest)
+    }
+    const { address, origin, standing, via, turn } = ask
+    const { topics, principal } = granted
+    const own = crowdsOf(ask, granted)
+    for (const crowd of own) {
+      crowd.size++
+      if (crowd.key !== undefined) crowds.set(crowd.key, crowd)
+    }
+    return {
+      session: new HubSession(id, address, via === 'post' ? 'bare' : via, topics, principal),
+      topic: privateTopic(id, principal),
       origin,
       own: standing === 'unknown' ? undefined : standing === 'own',
       lines: [],
-      fresh: true,
+      crowds: own,
+      stage,
+      turn,
+      leaving: false,
       taken: 0,
       acked: 0,
       refused: undefined,
@@ -141,9 +191,22 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
       pinged: false,
       left: Date.now(),
     }
-    members.set(id, member)
-    away.add(member)
-    return member
+  }
+
+  function crowdsOf({ address }: Ask, { principal }: Granted): Crowd[] {
+    const found = [everybody]
+    if (address) found.push(crowdOf(`address ${address}`))
+    if (principal !== undefined) found.push(crowdOf(`principal ${principal}`))
+    return found
+  }
+
+  function crowdOf(key: string): Crowd {
+    return crowds.get(key) ?? { key, size: 0, passing: new Set() }
+  }
+
+  function isFull({ key, size }: Crowd): boolean {
+    if (key === undefined) return size >= limits.sessions
+    return size >= (key.startsWith('a') ? limits.sessionsPerAddress : limits.sessionsPerPrincipal)
   }
 
   function enter(line: Line): void {
@@ -160,17 +223,23 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
     member.lines = member.lines.filter(other => other !== line)
     open--
     if (member.lines.length > 0) return true
-    // A bare stream has no way to name its session again.
-    if (line.pipe.transport === 'bare') end(member)
+    // A bare stream has no way to name its session again, and a client that was gone before the first answer has never heard its name.
+    if (line.pipe.transport === 'bare' || member.stage === 'new' || member.stage === 'guest') end(member)
     else {
       member.left = Date.now()
       away.add(member)
+      if (isPassing(line)) for (const { passing } of member.crowds) passing.add(member)
     }
     return true
   }
 
   function* lines(): Iterable<Line> {
-    for (const member of members.values()) yield* member.lines
+    for (const member of all()) yield* member.lines
+  }
+
+  function* all(): Iterable<Member> {
+    yield* members.values()
+    yield* guests
   }
 
   function sweep(): void {
@@ -186,8 +255,26 @@ export function createSessions({ limits, sessionTimeout }: Settings, { send, end
   }
 
   function end(member: Member): void {
-    if (!members.delete(member.session.id)) return
+    const isOurs = members.get(member.session.id) === member
+    if (!isOurs && !guests.delete(member)) return
     away.delete(member)
+    for (const crowd of member.crowds) {
+      crowd.passing.delete(member)
+      if (--crowd.size === 0 && crowd.key !== undefined) crowds.delete(crowd.key)
+    }
+    if (!isOurs) return
+    members.delete(member.session.id)
     ended(member)
   }
+}
+
+/** Whether its client may have been one that asks once and is gone. */
+function isPassing({ member, began, wrote }: Line): boolean {
+  return member.stage === 'begun' && wrote - began < stay
+}
+
+function tooMany({ key }: Crowd): Refusal {
+  if (key === undefined) return refusal(503, 'too many sessions', 10)
+  const [common] = key.split(' ', 1)
+  return refusal(429, `too many sessions of one ${common}`, 10)
 }

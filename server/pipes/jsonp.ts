@@ -22,6 +22,7 @@ export async function serveSlice(
   response: ServerResponse,
 ): Promise<void> {
   const member = core.sessions.find(ask, granted)
+  core.roaming.posted(ask, member !== undefined)
   if (!member) throw refusal(404, 'session unknown')
   const body = gather(member, ask, Math.max(core.settings.limits.message, core.settings.limits.batch))
   const accepted = body === undefined ? undefined : takeBody(core, member, body, granted.send)

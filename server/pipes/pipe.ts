@@ -1,6 +1,8 @@
+import type { ServerResponse } from 'node:http'
 import type { Writable } from 'node:stream'
 import type { Batch } from '../batch.ts'
 import type { TransportName } from '../options.ts'
+import { refusal } from '../refusal.ts'
 
 /** The way down to one client, as its line sees it: the same for all transports. */
 export interface Pipe {
@@ -21,6 +23,15 @@ export interface Pipe {
 
 /** For the errors of a stream: what they mean is said by its `close`, which follows. */
 export function ignore(): void {}
+
+/**
+ * Throws a refusal for a request that came behind another on its connection whose answer is not over: what is held there may never go out, and
+ * Node does not tell when such a connection ends. No browser sends requests so.
+ */
+export function checkFirst(response: ServerResponse): void {
+  if (response.socket === null)
+    throw refusal(400, 'a line cannot wait behind another answer on its connection')
+}
 
 /** Never settles if the stream ends first. */
 export async function drained(stream: Writable): Promise<void> {

@@ -6,13 +6,14 @@ import { textOf } from '../batch.ts'
 import { beatBlock } from '../blocks.ts'
 import type { Core } from '../core.ts'
 import type { TransportName } from '../options.ts'
-import type { Pipe } from './pipe.ts'
+import { checkFirst, type Pipe } from './pipe.ts'
 
 /** How long a poll is held, in ms: shorter than the patience of the usual proxies. */
 const hold = 25_000
 
 /** Answers with what is waiting, or waits until something is. */
 export function servePoll({ lines }: Core, ask: Ask, granted: Granted, response: ServerResponse): void {
+  checkFirst(response)
   const opening = lines.prepare(ask, granted)
   const line = lines.open(pollPipe(response, ask), opening)
   const timer = setTimeout(() => lines.say(line, beatBlock(lines.spread())), hold)

@@ -11,7 +11,7 @@ import { refusal } from '../refusal.ts'
 
 /** Takes the messages of one POST, and answers when the application is done with them. */
 export async function servePost(
-  { sessions, settings, accept, lines }: Core,
+  { sessions, settings, accept, lines, roaming }: Core,
   ask: Ask,
   granted: Granted,
   request: IncomingMessage,
@@ -21,6 +21,7 @@ export async function servePost(
     throw refusal(415, 'the Content-Type of a POST is text/event-stream')
   }
   const member = sessions.find(ask, granted)
+  roaming.posted(ask, member !== undefined)
   if (!member) throw refusal(404, 'session unknown')
   const blocks = await readBlocks(request, settings.limits)
   const { inOrder, pings, first, bye } = accept(member, blocks, granted.send)

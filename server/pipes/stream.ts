@@ -6,13 +6,14 @@ import { tickBlock } from '../blocks.ts'
 import type { Core } from '../core.ts'
 import type { TransportName } from '../options.ts'
 import { createFrame, framePipe } from './iframe.ts'
-import { drained, type Pipe } from './pipe.ts'
+import { checkFirst, drained, type Pipe } from './pipe.ts'
 
 /** When the second sign comes, in ms. What holds a stream back holds the first one until then. */
 const tickAfter = 400
 
 /** Answers with an event stream, or a frame, that ends only when somebody ends it. */
 export function serveStream({ lines }: Core, ask: Ask, granted: Granted, response: ServerResponse): void {
+  checkFirst(response)
   const opening = lines.prepare(ask, granted)
   const transport = ask.via as TransportName
   const frame = transport === 'iframe' ? createFrame(ask, response) : undefined

@@ -22,12 +22,13 @@ export function serveWebSocket(
   socket: Duplex,
   head: Buffer,
 ): void {
-  const opening = core.lines.prepare(ask, granted)
+  // Nothing begins before `ws` has found the handshake to be one.
+  if (!core.sessions.find(ask, granted)) core.sessions.check(ask, granted)
   core.sockets.handleUpgrade(request, socket, head, ws => {
     // From here on `ws` listens.
     socket.off('error', ignore)
     const pipe = new WebSocketPipe(core, ws, socket, granted.send)
-    pipe.line = core.lines.open(pipe, opening)
+    pipe.line = core.lines.open(pipe, core.lines.prepare(ask, granted))
     ws.listen(pipe)
   })
 }
@@ -84,7 +85,8 @@ class WebSocketPipe implements Pipe {
 
   async heard(frame: Buffer, isBinary: boolean): Promise<void> {
     const { line, core } = this
-    if (!line) return
+    // Once it was told how far its messages were taken, none is taken any more.
+    if (!line || line.member.leaving) return
     try {
       if (isBinary) throw refusal(400, 'frames are text')
       await this.take(line, readFrame(frame, core.settings.limits.message))

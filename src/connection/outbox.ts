@@ -25,6 +25,8 @@ export interface Outbox {
   acknowledged(upTo: number | undefined): void
   /** The server did not take the message of this number; those before it are answered. */
   declined(number: number, failure: Failure): void
+  /** The server has taken everything up to this number, and takes nothing more: the rest may go in another session. */
+  returned(after: number): void
   /** The server's answer to the message of this number. */
   answered(number: number, data: unknown): void
   /** The server says on the way down that it does not take what it was sent. */
@@ -113,6 +115,10 @@ export function createOutbox(
       taken++
       refuse(entries[0], because('declined', failure))
       flush()
+    },
+    returned(after) {
+      acknowledged(after)
+      for (const entry of entries) entry.sent = false
     },
     answered(number, data) {
       asked.get(number)?.resolve(data)

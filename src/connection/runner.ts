@@ -281,13 +281,15 @@ export function run(plan: Plan, hear: Listener): Connection {
       const back = answer && ((given: Payload) => say(answer(given)))
       hear.message(event, data, session.position.cursor, origin, back)
     } else if (meaning.type === 'gap') hear.gap(meaning.gap)
-    else if (meaning.type === 'bye')
+    else if (meaning.type === 'bye') {
+      if (meaning.acked !== undefined) outbox.returned(meaning.acked)
       ended({
         kind: 'ended',
         status: meaning.status,
         message: meaning.why ?? 'the server is restarting',
         retryAfter: meaning.retry,
       })
+    }
   }
 
   /** What the protocol itself has to say goes beside the messages. A pipe that does not take it is of no use. */

@@ -176,8 +176,11 @@ export type Meaning =
   | { type: 'refused'; failure: Failure }
   /** `answers`: it was asked for. */
   | { type: 'life'; spread?: number; answers?: boolean }
-  /** The server ends this pipe in good order; `status` is what a response would have had that says why. */
-  | { type: 'bye'; retry?: number | undefined; why?: string; status?: number }
+  /**
+   * The server ends this pipe in good order; `status` is what a response would have had that says why. No number above `acked` was
+   * taken, nor will be.
+   */
+  | { type: 'bye'; retry?: number | undefined; why?: string; status?: number; acked?: number | undefined }
   | { type: 'position'; cursor: string }
   | { type: 'nothing' }
 

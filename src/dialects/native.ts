@@ -117,7 +117,7 @@ function control({ event, id, retry }: Block, data: string, position: Position):
     case 'rt.pong':
       return { type: 'life', answers: true }
     case 'rt.bye':
-      return { type: 'bye', retry }
+      return { type: 'bye', retry, acked: JSON.parse(data || '{}').acked }
     default:
       return { type: 'nothing' }
   }

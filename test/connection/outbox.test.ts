@@ -176,6 +176,18 @@ describe('acknowledgement', () => {
     },
   )
 
+  test('that is the last of a session leaves nothing in doubt: what is above it goes in the next one', async () => {
+    const { open, add, outbox, outcomes, requests, world } = setUp()
+    await add('a', 'b', 'c')
+    open()
+    outbox.returned(1)
+    outbox.renew()
+    open()
+    await world.settle()
+    expect(outcomes).toEqual(['a taken'])
+    expect(carried(requests.at(-1))).toEqual(['1 b', '2 c'])
+  })
+
   test('that is no number takes nothing', async () => {
     const { open, add, outbox, outcomes, world } = setUp()
     await add('a')

@@ -158,7 +158,7 @@ describe('reading', () => {
     expect(read({ event: 'rt.beat', data: '{"spread":40}' })).toEqual({ type: 'life', spread: 40 })
     expect(read({ event: 'rt.beat', data: '' })).toEqual({ type: 'life' })
     expect(read({ event: 'rt.bye', data: '{}' })).toEqual({ type: 'bye', retry: undefined })
-    expect(read({ event: 'rt.pong', data: '{}' })).toEqual({ type: 'nothing' })
+    expect(read({ event: 'rt.pong', data: '{}' })).toEqual({ type: 'life', answers: true })
     expect(read(tick)).toEqual({ type: 'nothing' })
   })
 

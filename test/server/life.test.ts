@@ -2,7 +2,19 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createHub, type HubOptions, memoryLog, type TransportName } from '../../server/index.ts'
-import { address, ask, listen, message, parse, pipes, post, stand, until, wait } from './harness.ts'
+import {
+  address,
+  ask,
+  listen,
+  message,
+  parse,
+  pipes,
+  post,
+  type Stand,
+  stand,
+  until,
+  wait,
+} from './harness.ts'
 
 const poll = { 'rt.via': 'long-polling', 'rt.n': 0 }
 
@@ -209,12 +221,17 @@ describe('a session', () => {
   })
 
   it('that comes back too late is told that it lost what was sent to it alone', async () => {
-    const at = await stand({ sessionTimeout: 30, heartbeat: 30 })
-    at.hub.on('open', ({ session }) => setTimeout(() => session.send('lost'), 20))
+    const at = await stand({ sessionTimeout: 300, heartbeat: 30 })
+    let send: (text: string) => Promise<unknown> = async () => {}
+    at.hub.on('open', ({ session }) => {
+      send = session.send
+    })
     const ear = listen(at, 'websocket')
     const { session } = await ear.opened()
     ear.close()
     const id = ear.blocks[0]?.id
+    await until(() => at.hub.stats().lines.websocket === 0)
+    expect(await send('lost')).toEqual(expect.any(String))
     await until(() => at.hub.stats().sessions === 0)
     const again = listen(at, 'websocket', { 'rt.sid': session, 'rt.id': id })
     expect(JSON.parse((await again.next('rt.gap')).data ?? '')).toMatchObject({ reason: 'trimmed', from: id })
@@ -231,6 +248,9 @@ describe('a session', () => {
   it('is refused with 503 when there are too many', async () => {
     const at = await stand({ limits: { sessions: 1 } })
     await listen(at, 'websocket').opened()
+    expect(await ask(address(at, poll), { headers: { origin: `http://${at.host}` } })).toMatchObject({
+      status: 503,
+    })
     expect(await ask(address(at, poll))).toMatchObject({ status: 503, headers: { 'retry-after': '10' } })
     const refused = listen(at, 'websocket')
     await refused.closed
@@ -268,25 +288,138 @@ describe('refuse', () => {
 })
 
 describe('drain', () => {
-  it('spreads all clients over the time that admission takes, and lets nobody in', async () => {
-    const at = await stand()
+  const openAll = async (at: Stand) => {
     const ears = pipes.flatMap(via => [listen(at, via), listen(at, via)])
     await Promise.all(ears.map(ear => ear.opened()))
     await until(() => Object.values(at.hub.stats().lines).every(count => count === 2 || count === 0))
-    await wait(20)
-    await at.hub.drain({ perSecond: 2 })
+    return ears
+  }
+  const linesOf = (at: Stand) => Object.values(at.hub.stats().lines).reduce((sum, count) => sum + count, 0)
+
+  it('tells one after the other to come back at once, and lets nobody in', async () => {
+    const at = await stand({ admission: 1 })
+    const ears = await openAll(at)
+    let leaving = 0
+    let most = 0
+    const count = setInterval(() => {
+      const left = linesOf(at)
+      most = Math.max(most, leaving - left)
+      leaving = left
+    }, 1)
+    onTestFinished(() => clearInterval(count))
+    await at.hub.drain({ perSecond: 20 })
     const byes = await Promise.all(ears.map(ear => ear.next('rt.bye')))
-    const times = byes.map(bye => bye.retry ?? -1).sort((a, b) => a - b)
-    expect(times).toEqual(ears.map((_, index) => index * 500))
-    expect(at.hub.stats().lines).toMatchObject({ websocket: 0, eventsource: 0, 'long-polling': 0 })
+    expect(byes.map(bye => bye.retry)).toEqual(ears.map(() => 0))
+    expect(most).toBeLessThan(ears.length)
+    expect(linesOf(at)).toBe(0)
     const answer = await ask(address(at, poll))
     expect(answer.status).toBe(503)
     expect(Number(answer.headers['retry-after'])).toBeGreaterThanOrEqual(4)
     expect(await post(at, 'any', message(1))).toMatchObject({ status: 503 })
   })
+
+  it.each(['websocket', 'eventsource', 'long-polling', 'jsonp'] as const)(
+    'leaves a line over %s as it is until its turn comes: it hears, sends and polls',
+    async via => {
+      const at = await stand()
+      const taken: unknown[] = []
+      at.hub.on('message', ({ data }) => taken.push(data))
+      const first = listen(at, 'eventsource')
+      await first.opened()
+      const ear = listen(at, via)
+      const { session } = await ear.opened()
+      const over = at.hub.drain({ perSecond: 0.001 })
+      await first.next('rt.bye')
+      for (const text of ['one', 'two']) {
+        await at.hub.publish('x', text)
+        expect(await ear.messages(1)).toEqual([text])
+      }
+      expect(await post(at, session, message(1))).toMatchObject({ status: 200 })
+      if (via === 'jsonp') {
+        const up = { 'rt.via': 'jsonp', 'rt.cb': '_rts', 'rt.sid': session, 'rt.up': message(2) }
+        await ask(address(at, { ...up, 'rt.at': 0, 'rt.of': message(2).length }))
+        expect(taken).toEqual(['m1', 'm2'])
+      }
+      expect(await ask(address(at, poll))).toMatchObject({ status: 503 })
+      // Whoever has no time any more closes.
+      await Promise.all([at.hub.close(), over])
+      await ear.next('rt.bye')
+    },
+  )
+
+  it('is over within the time that is set, however many there are', async () => {
+    const at = await stand({ admission: 0.001 })
+    await openAll(at)
+    await at.hub.drain({ within: 300 })
+    expect(linesOf(at)).toBe(0)
+  })
+
+  it('answers the next poll of a session whose turn has come with a goodbye', async () => {
+    const at = await stand()
+    const first = await ask(address(at, poll))
+    const [id, sid] = [/^id: (.*)$/m.exec(first.text)?.[1], /"session":"(.*?)"/.exec(first.text)?.[1]]
+    await at.hub.drain()
+    const { text } = await ask(address(at, { ...poll, 'rt.n': 1, 'rt.sid': sid, 'rt.id': id }))
+    expect(parse(text).at(-1)).toMatchObject({ event: 'rt.bye', retry: 0 })
+    expect(await post(at, sid ?? '', message(1))).toMatchObject({ status: 503 })
+  })
+})
+
+describe.each(['close', 'drain'] as const)('%s', ending => {
+  it.each(['websocket', 'xhr-streaming', 'long-polling'] as const)(
+    'over %s waits for what was taken, acknowledges it, takes nothing more, and says so',
+    async via => {
+      const at = await stand()
+      const taken: unknown[] = []
+      let finish = () => {}
+      at.hub.on('message', async ({ data }) => {
+        taken.push(data)
+        await new Promise<void>(resolve => {
+          finish = resolve
+        })
+        if (data === 'm1') throw { status: 422, message: 'no' }
+      })
+      const ear = listen(at, via)
+      const { session } = await ear.opened()
+      const answer = via === 'websocket' ? undefined : post(at, session, message(1))
+      if (!answer) ear.send(message(1))
+      await until(() => taken.length === 1)
+      const over = at.hub[ending]()
+      if (via === 'websocket') ear.send(message(2))
+      else expect(await post(at, session, message(2))).toMatchObject({ status: 503 })
+      await wait(20)
+      finish()
+      await over
+      expect(await ear.next('rt.nack')).toMatchObject({ data: expect.stringContaining('"number":1') })
+      expect(await ear.next('rt.bye')).toMatchObject({ data: '{"acked":1}' })
+      if (answer) expect((await answer).text).toContain('event: rt.ack\ndata: 1\n')
+      expect(taken).toEqual(['m1'])
+    },
+  )
 })
 
 describe('close', () => {
+  it('waits no longer than it may for a listener that never ends, and then does not say how far that came', async () => {
+    const at = await stand()
+    at.hub.on('message', () => new Promise(() => {}))
+    const ear = listen(at, 'websocket')
+    await ear.opened()
+    ear.send(message(1))
+    await wait(20)
+    await at.hub.close({ within: 50 })
+    expect(await ear.next('rt.bye')).toMatchObject({ retry: 0, data: '{}' })
+  })
+
+  it('tells many to come back spread over the time that admission takes', async () => {
+    const at = await stand({ admission: 2 })
+    const ears = [1, 2, 3, 4].map(() => listen(at, 'websocket'))
+    await Promise.all(ears.map(ear => ear.opened()))
+    await at.hub.close()
+    const byes = await Promise.all(ears.map(ear => ear.next('rt.bye')))
+    const times = byes.map(({ retry = -1 }) => Math.round(retry / 500)).sort()
+    expect(times).toEqual([0, 1, 2, 3])
+  })
+
   it('cuts those who do not take the last thing said', async () => {
     const at = await stand()
     const ear = listen(at, 'xhr-streaming')
