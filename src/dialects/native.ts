@@ -130,16 +130,17 @@ function lost(gap: Gap, id: string | undefined, position: Position): Meaning {
 }
 
 function refused(data: string): Failure {
-  let told: { status?: number; retryAfter?: number; message?: string } | null = null
+  let told: { status?: number; retryAfter?: number; message?: string; only?: boolean } | null = null
   try {
     told = JSON.parse(data)
   } catch {
     // It refuses, in whatever words.
   }
-  const { status, retryAfter = 0, message } = told ?? {}
+  const { status, retryAfter = 0, message, only } = told ?? {}
   return {
     kind: 'status',
     status,
+    scope: only ? 'transport' : status === undefined ? undefined : 'line',
     message: `the server answered ${status ?? 'that it refuses'}${message ? `, ${message}` : ''}`,
     ...(retryAfter > 0 && { retryAfter: Math.min(retryAfter * 1000, 600_000) }),
   }

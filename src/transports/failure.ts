@@ -22,6 +22,8 @@ export interface Failure {
   /** When the server wants to see us again, in ms. */
   readonly retryAfter?: number | undefined
   readonly cause?: unknown
+  /** Whom a refusal concerns, where the server says so: every transport of the line, or this one alone. */
+  readonly scope?: 'line' | 'transport' | undefined
   /** Whose failure it is. */
   readonly transport?: TransportName | undefined
 }
@@ -66,6 +68,20 @@ export function asCause(thrown: unknown): unknown {
   const { name } = thrown
   const message = placesIn(thrown.message)
   return message === thrown.message ? thrown : Object.assign(new Error(message), { name })
+}
+
+/** How long a refusal's words may take to come after its status, in ms. */
+export const wordsWithin = 1_000
+
+/** Whether an answer's body is for people to read, and short. */
+export function hasWords(type: string | null): boolean {
+  return /^text\/plain\b/i.test(type ?? '')
+}
+
+/** A refusal with what the server says about it. */
+export function inWords(failure: Failure, text: string): Failure {
+  const words = text.trim().slice(0, 500)
+  return words ? { ...failure, message: `${failure.message}, ${words}` } : failure
 }
 
 /**

@@ -1,6 +1,6 @@
 import type { Request } from '../dialects/dialect.ts'
 import type { Payload } from '../wire/codec.ts'
-import { asCause, type Failure, place } from './failure.ts'
+import { asCause, type Failure, hasWords, inWords, place, wordsWithin } from './failure.ts'
 import { isEventStream } from './message.ts'
 import { type Answer, refusal, utf8 } from './request.ts'
 import type { Target } from './transport.ts'
@@ -45,9 +45,11 @@ export function download(
   // What a server that does not know us says to a POST is not for reading.
   const foreign = body !== undefined && !dialect.acknowledges
   let accepted = false
+  let timer: unknown
 
   const finish = (failure?: Failure) => {
     if (signal.aborted) return
+    environment.clearTimeout(timer)
     gone.abort()
     answer.done(failure)
   }
@@ -70,6 +72,11 @@ export function download(
     const head = { status: response.status, header: (name: string) => response.headers.get(name) }
     const usual = () => refusal(head, where, foreign, isEventStream)
     const failure = answer.head ? answer.head(head, usual) : usual()
+    if (failure && dialect.acknowledges && hasWords(head.header('Content-Type'))) {
+      timer = environment.setTimeout(() => finish(failure), wordsWithin)
+      const words = await response.text().catch(() => '')
+      return finish(inWords(failure, words))
+    }
     if (failure || foreign) return finish(failure)
     accepted = true
     answer.opened?.(response.url)
@@ -82,7 +89,10 @@ export function download(
     }
   }
   read().catch(cause => finish(broke(cause)))
-  return () => gone.abort()
+  return () => {
+    environment.clearTimeout(timer)
+    gone.abort()
+  }
 }
 
 /** `no-store` says to caches what this header would, which other origins have to be asked about first. */

@@ -1,4 +1,4 @@
-import { readRetryAfter } from './failure.ts'
+import { hasWords, readRetryAfter } from './failure.ts'
 import { wait } from './patience.ts'
 import type { Target } from './transport.ts'
 
@@ -7,6 +7,8 @@ export interface Answer {
   readonly status: number
   /** In ms. */
   readonly retryAfter: number | undefined
+  /** What it says about it. */
+  readonly words: string
 }
 
 /** How long the answer may take, in ms. */
@@ -25,7 +27,12 @@ export async function inquire(target: Target, stop: AbortSignal): Promise<Answer
     const credentials = withCredentials ? 'include' : 'same-origin'
     const { signal } = enough
     const answer = await environment.fetch?.(url, { headers, credentials, cache: 'no-store', signal })
-    return answer && { status: answer.status, retryAfter: readRetryAfter(answer.headers.get('Retry-After')) }
+    if (!answer) return undefined
+    const { status, ok } = answer
+    const retryAfter = readRetryAfter(answer.headers.get('Retry-After'))
+    const isTold = !ok && target.dialect.acknowledges && hasWords(answer.headers.get('Content-Type'))
+    const words = isTold ? (await answer.text().catch(() => '')).trim().slice(0, 500) : ''
+    return { status, retryAfter, words }
   } catch {
     return undefined
   } finally {

@@ -268,7 +268,12 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       const failure = { ...cause, transport: rung.transport.name }
       drop(rung)
       rung.attempt.failure = failure
-      if (rung.transport.name === 'websocket' && !rung.attempt.heard && failure.kind !== 'unsupported')
+      if (
+        rung.transport.name === 'websocket' &&
+        !rung.attempt.heard &&
+        failure.kind !== 'unsupported' &&
+        !failure.scope
+      )
         memory.socketFailed()
       const carried = rung === carrier
       if (carried) {
@@ -284,7 +289,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       failures.push(failure)
       for (const other of racing) if (other.held && !hasBetter(other)) release(other)
       if (done) return
-      if (isWord(failure.status)) return finish(failure)
+      if (isForAll(failure)) return finish(failure)
       // One that may not be tried just now is not waited for.
       const missed = patient && rung.transport === home && failure.kind !== 'unsupported'
       if (missed && racing.size === 0) return void missHome(failure)
@@ -361,7 +366,14 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       const answer = await inquire(target, inquiry.signal)
       if (done) return
       if (!answer || !saysWhy(answer)) return finish(most)
-      finish({ ...most, ...answer, kind: 'status', message: `${most.message} (status ${answer.status})` })
+      const { words, ...told } = answer
+      const message = `${most.message} (status ${answer.status}${words && `: ${words}`})`
+      finish({ ...most, ...told, kind: 'status', message })
+    }
+
+    /** Whether no other transport would be told otherwise. One that is let in at the same time has been told so by another server. */
+    function isForAll({ status, scope }: Failure): boolean {
+      return scope ? scope === 'line' && (!carrier || isWord(status)) : isWord(status)
     }
 
     /**

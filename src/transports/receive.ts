@@ -26,10 +26,14 @@ export function receive(
   const { dialect, environment } = target
   const post = poster(target, sink, by)
   let stop: () => void
-  const out = gate(sink, () => {
-    stop()
-    post.close()
-  })
+  const out = gate(
+    sink,
+    () => {
+      stop()
+      post.close()
+    },
+    dialect.refusal,
+  )
   const underway = (current: () => void) => {
     stop = current
   }

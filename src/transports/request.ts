@@ -1,7 +1,7 @@
 import type { Head, Reader, Request } from '../dialects/dialect.ts'
 import { type Environment, onStay } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
-import { type Failure, place, readRetryAfter, tryTo } from './failure.ts'
+import { type Failure, hasWords, inWords, place, readRetryAfter, tryTo, wordsWithin } from './failure.ts'
 import type { Target } from './transport.ts'
 
 /** What one HTTP request brings. `text` comes as it arrives, in pieces of any size. */
@@ -32,6 +32,8 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
   let xhr: XMLHttpRequest
   let seen = 0
   let accepted = false
+  let refused: Failure | undefined
+  let timer: unknown
 
   const advance = () => {
     if (!accepted) return
@@ -48,6 +50,11 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
       const head: Head = { status: xhr.status, header: name => xhr.getResponseHeader(name) }
       const usual = () => refusal(head, where, foreign)
       const failure = answer.head ? answer.head(head, usual) : usual()
+      if (failure && dialect.acknowledges && hasWords(head.header('Content-Type'))) {
+        refused = failure
+        timer = environment.setTimeout(() => finish(failure), wordsWithin)
+        return
+      }
       if (failure) return finish(failure)
       if (foreign) return
       accepted = true
@@ -60,6 +67,7 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
   })
 
   const finish = (failure?: Failure) => {
+    environment.clearTimeout(timer)
     forget()
     drop(xhr)
     answer.done(failure)
@@ -76,7 +84,7 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
     xhr.onprogress = advance
     xhr.onload = () => {
       advance()
-      finish()
+      finish(refused && inWords(refused, xhr.responseText))
     }
     xhr.onabort = () => finish({ kind: 'stopped', message: `${where} was stopped by the browser` })
     xhr.onerror = () => void fail()
@@ -85,6 +93,7 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
 
   /** A network error does not say what it was: a redirect to another origin may have died on its preflight. */
   const fail = async () => {
+    if (refused) return finish(refused)
     if (accepted) return finish({ kind: 'cut', message: `${where} broke off` })
     const worthwhile =
       body === undefined && !again && (away ? await isThere(environment, asked.url, gone.signal) : cached)
@@ -102,6 +111,7 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
   begin()
   return () => {
     gone.abort()
+    environment.clearTimeout(timer)
     forget()
     drop(xhr)
   }

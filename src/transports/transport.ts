@@ -89,16 +89,20 @@ export interface Gate extends Sink {
   close(): void
 }
 
-/** Puts a gate before a sink. `release` frees what the pipe holds, and runs once, on `ended` or `close`, whichever is first. */
-export function gate(sink: Sink, release: () => void): Gate {
+/**
+ * Puts a gate before a sink. `release` frees what the pipe holds, and runs once, on `ended` or `close`, whichever is first. `refusal` judges
+ * the first blocks, which tell of a refusal where the browser shows no status.
+ */
+export function gate(sink: Sink, release: () => void, refusal?: Dialect['refusal']): Gate {
   let shut = false
+  let judged = false
   let open = false
   const close = () => {
     if (shut) return
     shut = true
     release()
   }
-  return {
+  const out: Gate = {
     get shut() {
       return shut
     },
@@ -109,7 +113,11 @@ export function gate(sink: Sink, release: () => void): Gate {
       sink.opened(via)
     },
     blocks: (blocks, origin) => {
-      if (!shut) sink.blocks(blocks, origin)
+      if (shut) return
+      const refused = judged ? undefined : refusal?.(blocks)
+      judged ||= blocks.length > 0
+      if (refused) out.ended(refused)
+      else sink.blocks(blocks, origin)
     },
     paused: failure => {
       if (shut) return
@@ -122,6 +130,7 @@ export function gate(sink: Sink, release: () => void): Gate {
       sink.ended(failure)
     },
   }
+  return out
 }
 
 /** Hands on what a reader makes of a chunk, and ends the pipe whose blocks have grown too large to be read. */

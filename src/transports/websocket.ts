@@ -11,10 +11,14 @@ export const websocket: Transport = {
     const reader = target.dialect.reader('websocket')
     const Socket = target.environment.WebSocket as typeof WebSocket
     const socket = new Socket(url, protocols)
-    const out = gate(sink, () => {
-      socket.onopen = socket.onmessage = socket.onclose = null
-      socket.close()
-    })
+    const out = gate(
+      sink,
+      () => {
+        socket.onopen = socket.onmessage = socket.onclose = null
+        socket.close()
+      },
+      target.dialect.refusal,
+    )
     let opened = false
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => {

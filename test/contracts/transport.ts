@@ -111,6 +111,16 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
       expect(isEnded(scene.heard.at(-1))).toBe(true)
     })
 
+    test('a refusal that the first block tells ends it, in the server’s words and with its time to wait', async () => {
+      const scene = await begin()
+      const visit = await scene.server.visit()
+      await visit.brings('event: rt.fail\ndata: {"status":403,"retryAfter":7,"message":"not for you"}\n\n')
+      await scene.hears('ended')
+      expect(scene.heard.filter(heard => !isOpened(heard))).toEqual(['ended status'])
+      expect(scene.failures[0]).toMatchObject({ status: 403, retryAfter: 7_000, scope: 'line' })
+      expect(scene.failures[0]?.message).toContain('not for you')
+    })
+
     test.runIf(can.showsCuts)('ended once and last, when it breaks off', async () => {
       const scene = await begin()
       const visit = await scene.server.visit()

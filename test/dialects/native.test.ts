@@ -228,8 +228,14 @@ describe('refusal', () => {
       kind: 'status',
       status: 503,
       retryAfter: 7_000,
+      scope: 'line',
       message: 'the server answered 503, later',
     })
+    expect(told('{"status":403,"only":true,"message":"not so"}')).toMatchObject({
+      status: 403,
+      scope: 'transport',
+    })
+    expect(told('{"message":"not so"}')?.scope).toBeUndefined()
     expect(native.refusal?.([message(1) as Incoming])).toBeUndefined()
   })
 

@@ -104,3 +104,14 @@ test('what is sent goes by fetch too, where there is no XMLHttpRequest', async (
   pipe.send?.('id: 1\ndata: up\n\n', () => {})
   expect(asked.at(-1)).toMatchObject({ method: 'POST', body: 'id: 1\ndata: up\n\n' })
 })
+
+test('a refusal is told in the server’s words', async () => {
+  const headers = { 'Content-Type': 'text/plain' }
+  const { failures, world } = await begin({
+    dialect: native,
+    answer: () => new Response('not for you\n', { status: 403, headers }),
+  })
+  await world.settle()
+  expect(failures[0]).toMatchObject({ status: 403, message: expect.stringMatching(/403, not for you$/) })
+  expect(world.timers).toBe(0)
+})

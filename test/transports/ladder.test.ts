@@ -293,6 +293,32 @@ describe('a rung that fails', () => {
     expect(stage.world.timers).toBe(0)
   })
 
+  test('that holds for the line, in the server’s words, is heard once and not five times', async () => {
+    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
+    const stage = await climb(rungs)
+    ws(rungs).pipe.ends(status(503, { scope: 'line', retryAfter: 7_000 }))
+    expect(stage.heard).toEqual(['ended 503'])
+    expect(stage.failures[0]?.retryAfter).toBe(7_000)
+    expect(stage.tries).toEqual([1, 0, 0])
+  })
+
+  test('that holds for one transport alone, be it 403, hands over to the next', async () => {
+    const rungs = fakes('websocket', 'eventsource')
+    const stage = await climb(rungs)
+    ws(rungs).pipe.ends(status(403, { scope: 'transport', message: 'not so' }))
+    expect(stage.racing).toEqual(['eventsource'])
+    rungs[1].pipe.ends(status(403, { scope: 'line', message: 'not at all' }))
+    expect(stage.heard).toEqual(['ended 403'])
+  })
+
+  test('that holds for one transport is the end where there is no other', async () => {
+    const [only] = fakes('websocket')
+    const stage = await climb([only])
+    only.pipe.ends(status(403, { scope: 'transport', message: 'not so' }))
+    await stage.world.settle()
+    expect(stage.failures).toMatchObject([{ status: 403, message: 'not so' }])
+  })
+
   test('as the last one ends the ladder, with the words of all', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
@@ -1031,6 +1057,14 @@ describe('when nothing gets through and no browser says why', () => {
     expect(asked).toEqual([`${stage.world.origin}/live?via=long-polling`])
     expect(stage.heard).toEqual(['ended 403'])
     expect(stage.world.timers + stage.world.listeners).toBe(0)
+  })
+
+  test('its words are told with its status', async () => {
+    const headers = { 'Content-Type': 'text/plain; charset=utf-8' }
+    const { parts } = answering(new Response('pages of x may not\n', { status: 403, headers }))
+    const stage = await allRefused(parts)
+    expect(stage.failures[0]?.message).toMatch(/\(status 403: pages of x may not\)$/)
+    expect(stage.world.timers).toBe(0)
   })
 
   test('a server that does not know us is asked for a stream, since it may hold a poll', async () => {

@@ -72,6 +72,55 @@ describe('the request', () => {
   })
 })
 
+describe('the words of a refusal', () => {
+  const text = { 'content-type': 'text/plain; charset=utf-8' }
+
+  test('come with its status', () => {
+    const { failures, heard, xhr, world } = ask()
+    xhr.answers(403, text)
+    expect(heard).toEqual([])
+    xhr.brings('not for')
+    xhr.brings(' you\n')
+    xhr.ends()
+    expect(heard).toEqual(['failed status'])
+    expect(failures[0]).toMatchObject({ status: 403, message: expect.stringMatching(/403, not for you$/) })
+    expect(world.timers).toBe(0)
+  })
+
+  test('are waited for a second', async () => {
+    const { heard, xhr, world } = ask()
+    xhr.answers(503, { ...text, 'retry-after': '7' })
+    await world.pass(999)
+    expect(heard).toEqual([])
+    await world.pass(1)
+    expect(heard).toEqual(['failed status'])
+  })
+
+  test('that break off leave the status', () => {
+    const { failures, xhr, world } = ask()
+    xhr.answers(403, text)
+    xhr.breaks()
+    expect(failures).toMatchObject([{ kind: 'status', status: 403 }])
+    expect(world.timers).toBe(0)
+  })
+
+  test('are not waited for when it is left', () => {
+    const { abort, heard, xhr, world } = ask()
+    xhr.answers(403, text)
+    abort()
+    expect([heard, world.timers]).toEqual([[], 0])
+  })
+
+  test.each([
+    ['another server', plain, text],
+    ['a page of HTML', native, { 'content-type': 'text/html' }],
+  ])('are not asked of %s', (_, dialect, headers) => {
+    const { heard, xhr } = ask({ dialect })
+    xhr.answers(403, headers)
+    expect(heard).toEqual(['failed status'])
+  })
+})
+
 describe('the answer', () => {
   test('is opened when its status and type are right, then comes in pieces, then is done', () => {
     const { heard, xhr } = ask()
