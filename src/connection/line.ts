@@ -25,7 +25,7 @@ export interface LineSetup {
   readonly withCredentials: boolean
   readonly codec: Codec
   readonly attempts: readonly Attempt[]
-  readonly environment: Pick<Environment, 'now' | 'setTimeout'>
+  readonly environment: Pick<Environment, 'now' | 'setTimeout' | 'clearTimeout'>
   /** Whether handler attributes hear the server's messages of their name too, as an EventSource's do. */
   readonly literal: boolean
   /** Whether the server answers a message that asks for it. */
@@ -63,6 +63,7 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
   private readonly setup: LineSetup
   private readonly connection: Connection
   private readonly handlers: Record<string, Handler<Event>> = {}
+  private leaving = false
 
   constructor(setup: LineSetup) {
     super()
@@ -148,7 +149,7 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
 
   private async transmit(data: unknown, options: SendOptions): Promise<unknown> {
     const { event, answer, timeout } = checked(options)
-    if (this.readyState === 2)
+    if (this.readyState === 2 || this.leaving)
       throw new ConnectionError('the message was not sent: the line is closed', { kind: 'closed' })
     const { codec, answers } = this.setup
     if (answer && !answers)
@@ -159,9 +160,39 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
     if (answer) return codec.decode(told as string)
   }
 
-  /** Ends the line at once and for good. What was not sent is rejected. */
-  close(): void {
-    this.connection.close('closed by the page')
+  /**
+   * Ends the line at once and for good. What its connection can still take is handed over, and the server is told, but nothing is
+   * waited for: what no answer has come for rejects, with `IN_DOUBT` what was sent and with `closed` what was not.
+   */
+  close(): void
+  /**
+   * The same, after all that waits was taken, or after `flush` ms at the latest. Meanwhile nothing more can be sent. Resolves when the
+   * line is closed, whatever became of the messages: that each `send()` says.
+   */
+  close(options: { flush: number }): Promise<void>
+  close(options?: { flush: number }): Promise<void> | undefined {
+    const closed = 'closed by the page'
+    if (typeof options !== 'object' || options === null) return void this.connection.close(closed)
+    const { flush } = options
+    if (!isTime(flush) && flush !== 0)
+      return Promise.reject(
+        new TypeError(`close: flush is ${show(flush)}; it has to be a time in ms, 0 or more`),
+      )
+    this.leaving = true
+    const { setTimeout, clearTimeout } = this.setup.environment
+    return new Promise(resolve => {
+      const close = () => this.connection.close(closed)
+      const timer = setTimeout(close, flush)
+      // A message of the server's may have that name.
+      const look = () => {
+        if (this.readyState !== 2) return
+        clearTimeout(timer)
+        resolve()
+      }
+      super.addEventListener('close', look)
+      this.connection.whenEmpty(() => queueMicrotask(close))
+      look()
+    })
   }
 
   /** Every try of a transport, oldest first: when, how long, what came through, and a verdict in words. */
@@ -297,9 +328,13 @@ function checked(options: SendOptions): SendOptions {
     )
   if (answer !== undefined && typeof answer !== 'boolean')
     throw new TypeError(`send: answer is ${show(answer)}; it has to be true or false`)
-  if (timeout !== undefined && !(typeof timeout === 'number' && timeout > 0 && timeout < Infinity))
+  if (timeout !== undefined && !isTime(timeout))
     throw new TypeError(`send: timeout is ${show(timeout)}; it has to be a time in ms, more than 0`)
   return options
+}
+
+function isTime(value: unknown): boolean {
+  return typeof value === 'number' && value > 0 && value < Infinity
 }
 
 function asConnectionError(error: unknown): ConnectionError {

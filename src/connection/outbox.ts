@@ -33,6 +33,10 @@ export interface Outbox {
   refused(failure: Failure): void
   /** A new session counts from 1: what was sent in the old one and not answered may or may not have been taken. */
   renew(): void
+  /** Hands over all that waits and that the pipe can take, before it is closed. */
+  last(): void
+  /** Calls once nothing waits any more, not even for an answer. */
+  whenEmpty(act: () => void): void
   /** Asks the server for a sign of life, unless the way up is taken. */
   ping(): boolean
   close(): void
@@ -72,6 +76,7 @@ export function createOutbox(
 ): Outbox {
   const entries: Entry[] = []
   const asked = new Map<number, Entry>()
+  const whenEmpty: (() => void)[] = []
   let written = 0 // by what number an answer names the message it is to, where none is acknowledged
   let size = 0
   let taken = 0 // numbers the server has taken; the first entry's number is one more
@@ -107,14 +112,14 @@ export function createOutbox(
     pause,
     acknowledged(upTo) {
       acknowledged(upTo)
-      flush()
+      queueMicrotask(flush)
     },
     declined(number, failure) {
       acknowledged(number - 1)
       if (taken !== number - 1 || !entries[0]?.sent) return
       taken++
       refuse(entries[0], because('declined', failure))
-      flush()
+      queueMicrotask(flush)
     },
     returned(after) {
       acknowledged(after)
@@ -123,6 +128,7 @@ export function createOutbox(
     answered(number, data) {
       asked.get(number)?.resolve(data)
       asked.delete(number)
+      lookWhetherEmpty()
     },
     refused(failure) {
       const { status } = failure
@@ -130,6 +136,22 @@ export function createOutbox(
       for (const entry of entries.slice(0, handed)) refuse(entry, because('forbidden', failure))
     },
     renew,
+    last() {
+      flush()
+      if (dialect.acknowledges) return
+      // Behind what is under way: the pipe keeps the order.
+      for (let entry = entries[handed]; send && entry; entry = entries[handed]) {
+        const text = write(entry, 0)
+        if (text === undefined) continue
+        entry.sent = true
+        handed++
+        handOver({ send }, text, () => {})
+      }
+    },
+    whenEmpty(act) {
+      whenEmpty.push(act)
+      lookWhetherEmpty()
+    },
     ping() {
       if (!send || flight || !dialect.ping) return false
       transmit(dialect.ping, [])
@@ -185,6 +207,8 @@ export function createOutbox(
     if (!entry.sent) refuse(entry, because('expired', { message }))
     // It keeps its place: later ones have the numbers after it.
     else entry.reject(because('IN_DOUBT', { message }))
+    for (const [number, waits] of asked) if (waits === entry) asked.delete(number)
+    lookWhetherEmpty()
   }
 
   /** Gives the pipe what it may have now, batch by batch. A pipe that is done with one at once may have the next. */
@@ -359,7 +383,12 @@ export function createOutbox(
     size -= entry.size
     if (at < handed) handed--
     if (entries.length === 0) watch()
+    lookWhetherEmpty()
     return true
+  }
+
+  function lookWhetherEmpty(): void {
+    if (entries.length + asked.size === 0) for (const act of whenEmpty.splice(0)) act()
   }
 
   function tooLarge(bytes: number): ConnectionError {

@@ -1,9 +1,10 @@
 import type { Dialect, Gap, Incoming, Meaning, Outgoing, Position, Welcome } from '../dialects/dialect.ts'
 import { endOf, inGoodOrder } from '../ends.ts'
 import type { Environment } from '../environment.ts'
-import { asCause, type Failure, placesIn, type TransportName } from '../transports/failure.ts'
+import { asCause, type Failure, placesIn, type TransportName, tryTo } from '../transports/failure.ts'
 import { handOver, type Pipe, type Target, type Transport } from '../transports/transport.ts'
 import type { Payload } from '../wire/codec.ts'
+import { utf8Length } from '../wire/payload.ts'
 import { backoff } from './backoff.ts'
 import { createOutbox, type Waiting } from './outbox.ts'
 import { createPatience } from './patience.ts'
@@ -34,6 +35,8 @@ export interface Connection {
   readonly lastEventId: string
   readonly bufferedAmount: number
   send(message: Outgoing, timeout?: number): Promise<unknown>
+  /** Calls once nothing waits to be taken. */
+  whenEmpty(act: () => void): void
   close(reason: string): void
 }
 
@@ -94,6 +97,8 @@ export function run(plan: Plan, hear: Listener): Connection {
   let welcome: Welcome | undefined
   const welcomes = new Map<TransportName, Welcome>()
   const left = new Set<string>()
+  /** What goes up last, once it is known that this line does not come back. */
+  let bye = ''
 
   signal({ type: 'wake' })
   return {
@@ -107,7 +112,11 @@ export function run(plan: Plan, hear: Listener): Connection {
       return outbox.size
     },
     send: outbox.add,
-    close: reason => signal({ type: 'close', reason }),
+    whenEmpty: outbox.whenEmpty,
+    close(reason) {
+      if (state.name !== 'closed') farewell()
+      signal({ type: 'close', reason })
+    },
   }
 
   function signal(what: Signal): void {
@@ -122,9 +131,7 @@ export function run(plan: Plan, hear: Listener): Connection {
     if (!hasPipe(state)) release()
     switch (state.name) {
       case 'idle':
-        if (welcome && dialect.acknowledges && session.position.session !== undefined)
-          outbox.open(sendLast, { ...welcome.limits, batch: lastBytes })
-        return
+        return sendLast()
       case 'connecting':
         session.reopened()
         if (state.interrupted)
@@ -440,22 +447,48 @@ export function run(plan: Plan, hear: Listener): Connection {
     waiting = outbox.unanswered ? { since: now, size: outbox.size, alone: false } : undefined
   }
 
-  function park(): void {
+  function park(goes: boolean): void {
     plan.keep?.(session.position.cursor)
+    if (goes) bye = dialect.bye ?? ''
     signal({ type: 'parked' })
   }
 
-  /** The page goes, perhaps for good: what has not been taken goes up by requests that outlive it, with the numbers it has. */
-  function sendLast(body: Payload, done: () => void): void {
-    post(body, { keepalive: true })
-    done()
+  /** The line is about to be closed: what the pipe can still take goes up, and a goodbye after it. */
+  function farewell(): void {
+    bye = dialect.bye ?? ''
+    const byPipe = state.name === 'open' && (via === 'websocket' || !dialect.acknowledges)
+    if (byPipe) {
+      outbox.last()
+      if (bye) handOver(pipe, bye, () => {})
+    } else {
+      release()
+      sendLast()
+    }
+  }
+
+  /**
+   * What has not been taken goes up by one request that outlives the page, with the numbers it has, and the goodbye behind it if it is
+   * one. There is no time to wait for an answer, so there is no second.
+   */
+  function sendLast(): void {
+    if (!welcome || !dialect.acknowledges || session.position.session === undefined) return
+    let last = ''
+    const note = (text: Payload) => {
+      last += text
+    }
+    outbox.open(note, { ...welcome.limits, batch: lastBytes })
+    last += bye
+    if (last) post(last, { keepalive: utf8Length(last) <= lastBytes + 100 })
   }
 
   function post(body: Payload, how: RequestInit): void {
-    const { url, headers } = target.knock('post')
-    const credentials = target.withCredentials ? 'include' : 'same-origin'
-    const request = { ...how, method: 'POST', headers, body: body as BodyInit, credentials } as const
-    environment.fetch?.(url, request).catch(() => {})
+    const send = () => {
+      const { url, headers } = target.knock('post')
+      const credentials = target.withCredentials ? 'include' : 'same-origin'
+      const request = { ...how, method: 'POST', headers, body: body as BodyInit, credentials } as const
+      environment.fetch?.(url, request).catch(() => {})
+    }
+    tryTo(send, () => {})
   }
 
   function wake(): void {

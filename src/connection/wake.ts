@@ -6,8 +6,8 @@ export interface PageLife {
   wake(): void
   /** A reason to ask whether an open line still works, and none to connect. */
   doubt(): void
-  /** The page is put aside, and may come back. */
-  park(): void
+  /** The page is put aside; it may come back unless it `goes`. */
+  park(goes: boolean): void
 }
 
 /** How long a navigation may take before its page counts as one that stays, in ms. */
@@ -31,9 +31,9 @@ export function followPage(environment: Environment, { wake, doubt, park }: Page
     environment.listen('beforeunload', () => {
       left = environment.now()
     }),
-    environment.listen('pagehide', () => {
+    environment.listen('pagehide', event => {
       left = -Infinity
-      park()
+      park((event as Partial<PageTransitionEvent>).persisted === false)
     }),
   ]
   return {

@@ -48,6 +48,8 @@ export interface Dialect {
   gone?(status: number): boolean
   /** A text that makes the server answer, if there is one: it tells a quiet line from a dead one. */
   readonly ping?: string | undefined
+  /** A text that tells the server that this line is closed for good, where it would wait for it to come back otherwise. */
+  readonly bye?: string | undefined
   /** How long a line that hears nothing is trusted, in ms, until the server says otherwise; `undefined`: for ever. */
   readonly silence?: number | undefined
   /** The refusal that these blocks tell, on pipes where the browser hides the status. @default none */

@@ -23,6 +23,7 @@ export const native: Dialect = {
   greets: true,
   acknowledges: true,
   ping: encode({ event: 'rt.ping', data: '' }),
+  bye: encode({ event: 'rt.bye', data: '' }),
   silence: 35_000,
   knock,
   reader() {

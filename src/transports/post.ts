@@ -1,3 +1,4 @@
+import type { Request } from '../dialects/dialect.ts'
 import type { Payload } from '../wire/codec.ts'
 import { asCause, type Failure, place, readRetryAfter, tryTo } from './failure.ts'
 import { request } from './request.ts'
@@ -21,11 +22,22 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
   }
 
   function send(text: Payload, done: Done): void {
-    if (closed) return done({ kind: 'ended', message: 'the pipe was closed before its turn' })
-    // What the protocol itself has to say may meet a message on its way.
-    if (abort) return void waiting.push(() => send(text, done))
+    if (closed && dialect.acknowledges)
+      return done({ kind: 'ended', message: 'the pipe was closed before its turn' })
+    tryTo(() => {
+      // Asked for now, also if it has to wait: it belongs to the session that the line is in now.
+      const asked = target.knock('post', { body: text })
+      // What the protocol itself has to say may meet a message on its way.
+      if (abort) waiting.push(() => post(asked, text, done))
+      else post(asked, text, done)
+    }, done)
+  }
+
+  function post(asked: Request, text: Payload, done: Done): void {
     const reader = dialect.reader('long-polling')
+    let over = false
     const finish: Done = (failure, answered) => {
+      over = true
       environment.clearTimeout(limit)
       abort = undefined
       done(failure, answered)
@@ -36,10 +48,11 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
     }
     const answer = { text: hear, done: (failure?: Failure) => finish(failure, !failure) }
     tryTo(() => {
-      abort = by(target, target.knock('post', { body: text }), answer, text)
+      const stop = by(target, asked, answer, text)
+      if (!over) abort = stop
     }, finish)
     // Without numbers a message must not go twice, so its answer is waited for.
-    if (!dialect.acknowledges || !abort) return
+    if (!dialect.acknowledges || over) return
     limit = environment.setTimeout(
       () => {
         abort?.()

@@ -94,13 +94,14 @@ describe('numbering', () => {
   })
 
   test('fills a request up to the limits of a batch in messages and in bytes', async () => {
-    const { open, add, answers, outbox, requests } = setUp({ told: { ...limits, messages: 2 } })
+    const { open, add, answers, outbox, requests, world } = setUp({ told: { ...limits, messages: 2 } })
     await add('a', 'b', 'c')
     open()
     answers()
     // No more may be unanswered than that.
     expect(requests.map(carried)).toEqual([['1 a', '2 b']])
     outbox.acknowledged(2)
+    await world.settle()
     expect(requests.map(carried)).toEqual([['1 a', '2 b'], ['3 c']])
 
     const narrow = setUp({ told: { ...limits, batch: 100 } })

@@ -29,7 +29,7 @@ export interface World {
    */
   busy(ms: number, brought?: () => void): Promise<void>
   /** What `online`, `pagehide` and the like do. */
-  fire(type: string): Promise<void>
+  fire(what: string | Event): Promise<void>
 }
 
 let worlds = 0
@@ -111,8 +111,9 @@ export function createWorld(parts: Partial<Environment> = {}, seed = 1): World {
       brought?.()
       await world.pass(0)
     },
-    async fire(type) {
-      for (const heard of [...(listeners.get(type) ?? [])]) heard(new Event(type))
+    async fire(what) {
+      const event = typeof what === 'string' ? new Event(what) : what
+      for (const heard of [...(listeners.get(event.type) ?? [])]) heard(event)
       await world.settle()
     },
   }

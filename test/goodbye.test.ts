@@ -1,0 +1,260 @@
+/** What a line says when it is closed, or when its page goes. */
+import { describe, expect, test } from 'vitest'
+import { native } from '../src/dialects/native.ts'
+import { plain } from '../src/dialects/plain.ts'
+import type { Environment } from '../src/environment.ts'
+import { longPolling } from '../src/transports/long-polling.ts'
+import { websocket } from '../src/transports/websocket.ts'
+import { ack } from './support/blocks.ts'
+import { cut, type Fake, fake, status } from './support/fakes.ts'
+import { greet, openLine } from './support/line.ts'
+import { createWorld } from './support/world.ts'
+import { FakeXhr } from './support/xhr.ts'
+
+const bye = 'event: rt.bye\ndata: \n\n'
+
+/** A world that notes what goes up by `fetch`. */
+function withFetch() {
+  const posts: { url: string; body: string; keepalive: boolean }[] = []
+  const fetch = async (url: string, { body, keepalive }: RequestInit) => {
+    posts.push({ url, body: body as string, keepalive: keepalive === true })
+    return new Response('')
+  }
+  const world = createWorld({ fetch } as Partial<Environment>)
+  return { world, posts }
+}
+
+/** What went up by the pipe, but for the question that proves it. */
+function said({ pipe }: Fake): string[] {
+  return pipe.sent.filter(text => text !== native.ping)
+}
+
+/** Each message's end. */
+function outcomesOf(sent: Record<string, Promise<unknown>>): Record<string, string> {
+  const outcomes: Record<string, string> = {}
+  for (const name in sent)
+    sent[name]?.then(
+      () => {
+        outcomes[name] = 'taken'
+      },
+      error => {
+        outcomes[name] = error.kind
+      },
+    )
+  return outcomes
+}
+
+describe('close()', () => {
+  test('over a WebSocket hands over what waits and says goodbye, in the same turn', async () => {
+    const { line, rung, world } = await openLine()
+    greet(rung.pipe)
+    const outcomes = outcomesOf({ last: line.send('last') })
+    line.close()
+    expect(said(rung)).toEqual(['id: 1\ndata: last\n\n', bye])
+    expect(rung.pipe.open).toBe(false)
+    await world.settle()
+    expect(outcomes).toEqual({ last: 'IN_DOUBT' })
+    expect(world.timers + world.listeners).toBe(0)
+  })
+
+  test.each(['eventsource', 'xhr-streaming', 'long-polling', 'jsonp'] as const)(
+    'over %s sends both by one request that outlives the page, with the numbers they had',
+    async name => {
+      const { world, posts } = withFetch()
+      const rung = fake(name)
+      const { line } = await openLine({ world, transports: [rung] })
+      greet(rung.pipe)
+      void line.send('on its way').catch(() => {})
+      await world.settle()
+      void line.send('waiting').catch(() => {})
+      line.close()
+      expect(posts).toEqual([
+        {
+          url: expect.stringContaining('rt.via=post'),
+          body: `id: 1\ndata: on its way\n\nid: 2\ndata: waiting\n\n${bye}`,
+          keepalive: true,
+        },
+      ])
+      expect(rung.pipe.open).toBe(false)
+      expect(world.timers + world.listeners).toBe(0)
+    },
+  )
+
+  test('while it waits to reconnect says goodbye to the session that the server keeps', async () => {
+    const { world, posts } = withFetch()
+    const { line, rung } = await openLine({ world })
+    greet(rung.pipe)
+    rung.pipe.ends(cut)
+    line.close()
+    expect(posts.map(({ body }) => body)).toEqual([bye])
+  })
+
+  test('before any session says nothing, and after it is closed neither', async () => {
+    const { world, posts } = withFetch()
+    const { line, rung } = await openLine({ world })
+    line.close()
+    line.close()
+    expect(posts).toEqual([])
+    expect(rung.pipe.sent).toEqual([])
+  })
+
+  test('by the server’s last word says no goodbye', async () => {
+    const { world, posts } = withFetch()
+    const { rung } = await openLine({ world })
+    greet(rung.pipe)
+    rung.pipe.ends(status(403))
+    expect(posts).toEqual([])
+    expect(said(rung)).toEqual([])
+  })
+
+  test('of a line to any WebSocket delivers what was sent right before it', async () => {
+    const frames: string[] = []
+    class Socket {
+      onopen?: () => void
+      readyState = 1
+      constructor() {
+        queueMicrotask(() => this.onopen?.())
+      }
+      send(text: string): void {
+        if (this.readyState === 1) frames.push(text)
+      }
+      close(): void {
+        this.readyState = 2
+      }
+    }
+    const world = createWorld({ WebSocket: Socket } as never)
+    const { line } = await openLine({ world, dialect: 'plain', transports: [websocket] })
+    await world.settle()
+    const sent = [line.send('one'), line.send('two')]
+    line.close()
+    await Promise.all(sent)
+    expect(frames).toEqual(['one', 'two'])
+  })
+
+  test('of a line to any server that takes POSTs lets those that wait go, one after the other', async () => {
+    FakeXhr.all = []
+    const world = createWorld({ XMLHttpRequest: FakeXhr } as never)
+    const { line } = await openLine({ world, dialect: 'plain', transports: [longPolling] })
+    FakeXhr.all[0]?.answers()
+    for (const text of ['one', 'two', 'three']) line.send(text).catch(() => {})
+    await world.settle()
+    line.close()
+    for (let count = 1; count <= 3; count++) {
+      expect(FakeXhr.all.slice(1).map(({ body }) => body)).toEqual(['one', 'two', 'three'].slice(0, count))
+      const post = FakeXhr.all[count]
+      expect(post?.aborted).toBe(false)
+      post?.answers()
+      post?.ends()
+    }
+    expect(world.timers).toBe(0)
+  })
+})
+
+describe('a page that goes for good', () => {
+  const leave = (persisted: boolean) => Object.assign(new Event('pagehide'), { persisted })
+
+  test('sends what was not taken and a goodbye by a request that outlives it', async () => {
+    const { world, posts } = withFetch()
+    const { line, rung } = await openLine({ world })
+    greet(rung.pipe)
+    void line.send('last').catch(() => {})
+    await world.settle()
+    await world.fire(leave(false))
+    expect(posts.map(({ body, keepalive }) => [body, keepalive])).toEqual([
+      [`id: 1\ndata: last\n\n${bye}`, true],
+    ])
+  })
+
+  test('and may come back says no goodbye', async () => {
+    const { world, posts } = withFetch()
+    const { rung } = await openLine({ world })
+    greet(rung.pipe)
+    await world.fire(leave(true))
+    expect(posts).toEqual([])
+    await world.fire('pageshow')
+    expect(rung.pipe.query['rt.sid']).not.toBe('')
+  })
+})
+
+describe('close({ flush })', () => {
+  test('waits until all was taken, takes nothing more meanwhile, and then closes', async () => {
+    const { line, rung, world, heard } = await openLine()
+    const first = line.send('early')
+    const closing = line.close({ flush: 5_000 })
+    await expect(line.send('late')).rejects.toMatchObject({ kind: 'closed' })
+    expect(line.readyState).toBe(0)
+    greet(rung.pipe)
+    await world.settle()
+    rung.pipe.takes()
+    rung.pipe.brings(ack(1))
+    await first
+    await closing
+    expect(line.readyState).toBe(2)
+    expect(said(rung)).toEqual(['id: 1\ndata: early\n\n', bye])
+    expect(heard.at(-1)).toBe('close: closed by the page')
+    expect(world.timers + world.listeners).toBe(0)
+  })
+
+  test('waits no longer than that', async () => {
+    const { line, rung, world } = await openLine()
+    greet(rung.pipe)
+    const outcomes = outcomesOf({ a: line.send('a') })
+    let closed = false
+    const closing = line.close({ flush: 2_000 }).then(() => {
+      closed = true
+    })
+    await world.pass(1_999)
+    expect(closed).toBe(false)
+    await world.pass(1)
+    await closing
+    expect(outcomes).toEqual({ a: 'IN_DOUBT' })
+  })
+
+  test('waits for an answer that was asked for', async () => {
+    const rung = fake('websocket')
+    const { line, world } = await openLine({ transports: [rung], dialect: { ...plain, answers: true } })
+    rung.pipe.opens()
+    const answer = line.send('a', { answer: true, timeout: 500 }).catch(error => error.kind)
+    await world.settle()
+    rung.pipe.takes()
+    const closing = line.close({ flush: 60_000 })
+    await world.settle()
+    expect(line.readyState).toBe(1)
+    await world.pass(500)
+    await closing
+    expect(await answer).toBe('IN_DOUBT')
+  })
+
+  test('with nothing to wait for closes at once; on a closed line it resolves', async () => {
+    const { line, world } = await openLine()
+    await line.close({ flush: 5_000 })
+    expect(line.readyState).toBe(2)
+    await line.close({ flush: 5_000 })
+    expect(world.timers).toBe(0)
+  })
+
+  test('resolves when the line is closed meanwhile by close()', async () => {
+    const { line, world } = await openLine()
+    line.send('x').catch(() => {})
+    const closing = line.close({ flush: 5_000 })
+    line.close()
+    await closing
+    expect(world.timers).toBe(0)
+  })
+
+  test.each([-1, Number.NaN, '5', undefined])(
+    'with flush %j rejects with a TypeError that names it',
+    async flush => {
+      const { line } = await openLine()
+      await expect(line.close({ flush } as never)).rejects.toThrow(TypeError)
+      await expect(line.close({ flush } as never)).rejects.toThrow('flush')
+      expect(line.readyState).toBe(0)
+    },
+  )
+
+  test('what WebSocket’s close takes closes at once', async () => {
+    const { line } = await openLine()
+    ;(line.close as (code: number) => void).call(line, 1000)
+    expect(line.readyState).toBe(2)
+  })
+})

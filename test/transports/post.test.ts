@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { native } from '../../src/dialects/native.ts'
+import type { Failure } from '../../src/transports/failure.ts'
+import { poster } from '../../src/transports/post.ts'
+import type { Target } from '../../src/transports/transport.ts'
+import { createWorld } from '../support/world.ts'
+
+function setUp() {
+  const world = createWorld()
+  let session = 's1'
+  const requests: { url: string; text: unknown; ends(failure?: Failure): void }[] = []
+  const target = {
+    dialect: native,
+    environment: world.environment,
+    timeout: 10_000,
+    knock: () => ({ url: session, headers: {} }),
+  } as unknown as Target
+  const post = poster(target, { blocks() {} }, (_, { url }, answer, text) => {
+    if (text === 'throws') throw new Error('no request can be made')
+    if (text === 'at once') answer.done()
+    requests.push({ url, text, ends: answer.done })
+    return () => {}
+  })
+  return {
+    world,
+    post,
+    requests,
+    moveTo(next: string) {
+      session = next
+    },
+  }
+}
+
+test('what waits for its turn goes to the session that it was sent in', () => {
+  const { post, requests, moveTo } = setUp()
+  post.send('first', () => {})
+  post.send('second', () => {})
+  moveTo('s2')
+  requests[0]?.ends()
+  expect(requests.map(({ url, text }) => [url, text])).toEqual([
+    ['s1', 'first'],
+    ['s1', 'second'],
+  ])
+})
+
+test.each(['throws', 'at once'])('a request that %s lets the next one go', text => {
+  const { post, requests } = setUp()
+  const said: unknown[] = []
+  post.send(text, failure => said.push(failure?.kind))
+  post.send('next', () => {})
+  expect(said).toEqual([text === 'throws' ? 'refused' : undefined])
+  expect(requests.at(-1)?.text).toBe('next')
+})
