@@ -192,7 +192,8 @@ export function prepare(catalogue: Catalogue, url: string | URL, options: AnyOpt
   const asked = { params: asking(params, readParams), headers: asking(headers, readHeaders) }
   const names = nameRegister()
   const token = options.token && createToken(options.token)
-  const target = (position: Position): Target => ({
+  const target = (position: Position, taken = () => 0): Target => ({
+    taken,
     dialect,
     environment,
     withCredentials,

@@ -39,6 +39,7 @@ const arrows: Record<string, string[]> = {
 
   'src/transports/': [
     'src/transports/receive.ts',
+    'src/transports/pace.ts',
     'src/transports/post.ts',
     'src/transports/request.ts',
     'src/transports/fetched.ts',

@@ -53,7 +53,7 @@ export interface Plan {
   readonly waiting?: Waiting
   /** Keeps the cursor for the page that follows this one, or, with `null`, no more. */
   readonly keep: ((cursor: string | null) => void) | undefined
-  target(at: Position): Target
+  target(at: Position, taken: () => number): Target
 }
 
 /** How long a message may wait for its acknowledgement before the line is asked, in ms; and one more for each byte of it. */
@@ -79,7 +79,7 @@ export function run(plan: Plan, hear: Listener): Connection {
   const { dialect, environment, token } = plan
   const session = createSession(dialect, plan.lastEventId)
   const outbox = createOutbox(dialect, environment, lost, plan.waiting)
-  const target = plan.target(session.position)
+  const target = plan.target(session.position, () => session.taken)
   const page = followPage(environment, { wake, doubt, park })
   const patience = createPatience()
   let state: State = { name: 'idle', grown: fresh }

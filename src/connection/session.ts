@@ -3,6 +3,8 @@ import type { Dialect, Incoming, Meaning, Position } from '../dialects/dialect.t
 /** Where a line stands in its stream: takes blocks, drops what came before, keeps the cursor. */
 export interface Session {
   readonly position: Position
+  /** How many things were taken that were new: messages, gaps, and what the server answered. */
+  readonly taken: number
   /** What the block means here. What has been delivered already means nothing. */
   take(block: Incoming): Meaning
   /** The session that is asked for, and sent in, from now on. */
@@ -18,16 +20,23 @@ export interface Session {
 /** How many messages are compared with what a server without our wire repeats after a reconnect. */
 const remembered = 1_000
 
+/** A greeting is none: a server that does not know the session greets each time. */
+const news: ReadonlySet<Meaning['type']> = new Set(['message', 'gap', 'ack', 'answer', 'reply'])
+
 export function createSession(dialect: Dialect, lastEventId: string): Session {
   const position: { -readonly [Key in keyof Position]: Position[Key] } = {
     cursor: lastEventId,
     session: undefined,
   }
+  let taken = 0
   const delivered = new Map<string, unknown>()
   let before = new Map<string, unknown>()
 
   return {
     position,
+    get taken() {
+      return taken
+    },
     take(block) {
       const meaning = dialect.read(block, position)
       if ('cursor' in meaning && meaning.cursor !== undefined) {
@@ -37,6 +46,7 @@ export function createSession(dialect: Dialect, lastEventId: string): Session {
         // A pipe's welcome names where the pipe starts, which may be behind what another one has brought since.
         if (meaning.type !== 'open' || position.cursor === '') position.cursor = meaning.cursor
       }
+      if (news.has(meaning.type)) taken++
       return meaning
     },
     enter(session) {

@@ -54,8 +54,8 @@ export interface Dialect {
   readonly silence?: number | undefined
   /** The refusal that these blocks tell, on pipes where the browser hides the status. @default none */
   refusal?(blocks: readonly Incoming[]): Failure | undefined
-  /** How long to wait before the next poll, in ms, after an answer that took so long and brought this; `retry` is the latest. */
-  pace(answer: readonly Incoming[], took: number, retry?: number): number
+  /** How long to wait before the next poll after an answer that came at once and brought nothing new, in ms. @default 1000 */
+  readonly interval?: number
   /** Whether this failure is the last word of this server's protocol, beside what ends every line (src/ends.ts). @default it never is */
   final?(failure: Failure): boolean
   /** Whether the line waits for `retry` to the millisecond, as EventSource does. @default false */

@@ -66,7 +66,6 @@ export function mercure({
     },
     write: ({ event, data }) =>
       `${new URLSearchParams({ ...publish, ...(event && { type: event }), data: data as string })}`,
-    pace: () => 0,
   }
 }
 

@@ -58,7 +58,6 @@ export const native: Dialect = {
     return told && refused(told.data ?? '')
   },
   write: ({ event, data }, number) => encode({ id: `${number}`, ...(event && { event }), ...pack(data) }),
-  pace: (answer, took) => (answer.length > 0 || took > 1_000 ? 0 : 1_000),
 }
 
 function knock({

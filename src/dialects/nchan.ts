@@ -75,7 +75,7 @@ export function nchan({
       return { type: 'message', event, data: payload, cursor: id }
     },
     write: ({ data }) => data,
-    pace: (answer, took) => (answer.length > 0 || took > 1_000 ? 0 : interval),
+    interval,
     final: ({ status, code, cause }) =>
       endsWhenGone &&
       (status === 410 || (code === 1001 && (cause as { reason: string }).reason.startsWith('410'))),

@@ -2,9 +2,6 @@ import type { Failure } from '../transports/failure.ts'
 import { createParser } from '../wire/parser.ts'
 import type { Dialect, Incoming, Reader } from './dialect.ts'
 
-/** What a `retry`-less server's short answers are spaced by, in ms. */
-const unhurried = 1_000
-
 export interface PlainOptions {
   /**
    * Whether the line ends where the standard lets an EventSource end: after any answer but an event stream, such as 404, 502 or a login
@@ -62,7 +59,6 @@ export const plain: Dialect = {
     return { type: 'message', event, data: payload, cursor: id }
   },
   write: ({ data }) => data,
-  pace: (answer, _, retry) => retry ?? (answer.length > 0 ? 0 : unhurried),
 }
 
 /**

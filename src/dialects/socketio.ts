@@ -81,7 +81,6 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
       packet(2, answer ? `${number}` : '', `${JSON.stringify(event)},`, data),
     frames: payload => (payload as string).split(separator),
     gone: status => status === 400,
-    pace: answer => (answer[0] ? 0 : 1_000),
   }
 }
 

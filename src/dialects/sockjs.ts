@@ -71,7 +71,6 @@ export function sockjs({
     },
     write: ({ data }) => JSON.stringify([data]),
     gone: status => status === 404,
-    pace: () => 0,
   }
 }
 

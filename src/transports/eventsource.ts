@@ -13,6 +13,10 @@ export const eventsource: Transport = {
   open: (target, sink) => receive(target, sink, out => begin(out, target)),
 }
 
+/** A browser that is interrupted so often, each time within so many ms, has no floor of its own for what `retry` says. */
+const hastes = 10
+const hasty = 250
+
 function begin(out: Receiving, target: Target): void {
   const { dialect, environment, withCredentials } = target
   const { url } = target.knock('eventsource')
@@ -27,6 +31,14 @@ function begin(out: Receiving, target: Target): void {
     if (source.readyState === 2)
       out.ended({ kind: 'cut', message: `EventSource to ${place(url)} was ended by a navigation` })
   })
+  let interrupted = 0
+  let hurries = 0
+  const isHasty = () => {
+    const now = environment.now()
+    hurries = now - interrupted < hasty ? hurries + 1 : 0
+    interrupted = now
+    return hurries >= hastes
+  }
   const leave = () => {
     free?.()
     forget()
@@ -53,10 +65,10 @@ function begin(out: Receiving, target: Target): void {
     // The browser would come back too, after more seconds than a server may keep what is to be continued.
     if (brought && dialect.continues) {
       leave()
-      return begin(out, target)
+      return out.next(out.pace({ spoke: true }), () => begin(out, target))
     }
     // It comes back by itself, and says with a header what it has heard last.
-    if (opened && !wrapped && !dialect.addressed) return out.paused({ kind: 'ended', message })
+    if (opened && !wrapped && !dialect.addressed && !isHasty()) return out.paused({ kind: 'ended', message })
     out.ended({ kind: opened ? (dialect.addressed ? 'ended' : 'cut') : 'refused', message })
   }
 }

@@ -1,6 +1,7 @@
 import type { Incoming } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
 import { type Failure, place, tryTo } from './failure.ts'
+import { createPace } from './pace.ts'
 import { postAlone } from './post.ts'
 import { type Done, gate, type Target, type Transport } from './transport.ts'
 
@@ -28,6 +29,7 @@ export const jsonp: Transport = {
   supports: target => target.environment.document?.head !== undefined && trusted() !== undefined,
   open(target, sink) {
     const { dialect, environment } = target
+    const pace = createPace(target)
     let cancelPoll = () => {}
     let cancelSend: () => void = () => {}
     let pause: unknown
@@ -55,7 +57,7 @@ export const jsonp: Transport = {
           else if (!out.shut)
             pause = environment.setTimeout(
               () => poll(turn + 1),
-              dialect.pace(blocks, environment.now() - since),
+              pace.after({ since, text: answer, spoke: blocks.length > 0 }),
             )
         })
       })

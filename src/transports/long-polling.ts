@@ -13,11 +13,11 @@ export const longPolling: Transport = {
 
 /** `retry`: what the server said last. */
 function poll(out: Receiving, target: Target, turn: number, before?: Reader, retry?: number): void {
-  const { dialect, environment } = target
+  const { dialect } = target
   const asked = target.knock('long-polling', { turn })
   const reader = dialect.reader('long-polling', before)
-  const since = environment.now()
   const brought: Incoming[] = []
+  let said = ''
   let origin: string | undefined
   const abort = request(target, asked, {
     head: reader.head,
@@ -26,6 +26,7 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
       out.opened('long-polling')
     },
     text(chunk) {
+      said += chunk
       brought.push(...pour(chunk, reader, out, asked.url, origin))
     },
     done(failure) {
@@ -34,7 +35,7 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
       if (rest.length > 0) out.blocks(rest)
       if (failure) return out.ended(failure)
       for (const block of brought) retry = block.retry ?? retry
-      const wait = dialect.pace(brought, environment.now() - since, retry)
+      const wait = out.pace({ text: said, spoke: brought.length > 0, retry })
       // To an EventSource each answer that ends is an interruption, which its page hears of.
       if (!dialect.greets && !dialect.continues)
         out.paused({ kind: 'ended', message: `${place(asked.url)} ended`, retryAfter: wait })

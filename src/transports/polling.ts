@@ -83,7 +83,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
             if (failure) return out.ended(failure)
             for (const block of brought) retry = block.retry ?? retry
             const more = dialect.continues && brought.length > 0
-            out.next(more ? 0 : (retry ?? every), () => poll(turn + 1))
+            out.next(more ? out.pace({ spoke: true }) : out.spaced(retry ?? every), () => poll(turn + 1))
           }
 
           /** Tells a whole answer from the one before; one that names the token it was asked with has nothing new. */

@@ -1,15 +1,15 @@
 import { type Failure, place, tryTo } from './failure.ts'
+import { createPace, type Over, type Pace } from './pace.ts'
 import { poster } from './post.ts'
 import { request } from './request.ts'
 import { type Gate, gate, type Pipe, type Sink, type Target } from './transport.ts'
 
-/** How long to wait after a response that ended and had nothing to say, in ms: who answers so is not asked without a pause. */
-const breath = 1_000
-
 /** What a pipe is given that receives by requests. */
-export interface Receiving extends Gate {
+export interface Receiving extends Gate, Pick<Pace, 'spaced'> {
   /** What is under way now, told by what stops it. */
   underway(stop: () => void): void
+  /** How long to wait after the answer that is over until the next request, in ms. */
+  pace(over: Omit<Over, 'since'>): number
   /** Begins the next request after so many ms. */
   next(wait: number, begin: () => void): void
   /** A response is over that could have gone on for ever: with some dialects the next one continues it. `brought`: how many blocks it had. */
@@ -25,7 +25,9 @@ export function receive(
 ): Required<Pipe> {
   const { dialect, environment } = target
   const post = poster(target, sink, by)
+  const { after, spaced } = createPace(target)
   let stop: () => void
+  let since: number
   const out = gate(
     sink,
     () => {
@@ -36,18 +38,20 @@ export function receive(
   )
   const underway = (current: () => void) => {
     stop = current
+    since = environment.now()
   }
   const next = (wait: number, begin: () => void) => {
     if (out.shut) return
     const timer = environment.setTimeout(() => tryTo(begin, failed), wait)
     stop = () => environment.clearTimeout(timer)
   }
+  const pace = (over: Omit<Over, 'since'>) => after({ ...over, since })
   const failed = (failure: Failure) =>
     out.ended({ ...failure, message: `could not ask again: ${failure.message}` })
   const over = (url: string, brought: number, begin: () => void, failure?: Failure) => {
-    if (!failure && dialect.continues) next(brought > 0 ? 0 : breath, begin)
+    if (!failure && dialect.continues) next(pace({ spoke: brought > 0 }), begin)
     else out.ended(failure ?? { kind: 'ended', message: `${place(url)} ended` })
   }
-  begin(Object.assign(out, { underway, next, over }))
+  begin(Object.assign(out, { underway, pace, spaced, next, over }))
   return { close: out.close, send: post.send }
 }

@@ -67,6 +67,8 @@ export interface Target {
   knock(via: TransportName | 'post', details?: Knock): Request
   /** Whether the line has a position, and a session where there are any, so that a second pipe would continue and not begin. */
   positioned(): boolean
+  /** How many messages and other new things the line has taken so far; what comes twice is none. */
+  taken(): number
   /** The event names that have listeners, and a call whenever one is added; gives back the undo. */
   names(added: (name: string) => void): () => void
 }

@@ -49,6 +49,7 @@ function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear =
         environment: world.environment,
         withCredentials: false,
         timeout: 10_000,
+        taken: () => 0,
         positioned: () => position.cursor !== '',
         names: () => () => {},
         knock: via => {

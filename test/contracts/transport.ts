@@ -370,6 +370,7 @@ async function stage(
     environment,
     withCredentials: false,
     timeout: 5_000,
+    taken: () => 0,
     positioned: () => position.cursor !== '',
     names: () => () => {},
     knock: (via, details) =>

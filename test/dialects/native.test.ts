@@ -252,17 +252,6 @@ describe('refusal', () => {
   })
 })
 
-describe('pace', () => {
-  test('asks again at once after an answer that brought something, or was held', () => {
-    expect(native.pace([message(1) as Incoming], 5)).toBe(0)
-    expect(native.pace([], 25_000)).toBe(0)
-  })
-
-  test('waits a second after an answer that came at once with nothing: something between answers in the server’s place', () => {
-    expect(native.pace([], 5)).toBe(1_000)
-  })
-})
-
 describe('final', () => {
   test.each([204, 401, 403])('is status %i', code => {
     expect(endOf(status(code), native)).toBeDefined()

@@ -187,16 +187,6 @@ describe('reading', () => {
   })
 })
 
-describe('pace', () => {
-  test('is none after a message or a request that was held, and the interval after a hasty nothing', () => {
-    const { pace } = nchan({ interval: 70 })
-    expect(pace([{ data: 'x' } as Incoming], 5)).toBe(0)
-    expect(pace([], 25_000)).toBe(0)
-    expect(pace([], 5)).toBe(70)
-    expect(nchan().pace([], 5)).toBe(1_000)
-  })
-})
-
 describe('final', () => {
   const closed = (code: number, reason: string) =>
     ({ kind: 'ended', message: 'closed', code, cause: { reason } as CloseEvent }) as const

@@ -100,18 +100,6 @@ test('no block is a refusal', () => {
   expect(plain.refusal?.([{ event: 'rt.fail', data: '{}' } as Incoming])).toBeUndefined()
 })
 
-describe('pace', () => {
-  test('is the server’s retry where it has told one', () => {
-    expect(plain.pace([{ data: 'x' } as Incoming], 5, 800)).toBe(800)
-    expect(plain.pace([], 5, 0)).toBe(0)
-  })
-
-  test('is none after an answer that brought something, and a second after an empty one', () => {
-    expect(plain.pace([{ data: 'x' } as Incoming], 5, undefined)).toBe(0)
-    expect(plain.pace([], 30_000, undefined)).toBe(1_000)
-  })
-})
-
 describe('what ends a line', () => {
   const letter = plainWith({ letter: true })
 

@@ -271,12 +271,6 @@ describe('an answer to a poll', () => {
     expect(judge(400, 'application/json')).toBe(cut)
   })
 
-  test('that brings nothing is not followed by the next at once', () => {
-    const reader = dialect.reader('long-polling')
-    expect(dialect.pace(reader.end(), 5)).toBe(1_000)
-    expect(dialect.pace(reader.feed('6\x1e'), 5)).toBe(0)
-  })
-
   test('that never ends is too much', () => {
     const reader = dialect.reader('long-polling')
     reader.feed('x'.repeat(2 ** 20 + 1))

@@ -190,7 +190,3 @@ test('404 means that the session is no more', () => {
   expect(dialect.gone?.(500)).toBe(false)
   expect(endOf(status(404), dialect)).toBeUndefined()
 })
-
-test('a poll follows the other at once', () => {
-  expect(dialect.pace([], 5)).toBe(0)
-})

@@ -10,12 +10,14 @@ export function openPipe(transport: Transport, dialect: Dialect, parts: Partial<
   const position = { cursor: '', session: undefined as string | undefined }
   const heard: string[] = []
   const failures: Failure[] = []
+  let taken = 0
   const followers = new Set<(name: string) => void>()
   const target: Target = {
     dialect,
     environment: world.environment,
     withCredentials: false,
     timeout: 10_000,
+    taken: () => taken,
     positioned: () => position.cursor !== '',
     names(added) {
       added('message')
@@ -35,7 +37,10 @@ export function openPipe(transport: Transport, dialect: Dialect, parts: Partial<
   }
   const pipe = transport.open(target, {
     opened: via => heard.push(`opened ${via}`),
-    blocks: blocks => heard.push(['blocks', ...blocks.map(({ id, data }) => `${id}=${data}`)].join(' ')),
+    blocks: blocks => {
+      taken += blocks.length
+      heard.push(['blocks', ...blocks.map(({ id, data }) => `${id}=${data}`)].join(' '))
+    },
     paused: failure => {
       failures.push(failure)
       heard.push(`paused ${failure.kind}`)

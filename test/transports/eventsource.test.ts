@@ -201,11 +201,13 @@ describe('where a response is continued by the next', () => {
 
   const last = () => FakeSource.all.at(-1) as FakeSource
 
-  test('the next is asked for at once, and nobody hears of it', () => {
-    const { heard } = begin()
+  test('the next is asked for at once, and nobody hears of it', async () => {
+    const { heard, world } = begin()
     last().answers('data: a\n\n')
+    await world.pass(0)
     last().answers('data: b\n\n')
     expect(heard).toEqual(['opened eventsource', 'blocks undefined=a', 'blocks undefined=b'])
+    await world.pass(0)
     expect(FakeSource.all.map(({ readyState }) => readyState)).toEqual([2, 2, 0])
   })
 
@@ -216,16 +218,18 @@ describe('where a response is continued by the next', () => {
     expect(FakeSource.all.map(({ readyState }) => readyState)).toEqual([2])
   })
 
-  test('one that could not be had ends the pipe', () => {
-    const { heard } = begin()
+  test('one that could not be had ends the pipe', async () => {
+    const { heard, world } = begin()
     last().answers('data: a\n\n')
+    await world.pass(0)
     last().onerror?.(new Event('error'))
     expect(heard.slice(2)).toEqual(['ended refused'])
   })
 
-  test('close ends the one that is in use', () => {
-    const { pipe } = begin()
+  test('close ends the one that is in use', async () => {
+    const { pipe, world } = begin()
     last().answers('data: a\n\n')
+    await world.pass(0)
     pipe.close()
     expect(FakeSource.all.map(({ readyState }) => readyState)).toEqual([2, 2])
   })

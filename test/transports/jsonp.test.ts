@@ -32,6 +32,7 @@ function start({
     environment: world.environment,
     withCredentials: false,
     timeout: 10_000,
+    taken: () => 0,
     positioned: () => false,
     names: () => () => {},
     knock: (via, details) =>

@@ -36,6 +36,7 @@ async function climb(rungs: Fake[], { dialect = native, eager = false, world, pa
     environment,
     withCredentials: false,
     timeout,
+    taken: () => 0,
     positioned: () => positioned,
     names: () => () => {},
     knock: via => ({ url: `${origin}/live?via=${via}`, headers: {} }),

@@ -140,7 +140,7 @@ test('hands each reader on to the next answer, for what goes on from one to the 
   const { answers, world } = begin(dialect)
   answers(block)
   await world.pass(0)
-  answers(block)
+  answers(`${block}:another\n`)
   await world.pass(0)
   expect(befores).toEqual([undefined, made[0], made[1]])
 })

@@ -1,0 +1,80 @@
+import type { Target } from './transport.ts'
+
+/** An answer that is over. */
+export interface Over {
+  /** When it was asked for. */
+  since: number
+  /** All that it said, where that is kept: a copy of the one before has nothing new. */
+  text?: string
+  /** Whether it had any blocks. */
+  spoke: boolean
+  /** The server's latest word on when to ask again, in ms. */
+  retry?: number | undefined
+}
+
+export interface Pace {
+  /** How long to wait after this answer until the next request, in ms. */
+  after(over: Over): number
+  /** The same after a wait that is given, in ms: as long as that, but not without end one right after the other. */
+  spaced(wait: number): number
+}
+
+/** An answer that took as long was held until there was something to say, in ms. */
+const held = 1_000
+
+/** How far the wait grows for a server that greets and then has nothing to say, in ms. */
+const longest = 5_000
+
+/** So many requests may follow each other at once, as messages do that come in a burst. */
+const burst = 20
+
+/** How far apart those after them are, in ms: where ids tell what is new, and where they do not. */
+const apart = { ids: 100, none: 250 }
+
+/**
+ * Decides how soon a pipe asks again. An answer that brought something new, or was held, is followed by the next request at once. One that came at
+ * once and had nothing new is not, be it from a cache, a script, or a server that does not know the session; and whatever the
+ * answers are, only so many requests are made in a minute.
+ */
+export function createPace({ dialect, environment, taken }: Target): Pace {
+  const interval = dialect.interval ?? 1_000
+  const spacing = dialect.overlaps ? apart.ids : apart.none
+  let before = taken()
+  let last: string | undefined
+  let idle = 0
+  let greeted = false
+  let due = 0
+
+  return { after, spaced }
+
+  function after({ since, text, spoke, retry }: Over): number {
+    const isNew = taken() > before && (text === undefined || text !== last)
+    before = taken()
+    last = text
+    const wait = isNew || environment.now() - since >= held ? rested() : vain(spoke)
+    if (retry === undefined || dialect.greets) return spaced(wait)
+    return spaced(dialect.exact ? retry : Math.max(retry, wait))
+  }
+
+  function rested(): number {
+    idle = 0
+    return 0
+  }
+
+  /** Where the server greets, its greeting is what the first answer brings. */
+  function vain(spoke: boolean): number {
+    if (!dialect.greets) return interval
+    if (spoke && !greeted) {
+      greeted = true
+      return 0
+    }
+    return Math.min(interval * 2 ** idle++, Math.max(longest, interval))
+  }
+
+  function spaced(wait: number): number {
+    const now = environment.now()
+    const at = Math.max(now + wait, due - burst * spacing)
+    due = Math.max(due, at) + spacing
+    return at - now
+  }
+}
