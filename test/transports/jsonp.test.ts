@@ -27,12 +27,13 @@ function start({
   const world = createWorld({ document: dom.window.document, fetch: fetch as never })
   const heard: string[] = []
   const failures: Failure[] = []
+  let taken = 0
   const target: Target = {
     dialect,
     environment: world.environment,
     withCredentials: false,
     timeout: 10_000,
-    taken: () => 0,
+    taken: () => taken,
     positioned: () => false,
     names: () => () => {},
     knock: (via, details) =>
@@ -48,7 +49,10 @@ function start({
   }
   const pipe = jsonp.open(target, {
     opened: via => heard.push(`opened ${via}`),
-    blocks: blocks => heard.push(`blocks ${blocks.map(({ data }) => data)}`),
+    blocks: blocks => {
+      taken += blocks.length
+      heard.push(`blocks ${blocks.map(({ data }) => data)}`)
+    },
     paused: () => heard.push('paused'),
     ended: failure => {
       failures.push(failure)
@@ -169,7 +173,7 @@ describe('while the page loads', () => {
       expect(left().scripts).toBe(0)
       await world.pass(1)
       expect(query()['rt.n']).toBe(turn)
-      answers(block)
+      answers(`${block}: ${turn}\n\n`)
     }
   })
 
