@@ -28,7 +28,7 @@ const busy: Row['most'] = [640, 640]
 
 const statuses = [201, 204, 206, 301, 307, 400, 401, 403, 404, 409, 410, 413, 429, 500, 502, 503, 504]
 const later = ['0', '1', '1e9', 'soon', '99999999999', 'Thu, 01 Jan 1970 00:00:00 GMT', '1, 1']
-const codes = [1_000, 1_001, 1_005, 1_006, 1_008, 1_011, 1_012, 1_013, 3_000, 4_000, 4_401, 4_403]
+const codes = [1_000, 1_006, 1_008, 1_011, 1_012, 1_013, 4_401]
 const html: Answer = { headers: { 'Content-Type': 'text/html' }, body: '<!doctype html>' }
 
 const rows: Record<string, Row> = {
@@ -104,24 +104,28 @@ const rows: Record<string, Row> = {
 const minute = 60_000
 
 describe.each(Object.entries(rows))('%s', (_, row) => {
-  test.each(Object.keys(speeches))('makes no storm of a line that speaks %s', async name => {
-    if (row.only === 'native' && name !== 'native') return
-    const speech = speeches[name] as Speech
-    const possible = transports.filter(({ name }) => speech.dialect.transports.includes(name))
-    const alone = row.only === 'websocket' ? possible.filter(({ name }) => name === 'websocket') : possible
-    const [one, all] = row.most
-    const found: Record<string, number> = {}
-    for (const transport of alone) {
-      const most = await busiest(speech, [transport], row)
-      if (most > one) found[transport.name] = most
-    }
-    const together = await busiest(speech, possible, row)
-    if (together > all) found.all = together
-    expect(found).toEqual({})
-  })
+  test.each(Object.keys(speeches))(
+    'makes no storm of a line that speaks %s',
+    { timeout: 60_000 },
+    async name => {
+      if (row.only === 'native' && name !== 'native') return
+      const speech = speeches[name] as Speech
+      const possible = transports.filter(({ name }) => speech.dialect.transports.includes(name))
+      const alone = row.only === 'websocket' ? possible.filter(({ name }) => name === 'websocket') : possible
+      const [one, all] = row.most
+      const found: Record<string, number> = {}
+      for (const transport of alone) {
+        const most = await busiest(speech, [transport], row)
+        if (most > one) found[transport.name] = most
+      }
+      const together = await busiest(speech, possible, row)
+      if (together > all) found.all = together
+      expect(found).toEqual({})
+    },
+  )
 })
 
-/** The number of requests in the busiest of three minutes. */
+/** The number of requests in the busier of the first two minutes. */
 async function busiest(speech: Speech, over: readonly Transport[], { answer }: Row): Promise<number> {
   let world: World
   const { parts, asked } = createAnswering(
@@ -132,10 +136,10 @@ async function busiest(speech: Speech, over: readonly Transport[], { answer }: R
   const { environment } = world
   const line = open({ transports: over, dialects: [speech.dialect] }, '/live', { environment })
   line.onerror = () => {}
-  await world.pass(3 * minute)
+  await world.pass(2 * minute)
   line.close()
   const begin = asked[0]?.at ?? 0
-  const minutes = [0, 1, 2].map(
+  const minutes = [0, 1].map(
     nth => asked.filter(({ at }) => Math.floor((at - begin) / minute) === nth).length,
   )
   return Math.max(...minutes)
