@@ -14,7 +14,8 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: 
 const paths = Object.keys(manifest.exports).filter(path => path !== './package.json')
 const names = paths.map(path => `throughline${path.slice(1)}`)
 const inPages = names.filter(name => !name.endsWith('/server'))
-const repository = process.cwd()
+const compiler = resolve('node_modules/typescript/bin/tsc')
+let projects = 0
 const root = mkdtempSync(join(tmpdir(), 'throughline-'))
 const tarball = pack()
 
@@ -27,12 +28,10 @@ const uses = `
 const required = `const { connect } = require('throughline')\nconst { plain } = require('throughline/dialects/plain')\n${uses}`
 const imported = `import { connect } from 'throughline'\nimport { plain } from 'throughline/dialects/plain'\n${uses}`
 
-/** For a compiler: each entry, and the things that declarations most easily lose. */
+/** For a compiler: the things that declarations most easily lose. */
 const typed = `
-${names.map((name, index) => `import * as entry${index} from '${name}'`).join('\n')}
 import { connect, json } from 'throughline'
 import { connect as connectCore, websocket } from 'throughline/core'
-export const entries = [${names.map((_, index) => `entry${index}`).join(', ')}]
 const line = connect<{ message: { text: string } }>('/live', { codec: json })
 line.onmessage = event => event.data.text.toUpperCase() + event.lastEventId
 line.addEventListener('message', event => event.data.text.toUpperCase())
@@ -41,6 +40,25 @@ line.onerror = ({ error, retryIn }) => error.kind + (retryIn ?? 0)
 // @ts-expect-error: a message has no such field, so its type is known
 line.onmessage = event => event.data.txt
 connectCore('/live', { transports: [websocket] })
+`
+
+/** What Node's packages bring in place of a browser's classes fits. */
+const typedInNode = `${typed}
+import { WebSocket } from 'ws'
+import { fetch } from 'undici'
+connect('/live', { environment: { WebSocket, fetch } })
+connect(new URL('https://host.test/live'), { signal: AbortSignal.timeout(1_000) })
+connect('/live', { environment: { WebSocket: globalThis.WebSocket } })
+// @ts-expect-error: a socket that cannot be closed is none
+connect('/live', { environment: { WebSocket: class { send() {} } } })
+`
+const typedInPages = `${typed}
+connect('/live', { environment: { WebSocket, EventSource, XMLHttpRequest, fetch } })
+connect(new URL('https://host.test/live'), { signal: AbortSignal.timeout(1_000) })
+const hear = (event: MessageEvent<{ text: string }>) => event.data.text
+line.onmessage = hear
+line.addEventListener('message', hear)
+const target: EventTarget = line
 `
 
 const checks: Record<string, () => unknown> = {
@@ -64,11 +82,17 @@ const checks: Record<string, () => unknown> = {
       ['--no-experimental-require-module'],
     )
   },
-  'types: node10': () =>
-    types('node10', { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0' }),
-  'types: node16, a CommonJS project': () => types('commonjs', { module: 'node16' }),
-  'types: node16, an ESM project': () => types('esm', { module: 'node16' }, 'module'),
-  'types: bundler': () => types('bundler', { module: 'esnext', moduleResolution: 'bundler' }),
+  'types by node10': () =>
+    types(typed, { module: 'commonjs', moduleResolution: 'node10', ignoreDeprecations: '6.0' }),
+  'types by node16 in a CommonJS project': () => types(typed, { module: 'node16' }),
+  'types by node16 in a project of ES modules': () => types(typed, { module: 'node16' }, 'module'),
+  'types in a page': () => types(typedInPages, {}),
+  'types in a worker': () =>
+    types(typedInPages, { lib: ['es2022', 'webworker'], types: [] }, 'module', inPages),
+  'types in Node without the DOM': () => types(typedInNode, { lib: ['es2022'] }),
+  'types in Node with the DOM': () => types(typedInNode, { skipLibCheck: true }),
+  'types where a place declares nothing': () =>
+    types(typed, { lib: ['es2022'], types: [] }, 'commonjs', inPages),
   esbuild: () => bundled(),
 }
 
@@ -148,24 +172,29 @@ function node(file: string, code: string, flags: string[] = []): void {
 }
 
 /** Compiles in the first project, declarations of the package included. */
-function types(name: string, options: object, type = 'commonjs'): void {
-  const folder = join(root, 'node', name)
+function types(code: string, options: object, type = 'commonjs', entries = names): void {
+  const folder = join(root, 'node', `types-${++projects}`)
   const compilerOptions = {
     noEmit: true,
     strict: true,
+    module: 'esnext',
+    ...(!('module' in options) && { moduleResolution: 'bundler' }),
     target: 'es2022',
     lib: ['es2022', 'dom'],
     types: ['node'],
     typeRoots: [resolve('node_modules/@types')],
+    paths: { ws: [resolve('node_modules/@types/ws')], undici: [resolve('node_modules/undici')] },
     skipLibCheck: false,
     ...options,
   }
+  const imports = entries.map((name, index) => `import * as entry${index} from '${name}'`).join('\n')
+  const used = `export const entries = [${entries.map((_, index) => `entry${index}`).join(', ')}]`
   write(folder, {
     'package.json': { type },
-    'in.ts': typed,
+    'in.ts': `${imports}\n${code}\n${used}`,
     'tsconfig.json': { compilerOptions, files: ['in.ts'] },
   })
-  run('node', process.execPath, [join(repository, 'node_modules/typescript/bin/tsc'), '-p', folder])
+  run('node', process.execPath, [compiler, '-p', folder])
 }
 
 async function bundled(conditions: string[] = []): Promise<string> {

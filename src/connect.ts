@@ -5,6 +5,7 @@ import { createToken } from './connection/token.ts'
 import type { Dialect, Position } from './dialects/dialect.ts'
 import { browser, type Environment } from './environment.ts'
 import { type HeaderPairs, type Parameters, readHeaders, readParams } from './given.ts'
+import type { AnySignal, AnyURL } from './here.ts'
 import { place, type TransportName } from './transports/failure.ts'
 import { ladder } from './transports/ladder.ts'
 import { memory } from './transports/memory.ts'
@@ -92,7 +93,7 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
    */
   eager?: boolean
   /** Closes the line when it aborts. */
-  signal?: AbortSignal
+  signal?: AnySignal
   /** Replaces what the SDK takes from its surroundings: clock, timers, randomness, sockets. For tests and unusual places. */
   environment?: Partial<Environment>
 }
@@ -140,7 +141,7 @@ const rules: Record<keyof Options, [fits: (value: unknown) => boolean, words: st
 /** Opens a line with what an entry brings along. */
 export function open<Messages>(
   catalogue: Catalogue,
-  url: string | URL,
+  url: string | AnyURL,
   options: AnyOptions = {},
 ): Line<Messages> {
   const prepared = prepare(catalogue, url, options)
@@ -178,7 +179,7 @@ export function open<Messages>(
 }
 
 /** Reads where the page wants to go and by what, once and completely. */
-export function prepare(catalogue: Catalogue, url: string | URL, options: AnyOptions) {
+export function prepare(catalogue: Catalogue, url: string | AnyURL, options: AnyOptions) {
   check(options)
   const environment = browser(options.environment)
   const dialect = find(options.dialect ?? (catalogue.dialects[0] as Dialect), catalogue.dialects, 'dialect')
@@ -303,7 +304,7 @@ function asking<T extends object, R>(source: T | (() => T), read: (given: T) => 
 }
 
 /** `ws:` and `wss:` name the same server as `http:` and `https:`; which of them is used is the transport's affair. */
-function resolve(url: string | URL, base: string | undefined, { greets }: Dialect): URL {
+function resolve(url: string | AnyURL, base: string | undefined, { greets }: Dialect): URL {
   if (typeof url !== 'string' && typeof (url as Partial<URL> | null)?.href !== 'string')
     throw new TypeError(`connect: the URL is ${show(url)}; it has to be a string or a URL`)
   let address: URL

@@ -10,6 +10,7 @@ import { type Options, open } from './connect.ts'
 import type { Line } from './connection/line.ts'
 import type { Dialect } from './dialects/dialect.ts'
 import { native } from './dialects/native.ts'
+import type { AnyURL } from './here.ts'
 import type { Transport } from './transports/transport.ts'
 
 /**
@@ -18,7 +19,7 @@ import type { Transport } from './transports/transport.ts'
  * @throws {TypeError} naming the URL or option that can't be used
  */
 export function connect<Messages = Record<string, string>>(
-  url: string | URL,
+  url: string | AnyURL,
   options: Options<Transport, Dialect> & { transports: readonly Transport[] },
 ): Line<Messages> {
   return open<Messages>({ transports: [], dialects: [native] }, url, options)
@@ -38,6 +39,7 @@ export type { Line } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
 export type { Dialect } from './dialects/dialect.ts'
 export { native } from './dialects/native.ts'
+export type { AnyURL, LineMessage } from './here.ts'
 export { eventsource } from './transports/eventsource.ts'
 export type { Failure, FailureKind, TransportName } from './transports/failure.ts'
 export { jsonp } from './transports/jsonp.ts'

@@ -1,5 +1,6 @@
 import { type AnyOptions, type Catalogue, prepare } from './connect.ts'
 import { asText, type Finding, findings } from './connection/report.ts'
+import type { AnyURL } from './here.ts'
 import { place } from './transports/failure.ts'
 import { ladder } from './transports/ladder.ts'
 import { noMemory } from './transports/memory.ts'
@@ -17,7 +18,7 @@ export interface Diagnosis {
 /** Tries each transport by itself, all at the same time: each on its own connection, so that none waits for another. */
 export async function diagnose(
   catalogue: Catalogue,
-  url: string | URL,
+  url: string | AnyURL,
   options: AnyOptions = {},
 ): Promise<Diagnosis> {
   const { address, transports, environment, origin, target } = prepare(catalogue, url, options)

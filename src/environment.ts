@@ -1,3 +1,5 @@
+import type { AnyDocument, AnyEvent, Fetch, RequestClass, SocketClass, SourceClass } from './here.ts'
+
 /**
  * What the SDK takes from the place it runs in. Everything from outside comes in here, so that a test can hand in
  * its own clock and sockets, and a worker or a server without `document` simply lacks that entry.
@@ -9,16 +11,16 @@ export interface Environment {
   clearTimeout(timer: unknown): void
   /** At least 0 and below 1, from a cryptographic source. */
   random(): number
-  readonly WebSocket: typeof WebSocket | undefined
-  readonly EventSource: typeof EventSource | undefined
-  readonly XMLHttpRequest: typeof XMLHttpRequest | undefined
-  readonly fetch: typeof fetch | undefined
-  readonly document: Document | undefined
+  readonly WebSocket: SocketClass | undefined
+  readonly EventSource: SourceClass | undefined
+  readonly XMLHttpRequest: RequestClass | undefined
+  readonly fetch: Fetch | undefined
+  readonly document: AnyDocument | undefined
   /** Kept over pages, or, in `sessionStorage`, over reloads. Storage that is off, full or corrupt is no error: it knows nothing. */
   remember(key: string, value: string | null, where?: Storehouse): void
   recall(key: string, where?: Storehouse): string | null
   /** Hears `online`, `pagehide` and the like on whatever this place has, and `change` of the network; gives back the undo. */
-  listen(type: string, heard: (event: Event) => void): () => void
+  listen(type: string, heard: (event: AnyEvent) => void): () => void
   /** Whether the page can be seen; a place without pages is always visible. */
   visible(): boolean
   /** The base that relative URLs resolve against. */

@@ -4,6 +4,7 @@ import { type Diagnosis, diagnose as diagnoseAll } from './diagnose.ts'
 import type { Dialect } from './dialects/dialect.ts'
 import { native } from './dialects/native.ts'
 import { plain } from './dialects/plain.ts'
+import type { AnyURL } from './here.ts'
 import { eventsource } from './transports/eventsource.ts'
 import type { TransportName } from './transports/failure.ts'
 import { jsonp } from './transports/jsonp.ts'
@@ -30,7 +31,7 @@ const catalogue = {
  * @throws {TypeError} naming the URL or option that can't be used
  */
 export function connect<Messages = Record<string, string>>(
-  url: string | URL,
+  url: string | AnyURL,
   options?: Options<TransportName | Transport, 'native' | 'plain' | Dialect>,
 ): Line<Messages> {
   return open<Messages>(catalogue, url, options)
@@ -41,7 +42,7 @@ export function connect<Messages = Record<string, string>>(
  *
  * @throws {TypeError} naming the URL or option that can't be used
  */
-export function diagnose(url: string | URL, options?: AnyOptions): Promise<Diagnosis> {
+export function diagnose(url: string | AnyURL, options?: AnyOptions): Promise<Diagnosis> {
   return diagnoseAll(catalogue, url, options)
 }
 
@@ -60,6 +61,7 @@ export type { Finding } from './connection/report.ts'
 export type { Diagnosis } from './diagnose.ts'
 export type { Dialect } from './dialects/dialect.ts'
 export { type PlainOptions, plain, plainWith } from './dialects/plain.ts'
+export type { AnyURL, LineMessage } from './here.ts'
 export type { Failure, FailureKind, TransportName } from './transports/failure.ts'
 export type { Transport } from './transports/transport.ts'
 export { type Codec, json } from './wire/codec.ts'

@@ -4,8 +4,10 @@ import { dirname, join } from 'node:path'
 import ts from 'typescript'
 import { expect, test } from 'vitest'
 
+const here = 'src/here.ts'
 const environment = 'src/environment.ts'
 const contracts = [
+  here,
   'src/transports/transport.ts',
   'src/transports/failure.ts',
   'src/dialects/dialect.ts',
@@ -19,7 +21,7 @@ const theLadder = [
   'src/transports/patience.ts',
 ]
 /** An entry picks from everything beneath it. */
-const below = ['src/connection/', 'src/transports/', 'src/dialects/', 'src/wire/', environment]
+const below = ['src/connection/', 'src/transports/', 'src/dialects/', 'src/wire/', environment, here]
 
 /** Who may import what: a path that ends in `/` or `:` stands for all that begins so. The longest key that fits rules. */
 const arrows: Record<string, string[]> = {
@@ -55,10 +57,11 @@ const arrows: Record<string, string[]> = {
   'src/ends.ts': ['src/dialects/dialect.ts', 'src/transports/failure.ts'],
 
   'src/dialects/': ['src/wire/', ...contracts],
-  'src/dialects/dialect.ts': ['src/transports/failure.ts', 'src/wire/'],
+  'src/dialects/dialect.ts': ['src/transports/failure.ts', 'src/wire/', here],
 
   'src/wire/': ['src/wire/'],
-  'src/environment.ts': [],
+  'src/environment.ts': [here],
+  'src/here.ts': [],
 
   'server/': ['server/', 'src/wire/', 'node:', 'ws'],
   'server/redis-link.ts': ['server/', 'node:', 'redis'],

@@ -94,7 +94,7 @@ async function play(dialect: Dialect, way: Way, kinds: Trouble): Promise<string[
       ...page.document,
       createElement: () => {
         may('script')
-        return page.document?.createElement('script')
+        return (page.document as Document).createElement('script')
       },
     },
   } as unknown as typeof page

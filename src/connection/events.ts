@@ -1,28 +1,29 @@
 import type { Gap } from '../dialects/dialect.ts'
+import type { AnyEvent, LineMessage } from '../here.ts'
 import type { TransportName } from '../transports/failure.ts'
 import type { ConnectionError } from './errors.ts'
 
 /** The line is open, by this transport; also when it has moved to another one. */
-export interface OpenEvent extends Event {
+export interface OpenEvent extends AnyEvent {
   readonly transport: TransportName
   /** Everything after the last message heard follows: nothing was missed. */
   readonly resumed: boolean
 }
 
 /** The line is interrupted, or has failed for good. */
-export interface LineErrorEvent extends Event {
+export interface LineErrorEvent extends AnyEvent {
   readonly error: ConnectionError
   /** When it tries again, in ms; `undefined` when it does not. */
   readonly retryIn: number | undefined
 }
 
 /** The line is closed and stays so. */
-export interface LineCloseEvent extends Event {
+export interface LineCloseEvent extends AnyEvent {
   readonly reason: string
 }
 
 /** Messages were lost that the server does not keep any more. */
-export interface GapEvent extends Event, Readonly<Gap> {}
+export interface GapEvent extends AnyEvent, Readonly<Gap> {}
 
 /** What a message that came by no port has of them. */
 const ports: readonly MessagePort[] = Object.freeze([])
@@ -74,7 +75,7 @@ export type LineEventMap<Messages> = {
   error: LineErrorEvent
   close: LineCloseEvent
   gap: GapEvent
-} & { [Name in keyof Messages]: MessageEvent<Messages[Name]> }
+} & { [Name in keyof Messages]: LineMessage<Messages[Name]> }
 
 /** An event of the line's own, with its fields. */
 export function lineEvent<Fields extends object>(type: string, fields: Fields): Event & Fields {

@@ -1,5 +1,6 @@
 import type { Gap } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
+import type { AnyEvent, AnyListener, LineMessage, ListenerOptions, TargetClass } from '../here.ts'
 import type { Failure, TransportName } from '../transports/failure.ts'
 import type { Attempt } from '../transports/transport.ts'
 import { asPayload, type Codec, show } from '../wire/codec.ts'
@@ -38,7 +39,7 @@ export interface LineSetup {
 /** What messages without a name of their own hold. */
 type MessageOf<Messages> = 'message' extends keyof Messages ? Messages[keyof Messages & 'message'] : unknown
 
-type Handler<E extends Event> = ((event: E) => void) | null
+type Handler<E extends AnyEvent> = ((event: E) => void) | null
 
 /** How a message is sent. */
 export interface SendOptions {
@@ -59,10 +60,10 @@ const answersTimeout = 10_000
 const states = { idle: 0, connecting: 0, waiting: 0, open: 1, closed: 2 } as const
 
 /** A live line to a server. An EventSource in all that an EventSource has, and a way to send. */
-export class Line<Messages = Record<string, unknown>> extends EventTarget {
+export class Line<Messages = Record<string, unknown>> extends (EventTarget as TargetClass) {
   private readonly setup: LineSetup
   private readonly connection: Connection
-  private readonly handlers: Record<string, Handler<Event>> = {}
+  private readonly handlers: Record<string, Handler<AnyEvent>> = {}
   private leaving = false
 
   constructor(setup: LineSetup) {
@@ -204,30 +205,22 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
   events<Name extends string & keyof LineEventMap<Messages>>(
     name: Name,
     options?: StreamOptions,
-  ): AsyncGenerator<LineEventMap<Messages>[Name] & Event, void, void> {
+  ): AsyncGenerator<LineEventMap<Messages>[Name] & AnyEvent, void, void> {
     return stream(this, name, options)
   }
 
   /** `for await (const event of line)` reads the messages. */
-  [Symbol.asyncIterator](): AsyncGenerator<MessageEvent<MessageOf<Messages>>, void, void> {
+  [Symbol.asyncIterator](): AsyncGenerator<LineMessage<MessageOf<Messages>>, void, void> {
     return stream(this, 'message')
   }
 
   override addEventListener<Name extends string & keyof LineEventMap<Messages>>(
     type: Name,
-    listener: ((event: LineEventMap<Messages>[Name]) => void) | EventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
+    listener: AnyListener<LineEventMap<Messages>[Name]>,
+    options?: ListenerOptions,
   ): void
-  override addEventListener(
-    type: string,
-    listener: EventListenerOrEventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void
-  override addEventListener(
-    type: string,
-    listener: ((event: never) => void) | EventListenerObject | null,
-    options?: boolean | AddEventListenerOptions,
-  ): void {
+  override addEventListener(type: string, listener: AnyListener<AnyEvent>, options?: ListenerOptions): void
+  override addEventListener(type: string, listener: AnyListener<never>, options?: ListenerOptions): void {
     super.addEventListener(type, listener as EventListener, options)
     this.setup.listening(type)
   }
@@ -238,10 +231,10 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
   set onopen(handler: Handler<OpenEvent>) {
     this.handle('open', handler)
   }
-  get onmessage(): Handler<MessageEvent<MessageOf<Messages>>> {
+  get onmessage(): Handler<LineMessage<MessageOf<Messages>>> {
     return this.handler('message')
   }
-  set onmessage(handler: Handler<MessageEvent<MessageOf<Messages>>>) {
+  set onmessage(handler: Handler<LineMessage<MessageOf<Messages>>>) {
     this.handle('message', handler)
   }
   get onerror(): Handler<LineErrorEvent> {
@@ -257,12 +250,12 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
     this.handle('close', handler)
   }
 
-  private handler<E extends Event>(type: string): Handler<E> {
+  private handler<E extends AnyEvent>(type: string): Handler<E> {
     return (this.handlers[type] as Handler<E> | undefined) ?? null
   }
 
   /** An event handler attribute: it keeps its place among the listeners when it is replaced (WHATWG HTML 8.1.8.1). */
-  private handle<E extends Event>(type: string, handler: Handler<E>): void {
+  private handle<E extends AnyEvent>(type: string, handler: Handler<E>): void {
     if (!(type in this.handlers)) {
       this.addEventListener(type, (event: Event) => {
         // A server may name its messages as it likes; one called "error" is for listeners of that name, not for `onerror`.
@@ -271,7 +264,7 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
         if (literal || !('data' in event)) this.handlers[type]?.call(this, event)
       })
     }
-    this.handlers[type] = typeof handler === 'function' ? (handler as Handler<Event>) : null
+    this.handlers[type] = typeof handler === 'function' ? (handler as Handler<AnyEvent>) : null
   }
 
   /** What the connection says, as events. */

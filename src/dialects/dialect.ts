@@ -1,3 +1,4 @@
+import type { AnyURL } from '../here.ts'
 import type { Failure, TransportName } from '../transports/failure.ts'
 import type { Block } from '../wire/block.ts'
 import type { Codec, Payload } from '../wire/codec.ts'
@@ -82,7 +83,7 @@ export interface Knock {
 export interface Ask extends Knock {
   via: TransportName | 'post'
   /** The address as the page gave it, its parameters included. */
-  url: URL
+  url: AnyURL
   headers: Record<string, string>
   token: string | undefined
   position: Position

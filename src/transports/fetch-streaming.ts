@@ -51,3 +51,6 @@ function stream(out: Receiving, target: Target, asking: () => FetchOptions, befo
   )
   out.underway(abort)
 }
+
+export type { FetchInit } from '../here.ts'
+export type { FetchOptions } from './fetched.ts'

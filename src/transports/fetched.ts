@@ -1,4 +1,5 @@
 import type { Request } from '../dialects/dialect.ts'
+import type { FetchInit } from '../here.ts'
 import type { Payload } from '../wire/codec.ts'
 import { asCause, type Failure, hasWords, inWords, place, wordsWithin } from './failure.ts'
 import { isEventStream } from './message.ts'
@@ -6,7 +7,7 @@ import { type Answer, refusal, utf8 } from './request.ts'
 import type { Target } from './transport.ts'
 
 /** What a page may say of a request: all that `fetch` takes, but for what is the line's to say. */
-export type FetchOptions = Omit<RequestInit, 'signal' | 'headers' | 'credentials' | 'cache'>
+export type FetchOptions = Omit<FetchInit, 'signal' | 'headers' | 'credentials' | 'cache'>
 
 /** An answer that is read as bytes. */
 export interface BytesAnswer extends Omit<Answer, 'text'> {

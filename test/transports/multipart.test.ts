@@ -26,7 +26,7 @@ async function hear(
 ) {
   const asked: Asked[] = []
   const stage = openPipe(multipart, dialect, {
-    fetch: async (url, init) => {
+    fetch: async (url, init?: RequestInit) => {
       asked.push({ url: `${url}`, headers: init?.headers as Record<string, string> })
       if (asked.length > 1) return new Promise<never>(() => {})
       const body = new ReadableStream({

@@ -1,0 +1,110 @@
+/**
+ * The types of what a place brings, for declarations that have to stand in every project: of a page, of a worker, of Node, and of places that
+ * declare less. Each is the place's own type where it has one, and otherwise what a line uses of it.
+ */
+type Here<Name extends string, Else> =
+  typeof globalThis extends Record<Name, { prototype: infer Own }> ? Own : Else
+
+export type AnyURL = Here<'URL', { readonly href: string }>
+
+export type AnySignal = Here<
+  'AbortSignal',
+  {
+    readonly aborted: boolean
+    addEventListener(type: string, listener: () => void, options?: object): void
+    removeEventListener(type: string, listener: () => void): void
+  }
+>
+
+export type AnyEvent = Here<'Event', { readonly type: string }>
+
+type AnyMessageEvent = Here<
+  'MessageEvent',
+  AnyEvent & { readonly data: unknown; readonly lastEventId: string; readonly origin: string }
+>
+
+/** A message, as a MessageEvent whose data is known. */
+export interface LineMessage<Data> extends Omit<AnyMessageEvent, 'data'> {
+  readonly data: Data
+}
+
+export type AnyListener<Heard> = ((event: Heard) => void) | { handleEvent(event: Heard): void } | null
+
+export type ListenerOptions =
+  | boolean
+  | { capture?: boolean; once?: boolean; passive?: boolean; signal?: AnySignal }
+
+/** The class that lines extend. */
+export type TargetClass = new () => Here<
+  'EventTarget',
+  {
+    addEventListener(type: string, listener: AnyListener<AnyEvent>, options?: ListenerOptions): void
+    removeEventListener(type: string, listener: AnyListener<AnyEvent>, options?: ListenerOptions): void
+    dispatchEvent(event: AnyEvent): boolean
+  }
+>
+
+/** What `fetch` takes as its second argument. */
+export type FetchInit = typeof globalThis extends { fetch: (input: never, init?: infer Init) => unknown }
+  ? NonNullable<Init>
+  : { method?: string; body?: unknown }
+
+// What follows says what is used of each, since a package may bring it in place of the browser: `ws`, `eventsource`, `undici` and others fit.
+
+export type SocketClass = new (
+  url: string,
+  protocols?: string | string[],
+) => {
+  readonly readyState: number
+  binaryType: string
+  onopen: unknown
+  onmessage: unknown
+  onclose: unknown
+  onerror: unknown
+  send(data: never): void
+  close(): void
+}
+
+export type SourceClass = new (
+  url: string,
+  options?: { withCredentials?: boolean },
+) => {
+  readonly readyState: number
+  onopen: unknown
+  onmessage: unknown
+  onerror: unknown
+  addEventListener(type: string, listener: never): void
+  close(): void
+}
+
+export type RequestClass = new () => {
+  readonly readyState: number
+  readonly status: number
+  readonly responseText: string
+  open(method: string, url: string): void
+  setRequestHeader(name: string, value: string): void
+  getResponseHeader(name: string): string | null
+  send(body?: never): void
+  abort(): void
+}
+
+/** Written as a method, so that one that takes particular options fits too. */
+export type Fetch = {
+  fetch(
+    url: string,
+    init?: object,
+  ): Promise<{
+    readonly ok: boolean
+    readonly type: string
+    readonly status: number
+    readonly url: string
+    readonly headers: { get(name: string): string | null }
+    text(): Promise<string>
+  }>
+}['fetch']
+
+export interface AnyDocument {
+  readonly head: unknown
+  readonly documentElement: unknown
+  readonly readyState: string
+}
