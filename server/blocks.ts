@@ -49,6 +49,11 @@ export const tickBlock: Piece = block('tick', {})
 
 export const pongBlock: Piece = block('pong', {})
 
+/** Repeats what was asked with, so that the client knows which question is answered. */
+export function pongTo(ping: string): Piece {
+  return ping ? { text: encode({ event: 'rt.pong', data: ping }) } : pongBlock
+}
+
 function block(name: string, data: unknown, more: { id?: string; retry?: number } = {}): Piece {
   return { text: encode({ ...more, event: `rt.${name}`, data: JSON.stringify(data) }) }
 }

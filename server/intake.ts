@@ -52,7 +52,8 @@ export interface Accepted {
   first: number | undefined
   /** Whether a number was missing; nothing after it was accepted. */
   inOrder: boolean
-  pings: number
+  /** The data of each `rt.ping`. */
+  pings: readonly string[]
   /** Whether the client ends the session. */
   bye: boolean
 }
@@ -62,6 +63,9 @@ export interface Accepted {
  * before anything is taken, if a block is malformed or this client may not send.
  */
 export type Intake = (member: Member, blocks: readonly Block[], maySend: boolean) => Accepted
+
+/** So many characters of a ping are repeated. */
+const repeated = 32
 
 interface Message {
   number: number
@@ -85,7 +89,9 @@ export function createIntake(events: Events<HubEvents>, window: number): Intake 
       messages: messages.length,
       first: messages.length ? Math.min(...messages.map(message => message.number)) : undefined,
       inOrder: messages.every(message => message.number <= member.taken),
-      pings: blocks.filter(block => block.event === 'rt.ping').length,
+      pings: blocks
+        .filter(block => block.event === 'rt.ping')
+        .map(({ data = '' }) => data.slice(0, repeated)),
       bye: blocks.some(block => block.event === 'rt.bye'),
     }
   }

@@ -1,7 +1,7 @@
 import type { Granted } from './access.ts'
 import type { Ask } from './ask.ts'
 import type { Piece } from './batch.ts'
-import { beatBlock, byeBlock, pongBlock } from './blocks.ts'
+import { beatBlock, byeBlock, pongTo } from './blocks.ts'
 import { createCatchUp, type Start } from './catch-up.ts'
 import { createFanout } from './fanout.ts'
 import type { Entry } from './log.ts'
@@ -36,7 +36,7 @@ export interface Lines {
   /** Says the last thing, and ends the pipe in good order. */
   end(line: Line, piece: Piece): void
   /** Answers an `rt.ping` that did not come over a pipe of its own. */
-  pong(member: Member): void
+  pong(member: Member, ping: string): void
   /** Milliseconds over which all should spread if they had to come back now. */
   spread(): number
   /** Ends a session whose client has said goodbye, and its pipes. */
@@ -164,7 +164,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
   function greet(line: Line): void {
     const { member } = line
     if (isOver(line)) return
-    if (member.pinged) pong(member)
+    if (member.pinged !== undefined) pong(member, member.pinged)
     fanout.flush(line)
   }
 
@@ -182,10 +182,10 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     hooks.failed(error)
   }
 
-  function pong(member: Member): void {
+  function pong(member: Member, ping: string): void {
     const newest = member.lines.findLast(line => !isOver(line))
-    member.pinged = !newest
-    if (newest) fanout.queue(newest, pongBlock)
+    member.pinged = newest ? undefined : ping
+    if (newest) fanout.queue(newest, pongTo(ping))
   }
 
   function spread(): number {

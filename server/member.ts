@@ -51,8 +51,8 @@ export interface Member {
   done: Promise<void>
   /** A body that comes in slices. */
   slices: string
-  /** An `rt.ping` came while there was no pipe to answer on. */
-  pinged: boolean
+  /** The data of the `rt.ping` that came while there was no pipe to answer on. */
+  pinged: string | undefined
   /** When its last pipe closed, in ms of the epoch. */
   left: number
 }

@@ -188,7 +188,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       refused: undefined,
       done: settled,
       slices: '',
-      pinged: false,
+      pinged: undefined,
       left: Date.now(),
     }
   }

@@ -19,6 +19,7 @@ const theLadder = [
   'src/transports/memory.ts',
   'src/transports/inquiry.ts',
   'src/transports/patience.ts',
+  'src/transports/flow.ts',
 ]
 /** An entry picks from everything beneath it. */
 const below = ['src/connection/', 'src/transports/', 'src/dialects/', 'src/wire/', environment, here]

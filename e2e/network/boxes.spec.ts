@@ -1,5 +1,5 @@
 /** Boxes that let some transports through and not others: the line finds the best one that really works. */
-import { test } from '../fixtures/test.ts'
+import { expect, test } from '../fixtures/test.ts'
 import type { Fault } from './fault-proxy.ts'
 import {
   buffered,
@@ -21,6 +21,7 @@ import {
   expectVerdicts,
   type FaultyPlace,
   openLine,
+  report,
   send,
   startFaultyPlace,
 } from './place.ts'
@@ -158,6 +159,39 @@ for (const each of everywhere) crosses(each)
 test.describe('', () => {
   test.skip(({ browserName }) => browserName !== 'chromium', 'the engines do not differ in this')
   for (const each of inOneEngine) crosses(each)
+})
+
+test('a box that holds back what is newest is left for polls, and stays left, though traffic pushes the proof out', async ({
+  openPage,
+  browserName,
+}) => {
+  test.skip(browserName !== 'chromium', 'the engines do not differ in this')
+  await using place = await startFaultyPlace()
+  place.box.put(noWebSocket, lateByOne(streams))
+  const page = await openPage()
+  let publishing = place.publish()
+  const traffic = setInterval(() => {
+    publishing = publishing.then(() => place.publish())
+  }, 700)
+  await openLine(page, place)
+  const heldBack = async () =>
+    (await report(page)).some(({ verdict }) => /holds back what is newest/.test(verdict))
+  await expect.poll(heldBack, { timeout: 30_000 }).toBe(true)
+  await expectTransport(page, 'long-polling')
+  clearInterval(traffic)
+  await publishing
+  const looks = async () => (await report(page)).filter(({ transport }) => transport === 'websocket').length
+  const before = await looks()
+  await page.evaluate(() => void window.dispatchEvent(new Event('online')))
+  await expect.poll(looks).toBeGreaterThan(before)
+  await send(page)
+  await place.publish()
+  await expectExact(page, place)
+  const tried = (await report(page)).map(({ transport }) => transport)
+  expect(tried.slice(tried.lastIndexOf('long-polling'))).not.toContain('eventsource')
+  await openLine(page, place)
+  await expectTransport(page, 'long-polling')
+  expect((await report(page)).map(({ transport }) => transport)).not.toContain('eventsource')
 })
 
 function crosses({ box, faults, best, verdicts, quiet }: Case): void {

@@ -61,6 +61,6 @@ function takeBody(core: Core, member: Member, body: string, maySend: boolean): A
   }
   const accepted = core.accept(member, blocks, maySend)
   forget(member, accepted.first)
-  if (accepted.pings) core.lines.pong(member)
+  for (const ping of accepted.pings) core.lines.pong(member, ping)
   return accepted
 }

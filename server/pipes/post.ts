@@ -26,7 +26,7 @@ export async function servePost(
   const blocks = await readBlocks(request, settings.limits)
   const { inOrder, pings, first, bye } = accept(member, blocks, granted.send)
   forget(member, first)
-  if (pings) lines.pong(member)
+  for (const ping of pings) lines.pong(member, ping)
   await member.done
   sendText(response, inOrder ? 200 : 409, 'text/event-stream', receipt(member, first).text)
   if (bye) lines.dismiss(member)

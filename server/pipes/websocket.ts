@@ -6,7 +6,7 @@ import { createParser } from '../../src/wire/parser.ts'
 import type { Granted } from '../access.ts'
 import type { Ask } from '../ask.ts'
 import { type Batch, bytesOf } from '../batch.ts'
-import { failBlock, pongBlock } from '../blocks.ts'
+import { failBlock, pongTo } from '../blocks.ts'
 import type { Core } from '../core.ts'
 import type { Line } from '../member.ts'
 import { receipt } from '../receipt.ts'
@@ -102,7 +102,7 @@ class WebSocketPipe implements Pipe {
     const { member } = line
     const { messages, pings, first, bye } = accept(member, blocks, this.maySend)
     await line.welcomed
-    for (let count = 0; count < pings; count++) lines.say(line, pongBlock)
+    for (const ping of pings) lines.say(line, pongTo(ping))
     if (messages) await this.answer(line, messages, first)
     if (bye) lines.dismiss(member)
   }

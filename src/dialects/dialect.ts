@@ -154,8 +154,17 @@ export interface Outgoing {
 export type Proof =
   | { need: 'opened' }
   | { need: 'block' }
-  | { need: 'answer'; ask: string; event: string; within: number }
-  | { need: 'later'; event: string; apart: number; within: number }
+  | { need: 'answer'; ask: string; event: string; within: number; question?: Question }
+  | { need: 'later'; event: string; apart: number; within: number; question?: Question }
+
+/** What makes the server say something on a pipe at any time: proof that what is newest is not held back until more comes. */
+export interface Question {
+  ask(number: number): string
+  /** The answer's event; its data is the number. */
+  readonly event: string
+  /** Whether a block came beside the pipe, in the answer to a POST. */
+  beside?(block: Incoming): boolean
+}
 
 /** What a block means. */
 export type Meaning =

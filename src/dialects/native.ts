@@ -4,7 +4,7 @@ import type { Block } from '../wire/block.ts'
 import { encode } from '../wire/encoder.ts'
 import { createParser } from '../wire/parser.ts'
 import { pack, unpack } from '../wire/payload.ts'
-import type { Ask, Dialect, Gap, Meaning, Position, Welcome } from './dialect.ts'
+import type { Ask, Dialect, Gap, Meaning, Position, Question, Welcome } from './dialect.ts'
 
 /** Our own wire, as docs/PROTOCOL.md specifies it. */
 export const native: Dialect = {
@@ -22,7 +22,7 @@ export const native: Dialect = {
   eventsource: 'wrapped',
   greets: true,
   acknowledges: true,
-  ping: encode({ event: 'rt.ping', data: '' }),
+  ping: ask(0),
   bye: encode({ event: 'rt.bye', data: '' }),
   silence: 35_000,
   knock,
@@ -34,9 +34,15 @@ export const native: Dialect = {
   },
   proof(via) {
     if (via === 'websocket')
-      return { need: 'answer', ask: this.ping as string, event: 'rt.pong', within: 200 }
+      return {
+        need: 'answer',
+        ask: ask(0),
+        event: 'rt.pong',
+        within: 200,
+        question: { ask, event: 'rt.pong' },
+      }
     if (via === 'eventsource' || via === 'iframe' || via.endsWith('streaming'))
-      return { need: 'later', event: 'rt.tick', apart: 150, within: 600 }
+      return { need: 'later', event: 'rt.tick', apart: 150, within: 600, question }
     return { need: 'block' }
   },
   read(block, position) {
@@ -58,6 +64,16 @@ export const native: Dialect = {
     return told && refused(told.data ?? '')
   },
   write: ({ event, data }, number) => encode({ id: `${number}`, ...(event && { event }), ...pack(data) }),
+}
+
+function ask(number: number): string {
+  return encode({ event: 'rt.ping', data: `${number}` })
+}
+
+const question: Question = {
+  ask,
+  event: 'rt.pong',
+  beside: ({ event }) => event === 'rt.ack' || event === 'rt.nack',
 }
 
 function knock({

@@ -1,6 +1,7 @@
 import type { Incoming, Proof } from '../dialects/dialect.ts'
 import { endOf, isWord } from '../ends.ts'
 import { type Failure, tryTo } from './failure.ts'
+import { createFlow, type Flow } from './flow.ts'
 import { type Answer, inquire } from './inquiry.ts'
 import type { Memory } from './memory.ts'
 import { wait } from './patience.ts'
@@ -43,8 +44,11 @@ interface Rung {
   stop(): void
   /** What it says while a better one is given a moment. */
   held?: (() => void)[] | undefined
-  /** When it last brought something. */
+  /** When it last brought something, and how often it did. */
   last: number
+  times: number
+  /** The questions whether it flows by itself. */
+  flow?: Flow
   pipe?: Pipe
 }
 
@@ -68,7 +72,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     const { environment, dialect } = target
     const racing = new Set<Rung>()
     const failures: Failure[] = []
-    const queue = inOrder(environment.now())
+    let queue = inOrder(environment.now())
     // A transport that worked in this page's life is waited for: a server's restart must not push every line down.
     const patient = home !== undefined && misses === 0
     let carrier: Rung | undefined
@@ -115,7 +119,16 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       const attempt: Attempt = { transport: transport.name, started: environment.now() }
       const proof = dialect.proof(transport.name)
       const cold = !target.positioned()
-      const rung: Rung = { transport, proof, attempt, cold, phase: 'silent', stop: nothing, last: 0 }
+      const rung: Rung = {
+        transport,
+        proof,
+        attempt,
+        cold,
+        phase: 'silent',
+        stop: nothing,
+        last: 0,
+        times: 0,
+      }
       racing.add(rung)
       attempts.push(attempt)
       if (attempts.length > kept) attempts.shift()
@@ -160,10 +173,14 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
         blocks(blocks, origin) {
           const now = environment.now()
           const act = () => {
-            rung.last = now
+            if (!blocks.length || !blocks.every(block => isBeside(proof, block))) {
+              rung.last = now
+              rung.times++
+              if (blocks.length > 0) rung.flow?.heard(blocks)
+            }
             if (blocks.length > 0 && attempt.heard === undefined) talk(rung, now)
             if (dialect.overlaps || rung === carrier) sink.blocks(blocks, origin, transport.name)
-            if (rung.phase !== 'proven' && racing.has(rung) && proves(rung, blocks, now)) settle(rung)
+            if (rung.phase !== 'proven' && racing.has(rung) && proves(rung, blocks, now)) settle(rung, blocks)
           }
           if (blocks.length > 0 && attempt.heard === undefined) first(rung, act)
           else inTurn(act)
@@ -215,9 +232,8 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       }
       if (proof.need === 'answer') handOver(rung.pipe, proof.ask, () => {})
       if ('within' in proof) {
-        // An answer may take as long as the first block took: this pipe has shown how far it is.
-        const trip = proof.need === 'answer' ? attempt.heard - attempt.started : 0
-        const within = proof.within + Math.max(trip, stagger())
+        // What follows may be as late as the first block was: this pipe has shown how far it is.
+        const within = proof.within + Math.max(attempt.heard - attempt.started, stagger())
         rung.stop = wait(environment, within, () => overdue(rung, within))
       }
       if (!carrier) carry(rung)
@@ -240,7 +256,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     }
 
     /** The proof came: the others are closed, but better ones that were accepted, which may be a moment behind and then take over. */
-    function settle(rung: Rung): void {
+    function settle(rung: Rung, blocks: readonly Incoming[] = []): void {
       rung.attempt.heard ??= environment.now()
       rung.attempt.proven = environment.now()
       delete rung.attempt.failure
@@ -255,7 +271,42 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       misses = 0
       memory.remember(home.name)
       if (carrier !== rung) carry(rung)
+      if (racing.has(rung) && !answeredAlone(rung, blocks)) question(rung)
       lookUp(strayed ? 0 : pause)
+    }
+
+    /** What proved this may have been pushed out by the traffic behind it. So it is asked, if there is a poll to leave it for. */
+    function question(rung: Rung): void {
+      const { proof, attempt, pipe, transport } = rung
+      const asking = 'question' in proof && proof.question
+      if (!asking || !pipe?.send || !rungs.some(other => possible(other) && isPoll(other))) return
+      rung.flow = createFlow({
+        environment,
+        question: asking,
+        send: (text, done) => handOver(pipe, text, done),
+        quiet: stagger(),
+        grace: Math.max((attempt.heard as number) - attempt.started, stagger(), 300),
+        held: () => leave(rung, `${transport.name} holds back what is newest until more comes`),
+      })
+    }
+
+    /** It goes on until another one has proven itself. If it is a stream, the others are no better. */
+    function leave(rung: Rung, message: string): void {
+      const { transport } = rung
+      memory.leave(rungs.filter(other => other === transport || (isStream(transport) && isStream(other))))
+      rung.attempt.failure = { kind: 'silent', message, transport: transport.name }
+      rung.phase = 'silent'
+      home = undefined
+      queue = inOrder(environment.now())
+      advance()
+    }
+
+    function isPoll({ name }: Transport): boolean {
+      return dialect.proof(name).need === 'block'
+    }
+
+    function isStream({ name }: Transport): boolean {
+      return dialect.proof(name).need === 'later'
     }
 
     function carry(rung: Rung): void {
@@ -304,7 +355,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       if (done || carrier?.phase !== 'proven' || !dialect.overlaps || carrier.transport === rungs[0]) return
       above = rungs
         .slice(0, rungs.indexOf(carrier.transport))
-        .filter(rung => rung !== tired(environment.now()))
+        .filter(rung => rung !== tired(environment.now()) && !memory.left().includes(rung.name))
       const timer = environment.setTimeout(challenge, after)
       stopClimb = () => environment.clearTimeout(timer)
       pause = Math.min(pause * 2, lastClimb)
@@ -344,6 +395,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       racing.delete(rung)
       rung.held = undefined
       rung.stop()
+      rung.flow?.stop()
       rung.attempt.ended = environment.now()
       rung.pipe?.close()
     }
@@ -430,8 +482,10 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
   /** What worked before comes first, then those below it, then those above; one that keeps being cut comes last. */
   function inOrder(now: number): Transport[] {
     const first = home?.name ?? memory.recall()
-    const from = rungs.findIndex(rung => rung.name === first)
-    const order = from > 0 ? [...rungs.slice(from), ...rungs.slice(0, from)] : [...rungs]
+    const left = memory.left()
+    const ways = rungs.filter(({ name }) => !left.includes(name))
+    const from = ways.findIndex(rung => rung.name === first)
+    const order = from > 0 ? [...ways.slice(from), ...ways.slice(0, from)] : ways
     if (order[0] === tired(now)) order.push(order.shift() as Transport)
     return order
   }
@@ -449,6 +503,15 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
   function tired(now: number): Transport | undefined {
     return now < shakyUntil ? shaky : undefined
   }
+}
+
+/** Whether nothing of other traffic came between this pipe's first block and the answer, or with it. */
+function answeredAlone({ proof, times }: Rung, blocks: readonly Incoming[]): boolean {
+  return proof.need === 'answer' && times === 2 && blocks.every(({ id }) => id === undefined)
+}
+
+function isBeside(proof: Proof, block: Incoming): boolean | undefined {
+  return 'question' in proof && proof.question?.beside?.(block)
 }
 
 function proves({ proof, attempt }: Rung, blocks: readonly Incoming[], now: number): boolean {

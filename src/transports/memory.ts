@@ -11,27 +11,46 @@ const during = 120_000
 /** So many of them are kept for a line that another transport carries: an outage alone does not use up all. */
 const reserve = 2
 
-const attempts = new Map<string, number[]>()
+/** What was learned on this page. */
+const pages = new Map<string, { failed: number[]; left: readonly string[]; leftUntil: number }>()
 
-/** What a page has learned of one origin: the transport that worked, kept over pages, and how often WebSocket failed lately. */
+/** What a page has learned of a way to a server: the transport that worked, kept over pages, and how often WebSocket failed lately. */
 export interface Memory {
   recall(): TransportName | undefined
   remember(name: TransportName): void
+  /** Those that seem to work and don't, kept over pages. */
+  left(): readonly string[]
+  leave(those: readonly { name: TransportName }[]): void
   socketFailed(): void
   /** `carried`: whether the line has another transport meanwhile. */
   socketsAllowed(carried: boolean): boolean
 }
 
-export function memory(environment: Environment, origin: string): Memory {
-  const key = `throughline:${origin}`
-  const failed = attempts.get(origin) ?? []
-  attempts.set(origin, failed)
+/** `way` tells what was learned from what else there is to be learned: it names the address, and holds no secrets. */
+export function memory(environment: Environment, way: string): Memory {
+  const key = `throughline:${way}`
+  const stored = () => (environment.recall(key) ?? '').split(' ')
+  const [, , names = '', until] = stored()
+  const known = pages.get(way) ?? { failed: [], left: names.split(','), leftUntil: Number(until) || 0 }
+  pages.set(way, known)
+  const { failed } = known
+  const left = () => (known.leftUntil > Date.now() ? known.left : [])
   return {
     recall() {
-      const [name, until] = (environment.recall(key) ?? '').split(' ')
+      const [name, until] = stored()
       return name && Number(until) > Date.now() ? (name as TransportName) : undefined
     },
-    remember: name => environment.remember(key, `${name} ${Date.now() + lifetime}`),
+    remember(name) {
+      const bad = left().length > 0 ? ` ${known.left} ${known.leftUntil}` : ''
+      environment.remember(key, `${name} ${Date.now() + lifetime}${bad}`)
+    },
+    left,
+    leave(those) {
+      Object.assign(known, {
+        left: [...left(), ...those.map(({ name }) => name)],
+        leftUntil: Date.now() + lifetime,
+      })
+    },
     socketFailed: () => failed.push(environment.now()),
     socketsAllowed(carried) {
       while (failed.length > 0 && environment.now() - (failed[0] as number) > during) failed.shift()
@@ -44,6 +63,8 @@ export function memory(environment: Environment, origin: string): Memory {
 export const noMemory: Memory = {
   recall: () => undefined,
   remember() {},
+  left: () => [],
+  leave() {},
   socketFailed() {},
   socketsAllowed: () => true,
 }

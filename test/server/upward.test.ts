@@ -1,5 +1,5 @@
 import http from 'node:http'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { HubOptions } from '../../server/index.ts'
 import { encode } from '../../src/wire/encoder.ts'
 import { pack } from '../../src/wire/payload.ts'
@@ -282,6 +282,15 @@ describe('a POST', () => {
     await post(at, at.session, encode({ event: 'rt.ping', data: '' }))
     await newest.next('rt.pong')
     expect(at.ear.blocks.some(block => block.event === 'rt.pong')).toBe(false)
+  })
+
+  it('that pings with a number hears it again, up to 32 characters', async () => {
+    const at = await talk()
+    await post(at, at.session, encode({ event: 'rt.ping', data: '17' }))
+    expect(await at.ear.next('rt.pong')).toMatchObject({ data: '17' })
+    await post(at, at.session, encode({ event: 'rt.ping', data: 'x'.repeat(1_000) }))
+    const pongs = () => at.ear.blocks.filter(block => block.event === 'rt.pong').map(({ data }) => data)
+    await vi.waitFor(() => expect(pongs()).toEqual(['17', 'x'.repeat(32)]))
   })
 
   it('that pings between two polls is answered with a pong in the next', async () => {

@@ -19,6 +19,8 @@ export interface FakePipe {
   readonly query: Record<string, string>
   /** All that was sent up, oldest first. */
   readonly sent: string[]
+  /** Hears what is sent up. */
+  heard?: (text: string) => void
   /** Neither ended nor closed. */
   readonly open: boolean
   opens(via?: TransportName): void
@@ -101,6 +103,7 @@ function createPipe(name: TransportName, target: Target, sink: Sink) {
     send(text: unknown, done: (failure?: Failure) => void) {
       sent.push(text as string)
       waiting.push(done)
+      pipe.heard?.(text as string)
     },
   }
 }
