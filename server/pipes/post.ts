@@ -11,19 +11,22 @@ import { refusal } from '../refusal.ts'
 
 /** Takes the messages of one POST, and answers when the application is done with them. */
 export async function servePost(
-  { sessions, settings, accept, lines, roaming }: Core,
+  core: Core,
   ask: Ask,
   granted: Granted,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
+  const { sessions, settings, accept, lines, roaming } = core
   if (!/^text\/event-stream\s*(;|$)/i.test(ask.headers['content-type'] ?? '')) {
     throw refusal(415, 'the Content-Type of a POST is text/event-stream')
   }
   const member = sessions.find(ask, granted)
   roaming.posted(ask, member !== undefined)
   if (!member) throw refusal(404, 'session unknown')
-  const blocks = await readBlocks(request, settings.limits)
+  const blocks = await readBlocks(bodyOf(core, request), request, settings.limits)
+  // A client always has something to say: an acknowledgement of nothing would look like success to it.
+  if (blocks.length === 0) throw refusal(400, 'the POST holds no block; something between has taken its body')
   const { inOrder, pings, first, bye } = accept(member, blocks, granted.send)
   forget(member, first)
   for (const ping of pings) lines.pong(member, ping)
@@ -33,7 +36,11 @@ export async function servePost(
 }
 
 /** Reads no further than the limits: a single large message may be as long as a message, several only as a batch. */
-async function readBlocks(request: IncomingMessage, { message, batch, messages }: Limits): Promise<Block[]> {
+async function readBlocks(
+  body: AsyncIterable<unknown>,
+  request: IncomingMessage,
+  { message, batch, messages }: Limits,
+): Promise<Block[]> {
   const most = Math.max(message, batch)
   const tooLarge = refusal(413, 'too much at once')
   if (Number(request.headers['content-length'] ?? 0) > most) throw tooLarge
@@ -41,12 +48,32 @@ async function readBlocks(request: IncomingMessage, { message, batch, messages }
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   const blocks: Block[] = []
   let bytes = 0
-  // An answer can still be sent when the reading stops half way.
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
+  for await (const chunk of body) {
     bytes += (chunk as Buffer).length
     blocks.push(...parser.feed(decoder.decode(chunk as Buffer, { stream: true })))
     const several = blocks.length > 1
     if (parser.overflowed || bytes > (several ? batch : most) || blocks.length > messages) throw tooLarge
   }
   return blocks
+}
+
+const told = new WeakSet<Core>()
+
+/** What comes, or what a body parser that was before us has left: Express, Fastify and others keep it as `rawBody` or `body`. */
+async function* bodyOf(core: Core, request: IncomingMessage): AsyncIterable<unknown> {
+  // An answer can still be sent when the reading stops half way.
+  if (!request.readableDidRead) return yield* request.iterator({ destroyOnReturn: false })
+  const { rawBody, body } = request as { rawBody?: unknown; body?: unknown }
+  const read = rawBody ?? body
+  if (typeof read === 'string' || read instanceof Uint8Array) return yield Buffer.from(read as string)
+  const words = 'the body of the POST was read by a body parser before the hub'
+  if (!told.has(core)) {
+    told.add(core)
+    core.events.report(
+      new Error(
+        `${words}; attach() the hub, use hub.handle before the parser, or keep the text/event-stream type from it`,
+      ),
+    )
+  }
+  throw refusal(400, words)
 }
