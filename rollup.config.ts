@@ -23,7 +23,10 @@ export default [
   modules(browserEntries, 'es2020', [], [{ ...named('dist', 'js'), sourcemap: true }, cjs]),
   // What `development` means among the conditions of package.json: the same with warnings.
   modules(browserEntries, 'es2020', [], [named('dist/development', 'js')], true),
-  modules(serverEntries, 'node20', ofTheServer, [{ ...named('dist', 'js'), sourcemap: true }, cjs]),
+  modules({ ...serverEntries, serve: 'server/serve.ts' }, 'node20', ofTheServer, [
+    { ...named('dist', 'js'), sourcemap: true },
+    cjs,
+  ]),
   declarations({ ...browserEntries, ...serverEntries }),
   scriptTag('dist/throughline.js', false),
   scriptTag('dist/throughline.min.js', true),

@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { parseArgs } from 'node:util'
 import { createHub, redisLog } from './index.ts'
@@ -27,9 +28,26 @@ const server = createServer(async (request, response) => {
   response.end(help())
 })
 hub.attach(server)
+server.on('error', ({ message }) => {
+  console.error(`PORT is ${PORT}, HOST is ${HOST}: ${message}`)
+  process.exit(1)
+})
 server.listen(Number(PORT), HOST, () => console.log(`${address()}/`))
 
+// A second signal ends it at once, as Node does by itself.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)
+stopWithNpm()
+
+/** npm hands a signal to the shell in between, which goes and tells nobody. */
+function stopWithNpm(): void {
+  if (process.env.npm_lifecycle_event === undefined) return
+  const parent = process.ppid
+  const watch = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(watch)
+    void stop()
+  }, 200).unref()
+}
 
 async function publish(url: URL, request: IncomingMessage, response: ServerResponse): Promise<void> {
   // `curl` tells no origin; a page does, and none may publish here.
@@ -40,7 +58,10 @@ async function publish(url: URL, request: IncomingMessage, response: ServerRespo
     const id = await hub.publish(topic, await readText(request), { event })
     response.end(`${id}\n`)
   } catch (error) {
-    response.writeHead(400).end(`${error instanceof Error ? error.message : error}\n`)
+    const isTheirs = error instanceof TypeError || error instanceof RangeError
+    // What is not wrong with the message is wrong with the log.
+    if (!isTheirs) response.setHeader('Retry-After', 5)
+    response.writeHead(isTheirs ? 400 : 503).end(`${error instanceof Error ? error.message : error}\n`)
   }
 }
 
@@ -49,7 +70,7 @@ async function readText(request: IncomingMessage): Promise<string> {
   let bytes = 0
   for await (const chunk of request) {
     bytes += chunk.length
-    if (bytes > 2 ** 20) throw new Error('more than 1 MiB')
+    if (bytes > 2 ** 20) throw new RangeError('more than 1 MiB')
     chunks.push(chunk)
   }
   return Buffer.concat(chunks).toString()
@@ -73,9 +94,11 @@ function address(): string {
   return `http://${HOST}:${typeof bound === 'object' && bound ? bound.port : PORT}`
 }
 
+/** Sends the lines away one after the other, while what they still send is taken, and then goes. */
 async function stop(): Promise<void> {
-  server.close()
+  await hub.drain({ within: 5_000 })
   await hub.close()
+  server.close()
   await log?.close()
   server.closeAllConnections()
 }

@@ -1,12 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { expect, it, onTestFinished } from 'vitest'
+import net from 'node:net'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { ask } from './harness.ts'
 
-async function serve(env: Record<string, string> = {}): Promise<{ url: string; child: ChildProcess }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'server/serve.ts'], {
+async function serve(
+  env: Record<string, string> = {},
+  options: string[] = [],
+): Promise<{ url: string; child: ChildProcess }> {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'server/serve.ts', ...options], {
     env: { ...process.env, PORT: '0', ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', options.length ? 'ignore' : 'inherit'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))
   const [line] = await once(child.stdout as NonNullable<typeof child.stdout>, 'data')
@@ -56,4 +60,57 @@ it('lets only listed origins in, and no page publish', async () => {
   expect(await ask(`${url}publish?topic=x`, { method: 'POST', headers, body: 'x' })).toMatchObject({
     status: 403,
   })
+})
+
+it('ends with npm, whose shell passes no signal on', async () => {
+  const { PORT: _, ...env } = process.env
+  const npm = spawn('npm', ['run', '--silent', 'serve'], {
+    env: { ...env, PORT: '0' },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const [line] = await once(npm.stdout, 'data')
+  const url = String(line).trim()
+  expect((await ask(url)).status).toBe(200)
+  npm.kill('SIGTERM')
+  // Whether it still answers is all that a stranger can see.
+  await vi.waitFor(() => expect(ask(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' }), {
+    timeout: 15_000,
+    interval: 100,
+  })
+}, 30_000)
+
+it('takes what is still sent while it sends its lines away', async () => {
+  const { url, child } = await serve()
+  const ear = await fetch(`${url}live?topic=x&rt.via=xhr-streaming`)
+  const chunks = (ear.body as unknown as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]()
+  expect(String(Buffer.from((await chunks.next()).value))).toContain('rt.open')
+  child.kill('SIGTERM')
+  let rest = ''
+  for (let next = await chunks.next(); !next.done; next = await chunks.next()) rest += Buffer.from(next.value)
+  expect(rest).toContain('rt.bye')
+  if (child.exitCode === null) await once(child, 'exit')
+  expect(child.exitCode).toBe(0)
+})
+
+it('answers 503 with a time to come again while Redis is away, and 400 for what is wrong with a message', async () => {
+  const closed = net.createServer().listen(0, '127.0.0.1')
+  await once(closed, 'listening')
+  const { port } = closed.address() as net.AddressInfo
+  closed.close()
+  const { url } = await serve({}, ['--redis', `redis://127.0.0.1:${port}`])
+  const publish = (topic: string) => ask(`${url}publish?topic=${topic}`, { method: 'POST', body: 'hi' })
+  expect(await publish('')).toMatchObject({ status: 400 })
+  expect(await publish('x')).toMatchObject({ status: 503, headers: { 'retry-after': '5' } })
+}, 30_000)
+
+it('says so when it cannot listen', async () => {
+  const { url } = await serve()
+  const child = spawn(process.execPath, ['--import', 'tsx', 'server/serve.ts'], {
+    env: { ...process.env, PORT: new URL(url).port },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  })
+  const [said] = await once(child.stderr, 'data')
+  expect(String(said)).toMatch(/^PORT is \d+, HOST is 127\.0\.0\.1: .*EADDRINUSE/)
+  if (child.exitCode === null) await once(child, 'exit')
+  expect(child.exitCode).toBe(1)
 })
