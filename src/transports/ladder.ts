@@ -132,8 +132,13 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       racing.add(rung)
       attempts.push(attempt)
       if (attempts.length > kept) attempts.shift()
-      if (!allowed(transport))
+      if (!possible(transport))
         return fail(rung, { kind: 'unsupported', message: `${transport.name} cannot be used here` })
+      if (!allowed(transport))
+        return fail(rung, {
+          kind: 'refused',
+          message: `${transport.name} has failed too often to be tried just now`,
+        })
       // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
       if (dialect.greets || transport.name === 'websocket') limit(rung)
       tryTo(
@@ -319,12 +324,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       const failure = { ...cause, transport: rung.transport.name }
       drop(rung)
       rung.attempt.failure = failure
-      if (
-        rung.transport.name === 'websocket' &&
-        !rung.attempt.heard &&
-        failure.kind !== 'unsupported' &&
-        !failure.scope
-      )
+      if (rung.transport.name === 'websocket' && !rung.attempt.heard && rung.pipe && !failure.scope)
         memory.socketFailed()
       const carried = rung === carrier
       if (carried) {
@@ -342,7 +342,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       if (done) return
       if (isForAll(failure)) return finish(failure)
       // One that may not be tried just now is not waited for.
-      const missed = patient && rung.transport === home && failure.kind !== 'unsupported'
+      const missed = patient && rung.transport === home && rung.pipe !== undefined
       if (missed && racing.size === 0) return void missHome(failure)
       // After the last one the end says it.
       if (carried && !carrier && queue.length + racing.size > 0) sink.paused({ ...failure, retryAfter: 0 })
@@ -458,10 +458,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
 
     function allowed(transport: Transport): boolean {
       const alone = () => rungs.every(rung => rung === transport || !possible(rung))
-      return (
-        possible(transport) &&
-        (transport.name !== 'websocket' || memory.socketsAllowed(isBacked()) || alone())
-      )
+      return transport.name !== 'websocket' || memory.socketsAllowed(isBacked()) || alone()
     }
 
     function isBacked(): boolean {

@@ -62,9 +62,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
               if (whole) reader = messageReader()
               return undefined
             }
-            const failure = usual()
-            // One of many answers that fails is not the server's last word.
-            return failure && status >= 500 ? { ...failure, kind: 'refused' } : failure
+            return usual()
           }
 
           function opened(url: string): void {
