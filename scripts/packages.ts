@@ -93,7 +93,11 @@ const checks: Record<string, () => unknown> = {
   'types in Node with the DOM': () => types(typedInNode, { skipLibCheck: true }),
   'types where a place declares nothing': () =>
     types(typed, { lib: ['es2022'], types: [] }, 'commonjs', inPages),
-  esbuild: () => bundled(),
+  'esbuild, with warnings in development only': async () => {
+    const development = await bundled(['development'])
+    if (!development.includes('console.warn')) throw new Error('the development build has no warnings')
+    if ((await bundled([])).includes('console.warn')) throw new Error('the production build has warnings')
+  },
 }
 
 const more: Record<string, () => unknown> = {
@@ -197,7 +201,7 @@ function types(code: string, options: object, type = 'commonjs', entries = names
   run('node', process.execPath, [compiler, '-p', folder])
 }
 
-async function bundled(conditions: string[] = []): Promise<string> {
+async function bundled(conditions: string[]): Promise<string> {
   const stdin = { contents: imported, resolveDir: join(root, 'node') }
   const { outputFiles } = await build({ stdin, conditions, bundle: true, write: false, logLevel: 'silent' })
   return outputFiles[0]?.text ?? ''

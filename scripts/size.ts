@@ -40,6 +40,7 @@ async function measure([name, contents]: [string, string]) {
     target: 'es2020',
     // As the build has it.
     tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
+    define: { DEV: 'false' },
     write: false,
   })
   const code = outputFiles[0]?.contents ?? new Uint8Array()

@@ -1,3 +1,4 @@
+import { advise } from './advice.ts'
 import { Line, report } from './connection/line.ts'
 import { usualWaiting } from './connection/outbox.ts'
 import { run } from './connection/runner.ts'
@@ -138,6 +139,9 @@ const rules: Record<keyof Options, [fits: (value: unknown) => boolean, words: st
   environment: [isObject, 'an object'],
 }
 
+/** Given by the build: whether it is one that warns. */
+declare const DEV: boolean | undefined
+
 /** Opens a line with what an entry brings along. */
 export function open<Messages>(
   catalogue: Catalogue,
@@ -175,7 +179,14 @@ export function open<Messages>(
   const stop = () => line.close()
   if (signal?.aborted) line.close()
   else signal?.addEventListener('abort', stop, { once: true })
+  if (typeof DEV !== 'undefined' && DEV) advise(line, environment, namesTopic(dialect, target))
   return line
+}
+
+/** Only our own wire has topics in the address. */
+function namesTopic({ name }: Dialect, target: (position: Position) => Target): boolean | undefined {
+  if (name !== 'native') return undefined
+  return new URL(target({ cursor: '', session: undefined }).knock('post').url).searchParams.has('topic')
 }
 
 /** Reads where the page wants to go and by what, once and completely. */

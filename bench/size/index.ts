@@ -135,7 +135,7 @@ async function byEsbuild(contents: string): Promise<Uint8Array> {
     format: 'esm',
     target,
     tsconfigRaw,
-    define: { global: 'globalThis' },
+    define: { global: 'globalThis', DEV: 'false' },
     logLevel: 'error',
     write: false,
   })
@@ -152,7 +152,7 @@ async function byRollup(code: string): Promise<Uint8Array> {
         resolveId: id => (id === entry ? id : null),
         load: id => (id === entry ? code : null),
       },
-      esbuild({ target, tsconfig: false, tsconfigRaw }),
+      esbuild({ target, tsconfig: false, tsconfigRaw, define: { DEV: 'false' } }),
     ],
   })
   const { output } = await bundle.generate({ format: 'es' })

@@ -1,0 +1,52 @@
+/** What to look at when a line does not do what its author expects. Only development builds have it. */
+import type { ConnectionError } from './connection/errors.ts'
+import type { Environment } from './environment.ts'
+
+export interface Advised {
+  readonly url: string
+  readonly readyState: number
+  readonly lastEventId: string
+  addEventListener(type: 'open', listener: () => void): void
+  addEventListener(type: 'error', listener: (event: { error?: ConnectionError }) => void): void
+}
+
+/** How long an open line without a topic may be silent before its silence looks like a mistake, in ms. */
+const silence = 10_000
+
+/** Says each thing once a line, in words that name the address. `namesTopic`: nothing, where the server's wire is not ours. */
+export function advise(
+  line: Advised,
+  environment: Pick<Environment, 'setTimeout'>,
+  namesTopic: boolean | undefined,
+  warn = (words: string) => console.warn(words),
+): void {
+  const said = new Set<string>()
+  const where = line.url.split(/[?#]/, 1)[0]
+  const say = (what: string) => {
+    if (!said.has(what)) warn(`throughline: ${where} ${what}`)
+    said.add(what)
+  }
+  let opened = false
+
+  line.addEventListener('open', () => {
+    if (opened) return
+    opened = true
+    if (namesTopic !== false) return
+    const { lastEventId } = line
+    environment.setTimeout(() => {
+      if (line.readyState === 1 && line.lastEventId === lastEventId) say(silent)
+    }, silence)
+  })
+  line.addEventListener('error', ({ error }: { error?: ConnectionError }) => {
+    if (opened || !error) return
+    const tries = error.attempts.flatMap(({ failure }) => failure ?? [])
+    if ([error, ...tries].some(({ status }) => status === 404)) say(missing)
+    else if ([error, ...tries].some(({ kind, status }) => kind === 'content' && status === 200)) say(page)
+  })
+}
+
+const missing =
+  'is answered with 404, whatever it is asked by. Is this the `path` of the hub? Is the hub attached to the server that answers here? Does every proxy in between pass the path on as it is?'
+const page =
+  'is answered with something else, such as the page of a development server. Does its proxy pass this path on, WebSockets included?'
+const silent = `is open and has brought nothing for ${silence / 1_000} s. It names no topic: with the server's default \`authorize\` it hears nothing but replies. Write connect(url, { params: { topic: 'lobby' } })`

@@ -1,0 +1,74 @@
+import { expect, test } from 'vitest'
+import { type Advised, advise } from '../src/advice.ts'
+import { createWorld } from './support/world.ts'
+
+/** A line that says what the test lets it say. */
+function start(namesTopic: boolean | undefined) {
+  const heard: Record<string, (event: never) => void> = {}
+  const words: string[] = []
+  const world = createWorld()
+  const line = {
+    url: 'https://host.test/live?token=secret',
+    readyState: 1,
+    lastEventId: 'e.1.t1',
+    addEventListener: (type: string, listener: (event: never) => void) => {
+      heard[type] = listener
+    },
+  }
+  advise(line satisfies Advised, world.environment, namesTopic, said => words.push(said))
+  const fails = (error: object) => heard.error?.({ error: { attempts: [], ...error } } as never)
+  return { line, words, world, opens: () => heard.open?.({} as never), fails }
+}
+
+test('a line that names no topic and hears nothing is told how to name one, once', async () => {
+  const { opens, words, world } = start(false)
+  opens()
+  await world.pass(9_999)
+  expect(words).toEqual([])
+  await world.pass(1)
+  opens()
+  await world.pass(60_000)
+  expect(words).toHaveLength(1)
+  expect(words[0]).toMatch(/https:\/\/host\.test\/live is open .* params: \{ topic:/)
+  expect(words[0]).not.toContain('secret')
+})
+
+test('nothing is said of topics where one is named, the wire is foreign, something was heard, or the line is closed', async () => {
+  for (const namesTopic of [true, undefined]) {
+    const { opens, words, world } = start(namesTopic)
+    opens()
+    await world.pass(60_000)
+    expect(words).toEqual([])
+  }
+  for (const change of [{ lastEventId: 'e.2.t2' }, { readyState: 2 }]) {
+    const { line, opens, words, world } = start(false)
+    opens()
+    Object.assign(line, change)
+    await world.pass(60_000)
+    expect(words).toEqual([])
+  }
+})
+
+test('a path that nobody answers at is told with what to check, once, also when only a try shows the status', () => {
+  for (const error of [{ status: 404 }, { attempts: [{ failure: { kind: 'status', status: 404 } }] }]) {
+    const { fails, words } = start(true)
+    fails(error)
+    fails(error)
+    expect(words).toHaveLength(1)
+    expect(words[0]).toMatch(/https:\/\/host\.test\/live is answered with 404.*`path` of the hub/)
+  }
+})
+
+test('a page in place of the hub is told', () => {
+  const { fails, words } = start(true)
+  fails({ kind: 'content', status: 200 })
+  expect(words[0]).toMatch(/development server/)
+})
+
+test('a line that was open once is told nothing of its path', () => {
+  const { fails, opens, words } = start(true)
+  opens()
+  fails({ status: 404 })
+  fails({ kind: 'cut' })
+  expect(words).toEqual([])
+})
