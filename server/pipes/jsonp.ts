@@ -6,7 +6,7 @@ import { type Ask, readCount } from '../ask.ts'
 import type { Core } from '../core.ts'
 import type { Accepted } from '../intake.ts'
 import type { Member } from '../member.ts'
-import { forget, receipt } from '../receipt.ts'
+import { receipt } from '../receipt.ts'
 import { refusal } from '../refusal.ts'
 
 /** Whether this JSONP request carries something upward. */
@@ -60,7 +60,6 @@ function takeBody(core: Core, member: Member, body: string, maySend: boolean): A
     throw refusal(413, 'too much at once')
   }
   const accepted = core.accept(member, blocks, maySend)
-  forget(member, accepted.first)
   for (const ping of accepted.pings) core.lines.pong(member, ping)
   return accepted
 }

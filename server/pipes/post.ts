@@ -6,7 +6,7 @@ import { sendText } from '../answers.ts'
 import type { Ask } from '../ask.ts'
 import type { Core } from '../core.ts'
 import type { Limits } from '../options.ts'
-import { forget, receipt } from '../receipt.ts'
+import { receipt } from '../receipt.ts'
 import { refusal } from '../refusal.ts'
 
 /** Takes the messages of one POST, and answers when the application is done with them. */
@@ -28,7 +28,6 @@ export async function servePost(
   // A client always has something to say: an acknowledgement of nothing would look like success to it.
   if (blocks.length === 0) throw refusal(400, 'the POST holds no block; something between has taken its body')
   const { inOrder, pings, first, bye } = accept(member, blocks, granted.send)
-  forget(member, first)
   for (const ping of pings) lines.pong(member, ping)
   await member.done
   sendText(response, inOrder ? 200 : 409, 'text/event-stream', receipt(member, first).text)

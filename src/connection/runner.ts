@@ -260,6 +260,9 @@ export function run(plan: Plan, hear: Listener): Connection {
 
   function act(meaning: Meaning, origin: string | undefined, name: TransportName): void {
     if (meaning.type === 'open') return greet(meaning.welcome, name)
+    // Numbers are a session's own: what a pipe of another one hears of them is nothing to this one.
+    const isOther = (welcomes.get(name) ?? welcome)?.session !== welcome?.session
+    if (isOther && (meaning.type === 'ack' || meaning.type === 'nack')) return
     if (meaning.type === 'ack') return progress(() => outbox.acknowledged(meaning.upTo))
     if (meaning.type === 'nack') return progress(() => outbox.declined(meaning.number, meaning.failure))
     if (meaning.type === 'answer') return outbox.answered(meaning.number, meaning.data)

@@ -1,6 +1,6 @@
 import {
-  ackBlock,
   beatBlock,
+  byeBlock,
   failBlock,
   gapBlock,
   openBlock,
@@ -9,7 +9,8 @@ import {
 } from '../../server/blocks.ts'
 import type { History, Log } from '../../server/log.ts'
 import { memoryLog } from '../../server/memory-log.ts'
-import { refusal } from '../../server/refusal.ts'
+import { forget, receipt, surelyAcked } from '../../server/receipt.ts'
+import { type Refusal, refusal } from '../../server/refusal.ts'
 import type { Block } from '../../src/wire/block.ts'
 import { createParser } from '../../src/wire/parser.ts'
 import { pack } from '../../src/wire/payload.ts'
@@ -25,7 +26,7 @@ export interface ModelServer {
   restart(log: 'same' | 'new'): void
   /** Sessions are forgotten, and what is open goes on until it ends. */
   forgetSessions(): void
-  /** Says goodbye to all. */
+  /** Lets all go: finishes what it works on, takes nothing more, and says how far it came. The next session is another node's. */
   farewell(): void
   /** Everything that was published, over all lives of the log. */
   readonly published: readonly Published[]
@@ -41,6 +42,8 @@ interface Member {
   /** What was accepted, and what the application is done with. */
   accepted: number
   acked: number
+  refused: Map<number, Refusal> | undefined
+  leaving: boolean
   busyUntil: number
   slices: string
   pinged: boolean
@@ -91,9 +94,10 @@ export function createServer(world: World): ModelServer {
       for (const member of members.values()) end(member)
     },
     farewell() {
-      for (const pipe of [...pipes]) {
-        write(pipe, byeText)
-        pipe.wire.end()
+      for (const member of members.values()) {
+        if (member.leaving) continue
+        member.leaving = true
+        whenDone(member, () => release(member))
       }
     },
     published,
@@ -127,6 +131,7 @@ export function createServer(world: World): ModelServer {
   function servePipe({ via, query }: Call, wire: Wire): Visitor {
     const sid = query['rt.sid']
     const known = find(sid)
+    if (known?.leaving) return refuse(wire)
     const member = known ?? begin()
     const lost = sid !== undefined && !members.has(sid) ? [privateTopic(sid)] : []
     const topics = ['lobby', privateTopic(member.id)]
@@ -146,12 +151,27 @@ export function createServer(world: World): ModelServer {
     }
   }
 
+  function refuse(wire: Wire): Visitor {
+    wire.head(503)
+    wire.end()
+    return silent
+  }
+
+  function release(member: Member): void {
+    for (const pipe of [...member.pipes]) {
+      write(pipe, receipt(member, 0).text + byeBlock(700, member.acked).text)
+      pipe.wire.end()
+    }
+    end(member)
+  }
+
   function catchUp(pipe: Pipe, cursor: string | undefined, lost: string[], welcome: boolean): void {
     const { member } = pipe
     let history = log.after(cursor, [...pipe.topics, ...lost]) as History
     let text = ''
     if (welcome) {
-      const { id: session, acked } = member
+      const { id: session } = member
+      const acked = surelyAcked(member)
       const resumed = cursor !== undefined && !history.gap
       text += openBlock(cursor ?? history.start, retry, {
         session,
@@ -210,12 +230,14 @@ export function createServer(world: World): ModelServer {
     const member = find(query['rt.sid'])
     const blocks = read(body)
     if (!member) answer(404)
+    else if (member.leaving) answer(503)
     else if (!blocks || blocks.length > limits.messages || (blocks.length > 1 && body.length > limits.batch))
       answer(413)
     else {
       if (blocks.some(isPing)) pong(member)
       const inOrder = accept(member, blocks)
-      whenDone(member, () => answer(inOrder ? 200 : 409, ackBlock(member.acked).text))
+      const first = firstOf(blocks)
+      whenDone(member, () => answer(inOrder ? 200 : 409, receipt(member, first).text))
     }
     return silent
   }
@@ -227,14 +249,14 @@ export function createServer(world: World): ModelServer {
       wire.end()
     }
     const member = find(query['rt.sid'])
-    if (!member) {
-      answer(failBlock(refusal(404, 'session unknown')).text)
+    if (!member || member.leaving) {
+      answer(failBlock(refusal(member ? 503 : 404, 'no session')).text)
       return silent
     }
     const { 'rt.up': slice = '', 'rt.at': at, 'rt.of': length } = query
     if (at === '0') member.slices = ''
     if (Number(at) === member.slices.length) member.slices += slice
-    if (member.slices.length < Number(length)) answer(ackBlock(member.acked).text)
+    if (member.slices.length < Number(length)) answer(receipt(member, undefined).text)
     else {
       const blocks = read(member.slices)
       member.slices = ''
@@ -242,7 +264,8 @@ export function createServer(world: World): ModelServer {
       else {
         if (blocks.some(isPing)) pong(member)
         accept(member, blocks)
-        whenDone(member, () => answer(ackBlock(member.acked).text))
+        const first = firstOf(blocks)
+        whenDone(member, () => answer(receipt(member, first).text))
       }
     }
     return silent
@@ -250,6 +273,7 @@ export function createServer(world: World): ModelServer {
 
   function hear(pipe: Pipe, text: string): void {
     const { member } = pipe
+    if (member.leaving) return
     const blocks = read(text)
     if (!blocks) {
       say(pipe, failBlock(refusal(413, 'the message is too large')).text)
@@ -257,8 +281,8 @@ export function createServer(world: World): ModelServer {
     }
     for (const _ of blocks.filter(isPing)) say(pipe, pongBlock.text)
     accept(member, blocks)
-    if (blocks.some(({ id }) => id !== undefined))
-      whenDone(member, () => say(pipe, ackBlock(member.acked).text))
+    const first = firstOf(blocks)
+    if (first !== undefined) whenDone(member, () => say(pipe, receipt(member, first).text))
   }
 
   function read(text: string): Block[] | undefined {
@@ -286,8 +310,10 @@ export function createServer(world: World): ModelServer {
     member.busyUntil = Math.max(member.busyUntil, environment.now()) + server.work
     const take = () => {
       if (born !== life) return
-      taken.push(data)
       member.acked++
+      if (isUnwanted(data)) member.refused = (member.refused ?? new Map()).set(member.acked, unwanted)
+      else taken.push(data)
+      forget(member, member.acked - window + 1)
     }
     if (member.busyUntil === environment.now()) take()
     else later(member.busyUntil - environment.now(), take)
@@ -311,7 +337,16 @@ export function createServer(world: World): ModelServer {
 
   function begin(): Member {
     const id = `s${++begun}`
-    const fresh = { accepted: 0, acked: 0, busyUntil: 0, slices: '', pinged: false, left: environment.now() }
+    const fresh = {
+      accepted: 0,
+      acked: 0,
+      refused: undefined,
+      leaving: false,
+      busyUntil: 0,
+      slices: '',
+      pinged: false,
+      left: environment.now(),
+    }
     const member: Member = { id, pipes: new Set(), ...fresh }
     members.set(id, member)
     return member
@@ -341,7 +376,20 @@ export function createServer(world: World): ModelServer {
   }
 }
 
-const byeText = `retry: 700\nevent: rt.bye\ndata: {}\n\n`
+/** More than a client may have unanswered. */
+const window = 1_000
+
+const unwanted = refusal(422, 'not wanted')
+
+/** Every fifth message the application does not want, and says so. */
+function isUnwanted(data: string): boolean {
+  return /^up \d*[05]\b/.test(data)
+}
+
+function firstOf(blocks: readonly Block[]): number | undefined {
+  const numbers = blocks.flatMap(({ id }) => (id === undefined ? [] : [Number(id)]))
+  return numbers.length ? Math.min(...numbers) : undefined
+}
 
 const silent: Visitor = { up() {}, gone() {} }
 
