@@ -3,6 +3,7 @@ import type { HubEvents, Intake } from './intake.ts'
 import type { Lines } from './lines.ts'
 import type { Settings, TransportName } from './options.ts'
 import type { Roaming } from './roaming.ts'
+import type { Room } from './room.ts'
 import type { Sessions } from './sessions.ts'
 import type { createSockets } from './sockets.ts'
 
@@ -13,6 +14,7 @@ export interface Core {
   readonly sessions: Sessions
   readonly lines: Lines
   readonly accept: Intake
+  readonly room: Room
   readonly sockets: ReturnType<typeof createSockets>
   /** Transports that are refused just now. */
   readonly refused: ReadonlySet<TransportName | 'post'>

@@ -25,6 +25,7 @@ export async function receive(core: Core, request: IncomingMessage, response: Se
     if (ask.method === 'OPTIONS') return answerPreflight(ask, response)
     checkMethod(ask)
     checkOpen(core, ask)
+    checkRoom(core, ask, request)
     const granted = await grant(ask, core.settings)
     if (response.destroyed) return
     checkOpen(core, ask)
@@ -57,6 +58,7 @@ export async function receiveUpgrade(
     checkOrigin(ask, core.sessions)
     if (fault) throw fault
     checkOpen(core, ask)
+    checkRoom(core, ask, request)
     const granted = await grant(ask, core.settings)
     if (socket.destroyed) return
     checkOpen(core, ask)
@@ -96,6 +98,12 @@ function checkOpen(core: Core, ask: Ask): void {
 /** What a line that is open needs, until it is told to go. */
 function goesOn({ sessions }: Core, { via, turn, sid, url }: Ask): boolean {
   return (via === 'post' || turn > 0 || url.searchParams.has('rt.up')) && sessions.knows(sid ?? '')
+}
+
+/** What is sent takes a socket for a moment only, and may be from those who are in. */
+function checkRoom({ room }: Core, ask: Ask, request: IncomingMessage): void {
+  if (ask.via !== 'post' && !isSlice(ask) && room.isFull(request))
+    throw refusal(503, 'too many connections', 10)
 }
 
 /** A transport that is refused is gone for good, also for JSONP and frames: no script comes. */

@@ -12,6 +12,7 @@ import type { Packed } from './log.ts'
 import type { Line, Payload } from './member.ts'
 import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
 import { createRoaming } from './roaming.ts'
+import { createRoom } from './room.ts'
 import { createSessions } from './sessions.ts'
 import { createSockets } from './sockets.ts'
 import { canonicalPath } from './target.ts'
@@ -63,6 +64,8 @@ export interface Stats {
   lines: Record<TransportName, number>
   /** Published so far, replies included. */
   messages: number
+  /** Requests and handshakes refused so far; `hub.on('refused', …)` tells of each. */
+  refused: number
 }
 
 /** Clients end a pipe at a block of more than 1 MiB, and would meet it again with each resume; this leaves room for its other fields. */
@@ -98,6 +101,8 @@ export function createHub(options: HubOptions = {}): Hub {
   const refused = new Set(options.refuse)
   let away: number | undefined
   let messages = 0
+  let refusals = 0
+  events.on('refused', () => refusals++)
   const clock = setInterval(() => {
     lines.beat()
     sessions.sweep()
@@ -109,6 +114,7 @@ export function createHub(options: HubOptions = {}): Hub {
     lines,
     accept: createIntake(events, limits.messages),
     sockets: createSockets(limits),
+    room: createRoom(events.report),
     refused,
     roaming,
     get away() {
@@ -213,7 +219,7 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   function stats(): Stats {
-    return { sessions: sessions.size, lines: countByTransport(sessions.lines()), messages }
+    return { sessions: sessions.size, lines: countByTransport(sessions.lines()), messages, refused: refusals }
   }
 }
 

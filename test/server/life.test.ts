@@ -523,6 +523,7 @@ it('counts sessions, lines and messages', async () => {
       bare: 1,
     },
     messages: 1,
+    refused: 0,
   })
 })
 
