@@ -12,9 +12,9 @@ import { ladder } from './transports/ladder.ts'
 import { memory } from './transports/memory.ts'
 import type { Attempt, Target, Transport } from './transports/transport.ts'
 import { addQuery, digest } from './wire/address.ts'
-import { asItIs, type Codec, show } from './wire/codec.ts'
+import { asItIs, type Codec, largest, show } from './wire/codec.ts'
 
-/** What a line keeps at most. A `send()` beyond it rejects, and says so. */
+/** What a line keeps at most. A `send()` beyond it rejects, and says so; a message that is received beyond it is told by a `gap` event. */
 export interface LineLimits {
   /**
    * How many messages may wait to be taken by the server.
@@ -31,6 +31,13 @@ export interface LineLimits {
    * @default 120000
    */
   age?: number
+  /**
+   * How many characters a message may have that is received, as it comes: bytes as base64 have a third more. One that is larger is passed
+   * over and told by a `gap` event whose reason is `too large`. What a WebSocket brings as one message of a foreign server, and what
+   * the browser's own EventSource reads, is the browser's to limit.
+   * @default 8388608
+   */
+  received?: number
 }
 
 export interface Options<T = TransportName | Transport, D = Dialect> {
@@ -86,7 +93,7 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
    * @default 10000
    */
   timeout?: number
-  /** How much may wait to be sent, and how long. */
+  /** How much may wait to be sent, and how long, and how much one received message may have. */
   limits?: LineLimits
   /**
    * Starts the second transport together with the first, for pages that would rather pay for a request than wait.
@@ -141,6 +148,7 @@ const rules: Record<keyof Options, [fits: (value: unknown) => boolean, words: st
 
 /** Given by the build: whether it is one that warns. */
 declare const DEV: boolean | undefined
+const usualLimits: Required<LineLimits> = { ...usualWaiting, received: largest }
 
 /** Opens a line with what an entry brings along. */
 export function open<Messages>(
@@ -193,7 +201,11 @@ function namesTopic({ name }: Dialect, target: (position: Position) => Target): 
 export function prepare(catalogue: Catalogue, url: string | AnyURL, options: AnyOptions) {
   check(options)
   const environment = browser(options.environment)
-  const dialect = find(options.dialect ?? (catalogue.dialects[0] as Dialect), catalogue.dialects, 'dialect')
+  const received = options.limits?.received
+  const dialect = sized(
+    find(options.dialect ?? (catalogue.dialects[0] as Dialect), catalogue.dialects, 'dialect'),
+    received,
+  )
   const address = resolve(url, environment.base, dialect)
   const http = new URL(address)
   http.protocol = http.protocol.replace('ws', 'http')
@@ -210,6 +222,7 @@ export function prepare(catalogue: Catalogue, url: string | AnyURL, options: Any
     environment,
     withCredentials,
     timeout,
+    largest: received,
     positioned: () => position.cursor !== '' && (!dialect.greets || position.session !== undefined),
     names: names.follow,
     knock: (via, details) =>
@@ -224,6 +237,13 @@ export function prepare(catalogue: Catalogue, url: string | AnyURL, options: Any
       }),
   })
   return { address, origin: http.origin, transports, dialect, environment, names, token, target }
+}
+
+/** The dialect, whose readers keep no more of a message than the page takes. */
+function sized(dialect: Dialect, received: number | undefined): Dialect {
+  if (received === undefined) return dialect
+  const reader: Dialect['reader'] = (via, before) => dialect.reader(via, before, received)
+  return Object.assign(Object.create(dialect), { reader })
 }
 
 /**
@@ -268,9 +288,9 @@ function check(options: AnyOptions): void {
   }
   const limits: Record<string, unknown> = { ...(options.limits as object | undefined) }
   for (const name in limits) {
-    if (!Object.hasOwn(usualWaiting, name))
+    if (!Object.hasOwn(usualLimits, name))
       throw new TypeError(
-        `connect: the option "limits" has no "${name}"; it has ${Object.keys(usualWaiting).join(', ')}`,
+        `connect: the option "limits" has no "${name}"; it has ${Object.keys(usualLimits).join(', ')}`,
       )
     if (!(typeof limits[name] === 'number' && limits[name] > 0))
       throw new TypeError(

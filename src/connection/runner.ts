@@ -8,7 +8,7 @@ import { utf8Length } from '../wire/payload.ts'
 import { backoff } from './backoff.ts'
 import { createOutbox, type Waiting } from './outbox.ts'
 import { createPatience } from './patience.ts'
-import { createSession } from './session.ts'
+import { createSession, type Heard } from './session.ts'
 import { fresh, hasPipe, next, type Signal, type State } from './state.ts'
 import type { Token } from './token.ts'
 import { followPage } from './wake.ts'
@@ -59,6 +59,9 @@ export interface Plan {
 /** How long a message may wait for its acknowledgement before the line is asked, in ms; and one more for each byte of it. */
 const acknowledgeTime = 5_000
 
+/** How long a message is kept back that may be the first of a replay, in ms. */
+const unclear = 1_000
+
 /** How long the end of a line is kept back while a navigation may be taking its page away, in ms. */
 const lastMoment = 1_000
 
@@ -85,6 +88,7 @@ export function run(plan: Plan, hear: Listener): Connection {
   let state: State = { name: 'idle', grown: fresh }
   let pipe: Pipe | undefined
   let timer: unknown
+  let hold: unknown
   let via: TransportName
   let heard = 0
   let brought = false
@@ -194,6 +198,7 @@ export function run(plan: Plan, hear: Listener): Connection {
   }
 
   function release(): void {
+    environment.clearTimeout(hold)
     pipe?.close()
     pipe = undefined
     outbox.pause()
@@ -235,15 +240,19 @@ export function run(plan: Plan, hear: Listener): Connection {
     for (const block of blocks) {
       // A handler may have closed the line, or a block may have ended the pipe.
       if (pipe !== from) return
-      const meaning = understand(block)
+      const meaning = understand(block, now)
       if (meaning.type !== 'ack' && meaning.type !== 'nack') heard = now
+      tellLate(origin)
       act(meaning, origin, name)
     }
+    if (!session.holds) return
+    environment.clearTimeout(hold)
+    hold = environment.setTimeout(() => tellLate(origin, true), unclear)
   }
 
-  function understand(block: Incoming): Meaning {
+  function understand(block: Incoming, now: number): Meaning {
     try {
-      const meaning = session.take(block)
+      const meaning = session.take(block, now)
       // A goodbye's time is for this one return.
       if (block.retry !== undefined && meaning.type !== 'bye') retry = block.retry
       return meaning
@@ -256,6 +265,19 @@ export function run(plan: Plan, hear: Listener): Connection {
       ended(failure)
       return { type: 'nothing' }
     }
+  }
+
+  /** What was kept back while it might have been a replay; with `now` it was none, as nothing followed it. */
+  function tellLate(origin?: string, now?: boolean): void {
+    const late = session.late(now)
+    if (late) deliver(late, origin)
+  }
+
+  function deliver(meaning: Heard, origin: string | undefined): void {
+    if (meaning.type === 'gap') return hear.gap(meaning.gap)
+    const { event, data, answer, cursor } = meaning
+    const back = answer && ((given: Payload) => say(answer(given)))
+    hear.message(event, data, cursor ?? session.position.cursor, origin, back)
   }
 
   function act(meaning: Meaning, origin: string | undefined, name: TransportName): void {
@@ -286,11 +308,7 @@ export function run(plan: Plan, hear: Listener): Connection {
     if (meaning.type === 'nothing') return
     if (state.name === 'connecting' && meaning.type !== 'bye') arrive()
     brought ||= meaning.type === 'message' || meaning.type === 'gap'
-    if (meaning.type === 'message') {
-      const { event, data, answer } = meaning
-      const back = answer && ((given: Payload) => say(answer(given)))
-      hear.message(event, data, session.position.cursor, origin, back)
-    } else if (meaning.type === 'gap') hear.gap(meaning.gap)
+    if (meaning.type === 'message' || meaning.type === 'gap') deliver(meaning, origin)
     else if (meaning.type === 'bye') {
       if (meaning.acked !== undefined) outbox.returned(meaning.acked)
       ended({
@@ -331,11 +349,13 @@ export function run(plan: Plan, hear: Listener): Connection {
   }
 
   function paused(failure: Failure): void {
+    tellLate(undefined, true)
     signal({ type: 'paused', failure })
   }
 
   /** While a navigation may be taking the page away, its browser ends its lines: the page hears of it only if it stays. */
   function ended(failure: Failure): void {
+    tellLate(undefined, true)
     if (!page.leaving()) return conclude(failure)
     release()
     stopAsking()

@@ -1,12 +1,17 @@
 import type { Dialect, Incoming, Meaning, Position } from '../dialects/dialect.ts'
+import { createReplays } from './replays.ts'
 
 /** Where a line stands in its stream: takes blocks, drops what came before, keeps the cursor. */
 export interface Session {
   readonly position: Position
   /** How many things were taken that were new: messages, gaps, and what the server answered. */
   readonly taken: number
-  /** What the block means here. What has been delivered already means nothing. */
-  take(block: Incoming): Meaning
+  /** What the block means here, at this time. What has been delivered already means nothing. */
+  take(block: Incoming, now?: number): Meaning
+  /** A message that was kept back while it was not clear whether the server replays, once that is clear. With `now` it is. */
+  late(now?: boolean): Heard | undefined
+  /** Whether one is kept back. */
+  readonly holds: boolean
   /** The session that is asked for, and sent in, from now on. */
   enter(session: string): void
   /** A new pipe: what it repeats of earlier ones is to be dropped. */
@@ -17,8 +22,8 @@ export interface Session {
   restart(): void
 }
 
-/** How many messages are compared with what a server without our wire repeats after a reconnect. */
-const remembered = 1_000
+/** What the page is told of. */
+export type Heard = Meaning & { type: 'message' | 'gap' }
 
 /** A greeting is none: a server that does not know the session greets each time. */
 const news: ReadonlySet<Meaning['type']> = new Set(['message', 'gap', 'ack', 'answer', 'reply'])
@@ -29,31 +34,50 @@ export function createSession(dialect: Dialect, lastEventId: string): Session {
     session: undefined,
   }
   let taken = 0
-  const delivered = new Map<string, unknown>()
-  let before = new Map<string, unknown>()
+  const replays = dialect.overlaps ? undefined : createReplays()
+  let held: Heard | undefined
+  let freed: Heard | undefined
 
   return {
     position,
     get taken() {
       return taken
     },
-    take(block) {
-      const meaning = dialect.read(block, position)
-      if ('cursor' in meaning && meaning.cursor !== undefined) {
-        if (meaning.type === 'message' && !dialect.overlaps && isRepeated(meaning.cursor, meaning.data))
-          return { type: 'nothing' }
+    take(block, now = 0) {
+      const { oversized } = block
+      const read = dialect.read(oversized ? { ...block, data: '' } : block, position)
+      const { cursor } = read as { cursor?: string }
+      const verdict = read.type === 'message' && cursor && replays?.judge(cursor, read.data, now)
+      const meaning = oversized && read.type === 'message' ? passedOver(cursor, position.cursor) : read
+      if (verdict) {
+        // What comes after the one that is kept back tells whether the server replays.
+        freed = verdict === 'replay' ? undefined : held
+        held = verdict === 'unclear' ? (meaning as Heard) : undefined
+        if (verdict !== 'new') return { type: 'nothing' }
+      } else if (read.type === 'message') free()
+      if (cursor !== undefined) {
         if (meaning.type === 'gap') position.left = position.cursor
         // A pipe's welcome names where the pipe starts, which may be behind what another one has brought since.
-        if (meaning.type !== 'open' || position.cursor === '') position.cursor = meaning.cursor
+        if (meaning.type !== 'open' || position.cursor === '') position.cursor = cursor
       }
       if (news.has(meaning.type)) taken++
       return meaning
+    },
+    late(now) {
+      if (now) free()
+      const message = freed
+      freed = undefined
+      if (message) taken++
+      return message
+    },
+    get holds() {
+      return held !== undefined
     },
     enter(session) {
       position.session = session
     },
     reopened() {
-      before = new Map(delivered)
+      replays?.reopened(position.cursor)
     },
     forget() {
       position.session = undefined
@@ -63,16 +87,17 @@ export function createSession(dialect: Dialect, lastEventId: string): Session {
     },
   }
 
-  /**
-   * Some scripts replay all they have at each request. The same id with the same data, heard on an earlier pipe, is such a
-   * replay; the same id with other data is not, since a server may begin to count anew.
-   */
-  function isRepeated(id: string, data: unknown): boolean {
-    if (id === '') return false
-    if (before.has(id) && before.get(id) === data) return true
-    delivered.delete(id)
-    delivered.set(id, data)
-    if (delivered.size > remembered) delivered.delete(delivered.keys().next().value as string)
-    return false
+  /** Nothing followed that would show a replay. */
+  function free(): void {
+    if (!held) return
+    position.cursor = held.cursor ?? position.cursor
+    freed = held
+    held = undefined
+    replays?.none()
   }
+}
+
+/** A message that was too large to be kept. */
+function passedOver(cursor: string | undefined, from: string): Meaning {
+  return { type: 'gap', cursor, gap: { reason: 'too large', from, to: cursor ?? from } }
 }

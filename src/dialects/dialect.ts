@@ -31,7 +31,8 @@ export interface Dialect {
   readonly codec?: Codec
   knock(ask: Ask): Request
   /** `before` is that of the response before this on the same pipe, for what goes on from one to the next. */
-  reader(via: TransportName, before?: Reader): Reader
+  /** `largest`: how many characters a block may have; of a larger one all but its data is handed over, as `oversized`. @default 8 MiB */
+  reader(via: TransportName, before?: Reader, largest?: number): Reader
   proof(via: TransportName): Proof
   /** What a block means to a line at this position, and the position after it. */
   read(block: Block, position: Position): Meaning
@@ -125,7 +126,6 @@ export interface Reader {
   feed(chunk: string | ArrayBuffer): Incoming[]
   /** At the end of a response in good order. */
   end(): Incoming[]
-  readonly overflowed: boolean
 }
 
 /** A block, or a message that came as bytes and never was text. */
@@ -220,7 +220,10 @@ export interface Limits {
 
 /** Messages that are lost, and why. */
 export interface Gap {
-  /** In the server's words; `unreadable`: the message at `to` came, and could not be unpacked. */
+  /**
+   * In the server's words; or `unreadable`: the message at `to` came, and could not be unpacked or decoded; `too large`: it was larger
+   * than `limits.received`.
+   */
   reason: string
   from: string
   to: string

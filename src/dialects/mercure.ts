@@ -1,5 +1,5 @@
 import { setQuery } from '../wire/address.ts'
-import { asItIs } from '../wire/codec.ts'
+import { asItIs, largest } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
 import type { Dialect, Incoming, Reader } from './dialect.ts'
 
@@ -53,7 +53,7 @@ export function mercure({
       if (position.cursor) setQuery(there, lastEventId, position.cursor)
       return { url: there.href, headers: { Accept: 'text/event-stream', ...headers } }
     },
-    reader: stream,
+    reader: (_via, _before, limit) => stream(limit),
     proof: () => ({ need: 'opened' }),
     read(block: Incoming | Start, { cursor }) {
       const { id, event = 'message', data } = block
@@ -74,8 +74,8 @@ interface Start extends Incoming {
   after: string
 }
 
-function stream(): Reader {
-  const parser = createParser({ bom: false })
+function stream(limit = largest): Reader {
+  const parser = createParser({ bom: false, limit })
   let after: string | null = null
   return {
     head({ header }, usual) {
@@ -89,9 +89,6 @@ function stream(): Reader {
       return blocks
     },
     end: parser.end,
-    get overflowed() {
-      return parser.overflowed
-    },
   }
 }
 

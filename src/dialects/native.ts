@@ -1,6 +1,7 @@
 import type { Failure } from '../transports/failure.ts'
 import { setQuery } from '../wire/address.ts'
 import type { Block } from '../wire/block.ts'
+import { largest } from '../wire/codec.ts'
 import { encode } from '../wire/encoder.ts'
 import { createParser } from '../wire/parser.ts'
 import { pack, unpack } from '../wire/payload.ts'
@@ -26,8 +27,8 @@ export const native: Dialect = {
   bye: encode({ event: 'rt.bye', data: '' }),
   silence: 35_000,
   knock,
-  reader() {
-    const parser = createParser({ bom: false })
+  reader(_via, _before, limit = largest) {
+    const parser = createParser({ bom: false, limit })
     const { feed } = parser
     // A frame of bytes is none of ours.
     return Object.assign(parser, { feed: (chunk: unknown) => (typeof chunk === 'string' ? feed(chunk) : []) })

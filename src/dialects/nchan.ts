@@ -1,4 +1,6 @@
 import { setQuery } from '../wire/address.ts'
+import { largest } from '../wire/codec.ts'
+import { gatherer } from '../wire/gatherer.ts'
 import { createParser } from '../wire/parser.ts'
 import type { Dialect, Incoming, Reader } from './dialect.ts'
 
@@ -65,7 +67,8 @@ export function nchan({
       const Accept = via.endsWith('polling') ? '*/*' : streams
       return { url: there.href, headers: { Accept, ...headers }, protocols: ['ws+meta.nchan'] }
     },
-    reader: via => (via === 'websocket' ? frames : via.endsWith('streaming') ? stream() : whole()),
+    reader: (via, _, limit) =>
+      via === 'websocket' ? frames : via.endsWith('streaming') ? stream(limit) : whole(limit),
     proof: () => ({ need: 'opened' }),
     read(block: Incoming, { cursor }) {
       if (block === gone) return { type: 'bye', status: 410, why: 'Nchan said 410 Gone' }
@@ -97,12 +100,11 @@ const frames: Reader = {
     return [isText ? { ...empty, id, data: rest as string } : { ...empty, id, bytes: rest as ArrayBuffer }]
   },
   end: () => [],
-  overflowed: false,
 }
 
 /** An event stream whose last comment says why it ends: `:408:`, to be continued, or `:410:`. */
-function stream(): Reader {
-  const parser = createParser({ bom: false })
+function stream(limit = largest): Reader {
+  const parser = createParser({ bom: false, limit })
   let tail = ''
   return {
     feed(chunk) {
@@ -110,16 +112,13 @@ function stream(): Reader {
       return parser.feed(chunk as string)
     },
     end: () => (/^:410:/m.test(tail) ? [gone] : parser.end()),
-    get overflowed() {
-      return parser.overflowed
-    },
   }
 }
 
 /** An answer, or a part of one, holds one message and has its id in two headers; or it says that there is none. */
-function whole(): Reader {
+function whole(limit?: number): Reader {
+  const text = gatherer(limit)
   let id: string | undefined
-  let data = ''
   return {
     head({ status, header }, usual) {
       if (status === 304 || status === 408) return undefined
@@ -129,13 +128,10 @@ function whole(): Reader {
       return undefined
     },
     feed(chunk) {
-      data += chunk
+      text.add(chunk as string)
       return []
     },
-    end: () => (id ? [{ ...empty, id, data }] : []),
-    get overflowed() {
-      return data.length > 2 ** 20
-    },
+    end: () => (id ? [{ ...empty, id, ...text.taken() }] : []),
   }
 }
 

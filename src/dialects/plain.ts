@@ -1,4 +1,5 @@
 import type { Failure } from '../transports/failure.ts'
+import { largest } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
 import type { Dialect, Incoming, Reader } from './dialect.ts'
 
@@ -48,7 +49,7 @@ export const plain: Dialect = {
       headers: { Accept: 'text/event-stream', 'Cache-Control': 'no-cache', ...resume, ...headers },
     }
   },
-  reader: via => (via === 'websocket' ? frames : createParser({ bom: false })),
+  reader: (via, _, limit = largest) => (via === 'websocket' ? frames : createParser({ bom: false, limit })),
   proof: () => ({ need: 'opened' }),
   read({ id, event = 'message', data, bytes }: Incoming) {
     const payload = bytes ?? data
@@ -93,5 +94,4 @@ const frames: Reader = {
     return [bytes ? { ...block, bytes } : block]
   },
   end: () => [],
-  overflowed: false,
 }

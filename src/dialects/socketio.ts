@@ -1,4 +1,5 @@
 import { json, type Payload } from '../wire/codec.ts'
+import { gatherer } from '../wire/gatherer.ts'
 import { pack, unpack } from '../wire/payload.ts'
 import type { Dialect, Incoming, Reader } from './dialect.ts'
 
@@ -31,7 +32,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
       there.search += `${there.search && '&'}EIO=4&transport=${socket ? via : 'polling'}&t=${nonce}${sid}`
       return { url: there.href, headers }
     },
-    reader: (via, before) => before ?? packets(via === 'websocket'),
+    reader: (via, before, limit) => before ?? packets(via === 'websocket', limit),
     // The one comes of itself, the other after a word of ours: both ways work.
     proof: () => ({ need: 'later', event: '40', apart: 0, within: 10_000 }),
     read({ event, id, data, attached }: Packet, { cursor, session = '{}' }) {
@@ -93,8 +94,8 @@ interface Packet extends Incoming {
 }
 
 /** `whole`: a text is one packet, and not a piece of several. */
-function packets(whole: boolean): Reader {
-  let rest = ''
+function packets(whole: boolean, limit?: number): Reader {
+  const rest = gatherer(limit)
   let packet: Packet
   // How many attachments it waits for: they follow it, over long polling perhaps in the next answer.
   let missing = 0
@@ -103,26 +104,31 @@ function packets(whole: boolean): Reader {
 
   const feed = (chunk: string | ArrayBuffer): Packet[] => {
     if (typeof chunk !== 'string') return take(chunk)
-    const all = (rest + chunk).split(separator)
-    rest = whole ? '' : (all.pop() as string)
-    return all.flatMap(take)
+    const ends = chunk.split(separator)
+    const last = whole ? '' : (ends.pop() as string)
+    const found = ends.flatMap(end => {
+      rest.add(end)
+      const { data = '', oversized } = rest.taken()
+      return take(data, oversized)
+    })
+    rest.add(last)
+    return found
   }
   return {
     head: ({ status, header }, usual) =>
       status === 200 && header('Content-Type')?.startsWith('text/plain') ? undefined : usual(),
     feed,
     end: () => feed(separator),
-    get overflowed() {
-      return rest.length > 2 ** 20
-    },
   }
 
-  function take(text: string | ArrayBuffer): Packet[] {
-    if (typeof text !== 'string' || text[0] === 'b') {
+  function take(text: string | ArrayBuffer, oversized?: true): Packet[] {
+    if (typeof text !== 'string' || text[0] === 'b' || (oversized && missing)) {
       if (!missing) return []
       packet.attached ??= text
+      if (oversized) packet.oversized = oversized
       missing--
-    } else {
+    } else if (oversized) packet = { event: '42', data: '[""]', oversized } as Packet
+    else {
       const [, event, count, id, data] = /^(4?.?)(?:(\d+)-)?(\d*)(.*)/s.exec(text) as unknown as string[]
       packet = { event, id, data } as Packet
       missing = +(count ?? 0)

@@ -1,6 +1,7 @@
 import type { TransportName } from '../transports/failure.ts'
 import { setQuery } from '../wire/address.ts'
 import { asItIs } from '../wire/codec.ts'
+import { gatherer } from '../wire/gatherer.ts'
 import type { Dialect, Incoming, Meaning, Reader } from './dialect.ts'
 
 export interface SockJSOptions {
@@ -53,7 +54,8 @@ export function sockjs({
       else if (token) setQuery(there, 'token', token)
       return { url: there.href, headers, ...(byXhr && { method: 'POST' }) }
     },
-    reader: via => (via === 'xhr-streaming' || via === 'long-polling' ? lines() : frames(via)),
+    reader: (via, _, limit) =>
+      via === 'xhr-streaming' || via === 'long-polling' ? lines(limit) : frames(via),
     proof: () => ({ need: 'block' }),
     read({ event, data = '' }, { session }) {
       if (event === 'a') return { type: 'message', event: 'message', data, cursor: undefined }
@@ -79,26 +81,27 @@ function frames(via: TransportName): Reader {
   return {
     feed: chunk => frame(via === 'eventsource' ? unescaped(chunk as string) : chunk, via !== 'websocket'),
     end: () => [],
-    overflowed: false,
   }
 }
 
 /** A frame a line. */
-function lines(): Reader {
-  let rest = ''
+function lines(limit?: number): Reader {
+  const rest = gatherer(limit)
   return {
     head: ({ status, header }, usual) =>
       status === 200 && header('Content-Type')?.includes('javascript') ? undefined : usual(),
     feed(chunk) {
-      const whole = (chunk as string).split('\n')
-      whole[0] = rest + whole[0]
-      rest = whole.pop() as string
-      return whole.flatMap(line => frame(line, true))
+      const ends = (chunk as string).split('\n')
+      const last = ends.pop() as string
+      const found = ends.flatMap(end => {
+        rest.add(end)
+        const { data = '', oversized } = rest.taken()
+        return oversized ? [{ ...block('a', data), oversized }] : frame(data, true)
+      })
+      rest.add(last)
+      return found
     },
     end: () => [],
-    get overflowed() {
-      return rest.length > 2 ** 20
-    },
   }
 }
 

@@ -53,7 +53,7 @@ function begin(out: Receiving, target: Target): void {
   if (wrapped)
     source.onmessage = event => {
       brought = true
-      pour(event.data, reader, out, url)
+      pour(event.data, reader, out)
     }
   source.onerror = event => {
     // A message of that name comes the same way.

@@ -38,7 +38,7 @@ export interface Failure {
  * | `cut` | broke after it had opened |
  * | `silent` | nothing came |
  * | `stopped` | the browser or the person stopped it |
- * | `overflow` | a block larger than 1 MiB came |
+ * | `overflow` | a header of a multipart part came that is too large |
  * | `unsupported` | this browser has none of the transports asked for |
  */
 export type FailureKind =

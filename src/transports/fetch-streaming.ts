@@ -38,7 +38,7 @@ function stream(out: Receiving, target: Target, asking: () => FetchOptions, befo
         out.opened('fetch-streaming')
       },
       text(chunk) {
-        brought += pour(chunk, reader, out, asked.url, origin).length
+        brought += pour(chunk, reader, out, origin).length
       },
       done(failure) {
         const rest = reader.end()

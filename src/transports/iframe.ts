@@ -71,8 +71,6 @@ export function iframeFrom(...origins: string[]): Transport {
         opened = true
         out.opened('iframe')
         if (data) out.blocks(blocks, origin)
-        if (reader.overflowed)
-          out.ended({ kind: 'overflow', message: `${place(url)} sent a block that is too large` })
       }
     },
   }

@@ -80,8 +80,6 @@ export const jsonp: Transport = {
       const reader = dialect.reader('jsonp')
       const blocks = reader.feed(answer)
       if (!dialect.refusal?.(blocks)) out.blocks(blocks)
-      if (reader.overflowed)
-        out.ended({ kind: 'overflow', message: `a script's answer held a block that is too large` })
       return blocks
     }
   },

@@ -27,7 +27,7 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
     },
     text(chunk) {
       said += chunk
-      brought.push(...pour(chunk, reader, out, asked.url, origin))
+      brought.push(...pour(chunk, reader, out, origin))
     },
     done(failure) {
       const rest = reader.end()

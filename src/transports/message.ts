@@ -1,17 +1,15 @@
 import type { Reader } from '../dialects/dialect.ts'
+import { gatherer } from '../wire/gatherer.ts'
 
 /** Reads an answer that is no event stream: all of it is the text of one message. */
-export function messageReader(id?: string): Reader {
-  let data = ''
+export function messageReader(largest?: number): Reader {
+  const text = gatherer(largest)
   return {
     feed(chunk) {
-      data += chunk
+      text.add(chunk as string)
       return []
     },
-    end: () => [{ id, event: undefined, data }],
-    get overflowed() {
-      return data.length > 2 ** 20
-    },
+    end: () => [{ id: undefined, event: undefined, ...text.taken() }],
   }
 }
 

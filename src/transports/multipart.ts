@@ -62,7 +62,7 @@ function stream(out: Receiving, target: Target, before?: Reader): void {
     brought++
     if (piece.type === 'part') begin(piece.header)
     else if (piece.type === 'body')
-      pour(part.decoder.decode(piece.bytes, { stream: true }), part.reader, out, asked.url, origin)
+      pour(part.decoder.decode(piece.bytes, { stream: true }), part.reader, out, origin)
     else {
       const rest = part.reader.end()
       if (rest.length > 0) out.blocks(rest, origin)
@@ -74,7 +74,7 @@ function stream(out: Receiving, target: Target, before?: Reader): void {
     const reader = target.dialect.reader('multipart', before)
     before = reader
     const isMessage = !reader.head && !isEventStream(header('content-type'))
-    part = { reader: isMessage ? messageReader() : reader, decoder: new TextDecoder() }
+    part = { reader: isMessage ? messageReader(target.largest) : reader, decoder: new TextDecoder() }
     const failure = reader.head?.(
       { status: 200, header: name => header(name.toLowerCase()) },
       () => undefined,

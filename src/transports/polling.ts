@@ -59,7 +59,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
             if (status === 200 && (stream || !/html/i.test(type ?? ''))) {
               etag = header('ETag') ?? undefined
               whole = !stream
-              if (whole) reader = messageReader()
+              if (whole) reader = messageReader(target.largest)
               return undefined
             }
             return usual()
@@ -71,7 +71,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
           }
 
           function text(chunk: string): void {
-            brought.push(...pour(chunk, reader, out, asked.url, origin))
+            brought.push(...pour(chunk, reader, out, origin))
           }
 
           function done(failure?: Failure): void {

@@ -1,7 +1,7 @@
 import type { Dialect, Incoming, Knock, Reader, Request } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
-import { type Failure, place, type TransportName, tryTo } from './failure.ts'
+import { type Failure, type TransportName, tryTo } from './failure.ts'
 
 /**
  * One way of staying in touch with a server.
@@ -63,6 +63,8 @@ export interface Target {
   readonly withCredentials: boolean
   /** How long a transport may stay silent before it has failed, in ms. */
   readonly timeout: number
+  /** How many characters a message may have that is read without the dialect. @default 8 MiB */
+  readonly largest?: number | undefined
   /** The request as it has to be now: position, parameters and headers are read afresh at each call. */
   knock(via: TransportName | 'post', details?: Knock): Request
   /** Whether the line has a position, and a session where there are any, so that a second pipe would continue and not begin. */
@@ -135,17 +137,9 @@ export function gate(sink: Sink, release: () => void, refusal?: Dialect['refusal
   return out
 }
 
-/** Hands on what a reader makes of a chunk, and ends the pipe whose blocks have grown too large to be read. */
-export function pour(
-  chunk: string | ArrayBuffer,
-  reader: Reader,
-  out: Gate,
-  url: string,
-  origin?: string,
-): Incoming[] {
+/** Hands on what a reader makes of a chunk. */
+export function pour(chunk: string | ArrayBuffer, reader: Reader, out: Gate, origin?: string): Incoming[] {
   const blocks = reader.feed(chunk)
   out.blocks(blocks, origin)
-  if (reader.overflowed)
-    out.ended({ kind: 'overflow', message: `${place(url)} sent a block that is too large` })
   return blocks
 }

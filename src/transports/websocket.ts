@@ -25,7 +25,7 @@ export const websocket: Transport = {
       opened = true
       out.opened('websocket')
     }
-    socket.onmessage = event => pour(event.data, reader, out, url)
+    socket.onmessage = event => pour(event.data, reader, out)
     // An `error` event says nothing that the `close` event after it does not say better.
     socket.onclose = event => {
       const why = event.reason ? `${event.code} ${event.reason}` : event.code

@@ -5,7 +5,7 @@ import { pour, type Target, type Transport } from './transport.ts'
 
 /**
  * Every look at a growing `responseText` costs as much as it is long, and the browser keeps all of it. So the stream
- * moves to a fresh request after this many characters, or, where no id tells what came twice, ends after `most`.
+ * moves to a fresh request between two blocks after this many characters, or, where no id tells what came twice, after `most`.
  */
 const enough = 512 * 1024
 const most = 16 * enough
@@ -34,8 +34,11 @@ function stream(out: Receiving, target: Target, leave?: () => void): void {
     text(chunk, received) {
       leave?.()
       leave = undefined
-      brought += pour(chunk, reader, out, asked.url, origin).length
-      if (out.shut || rolled || received < enough) return
+      const whole = pour(chunk, reader, out, origin).length
+      brought += whole
+      // Left within a message, the next response would have to bring that again, however large it is.
+      const within = whole === 0 && !/(\n\n|\r\n\r\n)$/.test(chunk)
+      if (out.shut || rolled || received < enough || within) return
       if (dialect.overlaps) {
         // Make before break: this response goes on until the next one brings something.
         rolled = true

@@ -11,6 +11,8 @@ export interface Block {
   data: string | undefined
   /** Milliseconds, a safe integer. */
   retry?: number | undefined
+  /** It was larger than the limit: its data is not kept, and was not empty. */
+  oversized?: true
   /** Our own field `enc`: how to read `data` (see payload.ts). */
   encoding?: string | undefined
 }

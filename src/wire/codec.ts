@@ -1,6 +1,9 @@
 /** What a message may carry. */
 export type Payload = string | ArrayBuffer | ArrayBufferView
 
+/** How many characters a page takes in one message unless it says otherwise. */
+export const largest = 2 ** 23
+
 /** Turns the page's values into payloads and back. */
 export interface Codec {
   encode(value: unknown): Payload

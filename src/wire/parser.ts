@@ -4,7 +4,7 @@ import type { Block } from './block.ts'
  * Reads `text/event-stream` as WHATWG HTML, "9.2.6 Interpreting an event stream", says; its clauses are quoted
  * beside the lines that obey them. What differs, on purpose: every block with a known field is handed over,
  * also without data, so that the caller sees positions and `retry`; there is one more field, `enc`; and a block
- * has a largest size.
+ * has a largest size: of one that is larger all is handed over but its data.
  */
 export interface Parser {
   /** The blocks that this piece of the stream completes. Pieces may be cut anywhere. */
@@ -13,7 +13,7 @@ export interface Parser {
   feed<Into extends BlockSink>(chunk: string, into: Into): Into
   /** The stream is over: its last, incomplete block is dropped, but a `retry` it held counts. */
   end(): Block[]
-  /** A block was larger than `limit`. The blocks before it were handed over; nothing more will be. */
+  /** Some block was larger than `limit`: it was handed over as `oversized`, without its data. */
   readonly overflowed: boolean
 }
 
@@ -23,7 +23,7 @@ export interface BlockSink {
 
 export interface ParserOptions {
   /**
-   * The largest block, in characters: the data it has so far and the line being read. Comments do not add up.
+   * The largest block, in characters: the data it has so far and the line being read. Comments do not count.
    * @default 1048576
    */
   limit?: number
@@ -36,12 +36,15 @@ export interface ParserOptions {
 
 const LF = 10
 const SPACE = 32
+const COLON = 58
 const BOM = 0xfeff
 const MAX_SAFE_INTEGER = 2 ** 53 - 1
 
 export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}): Parser {
   let { id, event, data, retry, encoding }: Partial<Block> = {}
   let room = limit // by how much this block may still grow
+  let most = room // how long the line being read may get: -1 while the rest of one that is too long is left out
+  let oversized: true | undefined // this block
   let held = '' // a line whose end has not come: added to, and read only once it is whole, so time stays linear
   let overflowed = false
 
@@ -52,7 +55,7 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
   function feed<Into extends BlockSink>(chunk: string, into: Into): Into
   function feed(chunk: string, blocks: BlockSink = []): BlockSink {
     const { length } = chunk
-    if (overflowed || !length) return blocks
+    if (!length) return blocks
     let start = skip && chunk.charCodeAt(0) === skip ? 1 : 0
     skip = 0
 
@@ -62,8 +65,10 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
     let lf = find(chunk, '\n', start)
     while (lf !== cr) {
       let end = Math.min(lf, cr)
-      if (held.length + end - start > room) break
-      if (held) {
+      if (held.length + end - start > most) {
+        leaveOut(held || chunk, held ? 0 : start)
+        most = room
+      } else if (held) {
         readLine(held + chunk.slice(start, end))
         held = ''
       } else if (isData(chunk, start)) {
@@ -88,11 +93,21 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
       if (lf < start) lf = find(chunk, '\n', start)
     }
     held += chunk.slice(start)
-    if (held.length > room) {
-      overflowed = true
-      end()
+    if (held.length > most) {
+      leaveOut(held, 0)
+      most = -1
     }
     return blocks
+  }
+
+  /** A line that is too long is not kept, and with it the data of its block; unless it is a comment. */
+  function leaveOut(text: string, at: number): void {
+    if (most >= 0 && text.charCodeAt(at) !== COLON) {
+      oversized = overflowed = true
+      data = ''
+      room = limit
+    }
+    held = ''
   }
 
   function readLine(line: string): void {
@@ -118,8 +133,9 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
   // "Append the field value to the data buffer, then append a single U+000A LINE FEED (LF) character to the data
   // buffer." The last one is removed again before the event is dispatched; here it is not put there.
   function addData(value: string): void {
+    if (oversized) return
     data = data === undefined ? value : `${data}\n${value}`
-    room -= value.length + 1
+    most = room -= value.length + 1
   }
 
   // "If the field value does not contain U+0000 NULL, then set the last event ID buffer to the field value.
@@ -133,16 +149,17 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
     const isKnown = (data ?? id ?? event ?? retry ?? encoding) !== undefined
     const block = taken(data)
     data = undefined
-    room = limit
+    most = room = limit
     if (isKnown) blocks.push(block)
   }
 
   /** The block that ends here. */
   function taken(data: string | undefined): Block {
-    const block: Block = { id, event, data }
+    const block: Block = { id, event, data: oversized ? undefined : data }
+    if (oversized) block.oversized = oversized
     if (retry !== undefined) block.retry = retry
     if (encoding) block.encoding = encoding
-    id = event = retry = encoding = undefined
+    id = event = retry = encoding = oversized = undefined
     return block
   }
 
@@ -150,7 +167,7 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
   function end(): Block[] {
     const blocks: Block[] = []
     held = ''
-    id = event = data = encoding = undefined
+    id = event = data = encoding = oversized = undefined
     endBlock(blocks)
     return blocks
   }

@@ -187,10 +187,12 @@ describe('the reader', () => {
     expect(native.reader('websocket').feed(new ArrayBuffer(3))).toEqual([])
   })
 
-  test('tells when a block is larger than 1 MiB', () => {
-    const reader = native.reader('xhr-streaming')
-    reader.feed(`data: ${'x'.repeat(2 ** 20)}`)
-    expect(reader.overflowed).toBe(true)
+  test('hands over all of a block that is too large but its data', () => {
+    const reader = native.reader('xhr-streaming', undefined, 1_000)
+    expect(reader.feed(`id: e.1.a\ndata: ${'x'.repeat(1_000)}\n\nid: e.2.b\ndata: y\n\n`)).toMatchObject([
+      { id: 'e.1.a', data: undefined, oversized: true },
+      { id: 'e.2.b', data: 'y' },
+    ])
   })
 })
 

@@ -142,11 +142,12 @@ describe('the reader', () => {
   )
 
   test('says when a message is too large', () => {
-    const reader = nchan().reader('long-polling')
-    reader.feed('x'.repeat(2 ** 20))
-    expect(reader.overflowed).toBe(false)
+    const reader = nchan().reader('long-polling', undefined, 10)
+    const headers: Record<string, string> = { 'Last-Modified': 'Thu, 01 Jan 1970 00:00:07 GMT', Etag: '3' }
+    reader.head?.({ status: 200, header: name => headers[name] ?? null }, () => undefined)
+    reader.feed('x'.repeat(10))
     reader.feed('x')
-    expect(reader.overflowed).toBe(true)
+    expect(reader.end()).toMatchObject([{ id: '7:3', data: '', oversized: true }])
   })
 })
 

@@ -271,10 +271,16 @@ describe('an answer to a poll', () => {
     expect(judge(400, 'application/json')).toBe(cut)
   })
 
-  test('that never ends is too much', () => {
-    const reader = dialect.reader('long-polling')
-    reader.feed('x'.repeat(2 ** 20 + 1))
-    expect(reader.overflowed).toBe(true)
+  test('that is too large is passed over, and the next one is read', () => {
+    const reader = dialect.reader('long-polling', undefined, 60)
+    reader.feed('0{}\x1e40{"sid":"s"}\x1e')
+    reader.feed('42["message","')
+    reader.feed('x'.repeat(100))
+    const [large, small] = reader.feed('"]\x1e42["message","y"]\x1e')
+    expect(large).toMatchObject({ event: '42', oversized: true })
+    expect(small).toMatchObject({ event: '42', data: '["message","y"]' })
+    const bytes = reader.feed(`451-["message",{"_placeholder":true,"num":0}]\x1eb${'A'.repeat(100)}\x1e`)
+    expect(bytes).toMatchObject([{ event: '45', oversized: true }])
   })
 })
 

@@ -112,12 +112,13 @@ describe('reading', () => {
       expect(() => meanings('websocket', [frame])).toThrow()
   })
 
-  test('a line that never ends is too much', () => {
-    const reader = dialect.reader('xhr-streaming')
-    reader.feed('a'.repeat(2 ** 20))
-    expect(reader.overflowed).toBe(false)
-    reader.feed('a')
-    expect(reader.overflowed).toBe(true)
+  test('a line that is too large is passed over', () => {
+    const reader = dialect.reader('xhr-streaming', undefined, 20)
+    reader.feed('a["')
+    expect(reader.feed(`${'x'.repeat(20)}"]\na["y"]\n`)).toEqual([
+      { event: 'a', data: '', oversized: true },
+      { event: 'a', data: 'y' },
+    ])
   })
 })
 

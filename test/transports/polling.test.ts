@@ -117,10 +117,12 @@ describe('an answer that is no event stream', () => {
     expect(heard).toEqual(['ended content'])
   })
 
-  test('is not kept if it is larger than 1 MiB', async () => {
+  test('is not kept if it is too large, and the next one is read', async () => {
     const { answers, heard } = begin()
-    await answers('x'.repeat(2 ** 20 + 1))
-    expect(heard.at(-1)).toBe('ended overflow')
+    await answers('x'.repeat(2 ** 23 + 1))
+    expect(heard.at(-1)).toBe('blocks undefined=')
+    await answers('small')
+    expect(heard.at(-1)).toBe('blocks undefined=small')
   })
 })
 

@@ -63,6 +63,18 @@ describe('a response that has grown long', () => {
     expect(heard).toEqual(['opened xhr-streaming', 'blocks'])
   })
 
+  test('is not left within a message, however large that is', () => {
+    const { heard } = begin()
+    const [first] = FakeXhr.all as [FakeXhr]
+    first.answers()
+    first.brings('id: e.1.a\ndata: ')
+    for (let piece = 0; piece < 12; piece++) first.brings('x'.repeat(100_000))
+    expect(FakeXhr.all).toHaveLength(1)
+    first.brings('\n\n')
+    expect(heard.at(-1)).toMatch(/^blocks e\.1\.a=x+$/)
+    expect(FakeXhr.all).toHaveLength(2)
+  })
+
   test('is left once, however much it still brings', () => {
     const { first } = begin()
     first.brings(large)
