@@ -68,7 +68,8 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
   /** Listens first, then reads: what is published between falls into neither hole, and what comes twice has a number. */
   async function read(line: Line, cursor: string | undefined, lost?: string): Promise<History> {
     line.feed = { from: 'both', early: [] }
-    const topics = heardBy(line)
+    // Most sessions were never addressed: those who hear the same topics ask the same.
+    const topics = line.member.addressed ? heardBy(line) : line.topics
     return log.after(cursor, lost === undefined ? topics : [...topics, lost])
   }
 

@@ -92,6 +92,10 @@ function checkMethod({ via, method, callback }: Ask): void {
 function checkOpen(core: Core, ask: Ask): void {
   const { via } = ask
   if (core.away !== undefined && !goesOn(core, ask)) throw refusal(503, 'the server is going away', core.away)
+  // What a client sends is the application's, which may not need the log.
+  if (via !== 'post' && core.settings.log.ready === false) {
+    throw refusal(503, 'messages cannot be read just now', Math.max(2, Math.ceil(core.lines.spread() / 1000)))
+  }
   if (isRefused(core, via)) throw refusal(400, `${via} is refused`)
 }
 

@@ -8,6 +8,8 @@ export interface Fanout {
   leave(line: Line): void
   /** Hands an entry to all who hear its topic. */
   deliver(entry: Entry): void
+  /** The lines that hear a topic. */
+  hearers(topic: string): Iterable<Line>
   /** Hands an entry to one line, unless it had it. */
   give(line: Line, entry: Entry): void
   /** Lets a line say something at the end of this turn of the event loop, together with all else it has to say. */
@@ -31,7 +33,7 @@ export function createFanout(unsent: number, slow: (line: Line) => void): Fanout
   const topics = new Map<string, Line | Set<Line>>()
   let waiting: Line[] = []
   let root = emptyBatch()
-  const fanout: Fanout = { join, leave, deliver, give, queue, flush, clock: 0 }
+  const fanout: Fanout = { join, leave, deliver, hearers, give, queue, flush, clock: 0 }
   return fanout
 
   function join(line: Line): void {
@@ -57,6 +59,11 @@ export function createFanout(unsent: number, slow: (line: Line) => void): Fanout
     const lines = topics.get(entry.topic)
     if (lines instanceof Set) for (const line of lines) offer(line, entry)
     else if (lines) offer(lines, entry)
+  }
+
+  function hearers(topic: string): Iterable<Line> {
+    const lines = topics.get(topic)
+    return lines instanceof Set ? lines : lines ? [lines] : []
   }
 
   function offer(line: Line, entry: Entry): void {

@@ -29,8 +29,8 @@ export interface Lines {
   gone(line: Line): void
   /** Hands what was published to all who hear it. */
   deliver(entry: Entry): void
-  /** Lets all read anew: something was published that was not handed over. */
-  reread(): void
+  /** Lets all read anew, or those who hear one of the topics: something was published that was not handed over. */
+  reread(topics?: readonly string[]): void
   /** Says something of the protocol's own. */
   say(line: Line, piece: Piece): void
   /** Says the last thing, and ends the pipe in good order. */
@@ -73,7 +73,7 @@ const grace = 1_000
 const patience = 12
 
 export function createLines(settings: Settings, sessions: Sessions, roaming: Roaming, hooks: Hooks): Lines {
-  const { limits, admission, heartbeat, maxAge } = settings
+  const { limits, admission, heartbeat, maxAge, log } = settings
   const ending = new Set<Pipe>() // of those that have left
   const waiting: (() => void)[] = [] // for the last of them
   let toldSpread = 0
@@ -173,13 +173,15 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     catchUp.goOn(line).catch(error => fail(line, error))
   }
 
-  function reread(): void {
-    for (const line of sessions.lines()) catchUp.again(line).catch(error => fail(line, error))
+  function reread(topics?: readonly string[]): void {
+    const lines = topics ? new Set(topics.flatMap(topic => [...fanout.hearers(topic)])) : sessions.lines()
+    for (const line of lines) catchUp.again(line).catch(error => fail(line, error))
   }
 
+  /** That the log is out of reach it tells itself, once and not for each line. */
   function fail(line: Line, error: unknown): void {
     drop(line)
-    hooks.failed(error)
+    if (log.ready !== false) hooks.failed(error)
   }
 
   function pong(member: Member, ping: string): void {

@@ -45,8 +45,13 @@ export interface Log {
   after(cursor: string | undefined, topics: readonly string[]): History | Promise<History>
   /** Gives back the undo. */
   listen(listener: LogListener): () => void
-  /** A topic that is over: nobody will publish in it again. */
-  drop(topic: string): void
+  /** Forgets a topic and all that it keeps. Who comes back for something in it is told of a gap. */
+  drop(topic: string): void | PromiseLike<void>
+  /**
+   * Whether it can be read now. While it is not, newcomers are refused with 503, and come again.
+   * @default true
+   */
+  readonly ready?: boolean
 }
 
 export interface LogListener {
@@ -54,7 +59,9 @@ export interface LogListener {
   heard(entry: Entry): void
   /** Some may have been missed, or the log began anew: whoever follows it reads on from where he is. */
   missed(): void
-  /** The log is out of reach, and goes on trying. Told once, until it is back. */
+  /** The same, for those alone who hear one of these topics. A listener without this hears `missed`. */
+  moved?(topics: readonly string[]): void
+  /** The log is out of reach, and goes on trying: told once, until it is back. Or it cannot do all that it should. */
   failed(error: unknown): void
 }
 
@@ -91,3 +98,21 @@ const digits = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-
 
 /** Twelve bits as two characters. To look a number up takes a fraction of what `toString` would, once for each message. */
 const pairs = Array.from({ length: 4096 }, (_, bits) => `${digits[bits >> 6]}${digits[bits & 63]}`)
+
+/** Whether it is the topic of a session: these come and go in large numbers. */
+export function isPrivate(topic: string): boolean {
+  return topic.startsWith('rt.')
+}
+
+export function checkRetain(retain: number): void {
+  if (!Number.isSafeInteger(retain) || retain < 1)
+    throw new TypeError(`retain is ${retain}; it must be 1 or more`)
+}
+
+/** A time in ms. */
+export function checkTime(name: string, value: number, most = Number.POSITIVE_INFINITY): void {
+  if (!(typeof value === 'number' && value > 0 && value <= most)) {
+    const upTo = most < Number.POSITIVE_INFINITY ? ` up to ${most}` : ''
+    throw new TypeError(`${name} is ${value}; it must be a positive number of ms${upTo}`)
+  }
+}

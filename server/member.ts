@@ -38,6 +38,8 @@ export interface Member {
   /** The crowds that it is one of, and that are limited. */
   readonly crowds: readonly Crowd[]
   stage: Stage
+  /** Something was sent to it alone: its own topic may be there. */
+  addressed: boolean
   /** The latest turn of its polls. */
   turn: number
   /** It is let go: nothing is taken from it any more. */

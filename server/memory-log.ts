@@ -1,47 +1,59 @@
 import { randomBytes } from 'node:crypto'
 import { encode } from '../src/wire/encoder.ts'
 import {
+  checkRetain,
+  checkTime,
   type Entry,
   type GapReason,
   type History,
+  isPrivate,
   type Log,
   type LogListener,
   placeOf,
   readPlace,
   writePlace,
 } from './log.ts'
-import { emptyPage, firstPage, type Page, page } from './page.ts'
+import { emptyPage, firstPage, type Page } from './page.ts'
 import { randomName } from './random.ts'
 import { createRing, type Ring } from './ring.ts'
+import { createTombs, type Tombs } from './tombs.ts'
 
 export interface MemoryLogOptions {
   /**
    * How many messages each topic keeps. A client that was away for longer gets a `gap`.
    * @default 1000
    */
-  retain?: number
+  retain?: number | undefined
+  /**
+   * Milliseconds after its last message until a topic is forgotten. Who comes back for something in it gets a `gap`. With
+   * `Infinity` topics stay until they are dropped.
+   * @default 86400000
+   */
+  expire?: number | undefined
 }
 
-/** How many dropped topics are remembered, so that whoever comes back for one is told of what was lost. */
-const tombs = 10_000
+/** How many dropped topics are remembered by name; those of sessions come and go, and are counted for themselves. */
+const remembered = 10_000
 
-/** A topic: what it keeps, and the number of the newest message it had to let go. */
+/** A topic: what it keeps, the number of the newest message it had to let go, that of its newest, and when that was. */
 interface Topic {
   kept: Ring<Entry>
   trimmed: number
   newest: number
+  time: number
 }
 
 /** A log in this process's memory. It begins a new epoch, and so forgets everything, each time it is made. */
-export function memoryLog({ retain = 1_000 }: MemoryLogOptions = {}): Log {
-  if (!Number.isSafeInteger(retain) || retain < 1)
-    throw new TypeError(`retain is ${retain}; it must be 1 or more`)
+export function memoryLog({ retain = 1_000, expire = 86_400_000 }: MemoryLogOptions = {}): Log {
+  checkRetain(retain)
+  checkTime('expire', expire)
   const epoch = randomName(6)
   const topics = new Map<string, Topic>()
-  const dropped = new Map<string, number>()
+  const tombs = { public: createTombs(remembered), private: createTombs(remembered) }
   const listeners = new Set<LogListener>()
   const key = randomBytes(4).readUInt32LE()
   let top = 0
+  let swept = Date.now()
   let newest = idOf(top) // thousands of lines begin here, and share this text
 
   return { append, after, listen, drop }
@@ -58,14 +70,26 @@ export function memoryLog({ retain = 1_000 }: MemoryLogOptions = {}): Log {
   }
 
   function keep(entry: Entry): void {
-    let topic = topics.get(entry.topic)
-    if (!topic) {
-      topic = { kept: createRing(retain), trimmed: dropped.get(entry.topic) ?? 0, newest: 0 }
-      topics.set(entry.topic, topic)
-    }
+    const topic = topics.get(entry.topic) ?? begin(entry.topic)
     topic.newest = entry.seq
+    topic.time = Date.now()
+    if (topic.time - swept > expire / 60) sweep(topic.time)
     const gone = topic.kept.push(entry)
     if (gone) topic.trimmed = gone.seq
+  }
+
+  /** The topic of a session has a new name: one whose tomb is not there was never dropped. */
+  function begin(name: string): Topic {
+    const lost = tombsOf(name).remove(name) ?? (isPrivate(name) ? 0 : tombs.public.newestOf(name))
+    const topic = { kept: createRing<Entry>(retain), trimmed: lost, newest: 0, time: 0 }
+    topics.set(name, topic)
+    return topic
+  }
+
+  /** What is published goes on making room: a timer would keep a log that nobody has any more. */
+  function sweep(now: number): void {
+    swept = now
+    for (const [name, { time }] of topics) if (now - time > expire) drop(name)
   }
 
   function after(cursor: string | undefined, names: readonly string[]): History {
@@ -94,13 +118,21 @@ export function memoryLog({ retain = 1_000 }: MemoryLogOptions = {}): Log {
   }
 
   function trimmedOf(names: readonly string[]): number {
-    return Math.max(0, ...names.map(name => topics.get(name)?.trimmed ?? dropped.get(name) ?? 0))
+    return names.reduce(
+      (most, name) => Math.max(most, topics.get(name)?.trimmed ?? tombsOf(name).newestOf(name)),
+      0,
+    )
+  }
+
+  function tombsOf(name: string): Tombs {
+    return isPrivate(name) ? tombs.private : tombs.public
   }
 
   function read(seq: number, names: readonly string[]): Page {
-    const found = names.flatMap(name => topics.get(name)?.kept.after(seq, page.entries + 1) ?? [])
-    if (names.length > 1) found.sort((a, b) => a.seq - b.seq)
-    return firstPage(found)
+    return firstPage(
+      names.flatMap(name => topics.get(name)?.kept ?? []),
+      seq,
+    )
   }
 
   function listen(listener: LogListener): () => void {
@@ -112,8 +144,6 @@ export function memoryLog({ retain = 1_000 }: MemoryLogOptions = {}): Log {
     const topic = topics.get(name)
     if (!topic) return
     topics.delete(name)
-    dropped.set(name, topic.newest)
-    const [oldest] = dropped.keys()
-    if (dropped.size > tombs && oldest !== undefined) dropped.delete(oldest)
+    tombsOf(name).add(name, topic.newest)
   }
 }

@@ -123,6 +123,12 @@ export interface HubOptions {
    */
   retain?: number
   /**
+   * Milliseconds after its last message until a topic is forgotten: names like `order:4711` are no burden for ever. Who comes
+   * back for something in it gets a `gap`. With `Infinity` topics stay until `hub.drop` is called.
+   * @default 86400000
+   */
+  expire?: number
+  /**
    * Other origins whose pages may connect, as browsers write them: `https://www.example.com`, or `https://*.example.com` for all
    * subdomains of a name, but not the name itself. Or a function that is asked with an origin and says at once whether it may.
    * Pages of the hub's own origin always may: those that the browser calls `same-origin`, or whose origin has the host that was asked for.
@@ -174,7 +180,7 @@ export interface HubOptions {
   limits?: Partial<Limits>
   /**
    * Where messages live.
-   * @default memoryLog({ retain })
+   * @default memoryLog({ retain, expire })
    */
   log?: Log
   /**
@@ -186,7 +192,7 @@ export interface HubOptions {
 
 /** The options, complete. */
 export interface Settings
-  extends Required<Omit<HubOptions, 'origins' | 'trustProxy' | 'retain' | 'limits' | 'refuse'>> {
+  extends Required<Omit<HubOptions, 'origins' | 'trustProxy' | 'retain' | 'expire' | 'limits' | 'refuse'>> {
   limits: Limits
   isListed: IsListed
   proxies: Proxies
@@ -208,6 +214,7 @@ const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words:
   path: [value => typeof value === 'string', 'a text'],
   authorize: [value => typeof value === 'function', 'a function'],
   retain: [isPositive, 'a positive number'],
+  expire: [value => value === Number.POSITIVE_INFINITY || isPositive(value), 'a positive number'],
   origins: [() => true, ''],
   trustProxy: [() => true, ''],
   jsonp: [value => typeof value === 'boolean', 'true or false'],
@@ -223,11 +230,14 @@ const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words:
 
 export function readOptions(options: HubOptions): Settings {
   check('', options, rules)
-  const { path, authorize, jsonp, heartbeat, retry, admission, sessionTimeout, maxAge, log, retain } = options
-  if (log && retain !== undefined)
-    throw new TypeError(
-      `createHub: retain is the log's own affair; give it to the log: memoryLog({ retain: ${retain} })`,
-    )
+  const { path, authorize, jsonp, heartbeat, retry, admission, sessionTimeout, maxAge, log } = options
+  for (const name of ['retain', 'expire'] as const) {
+    const value = options[name]
+    if (log && value !== undefined)
+      throw new TypeError(
+        `createHub: ${name} is the log's own affair; give it to the log: memoryLog({ ${name}: ${value} })`,
+      )
+  }
   return {
     path: readPath(path ?? '/live'),
     authorize: authorize ?? (({ url }) => url.searchParams.getAll('topic').filter(Boolean)),
@@ -238,7 +248,7 @@ export function readOptions(options: HubOptions): Settings {
     admission: admission ?? 2_000,
     sessionTimeout: sessionTimeout ?? 120_000,
     maxAge: maxAge ?? 7_200_000,
-    log: log ?? memoryLog(retain === undefined ? {} : { retain }),
+    log: log ?? memoryLog({ retain: options.retain, expire: options.expire }),
     proxies: createProxies(options.trustProxy === undefined ? false : options.trustProxy),
     limits: readLimits(options.limits ?? {}),
   }

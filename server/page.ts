@@ -1,4 +1,5 @@
 import type { Entry, History } from './log.ts'
+import type { Ring } from './ring.ts'
 
 export type Page = Pick<History, 'entries' | 'more'>
 
@@ -7,12 +8,52 @@ export const page = { entries: 4_000, characters: 2 ** 19 }
 
 export const emptyPage: Page = { entries: [], more: false }
 
-/** As much of `found` as goes on a page, but one entry in any case. */
-export function firstPage(found: readonly Entry[]): Page {
+/** How far a page has come in one topic. */
+interface Reader {
+  readonly ring: Ring<Entry>
+  index: number
+  next: Entry
+}
+
+/**
+ * What these hold above `seq`, in order, as much as goes on a page, but one entry in any case. The work is that of the page,
+ * however much they hold.
+ */
+export function firstPage(rings: readonly Ring<Entry>[], seq: number): Page {
+  const heap = rings.flatMap(ring => readerAt(ring, ring.search(seq))).sort((a, b) => a.next.seq - b.next.seq)
+  const entries: Entry[] = []
   let characters = 0
-  const tooMany = found.findIndex((entry, index) => {
-    characters += entry.text.length
-    return index === page.entries || (index > 0 && characters > page.characters)
-  })
-  return tooMany < 0 ? { entries: found, more: false } : { entries: found.slice(0, tooMany), more: true }
+  for (let first = heap[0]; first; first = heap[0]) {
+    characters += first.next.text.length
+    const isFull = entries.length === page.entries || (entries.length > 0 && characters > page.characters)
+    if (isFull) return { entries, more: true }
+    entries.push(first.next)
+    const next = first.ring.at(++first.index)
+    if (next) first.next = next
+    else heap[0] = heap[heap.length - 1] as Reader
+    if (!next) heap.pop()
+    settle(heap)
+  }
+  return { entries, more: false }
+}
+
+function readerAt(ring: Ring<Entry>, index: number): Reader[] {
+  const next = ring.at(index)
+  return next ? [{ ring, index, next }] : []
+}
+
+/** Brings the first to its place in a heap whose others are in theirs. */
+function settle(heap: Reader[]): void {
+  const item = heap[0]
+  if (!item) return
+  let at = 0
+  for (;;) {
+    const [left, right] = [heap[at * 2 + 1], heap[at * 2 + 2]]
+    const isRight = right !== undefined && left !== undefined && right.next.seq < left.next.seq
+    const down = isRight ? right : left
+    if (!down || down.next.seq >= item.next.seq) break
+    heap[at] = down
+    at = at * 2 + (isRight ? 2 : 1)
+  }
+  heap[at] = item
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { type Connection, createConnection, type Library } from './redis-connection.ts'
 import { type ScriptName, scripts } from './redis-scripts.ts'
 
 /** A way to Redis that outlives its connections. */
@@ -8,23 +9,31 @@ export interface Link {
    * connection broke: each must do no harm when it runs twice. Rejects when Redis does not answer for `patience` ms.
    */
   run(name: ScriptName, keys: readonly string[], values: readonly string[]): Promise<unknown>
+  /** Whether an answer can be expected soon: false from a failure that was told until there is a connection again. */
+  readonly reachable: boolean
   close(): Promise<void>
 }
 
 export interface LinkOptions {
   url: string
   patience: number
+  /** Milliseconds between two looks at whether the connections lead somewhere, and Redis is fit for use. */
+  check: number
   /** What is published there is heard. */
   channel: string
-  /** What makes a connection fit for use; told by which process Redis is. */
-  greeting(run: string): { name: ScriptName; keys: readonly string[]; values: readonly string[] }
+  /** Runs first on each connection; told by which process Redis is, if it says so. */
+  greeting(run: string | undefined): {
+    name: ScriptName
+    keys: readonly string[]
+    values: readonly string[]
+  }
 }
 
 export interface LinkListener {
   heard(text: string): void
   /** A connection is there again: something may have been missed. */
   ready(): void
-  /** Once, until it is ready again. */
+  /** Redis is out of reach, told once until it has been back for a while; or it hides what should be known. */
   failed(error: Error): void
 }
 
@@ -35,124 +44,120 @@ interface Job {
   reject(error: Error): void
 }
 
-type Client = ReturnType<typeof import('redis').createClient>
-
 type State =
-  | { is: 'away' } // nothing is sent
-  | { is: 'greeting' } // a connection is there, but not fit for use yet
-  | { is: 'ready' }
+  | { is: 'away'; retry?: NodeJS.Timeout } // nothing is sent
+  | { is: 'connecting'; connection: Connection }
+  | { is: 'ready'; connection: Connection; since: number }
   | { is: 'closed'; why: Error }
 
-/** Answers that mean: not now. */
-const later = /^(LOADING|NOSCRIPT|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|BUSY|UNBLOCKED)\b/
+/** A connection that lasted so long, in ms, was well: what ends it is a new trouble, and the next try comes at once. */
+const settled = 2_000
 
-/** Between two tries, in ms. */
-const pause = 200
+/** How long there may be no connection, in ms, until that is told: most restarts are over by then. */
+const grace = 1_000
 
 export function createLink(options: LinkOptions, listener: LinkListener): Link {
-  const { url, patience, channel, greeting } = options
+  const { patience, greeting } = options
   const jobs = new Set<Job>() // in order, until they are answered
+  const hints = new Set<string>() // that were given
   let state: State = { is: 'away' }
-  let trouble: Error | undefined
-  let retry: NodeJS.Timeout | undefined
-  const clients = connect().catch(give)
+  let url = options.url
+  let tries = 0
+  let trouble: Error | undefined // the latest
+  let told = false
+  let waiting: NodeJS.Timeout | undefined
+  const library = import('redis').catch(missing)
+  void library.then(connect)
 
-  return { run, close }
+  return {
+    run,
+    get reachable() {
+      return state.is === 'ready' || (state.is !== 'closed' && !told)
+    },
+    close,
+  }
 
   function run(name: ScriptName, keys: readonly string[], values: readonly string[]): Promise<unknown> {
     if (state.is === 'closed') return Promise.reject(state.why)
-    const { promise, resolve, reject } = deferred()
-    const timer = setTimeout(() => expire(job), patience)
-    const job: Job = { command: commandOf(name, keys, values), name, resolve, reject }
-    jobs.add(job)
-    if (state.is === 'ready') send(job)
-    return promise.finally(() => clearTimeout(timer))
+    return new Promise((resolve, reject) => {
+      const job: Job = { command: commandOf(name, keys, values), name, resolve, reject }
+      // A process that was busy meanwhile has not read what came: it is read before the job is given up.
+      const timer = setTimeout(() => setImmediate(expire, job), patience)
+      job.resolve = reply => {
+        clearTimeout(timer)
+        resolve(reply)
+      }
+      job.reject = error => {
+        clearTimeout(timer)
+        reject(error)
+      }
+      jobs.add(job)
+      if (state.is === 'ready') send(job, state.connection)
+    })
   }
 
-  async function connect(): Promise<{ main: Client; ear: Client } | undefined> {
-    const { createClient } = await import('redis').catch(error => {
-      throw new Error('redisLog needs the package redis: npm install redis', { cause: error })
-    })
-    const main: Client = createClient({
-      url,
-      disableOfflineQueue: true, // what waits, waits here: in order
-      pingInterval: 5_000,
-      socket: {
-        connectTimeout: 5_000,
-        socketTimeout: 15_000, // pings go out every 5 s: a connection this quiet is dead
-        reconnectStrategy: tries => Math.min(2_000, 50 * 2 ** tries) * (0.5 + Math.random() / 2),
-      },
-    })
-    const ear = main.duplicate({ disableOfflineQueue: false })
-    for (const client of [main, ear]) client.on('error', fail)
-    main.on('ready', () => void greet(main))
-    main.on('reconnecting', () => leave({ is: 'away' }))
-    ear.on('ready', () => void follow(ear))
-    if (isClosed()) return undefined
-    for (const client of [main, ear]) void client.connect().catch(fail)
-    return { main, ear }
-  }
-
-  /** To ask again for what one has is free, and the first time may have been lost with the connection. */
-  async function follow(ear: Client): Promise<void> {
+  function connect(redis: Library | undefined): void {
+    if (!redis || state.is !== 'away') return
     try {
-      await ear.subscribe(channel, listener.heard)
-      if (state.is !== 'ready') return
-      trouble = undefined
-      listener.ready()
+      const connection = createConnection(
+        redis,
+        {
+          ...options,
+          url,
+          scripts: Object.values(scripts),
+          greeting(run) {
+            const { name, keys, values } = greeting(run)
+            return commandOf(name, keys, values)
+          },
+        },
+        { heard: listener.heard, ready: () => ready(connection), lost, blind },
+      )
+      state = { is: 'connecting', connection }
     } catch (error) {
-      fail(error as Error)
+      give(error as Error)
     }
   }
 
-  /** A Redis that was started anew knows no scripts. */
-  async function greet(client: Client): Promise<void> {
-    if (isClosed()) return
-    const mine: State = { is: 'greeting' }
-    leave(mine)
-    try {
-      for (const script of Object.values(scripts)) await client.scriptLoad(script)
-      const info = await client.info()
-      checkPolicy(info)
-      const [, run = ''] = /^run_id:(\w+)/m.exec(info) ?? []
-      const { name, keys, values } = greeting(run)
-      await client.sendCommand([...commandOf(name, keys, values)])
-    } catch (error) {
-      // A connection that broke meanwhile begins anew by itself.
-      if (state !== mine) return
-      fail(error as Error)
-      retry = setTimeout(() => client.isReady && greet(client), pause)
-      return
-    }
-    if (state !== mine) return
-    state = { is: 'ready' }
+  function ready(connection: Connection): void {
+    state = { is: 'ready', connection, since: Date.now() }
     trouble = undefined
-    for (const job of jobs) send(job)
+    for (const job of jobs) send(job, connection)
     listener.ready()
   }
 
-  function send(job: Job): void {
-    const sentBy = state
-    clients
-      .then(open => open?.main.sendCommand([...job.command]))
-      .then(
-        reply => void (jobs.delete(job) && job.resolve(reply)),
-        error => refused(job, sentBy, error),
-      )
+  function send(job: Job, connection: Connection): void {
+    connection.send(
+      job.command,
+      reply => void (jobs.delete(job) && job.resolve(reply)),
+      error => {
+        if (jobs.delete(job)) job.reject(new Error(`Redis refused: ${error.message}`, { cause: error }))
+      },
+    )
   }
 
-  /** What was on its way when the connection broke is sent again when there is another. */
-  async function refused(job: Job, sentBy: State, error: Error): Promise<void> {
-    const { ErrorReply } = await import('redis')
-    if (!(error instanceof ErrorReply)) return
-    if (!later.test(error.message)) {
-      if (jobs.delete(job)) job.reject(new Error(`Redis refused: ${error.message}`, { cause: error }))
-    } else if (state === sentBy) {
-      fail(error)
-      leave({ is: 'away' })
-      const open = await clients
-      retry = setTimeout(() => open?.main.isReady && greet(open.main), pause)
-    }
+  /** What was on its way is sent again when there is another connection. */
+  function lost(error: Error): void {
+    const wasWell = state.is === 'ready' && Date.now() - state.since >= settled
+    if (wasWell) told = false
+    tries = wasWell ? 0 : tries + 1
+    trouble = error
+    url = leadsTo(error, options.url)
+    const pause = tries && Math.min(2_000, 25 * 2 ** tries) * (0.5 + Math.random() / 2)
+    state = { is: 'away', retry: setTimeout(() => void library.then(connect), pause) }
+    waiting ??= setTimeout(tell, grace)
+  }
+
+  function tell(): void {
+    waiting = undefined
+    if (told || !trouble) return
+    told = true
+    listener.failed(new Error(`Redis is out of reach: ${trouble.message}; trying again`, { cause: trouble }))
+  }
+
+  function blind(error: Error): void {
+    if (hints.has(error.message)) return
+    hints.add(error.message)
+    listener.failed(error)
   }
 
   function expire(job: Job): void {
@@ -162,72 +167,54 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
     job.reject(new Error(`Redis did not answer within ${patience} ms${why}${doubt}`, { cause: trouble }))
   }
 
-  function leave(next: State): void {
-    clearTimeout(retry)
-    if (!isClosed()) state = next
-  }
-
-  function fail(error: Error): void {
-    if (trouble || isClosed()) return
-    trouble = error
-    listener.failed(new Error(`Redis is out of reach: ${error.message}; trying again`, { cause: error }))
+  function missing(cause: unknown): undefined {
+    give(new Error('redisLog needs the package redis: npm install redis', { cause }))
   }
 
   /** Nothing will ever come of it. */
-  function give(error: Error): undefined {
-    listener.failed(error)
+  function give(error: Error): void {
     end(error)
-    return undefined
-  }
-
-  function isClosed(): boolean {
-    return state.is === 'closed'
+    refuseAll(error)
+    listener.failed(error)
   }
 
   async function close(): Promise<void> {
-    const answered = state.is === 'ready'
-    end(new Error('the log is closed'), answered)
-    const open = await clients
-    for (const client of open ? [open.ear, open.main] : []) {
-      if (client.isReady) await client.close().catch(() => client.destroy())
-      else if (client.isOpen) client.destroy()
-    }
-    refuseAll()
+    const { is } = state
+    const connection = 'connection' in state ? state.connection : undefined
+    const why = new Error('the log is closed')
+    end(why)
+    if (is === 'ready') await connection?.close()
+    else connection?.destroy()
+    refuseAll(why)
+    await library
   }
 
-  function end(why: Error, keep = false): void {
-    if (isClosed()) return
-    leave({ is: 'closed', why })
-    if (!keep) refuseAll()
+  function end(why: Error): void {
+    if (state.is === 'away') clearTimeout(state.retry)
+    clearTimeout(waiting)
+    if (state.is !== 'closed') state = { is: 'closed', why }
   }
 
-  function refuseAll(): void {
-    if (state.is !== 'closed') return
-    for (const job of jobs) job.reject(state.why)
+  function refuseAll(why: Error): void {
+    for (const job of jobs) job.reject(why)
     jobs.clear()
   }
+}
+
+/** A node of a cluster says where the log has gone. If that leads nowhere, the next try is at the address that was given. */
+function leadsTo({ message }: Error, url: string): string {
+  const [, host = '', port] = /\bMOVED \d+ (\S*):(\d+)/.exec(message) ?? []
+  if (port === undefined) return url
+  const moved = new URL(url)
+  if (host && host !== '?') moved.hostname = host.includes(':') ? `[${host}]` : host
+  moved.port = port
+  return moved.href
 }
 
 const hashes = Object.fromEntries(
   Object.entries(scripts).map(([name, script]) => [name, createHash('sha1').update(script).digest('hex')]),
 ) as Record<ScriptName, string>
 
-/** What Redis throws away by itself nobody is told of. Keys that expire are at most worth a repeated publish. */
-function checkPolicy(info: string): void {
-  const [, policy] = /^maxmemory_policy:(allkeys\S*)/m.exec(info) ?? []
-  if (policy) throw new Error(`its maxmemory-policy ${policy} would lose messages; set it to noeviction`)
-}
-
 function commandOf(name: ScriptName, keys: readonly string[], values: readonly string[]): readonly string[] {
   return ['EVALSHA', hashes[name], String(keys.length), ...keys, ...values]
-}
-
-function deferred(): Pick<Job, 'resolve' | 'reject'> & { promise: Promise<unknown> } {
-  let resolve: Job['resolve'] = () => {}
-  let reject: Job['reject'] = () => {}
-  const promise = new Promise<unknown>((yes, no) => {
-    resolve = yes
-    reject = no
-  })
-  return { promise, resolve, reject }
 }

@@ -1,20 +1,25 @@
 import { randomBytes } from 'node:crypto'
 import { encode } from '../src/wire/encoder.ts'
 import {
+  checkRetain,
+  checkTime,
   type Entry,
   type GapReason,
   type History,
+  isPrivate,
   type Log,
   type LogListener,
   type Packed,
+  type Place,
   placeOf,
   readPlace,
   writePlace,
 } from './log.ts'
-import { emptyPage, firstPage, type Page, page } from './page.ts'
+import { emptyPage, type Page, page } from './page.ts'
 import { randomName } from './random.ts'
 import { createLink } from './redis-link.ts'
 import type { ScriptName } from './redis-scripts.ts'
+import { reported } from './reported.ts'
 
 export interface RedisLogOptions {
   /**
@@ -33,13 +38,19 @@ export interface RedisLogOptions {
    */
   retain?: number
   /**
+   * Milliseconds after its last message until a topic is forgotten. Who comes back for something in it gets a `gap`. With
+   * `Infinity` topics stay until they are dropped. The same on all nodes.
+   * @default 86400000
+   */
+  expire?: number
+  /**
    * Milliseconds that reading and publishing wait for Redis. Then they fail: a new client is told to come again, and
-   * `publish` rejects.
+   * `publish` rejects. A connection on which nothing is answered for so long is given up, and made anew.
    * @default 5000
    */
   patience?: number
   /**
-   * Milliseconds between two looks at whether a message was missed.
+   * Milliseconds between two looks at whether a message was missed, and whether Redis is still fit for use.
    * @default 1000
    */
   check?: number
@@ -56,14 +67,26 @@ const recent = 10_000
 /** How many entries are remembered as they were heard, so that thousands of clients coming back share their text. */
 const shared = 1_000
 
-/** How many readers are served at once; the others wait, so that thousands that come at once do not fill the memory. */
-const readers = 32
+/**
+ * How many readers Redis serves at once; the others wait, so that those who publish need not, and equal questions are asked
+ * once.
+ */
+const readers = 4
 
-/** How many dropped topics are remembered, so that whoever comes back for one is told of what was lost. */
+/** How many readers are remembered who have not read to the end. */
+const bookmarks = 1_000
+
+/** How many dropped topics are remembered by name, of each kind. */
 const tombs = 10_000
 
 /** How long a private topic is kept in which nobody writes, in ms: what sessions leave that die with their node. */
 const idle = 3_600_000
+
+/** How many topics can be told to have moved; if there are more, all lines read anew. */
+const nameable = 10_000
+
+/** Topics of sessions come and go in large numbers: they are counted for themselves. */
+type Kind = 'public' | 'private'
 
 /** A log as Redis holds it: which life, the newest number, and the keys that numbers are scrambled with. */
 interface Life {
@@ -80,6 +103,12 @@ type Hearing =
   | { by: 'notice' } // as they are published
   | { by: 'reading'; early: Entry[] } // those that were missed are read; what is published meanwhile waits
 
+/** Where each topic of a reader goes on, and with which keys the log was when that was found. */
+interface Bookmark {
+  readonly keys: string
+  readonly next: readonly string[]
+}
+
 /**
  * A log in Redis, 6.2 or newer, that any number of nodes share: what is published on one is heard on all, and any
  * continues where a client left another. Needs the package `redis`.
@@ -88,25 +117,34 @@ export function redisLog({
   url = 'redis://127.0.0.1:6379',
   prefix = 'throughline',
   retain = 1_000,
+  expire = 86_400_000,
   patience = 5_000,
   check = 1_000,
 }: RedisLogOptions = {}): RedisLog {
-  if (!Number.isSafeInteger(retain) || retain < 1)
-    throw new TypeError(`retain is ${retain}; it must be 1 or more`)
+  checkUrl(url)
+  checkRetain(retain)
+  checkTime('expire', expire)
+  checkTime('patience', patience, longestTimer)
+  checkTime('check', check, longestTimer)
   const name = (rest: string) => `{${prefix}}:${rest}` // scripts need all of a log on one machine
   const names = {
     log: name('log'),
+    trial: name('trial'),
     recent: name('recent'),
     trimmed: name('trimmed'),
-    dropped: name('dropped'),
-    private: name('private'),
+    marks: name('marks'),
+    newest: { public: name('newest:public'), private: name('newest:private') },
+    dropped: { public: name('dropped:public'), private: name('dropped:private') },
     kept: name(`kept:${randomName(9)}`),
   }
+  const ages = { public: expire, private: idle }
   const streamOf = (topic: string) => name(`topic:${topic}`)
   const listeners = new Set<LogListener>()
   const numbers = new Set<number>() // of appends that are not answered yet
   const known = new Map<string, Entry>()
-  const seats = createSeats(readers)
+  const reads = createReads<Read>(readers)
+  const marked = new Map<string, Bookmark>()
+  const told = new Set<string>()
   let appended = 0
   let position: Position = { epoch: '', seq: 0, id: '' }
   let hearing: Hearing = { by: 'notice' }
@@ -114,14 +152,31 @@ export function redisLog({
     {
       url,
       patience,
+      check,
       channel: names.log,
-      greeting: run => ({ name: 'begin', keys: [names.log], values: [...offer(), run] }),
+      greeting: run => ({
+        name: 'begin',
+        keys: [names.log, names.trial],
+        values: [...offer(), run ?? randomName(9)], // a Redis that does not say which it is may be another
+      }),
     },
     { heard: text => hear(readNotice(text)), ready: catchUp, failed },
   )
-  const clocks = [setInterval(catchUp, check).unref(), setInterval(sweep, idle / 60).unref()]
+  const clocks = [
+    setInterval(catchUp, check).unref(),
+    setInterval(sweepAll, Math.min(60_000, Math.max(50, expire / 10))).unref(),
+  ]
 
-  return { append, after, listen, drop, close }
+  return {
+    append,
+    after,
+    listen,
+    drop,
+    get ready() {
+      return link.reachable
+    },
+    close,
+  }
 
   async function append(topic: string, message: Packed): Promise<Entry> {
     if (/[\r\n\0]/.test(topic)) throw new TypeError(`topic is ${JSON.stringify(topic)}; it must be one line`)
@@ -129,12 +184,13 @@ export function redisLog({
     const number = ++appended
     numbers.add(number)
     const [lowest = number] = numbers
-    const time = topic.startsWith('rt.') ? String(Date.now()) : ''
+    const kind = kindOf(topic)
+    const keys = [names.recent, names.trimmed, names.dropped[kind], names.newest[kind], names.kept]
     try {
       const place = await run(
         'append',
-        [names.log, streamOf(topic), names.recent, names.trimmed, names.dropped, names.private, names.kept],
-        [String(number), String(lowest), String(retain), String(recent), topic, block, time],
+        [names.log, streamOf(topic), ...keys],
+        [String(number), String(lowest), String(retain), String(recent), topic, block, kind],
       )
       const [epoch = '', seq, key] = String(place).split(' ')
       return entryOf(epoch, Number(seq), Number(key), topic, block)
@@ -146,19 +202,34 @@ export function redisLog({
   async function after(cursor: string | undefined, topics: readonly string[]): Promise<History> {
     const from = readPlace(cursor ?? '')
     const asked = from ? topics : []
-    const reply = await seats(() =>
-      run(
-        'after',
-        [names.log, names.trimmed, names.dropped, ...asked.map(streamOf)],
-        [from?.epoch ?? '', String(from?.seq ?? 0), String(page.entries), String(page.characters), ...asked],
-      ),
-    )
-    return historyOf(cursor, from, readAfter(reply as AfterReply))
+    const question = questionOf(cursor, asked)
+    const answer = await reads(question, () => read(question, from, asked))
+    return historyOf(cursor, from, answer)
+  }
+
+  /** One page. Redis looks for it in pieces of bounded work, so that others get their turn. */
+  async function read(question: string, from: Place | undefined, topics: readonly string[]): Promise<Read> {
+    const { dropped } = names
+    const keys = [names.log, names.trimmed, dropped.public, dropped.private, ...topics.map(streamOf)]
+    const cursor = [from?.epoch ?? '', String(from?.seq ?? 0), String(page.entries), String(page.characters)]
+    for (let mark = marked.get(question); ; ) {
+      const places = topics.flatMap((topic, index) => [topic, mark?.next[index] ?? ''])
+      const reply = await run('after', keys, [...cursor, mark?.keys ?? '', ...places])
+      const [epoch, top, scramble, trimmed, found, next] = reply as AfterReply
+      const life = readLife(epoch, top, scramble)
+      const entries = found.map(each => readEntry(life, each))
+      const last = entries.at(-1)
+      const more = next.length > 0
+      mark = { keys: scramble, next }
+      if (!last && more) continue
+      if (last && more) keepNewest(marked, questionOf(last.id, topics), mark, bookmarks)
+      return { life, trimmed: Number(trimmed), found: { entries, more } }
+    }
   }
 
   function historyOf(
     cursor: string | undefined,
-    from: ReturnType<typeof readPlace>,
+    from: Place | undefined,
     { life, trimmed, found }: Read,
   ): History {
     if (cursor === undefined) return { start: idOf(life, life.top) ?? '', ...emptyPage }
@@ -169,21 +240,9 @@ export function redisLog({
     return trimmed > from.seq ? gapIn(life, 'trimmed', cursor, found, trimmed) : { start: cursor, ...found }
   }
 
-  function readAfter([epoch, top, keys, trimmed, whole, found]: AfterReply): Read {
-    const life = readLife(epoch, top, keys)
-    const last = Number(whole)
-    const entries = readEntries(life, found)
-      .filter(({ seq }) => last < 0 || seq <= last)
-      .sort((a, b) => a.seq - b.seq)
-    const { entries: some, more } = firstPage(entries)
-    return { life, trimmed: Number(trimmed), found: { entries: some, more: more || last >= 0 } }
-  }
-
-  function readEntries({ epoch }: Life, found: readonly Found[]): Entry[] {
-    return found.map(([place, topic, block]) => {
-      const [seq, key] = place.split('-')
-      return entryOf(epoch, Number(seq), Number(key), topic, block)
-    })
+  function readEntry({ epoch }: Life, [place, topic, block]: Found): Entry {
+    const [seq, key] = place.split('-')
+    return entryOf(epoch, Number(seq), Number(key), topic, block)
   }
 
   function entryOf(epoch: string, seq: number, key: number, topic: string, block: string): Entry {
@@ -209,15 +268,9 @@ export function redisLog({
     if (entry.seq <= position.seq) return true
     if (entry.seq > position.seq + 1) return false
     position = { epoch: position.epoch, seq: entry.seq, id: entry.id }
-    remember(entry)
+    keepNewest(known, entry.id, entry, shared)
     for (const listener of listeners) listener.heard(entry)
     return true
-  }
-
-  function remember(entry: Entry): void {
-    known.set(entry.id, entry)
-    const [oldest] = known.keys()
-    if (known.size > shared && oldest !== undefined) known.delete(oldest)
   }
 
   /** Notices go missing when a connection breaks: what they told is read. */
@@ -230,21 +283,46 @@ export function redisLog({
   }
 
   async function readOn(): Promise<void> {
+    const { newest, dropped } = names
+    const keys = [names.log, names.recent, newest.public, newest.private, dropped.public, dropped.private]
     for (;;) {
       const { epoch, seq } = position
-      const reply = await run('since', [names.log, names.recent], [epoch, String(seq), streamOf('')])
-      const [lifeEpoch, top, keys, found] = reply as SinceReply
-      const life = readLife(lifeEpoch, top, keys)
+      const reply = await run('since', keys, [epoch, String(seq), streamOf(''), String(nameable)])
+      const [lifeEpoch, top, scramble, found, moved = []] = reply as SinceReply
+      const life = readLife(lifeEpoch, top, scramble)
       if (!found || idOf(life, seq) !== position.id) return jump(life)
-      for (const entry of readEntries(life, found)) take(entry)
+      if (moved.length) return jump(life, moved)
+      takeAll(life, found)
       if (position.seq >= life.top) return
     }
   }
 
-  /** Too much was missed, or all begins anew: each reads for itself. */
-  function jump(life: Life): void {
+  /** An entry that is gone already is told to those who hear its topic: they read for themselves what is left of it. */
+  function takeAll(life: Life, found: readonly Found[]): void {
+    const gone = new Set<string>()
+    for (const each of found) {
+      const entry = readEntry(life, each)
+      const [, topic, block] = each
+      if (block) take(entry)
+      else if (entry.seq === position.seq + 1) {
+        position = { epoch: position.epoch, seq: entry.seq, id: entry.id }
+        if (!gone.has(topic)) miss([topic])
+        gone.add(topic)
+      }
+    }
+  }
+
+  /** Not all can be told one by one, or all begins anew: each reads for itself. */
+  function jump(life: Life, topics?: readonly string[]): void {
     position = { epoch: life.epoch, seq: life.top, id: idOf(life, life.top) ?? '' }
-    for (const listener of listeners) listener.missed()
+    miss(topics)
+  }
+
+  function miss(topics?: readonly string[]): void {
+    for (const listener of listeners) {
+      if (topics && listener.moved) listener.moved(topics)
+      else listener.missed()
+    }
   }
 
   function goOn(): void {
@@ -260,16 +338,37 @@ export function redisLog({
     return () => listeners.delete(listener)
   }
 
-  function drop(topic: string): void {
-    const keys = [names.log, streamOf(topic), names.trimmed, names.dropped, names.private]
-    // What is not dropped now is swept away later.
-    run('drop', keys, [topic, String(tombs)]).catch(() => {})
+  function drop(topic: string): PromiseLike<void> {
+    return reported(forget(topic, ''), error => link.reachable && failed(error as Error))
   }
 
-  async function sweep(): Promise<void> {
-    const before = String(Date.now() - idle)
-    const topics = await run('idle', [names.log, names.private], [before]).catch(() => [])
-    for (const topic of topics as string[]) drop(topic)
+  async function forget(topic: string, newest: string): Promise<void> {
+    const kind = kindOf(topic)
+    const keys = [names.log, streamOf(topic), names.trimmed, names.dropped[kind], names.newest[kind]]
+    await run('drop', keys, [topic, String(tombs), kind, newest])
+  }
+
+  async function sweepAll(): Promise<void> {
+    try {
+      for (const kind of ['public', 'private'] as const) if (ages[kind] < Infinity) await sweep(kind)
+    } catch (error) {
+      // That Redis is away is said by the link; what it refuses is said once.
+      if (link.reachable && !told.has(String(error))) failed(error as Error)
+      told.add(String(error))
+    }
+  }
+
+  async function sweep(kind: Kind): Promise<void> {
+    const longest = Math.max(...Object.values(ages).filter(Number.isFinite))
+    const values = [ages[kind], longest, longest / 1_000].map(ms => String(Math.ceil(ms)))
+    for (let full = true; full; ) {
+      const [newest, topics] = (await run('sweep', [names.log, names.marks, names.newest[kind]], values)) as [
+        string,
+        string[],
+      ]
+      await Promise.all(topics.map(topic => forget(topic, newest)))
+      full = topics.length > 0
+    }
   }
 
   function failed(error: Error): void {
@@ -293,15 +392,30 @@ type AfterReply = readonly [
   top: string,
   keys: string,
   trimmed: string,
-  whole: string,
   found: readonly Found[],
+  next: readonly string[],
 ]
-type SinceReply = readonly [epoch: string, top: string, keys: string, found?: readonly Found[]]
+type SinceReply = readonly [
+  epoch: string,
+  top: string,
+  keys: string,
+  found?: readonly Found[],
+  moved?: readonly string[],
+]
 
 interface Read {
   life: Life
   trimmed: number
   found: Page
+}
+
+function kindOf(topic: string): Kind {
+  return isPrivate(topic) ? 'private' : 'public'
+}
+
+/** Two that ask the same get the same answer. */
+function questionOf(cursor: string | undefined, topics: readonly string[]): string {
+  return [cursor ?? '', ...topics].join('\n')
 }
 
 /** An epoch and a key for a log that is not there yet: whoever comes first begins it. */
@@ -331,19 +445,55 @@ function epochOf({ id }: Entry): string {
   return id.slice(0, id.indexOf('.'))
 }
 
-/** Lets so many act at once. */
-function createSeats(count: number): <T>(act: () => Promise<T>) => Promise<T> {
-  const waiting: (() => void)[] = []
+/**
+ * Lets so many read at once. Who asks what somebody else is still waiting to ask shares the answer; an answer that is on its
+ * way already may be older than the one who asks now.
+ */
+function createReads<T>(count: number): (question: string, read: () => Promise<T>) => Promise<T> {
+  const waiting = new Map<string, { answer: Promise<T>; start(): void }>()
   let free = count
-  return async act => {
-    if (free > 0) free--
-    else await new Promise<void>(resolve => waiting.push(resolve))
+
+  return (question, read) => {
+    if (free > 0) {
+      free--
+      return act(read)
+    }
+    const same = waiting.get(question)
+    if (same) return same.answer
+    let start = () => {}
+    const turn = new Promise<void>(resolve => {
+      start = resolve
+    })
+    const answer = turn.then(() => act(read))
+    waiting.set(question, { answer, start })
+    return answer
+  }
+
+  async function act(read: () => Promise<T>): Promise<T> {
     try {
-      return await act()
+      return await read()
     } finally {
-      const next = waiting.shift()
-      if (next) next()
-      else free++
+      const [next] = waiting
+      if (next) {
+        waiting.delete(next[0])
+        next[1].start()
+      } else free++
     }
   }
+}
+
+function keepNewest<T>(map: Map<string, T>, key: string, value: T, most: number): void {
+  map.set(key, value)
+  const [oldest] = map.keys()
+  if (map.size > most && oldest !== undefined) map.delete(oldest)
+}
+
+/** Timers of Node are no longer. */
+const longestTimer = 2 ** 31 - 1
+
+function checkUrl(url: string): void {
+  const known = URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol)
+  // A password is not for logs.
+  const shown = String(url).replace(/\/\/.*@/, '//***@')
+  if (!known) throw new TypeError(`url is '${shown}'; it is redis:// or rediss://, and a host`)
 }

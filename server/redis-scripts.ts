@@ -1,19 +1,26 @@
 /**
  * What Redis does in one piece. A log there is, under one prefix:
  * `:log` a hash: `epoch`, `top` (the newest number), `run` (the Redis process that wrote it), `keys` (`from:key,…`: the keys
- * that numbers are scrambled with, and from which number on; see `begin`).
+ * that numbers are scrambled with, and from which number on; see `begin`), `floor:<kind>` (the highest number of dropped
+ * topics whose names are forgotten).
  * `:topic:<name>` a stream of what the topic keeps, ids being `<seq>-<key>`.
  * `:recent` a stream that says to which topics the newest numbers went.
- * `:trimmed` a hash, topic → the newest number it had to let go. `:dropped` the same of dropped topics, as a sorted set.
- * `:private` a sorted set of topics that are dropped when nobody wrote there for long.
+ * `:trimmed` a hash, topic → the newest number it had to let go.
+ * `:newest:<kind>` a sorted set of topics, by the newest number in each. `:dropped:<kind>` the same of dropped ones.
+ * `:marks` a sorted set: how far the log was (`<top>`), by time. It tells which numbers are older than so many ms.
  * `:kept:<node>` a hash: what a node appended and may not have heard of, its own number → `<epoch> <seq> <key>`.
+ * The kinds are `public`, and `private` for the topics of sessions: they come and go in large numbers.
  */
 export type ScriptName = keyof typeof scripts
 
-/** Each finds the log, or begins one with the epoch and the key the caller offers. */
+/**
+ * Each finds the log, or begins one with the epoch and the key the caller offers. A full Redis refuses a script whose first
+ * write could take memory, and none after a write that frees some.
+ */
 const head = `
 local log, epoch, top, keys = KEYS[1], unpack(redis.call('HMGET', KEYS[1], 'epoch', 'top', 'keys'))
 if not epoch then
+  redis.call('DEL', log)
   epoch, top, keys = ARGV[1], '0', '0:' .. ARGV[2]
   redis.call('HSET', log, 'epoch', epoch, 'top', top, 'keys', keys)
 end
@@ -23,21 +30,57 @@ local function seqOf(place) return string.match(place, '^%d+') end
 
 export const scripts = {
   /**
-   * KEYS: log. ARGV: epoch, key, run. A Redis that was started anew may have lost the last messages, and gives their numbers
-   * to others: from here on they are scrambled with another key, so that an id of a lost one is told apart.
+   * KEYS: log, trial. ARGV: epoch, key, run. A Redis that was started anew may have lost the last messages, and gives their
+   * numbers to others: from here on they are scrambled with another key, so that an id of a lost one is told apart.
+   * First it tries all that the other scripts do, so that a user without the right to one of them is told of it here, and not
+   * when half a message is kept; a replica refuses the very first.
    */
-  begin: `${head}
+  begin: `
+local trial = KEYS[2]
+for _, command in ipairs({
+  {'DEL', trial},
+  {'HINCRBY', trial, 'a', 1},
+  {'HSET', trial, 'a', 1},
+  {'HGET', trial, 'a'},
+  {'HDEL', trial, 'a'},
+  {'ZADD', trial, 1, 'a'},
+  {'ZSCORE', trial, 'a'},
+  {'ZRANGEBYSCORE', trial, 1, 1},
+  {'ZREVRANGEBYSCORE', trial, 1, 1},
+  {'ZRANGE', trial, 0, 0},
+  {'ZCARD', trial},
+  {'ZREMRANGEBYRANK', trial, 0, 0},
+  {'ZREMRANGEBYSCORE', trial, 1, 1},
+  {'ZREM', trial, 'a'},
+  {'XADD', trial, '1-1', 'a', ''},
+  {'XRANGE', trial, '-', '+'},
+  {'XREVRANGE', trial, '+', '-'},
+  {'XLEN', trial},
+  {'XTRIM', trial, 'MAXLEN', '=', '1'},
+  {'EXISTS', trial},
+  {'PEXPIRE', trial, 1},
+  {'TIME'},
+  {'DEL', trial},
+}) do
+  local answer = redis.pcall(unpack(command))
+  if type(answer) == 'table' and answer.err then return {err = answer.err .. ' (' .. command[1] .. ')'} end
+end
+${head}
 local run = redis.call('HGET', log, 'run')
 if run ~= ARGV[3] then
-  if run then keys = keys .. ',' .. text(tonumber(top) + 1) .. ':' .. ARGV[2] end
+  if run then
+    local from = text(tonumber(top) + 1)
+    keys = string.gsub(keys, ',' .. from .. ':%d+$', '') .. ',' .. from .. ':' .. ARGV[2]
+  end
   while #keys > 4096 do keys = string.match(keys, ',(.*)') end
   redis.call('HSET', log, 'run', ARGV[3], 'keys', keys)
 end
 return {epoch, top, keys}`,
 
   /**
-   * KEYS: log, topic, recent, trimmed, dropped, private, kept.
-   * ARGV: epoch, key, number of this append, lowest number not yet answered, retain, recent, topic, block, time if private.
+   * KEYS: log, topic, recent, trimmed, dropped, newest, kept.
+   * ARGV: epoch, key, number of this append, lowest number not yet answered, retain, recent, topic, block, kind.
+   * When the message is kept nothing can refuse it any more; that its notice went to nobody is found out by `since`.
    */
   append: `${head}
 local known = redis.call('HGET', KEYS[7], ARGV[3])
@@ -48,80 +91,177 @@ redis.call('XADD', KEYS[2], seq .. '-' .. key, 'b', ARGV[8])
 redis.call('XADD', KEYS[3], 'MAXLEN', '=', ARGV[6], seq .. '-' .. key, 't', ARGV[7])
 local length = redis.call('XLEN', KEYS[2])
 if length == 1 then
-  local lost = redis.call('ZSCORE', KEYS[5], ARGV[7])
+  local lost = redis.call('ZSCORE', KEYS[5], ARGV[7]) or ARGV[9] == 'public' and redis.call('HGET', log, 'floor:public')
   if lost then redis.call('HSET', KEYS[4], ARGV[7], lost) end
+  redis.call('ZREM', KEYS[5], ARGV[7])
 end
 if length > tonumber(ARGV[5]) then
   local gone = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', length - tonumber(ARGV[5]))
   redis.call('HSET', KEYS[4], ARGV[7], seqOf(gone[#gone][1]))
   redis.call('XTRIM', KEYS[2], 'MAXLEN', '=', ARGV[5])
 end
-if ARGV[9] ~= '' then redis.call('ZADD', KEYS[6], ARGV[9], ARGV[7]) end
+redis.call('ZADD', KEYS[6], seq, ARGV[7])
 for number = tonumber(redis.call('HGET', KEYS[7], 'from') or ARGV[4]), tonumber(ARGV[4]) - 1 do
   redis.call('HDEL', KEYS[7], text(number))
 end
 local place = epoch .. ' ' .. seq .. ' ' .. key
 redis.call('HSET', KEYS[7], ARGV[3], place, 'from', ARGV[4])
 redis.call('PEXPIRE', KEYS[7], 600000)
-redis.call('PUBLISH', log, place .. '\\n' .. ARGV[7] .. '\\n' .. ARGV[8])
+redis.pcall('PUBLISH', log, place .. '\\n' .. ARGV[7] .. '\\n' .. ARGV[8])
 return place`,
 
   /**
-   * KEYS: log, trimmed, dropped, topics. ARGV: epoch, key, the cursor's epoch and number, entries and bytes that are enough,
-   * topics. Of each topic comes a beginning; nothing is missing up to the number `whole`.
+   * KEYS: log, trimmed, dropped public, dropped private, topics.
+   * ARGV: epoch, key, the cursor's epoch and number, entries and bytes that are enough, and for each topic its name and where
+   * to read on, as the last page said; before these, the `keys` of that page, or nothing.
+   * A page of all topics together, in order. Each topic is read in pieces that double, and only when it is its turn: what is
+   * read and not given is at most as much as was given, and one entry of each topic. `next` says where each goes on; it is
+   * empty if all was read. A page may be empty, and others follow.
    */
   after: `${head}
-local from = ARGV[3] == epoch and tonumber(ARGV[4]) or 0
-local trimmed, whole, found = 0, -1, {}
-for topic = 4, #KEYS do
-  local name = ARGV[topic + 3]
-  local lost = redis.call('HGET', KEYS[2], name) or redis.call('ZSCORE', KEYS[3], name)
+local ours = ARGV[3] == epoch
+local from = ours and tonumber(ARGV[4]) or 0
+local hinted = ours and ARGV[7] == keys
+local floors = redis.call('HMGET', log, 'floor:public', 'floor:private')
+local trimmed, heap = 0, {}
+for topic = 1, #KEYS - 4 do
+  local name = ARGV[topic * 2 + 6]
+  local kind = string.sub(name, 1, 3) == 'rt.' and 2 or 1
+  local lost = redis.call('HGET', KEYS[2], name) or redis.call('ZSCORE', KEYS[2 + kind], name)
+  if not lost and floors[kind] and redis.call('EXISTS', KEYS[topic + 4]) == 0 then lost = floors[kind] end
   trimmed = math.max(trimmed, tonumber(lost or 0))
-  local start, count, bytes, some = from + 1, 0, 0
-  repeat
-    some = redis.call('XRANGE', KEYS[topic], text(start), '+', 'COUNT', 16)
-    for _, entry in ipairs(some) do
-      found[#found + 1] = {entry[1], name, entry[2][2]}
-      start, count, bytes = tonumber(seqOf(entry[1])) + 1, count + 1, bytes + #entry[2][2]
-    end
-  until #some < 16 or count > tonumber(ARGV[5]) or bytes > tonumber(ARGV[6])
-  if #some == 16 and (whole < 0 or start - 1 < whole) then whole = start - 1 end
+  heap[topic] = {hinted and tonumber(ARGV[topic * 2 + 7]) or from + 1, topic}
 end
-return {epoch, top, keys, text(trimmed), text(whole), found}`,
+table.sort(heap, function(a, b) return a[1] < b[1] end)
+local function settle(item)
+  local at, size = 1, #heap
+  while at * 2 <= size do
+    local down = at * 2
+    if down < size and heap[down + 1][1] < heap[down][1] then down = down + 1 end
+    if heap[down][1] >= item[1] then break end
+    heap[at] = heap[down]
+    at = down
+  end
+  heap[at] = item
+end
+local function leave()
+  local last = table.remove(heap)
+  if #heap > 0 then settle(last) end
+end
+local most, enough = tonumber(ARGV[5]), tonumber(ARGV[6])
+local found, bytes, read, pieces, steps = {}, 0, 0, {}, {}
+while #heap > 0 and #found < most and read < enough * 2 do
+  local first = heap[1]
+  local topic = first[2]
+  local piece = pieces[topic]
+  if not piece then
+    local step = steps[topic] or 1
+    local some = redis.call('XRANGE', KEYS[topic + 4], text(first[1]), '+', 'COUNT', step)
+    local weight = 0
+    for _, entry in ipairs(some) do weight = weight + #entry[2][2] end
+    read = read + weight + 64
+    steps[topic] = weight < 16384 and math.min(step * 2, 64) or 1
+    if #some == 0 then
+      leave()
+    else
+      pieces[topic] = {some, 1, #some < step}
+      first[1] = tonumber(seqOf(some[1][1]))
+      settle(first)
+    end
+  else
+    local entry = piece[1][piece[2]]
+    bytes = bytes + #entry[2][2]
+    if #found > 0 and bytes > enough then break end
+    found[#found + 1] = {entry[1], ARGV[topic * 2 + 6], entry[2][2]}
+    piece[2] = piece[2] + 1
+    local following = piece[1][piece[2]]
+    if following then
+      first[1] = tonumber(seqOf(following[1]))
+      settle(first)
+    elseif piece[3] then
+      leave()
+    else
+      pieces[topic] = nil
+      first[1] = first[1] + 1
+      settle(first)
+    end
+  end
+end
+local following = {}
+if #heap > 0 then
+  for topic = 1, #KEYS - 4 do following[topic] = text(tonumber(top) + 1) end
+  for _, item in ipairs(heap) do following[item[2]] = text(item[1]) end
+end
+return {epoch, top, keys, text(trimmed), found, following}`,
 
   /**
-   * KEYS: log, recent. ARGV: epoch, key, epoch and number after which to go on, what the keys of topics begin with.
-   * All that was appended since, some at a time; nothing if that cannot be told.
+   * KEYS: log, recent, newest public and private, dropped public and private. ARGV: epoch, key, epoch and number after which
+   * to go on, what the keys of topics begin with, how many topics are too many to name.
+   * All that was appended since, some at a time; the block of an entry that is gone already is empty. If not all numbers can
+   * be traced to topics: the topics that have newer ones, all at once. Nothing if it cannot be told.
    */
   since: `${head}
 local seq = tonumber(ARGV[4])
 if ARGV[3] ~= epoch or seq > tonumber(top) then return {epoch, top, keys} end
 local found, bytes = {}, 0
 for _, recent in ipairs(redis.call('XRANGE', KEYS[2], text(seq + 1), '+', 'COUNT', 200)) do
+  if tonumber(seqOf(recent[1])) ~= seq + 1 then break end
   local topic = recent[2][2]
   local entry = redis.call('XRANGE', ARGV[5] .. topic, recent[1], recent[1])[1]
+  local block = entry and entry[2][2] or ''
   seq = seq + 1
-  if not entry or tonumber(seqOf(recent[1])) ~= seq then return {epoch, top, keys} end
-  found[#found + 1] = {recent[1], topic, entry[2][2]}
-  bytes = bytes + #entry[2][2]
+  found[#found + 1] = {recent[1], topic, block}
+  bytes = bytes + #block
   if bytes > 1048576 then break end
 end
-if #found == 0 and seq < tonumber(top) then return {epoch, top, keys} end
-return {epoch, top, keys, found}`,
-
-  /** KEYS: log, topic, trimmed, dropped, private. ARGV: epoch, key, topic, how many dropped ones are remembered. */
-  drop: `${head}
-local newest = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
-if newest then
-  redis.call('ZADD', KEYS[4], seqOf(newest[1]), ARGV[3])
-  redis.call('ZREMRANGEBYRANK', KEYS[4], 0, -1 - tonumber(ARGV[4]))
+local moved = {}
+if #found == 0 and seq < tonumber(top) then
+  for set = 3, 6 do
+    local some = redis.call('ZRANGEBYSCORE', KEYS[set], text(seq + 1), '+inf', 'LIMIT', 0, ARGV[6])
+    for _, topic in ipairs(some) do moved[#moved + 1] = topic end
+  end
+  if #moved >= tonumber(ARGV[6]) then return {epoch, top, keys} end
 end
+return {epoch, top, keys, found, moved}`,
+
+  /**
+   * KEYS: log, topic, trimmed, dropped, newest. ARGV: epoch, key, topic, how many dropped ones are remembered, kind, and if it
+   * is to be dropped for its age alone the newest number it may have.
+   */
+  drop: `${head}
+local seq = redis.call('ZSCORE', KEYS[5], ARGV[3])
+if not seq or ARGV[6] ~= '' and tonumber(seq) > tonumber(ARGV[6]) then return '' end
 redis.call('DEL', KEYS[2])
 redis.call('HDEL', KEYS[3], ARGV[3])
 redis.call('ZREM', KEYS[5], ARGV[3])
+redis.call('ZADD', KEYS[4], seq, ARGV[3])
+local over = redis.call('ZCARD', KEYS[4]) - tonumber(ARGV[4])
+if over > 0 then
+  local last = redis.call('ZRANGE', KEYS[4], over - 1, over - 1, 'WITHSCORES')
+  local floor = redis.call('HGET', log, 'floor:' .. ARGV[5])
+  redis.call('HSET', log, 'floor:' .. ARGV[5], text(math.max(tonumber(floor or 0), tonumber(last[2]))))
+  redis.call('ZREMRANGEBYRANK', KEYS[4], 0, over - 1)
+end
 return ''`,
 
-  /** KEYS: log, private. ARGV: epoch, key, time. Private topics in which nobody wrote since then. */
-  idle: `${head}
-return redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', ARGV[3], 'LIMIT', 0, 100)`,
+  /**
+   * KEYS: log, marks, newest. ARGV: epoch, key, ms, the longest time that is ever asked for, ms between two marks.
+   * Topics in which nobody wrote for so long, and up to which number that was looked for.
+   */
+  sweep: `${head}
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+local function markAt(ago)
+  local time = string.format('%.0f', now - tonumber(ago))
+  return redis.call('ZREVRANGEBYSCORE', KEYS[2], time, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
+end
+local last = markAt(0)
+if not last[1] or now - tonumber(last[2]) >= tonumber(ARGV[5]) then
+  if not redis.call('ZSCORE', KEYS[2], top) then redis.call('ZADD', KEYS[2], text(now), top) end
+end
+local oldest = markAt(ARGV[4])
+if oldest[1] then redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. oldest[2]) end
+local mark = markAt(ARGV[3])[1]
+if not mark then return {'0', {}} end
+return {mark, redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', mark, 'LIMIT', 0, 100)}`,
 } as const

@@ -2,15 +2,17 @@
 export interface Ring<T> {
   /** Gives back the item that had to go. */
   push(item: T): T | undefined
-  /** The oldest `count` items whose number is above `seq`. */
-  after(seq: number, count: number): T[]
+  /** Where the first item is whose number is above `seq`. */
+  search(seq: number): number
+  /** The oldest is at 0; nothing is behind the newest. */
+  at(index: number): T | undefined
 }
 
 export function createRing<T extends { readonly seq: number }>(capacity: number): Ring<T> {
   const items: T[] = [] // grows up to `capacity`, so that a quiet topic costs little
   let oldest = 0
 
-  return { push, after }
+  return { push, search, at }
 
   function push(item: T): T | undefined {
     if (items.length < capacity) {
@@ -23,25 +25,19 @@ export function createRing<T extends { readonly seq: number }>(capacity: number)
     return gone
   }
 
-  function after(seq: number, count: number): T[] {
-    const first = search(seq)
-    const length = Math.min(count, items.length - first)
-    return Array.from({ length }, (_, index) => at(first + index))
-  }
-
-  /** How many items are not above `seq`, by halving. */
+  /** By halving. */
   function search(seq: number): number {
     let low = 0
     let high = items.length
     while (low < high) {
       const middle = (low + high) >> 1
-      if (at(middle).seq > seq) high = middle
+      if ((at(middle) as T).seq > seq) high = middle
       else low = middle + 1
     }
     return low
   }
 
-  function at(index: number): T {
-    return items[(oldest + index) % items.length] as T
+  function at(index: number): T | undefined {
+    return index < items.length ? items[(oldest + index) % items.length] : undefined
   }
 }

@@ -99,9 +99,11 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
 
     get send(): Send {
       const { id } = this
-      return async (...message) => {
+      return (...message) => {
         const member = members.get(id)
-        return member && send(member.topic, ...message)
+        if (!member) return Promise.resolve(undefined)
+        member.addressed = true
+        return send(member.topic, ...message)
       }
     }
   }
@@ -181,6 +183,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       lines: [],
       crowds: own,
       stage,
+      addressed: stage === 'guest', // by its own node
       turn,
       leaving: false,
       taken: 0,

@@ -354,7 +354,7 @@ export function createServer(world: World): ModelServer {
 
   function end(member: Member): void {
     members.delete(member.id)
-    log.drop(privateTopic(member.id))
+    void log.drop(privateTopic(member.id))
   }
 
   function enter(pipe: Pipe): void {

@@ -1,9 +1,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Entry, History, Log } from '../../server/index.ts'
+import { wait } from './harness.ts'
 
 /** A log of its own, empty, in an epoch of its own. */
-export type MakeLog = (options?: { retain?: number }) => Log
+export type MakeLog = (options?: { retain?: number; expire?: number }) => Log
 
 const text = { event: undefined, data: 'x', encoding: undefined }
 const append = async (log: Log, topic = 'a') => log.append(topic, text)
@@ -119,10 +120,87 @@ export function logContract(make: MakeLog, effort: number): void {
       const { id } = await append(log)
       const last = await append(log, 'gone')
       await append(log)
-      log.drop('gone')
+      await log.drop('gone')
       expect((await since(log, id, 'a', 'gone')).gap).toMatchObject({ reason: 'trimmed' })
       expect((await since(log, last.id, 'a', 'gone')).gap).toBeUndefined()
     })
+  })
+
+  describe('a topic', () => {
+    it.each(['a', 'rt.to.somebody'])(
+      'that is %s is forgotten with all it keeps when it is dropped',
+      async topic => {
+        const log = make()
+        const { id } = await append(log, topic)
+        const last = await append(log, topic)
+        await log.drop(topic)
+        expect(await since(log, id, topic)).toMatchObject({ gap: { reason: 'trimmed' }, entries: [] })
+        expect((await since(log, last.id, topic)).gap).toBeUndefined()
+      },
+    )
+
+    it('that was dropped and is published in again tells of what was lost, and goes on', async () => {
+      const log = make()
+      const { id } = await append(log)
+      await append(log)
+      await log.drop('a')
+      const next = await append(log)
+      expect(await since(log, id, 'a')).toMatchObject({
+        gap: { reason: 'trimmed' },
+        entries: [{ seq: next.seq }],
+      })
+      expect((await since(log, next.id, 'a')).gap).toBeUndefined()
+    })
+
+    it('is told to be lost however many were dropped after it', async () => {
+      const log = make()
+      const { id } = await append(log, 'first')
+      await append(log, 'first')
+      await log.drop('first')
+      const others = Array.from({ length: 10_100 }, (_, n) => `other:${n}`)
+      await Promise.all(others.map(topic => append(log, topic)))
+      await Promise.all(others.map(topic => log.drop(topic)))
+      expect((await since(log, id, 'first')).gap).toMatchObject({ reason: 'trimmed' })
+      const { id: now } = await append(log, 'first')
+      expect((await since(log, id, 'first')).gap).toMatchObject({ reason: 'trimmed' })
+      expect((await since(log, now, 'first', 'rt.to.somebody')).gap).toBeUndefined()
+    })
+
+    it('that nobody drops is forgotten `expire` ms after its last message, and the gap is told', async () => {
+      const log = make({ expire: 300 })
+      const { id } = await append(log, 'order:1')
+      await append(log, 'order:1')
+      const gone = async () => {
+        await append(log, 'busy')
+        return (await since(log, id, 'order:1')).gap?.reason === 'trimmed'
+      }
+      while (!(await gone())) await wait(20)
+      expect((await since(log, id, 'order:1')).entries).toEqual([])
+      expect((await since(log, id, 'busy')).gap).toBeUndefined()
+      expect((await since(log, id, 'busy')).entries.length).toBeGreaterThan(0)
+    })
+
+    it.each([0, -1, Number.NaN, '1h'])('cannot expire after %j', expire => {
+      expect(() => make({ expire: expire as number })).toThrow(/^expire is .* number of ms/)
+    })
+  })
+
+  it('gives several topics in one order, whatever each holds, page by page', async () => {
+    const log = make()
+    const { id } = await append(log)
+    const topics = Array.from({ length: 9 }, (_, n) => `t${n}`)
+    const sizes = [1, 1, 1, 200_000, 1, 30, 90_000, 1, 400_000]
+    for (let n = 0; n < 90; n++)
+      await log.append(topics[(n * n) % 9] ?? '', { ...text, data: 'x'.repeat(sizes[n % 9] ?? 1) })
+    const found: number[] = []
+    for (let cursor = id, more = true; more; ) {
+      const history = await since(log, cursor, ...topics)
+      expect(history.gap).toBeUndefined()
+      found.push(...seqs(history))
+      cursor = history.entries.at(-1)?.id ?? cursor
+      more = history.more
+    }
+    expect(found).toEqual(Array.from({ length: 90 }, (_, n) => n + 2))
   })
 
   it('gives a long past in pages', async () => {

@@ -213,7 +213,7 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
     it('stays away, rejects a publish and says that it may have been kept', async () => {
       const own = await ownRedis()
       const log = node({ url: own.url, patience: 300 })
-      await Promise.all(append(log, ['1']))
+      await vi.waitFor(() => Promise.all(append(log, ['1'])), { timeout: 30_000 }) // until it is connected
       await own.stop()
       await expect(append(log, ['2'])[0]).rejects.toThrow(
         /did not answer within 300 ms.*whether the message was kept is not known/,
@@ -292,7 +292,7 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
     it('would throw messages away by itself, refuses to work with it', async () => {
       const own = await ownRedis()
       await own.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
-      const log = node({ url: own.url, patience: 300 })
+      const log = node({ url: own.url, patience: 3_000 })
       await expect(append(log, ['1'])[0]).rejects.toThrow('maxmemory-policy allkeys-lru')
       await own.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
       await expect(append(log, ['1'])[0]).resolves.toMatch(/\.1\./)

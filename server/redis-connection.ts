@@ -1,0 +1,179 @@
+import { createWatch } from './watch.ts'
+
+export type Library = typeof import('redis')
+
+/** One way to Redis, from connecting until it breaks: a connection for commands, and one that hears what is published. */
+export interface Connection {
+  /** One of the two is called, unless the connection is lost first. */
+  send(command: readonly string[], answered: (reply: unknown) => void, refused: (error: Error) => void): void
+  /** Ends it when what was sent is answered. */
+  close(): Promise<void>
+  /** Ends it at once. */
+  destroy(): void
+}
+
+export interface ConnectionOptions {
+  url: string
+  /** Milliseconds without an answer after which a connection is dead. */
+  patience: number
+  /** Milliseconds between two looks at whether Redis is still fit for use. */
+  check: number
+  /** What is published there is heard. */
+  channel: string
+  scripts: readonly string[]
+  /** A command that makes Redis ready; told by which process Redis is, if it says so. */
+  greeting(run: string | undefined): readonly string[]
+}
+
+export interface ConnectionListener {
+  heard(text: string): void
+  /** From now on commands can be sent. */
+  ready(): void
+  /** The last that is told. Commands that were on their way may have been carried out, or not. */
+  lost(error: Error): void
+  /** Redis hides something that should be known. */
+  blind(error: Error): void
+}
+
+/** How long connecting may take until it is ready, in ms. */
+const handshake = 5_000
+
+/**
+ * Answers that mean: not here, or not now. A connection made anew may lead to a server that has loaded its data, to the new
+ * primary, or to a server that was told the scripts. Redis 6 wraps what a command in a script was answered.
+ */
+const notHere =
+  /(?:^|: -?)(LOADING|NOSCRIPT|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|UNBLOCKED)\b/
+
+type Client = ReturnType<Library['createClient']>
+
+export function createConnection(
+  { createClient, ErrorReply }: Library,
+  { url, patience, check, channel, scripts, greeting }: ConnectionOptions,
+  listener: ConnectionListener,
+): Connection {
+  const main: Client = createClient({
+    url,
+    disableOfflineQueue: true,
+    socket: { connectTimeout: handshake, reconnectStrategy: false }, // the link connects anew
+  })
+  const ear = main.duplicate()
+  const clients = [main, ear]
+  const watches = new Map(clients.map(client => [client, createWatch(patience, silent)]))
+  const deadline = setTimeout(() => lose(new Error(`no answer within ${handshake} ms`)), handshake)
+  let clock: NodeJS.Timeout | undefined
+  let isOver = false
+  for (const client of clients) client.on('error', lose)
+  open().catch(lose)
+
+  return { send, close, destroy }
+
+  async function open(): Promise<void> {
+    await Promise.all(clients.map(client => client.connect()))
+    const loading = scripts.map(script => ask(main, ['SCRIPT', 'LOAD', script]))
+    const [run] = await Promise.all([look('everything'), ...loading])
+    await Promise.all([ask(main, greeting(run)), ear.subscribe(channel, listener.heard)])
+    if (isOver) return
+    clearTimeout(deadline)
+    clock = setInterval(() => lookAgain().catch(lose), check).unref()
+    listener.ready()
+  }
+
+  /** A connection on which only others speak has to be asked, else nobody notices that it leads nowhere. */
+  async function lookAgain(): Promise<void> {
+    await Promise.all([ask(ear, ['PING']), look('memory')])
+  }
+
+  /** Throws if this Redis cannot be used; gives back the id of its process, if it is told. */
+  async function look(section: 'everything' | 'memory'): Promise<string | undefined> {
+    const [hello, info] = await Promise.all([
+      askIfAllowed(['HELLO']),
+      askIfAllowed(section === 'memory' ? ['INFO', section] : ['INFO']),
+    ])
+    checkRole(hello)
+    if (info === undefined) return undefined
+    checkPolicy(String(info))
+    return /^run_id:(\w+)/m.exec(String(info))?.[1]
+  }
+
+  /** Hosted servers refuse many users what only tells of the server: what is not known then is said. */
+  async function askIfAllowed(command: readonly string[]): Promise<unknown> {
+    try {
+      return await ask(main, command)
+    } catch (error) {
+      if (!(error instanceof ErrorReply) || notHere.test(error.message)) throw error
+      if (command[0] === 'INFO') listener.blind(hidden(error))
+      return undefined
+    }
+  }
+
+  async function ask(client: Client, command: readonly string[]): Promise<unknown> {
+    const watch = watches.get(client)
+    watch?.asked()
+    try {
+      return await client.sendCommand([...command])
+    } finally {
+      watch?.answered()
+    }
+  }
+
+  function send(
+    command: readonly string[],
+    answered: (reply: unknown) => void,
+    refused: (error: Error) => void,
+  ): void {
+    ask(main, command).then(answered, error => {
+      if (!(error instanceof ErrorReply)) return // the connection broke, and says so itself
+      if (notHere.test(error.message)) lose(error)
+      else refused(error)
+    })
+  }
+
+  function silent(): void {
+    lose(new Error(`no answer within ${patience} ms`))
+  }
+
+  function lose(error: Error): void {
+    if (isOver) return
+    destroy()
+    listener.lost(error)
+  }
+
+  async function close(): Promise<void> {
+    end()
+    const timer = setTimeout(destroy, patience)
+    await Promise.all(clients.map(client => client.isReady && client.close())).catch(() => {})
+    clearTimeout(timer)
+    destroy()
+  }
+
+  function destroy(): void {
+    end()
+    for (const watch of watches.values()) watch.end()
+    for (const client of clients) client.destroy()
+  }
+
+  function end(): void {
+    isOver = true
+    clearTimeout(deadline)
+    clearInterval(clock)
+  }
+}
+
+/** A replica would let a node read and hear, but refuse what it publishes. */
+function checkRole(hello: unknown): void {
+  const words = Array.isArray(hello) ? hello : Object.entries(hello ?? {}).flat()
+  const role = words[words.indexOf('role') + 1]
+  if (words.includes('role') && role !== 'master') throw new Error(`READONLY it is a ${role}`)
+}
+
+/** What Redis throws away by itself nobody is told of. Keys that expire are at most worth a repeated publish. */
+function checkPolicy(info: string): void {
+  const [, policy] = /^maxmemory_policy:(allkeys\S*)/m.exec(info) ?? []
+  if (policy) throw new Error(`its maxmemory-policy ${policy} would lose messages; set it to noeviction`)
+}
+
+function hidden(cause: Error): Error {
+  const what = 'Redis does not tell this user its maxmemory-policy'
+  return new Error(`${what} (${cause.message}); see to it that it is noeviction, or allow INFO`, { cause })
+}
