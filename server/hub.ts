@@ -8,9 +8,9 @@ import { receive, receiveUpgrade } from './door.ts'
 import { createEvents, type Listener } from './events.ts'
 import { createIntake, type HubEvents } from './intake.ts'
 import { createLines } from './lines.ts'
-import type { Packed } from './log.ts'
 import type { Line, Payload } from './member.ts'
 import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
+import { reported } from './reported.ts'
 import { createRoaming } from './roaming.ts'
 import { createRoom } from './room.ts'
 import { createSessions } from './sessions.ts'
@@ -35,9 +35,17 @@ export interface Hub {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
   /**
    * Keeps a message and sends it to all who hear the topic. Resolves to its id once it is kept. `event` is `message`
-   * unless you name another; names that begin with `rt.` throw a `TypeError`.
+   * unless you name another. Rejects, and never throws: with a `TypeError` for names that begin with `rt.` or are more than
+   * a line, and for data that is neither text nor bytes, with a `RangeError` for a message of more than 1 MiB, or because the
+   * log failed. A failure that nobody awaits is told to `on('error')`.
    */
   publish(topic: string, data: Payload, options?: { event?: string }): Promise<string>
+  /**
+   * Forgets a topic and all that it keeps: one for an order that is done. Who hears it goes on hearing it, should it be
+   * published in again; who comes back for what was forgotten is told by a `gap`. Rejects as `publish` does. Topics in which
+   * nobody publishes are forgotten by the log's `expire`.
+   */
+  drop(topic: string): Promise<void>
   /** Gives back the undo. */
   on<Name extends keyof HubEvents>(name: Name, listener: Listener<HubEvents[Name]>): () => void
   /** Refuses connections over these transports, and cuts those that are open, until it is called again. */
@@ -84,7 +92,7 @@ export function createHub(options: HubOptions = {}): Hub {
     send: append,
     ended({ session, topic, stage }) {
       // A session outlives a planned restart, be it on another node: what it has not heard is kept for it.
-      if (away === undefined) log.drop(topic)
+      if (away === undefined) void log.drop(topic)
       if (stage !== 'new') void events.tell('close', { session })
     },
   })
@@ -94,7 +102,8 @@ export function createHub(options: HubOptions = {}): Hub {
   })
   const unlisten = log.listen({
     heard: lines.deliver,
-    missed: lines.reread,
+    missed: () => lines.reread(),
+    moved: lines.reread,
     failed: events.report,
   })
   checkTransports(options.refuse ?? [])
@@ -121,7 +130,7 @@ export function createHub(options: HubOptions = {}): Hub {
       return away
     },
   }
-  const hub: Hub = { attach, handle, upgrade, publish, on: events.on, refuse, drain, close, stats }
+  const hub: Hub = { attach, handle, upgrade, publish, drop, on: events.on, refuse, drain, close, stats }
   return hub
 
   function attach(server: AnyServer): () => void {
@@ -153,15 +162,28 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   function publish(topic: string, data: Payload, options: { event?: string } = {}): Promise<string> {
-    checkName('topic', topic)
-    return append(topic, data, options)
+    return attempt(() => keep(checkName('topic', topic), data, options))
   }
 
-  function append(
+  function append(topic: string, data: Payload, options: { event?: string } = {}): Promise<string> {
+    return attempt(() => keep(topic, data, options))
+  }
+
+  /** A log in memory has it at once, and one promise is less for the collector than three. */
+  function attempt<T>(act: () => T | PromiseLike<T>): Promise<T> {
+    try {
+      const result = act()
+      return isLater(result) ? reported(result, events.report) : Promise.resolve(result)
+    } catch (error) {
+      return reported(Promise.reject(error), events.report)
+    }
+  }
+
+  function keep(
     topic: string,
     data: Payload,
-    { event = 'message' }: { event?: string } = {},
-  ): Promise<string> {
+    { event = 'message' }: { event?: string },
+  ): string | PromiseLike<string> {
     checkName('event', event)
     if (typeof data !== 'string' && !ArrayBuffer.isView(data) && !(data instanceof ArrayBuffer)) {
       throw new TypeError(`data is ${data === null ? 'null' : typeof data}; it must be text or bytes`)
@@ -173,17 +195,12 @@ export function createHub(options: HubOptions = {}): Hub {
         `a message takes ${length} characters on the wire, of at most ${longest}; split it`,
       )
     messages++
-    return keep(topic, { event: event === 'message' ? undefined : event, data: text, encoding })
+    const kept = log.append(topic, { event: event === 'message' ? undefined : event, data: text, encoding })
+    return 'id' in kept ? kept.id : kept.then(({ id }) => id)
   }
 
-  /** A log in memory has it at once, and one promise is less for the collector than three. */
-  function keep(topic: string, packed: Packed): Promise<string> {
-    try {
-      const kept = log.append(topic, packed)
-      return 'id' in kept ? Promise.resolve(kept.id) : kept.then(({ id }) => id)
-    } catch (error) {
-      return Promise.reject(error)
-    }
+  function drop(topic: string): Promise<void> {
+    return attempt(() => log.drop(checkName('topic', topic)))
   }
 
   function refuse(transports: readonly (TransportName | 'post')[]): void {
@@ -223,13 +240,18 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 }
 
+function isLater<T>(result: T | PromiseLike<T>): result is PromiseLike<T> {
+  return typeof (result as PromiseLike<T> | undefined)?.then === 'function'
+}
+
 /** A name stands alone on its line: what would end the line, or means something to the protocol, is no name. */
-function checkName(what: 'topic' | 'event', name: string): void {
+function checkName(what: 'topic' | 'event', name: string): string {
   if (typeof name !== 'string' || !name || /[\r\n\0]|^rt\./.test(name)) {
     throw new TypeError(
       `${what} is ${JSON.stringify(name)}; it is a text without CR, LF and NUL that does not begin with rt.`,
     )
   }
+  return name
 }
 
 function countByTransport(lines: Iterable<Line>): Record<TransportName, number> {
