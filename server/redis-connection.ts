@@ -1,6 +1,25 @@
 import { createWatch } from './watch.ts'
 
-export type Library = typeof import('redis')
+/** What is used of the package redis. */
+export interface Library {
+  createClient(options: {
+    url: string
+    disableOfflineQueue: true
+    socket: { connectTimeout: number; reconnectStrategy: false }
+  }): Client
+  ErrorReply: new (message: string) => Error
+}
+
+interface Client {
+  readonly isReady: boolean
+  connect(): Promise<unknown>
+  duplicate(): Client
+  sendCommand(words: string[]): Promise<unknown>
+  subscribe(channel: string, heard: (text: string) => void): Promise<unknown>
+  on(name: 'error', failed: (error: Error) => void): unknown
+  close(): Promise<unknown>
+  destroy(): unknown
+}
 
 /** One way to Redis, from connecting until it breaks: a connection for commands, and one that hears what is published. */
 export interface Connection {
@@ -45,14 +64,12 @@ const handshake = 5_000
 const notHere =
   /(?:^|: -?)(LOADING|NOSCRIPT|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|UNBLOCKED)\b/
 
-type Client = ReturnType<Library['createClient']>
-
 export function createConnection(
   { createClient, ErrorReply }: Library,
   { url, patience, check, channel, scripts, greeting }: ConnectionOptions,
   listener: ConnectionListener,
 ): Connection {
-  const main: Client = createClient({
+  const main = createClient({
     url,
     disableOfflineQueue: true,
     socket: { connectTimeout: handshake, reconnectStrategy: false }, // the link connects anew
