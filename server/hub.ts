@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { isBytes, show } from '../src/wire/codec.ts'
 import { pack } from '../src/wire/payload.ts'
 import { targetOf } from './ask.ts'
 import { type AnyServer, attachTo, isHandshake } from './attach.ts'
@@ -185,9 +186,8 @@ export function createHub(options: HubOptions = {}): Hub {
     { event = 'message' }: { event?: string },
   ): string | PromiseLike<string> {
     checkName('event', event)
-    if (typeof data !== 'string' && !ArrayBuffer.isView(data) && !(data instanceof ArrayBuffer)) {
-      throw new TypeError(`data is ${data === null ? 'null' : typeof data}; it must be text or bytes`)
-    }
+    if (typeof data !== 'string' && !isBytes(data))
+      throw new TypeError(`data is ${show(data)}; it must be text or bytes`)
     const { data: text, encoding } = pack(data)
     const length = lengthOnWire(text)
     if (length > longest)

@@ -1,5 +1,5 @@
 import { advise } from './advice.ts'
-import { Line, report } from './connection/line.ts'
+import { Line } from './connection/line.ts'
 import { usualWaiting } from './connection/outbox.ts'
 import { run } from './connection/runner.ts'
 import { createToken } from './connection/token.ts'
@@ -332,6 +332,12 @@ function asking<T extends object, R>(source: T | (() => T), read: (given: T) => 
       return last
     }
   }
+}
+
+/** Tells the page's error handlers, as the browser does what a listener throws; where there are none it is printed, and ends nothing. */
+function report(error: unknown): void {
+  const { reportError = console.error } = globalThis as { reportError?: (error: unknown) => void }
+  setTimeout(() => reportError(error))
 }
 
 /** `ws:` and `wss:` name the same server as `http:` and `https:`; which of them is used is the transport's affair. */

@@ -25,7 +25,7 @@ export function connect<Messages = Record<string, string>>(
   return open<Messages>({ transports: [], dialects: [native] }, url, options)
 }
 
-export type { Options } from './connect.ts'
+export type { LineLimits, Options } from './connect.ts'
 export { ConnectionError } from './connection/errors.ts'
 export type {
   GapEvent,
@@ -35,7 +35,7 @@ export type {
   OpenEvent,
   StreamOptions,
 } from './connection/events.ts'
-export type { Line } from './connection/line.ts'
+export type { Line, SendOptions } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
 export type { Dialect } from './dialects/dialect.ts'
 export { native } from './dialects/native.ts'

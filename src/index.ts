@@ -46,7 +46,7 @@ export function diagnose(url: string | AnyURL, options?: AnyOptions): Promise<Di
   return diagnoseAll(catalogue, url, options)
 }
 
-export type { AnyOptions, Options } from './connect.ts'
+export type { AnyOptions, LineLimits, Options } from './connect.ts'
 export { ConnectionError } from './connection/errors.ts'
 export type {
   GapEvent,
@@ -56,7 +56,7 @@ export type {
   OpenEvent,
   StreamOptions,
 } from './connection/events.ts'
-export { Line } from './connection/line.ts'
+export { Line, type SendOptions } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
 export type { Diagnosis } from './diagnose.ts'
 export type { Dialect } from './dialects/dialect.ts'

@@ -285,14 +285,31 @@ describe('a listener that throws', () => {
 })
 
 describe('a message that the codec cannot decode', () => {
-  test('is reported, reaches no listener, and the next one comes', async () => {
-    const { heard, rung } = await openLine({ codec: json })
+  test('is an error and a gap of one message, ends nothing, and the next one comes', async () => {
+    const { heard, line, rung } = await openLine({ codec: json })
+    const said: unknown[] = []
+    line.addEventListener('gap', ({ reason, from, to }) => said.push({ reason, from, to }))
+    line.addEventListener(
+      'error',
+      event => 'error' in event && said.push(event.error.cause, event.error.message),
+    )
     const errors = await uncaught(() => {
       greet(rung.pipe)
-      rung.pipe.brings(message(1, '{broken'), message(2, '5'))
+      rung.pipe.brings(message(1, '1'), message(2, '{broken'), message(3, '5'))
     })
-    expect(errors.map(String)).toEqual([expect.stringContaining('a "message" message could not be decoded')])
-    expect(heard).toEqual(['open by websocket', 'message 5'])
+    expect(errors).toEqual([])
+    expect(heard).toEqual([
+      'open by websocket',
+      'message 1',
+      'error unreadable',
+      'gap unreadable',
+      'message 5',
+    ])
+    expect(said).toEqual([
+      expect.any(SyntaxError),
+      expect.stringContaining('a "message" message could not be decoded'),
+      { reason: 'unreadable', from: 'e.1.t1', to: 'e.2.t2' },
+    ])
   })
 })
 

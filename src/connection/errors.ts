@@ -25,10 +25,13 @@ export type SendKind =
   | 'closed'
   | 'unsendable'
 
-/** Why a line failed or a message was not sent: what, where, and what happens next. */
+/**
+ * Why a line failed, a message was not sent, or one that came is `unreadable`, since the codec could not decode it: what, where, and what
+ * happens next.
+ */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError'
-  readonly kind: FailureKind | SendKind
+  readonly kind: FailureKind | SendKind | 'unreadable'
   /** The transport in use, if there was one. */
   readonly transport: TransportName | null
   /** The HTTP status, where the browser shows it. */
@@ -39,7 +42,7 @@ export class ConnectionError extends Error {
   constructor(
     message: string,
     about: {
-      kind: FailureKind | SendKind
+      kind: FailureKind | SendKind | 'unreadable'
       transport?: TransportName | null | undefined
       status?: number | undefined
       cause?: unknown

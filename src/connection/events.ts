@@ -10,10 +10,13 @@ export interface OpenEvent extends AnyEvent {
   readonly resumed: boolean
 }
 
-/** The line is interrupted, or has failed for good. */
+/**
+ * The line is interrupted, or has failed for good; or one message: it could not be decoded, or its `send()` was rejected and nobody
+ * listens to that. `line.readyState` tells which.
+ */
 export interface LineErrorEvent extends AnyEvent {
   readonly error: ConnectionError
-  /** When it tries again, in ms; `undefined` when it does not. */
+  /** When it tries again, in ms; `undefined` when it does not, and when it is about one message. */
   readonly retryIn: number | undefined
 }
 

@@ -65,6 +65,7 @@ export class Line<Messages = Record<string, unknown>> extends (EventTarget as Ta
   private readonly connection: Connection
   private readonly handlers: Record<string, Handler<AnyEvent>> = {}
   private leaving = false
+  private last = ''
 
   constructor(setup: LineSetup) {
     super()
@@ -142,8 +143,7 @@ export class Line<Messages = Record<string, unknown>> extends (EventTarget as Ta
     const { setTimeout } = this.setup.environment
     return heeded(
       this.transmit(data, options),
-      error =>
-        this.dispatchEvent(lineEvent('error', { error: asConnectionError(error), retryIn: undefined })),
+      error => this.tell(asConnectionError(error)),
       act => setTimeout(act, 0),
     )
   }
@@ -267,6 +267,11 @@ export class Line<Messages = Record<string, unknown>> extends (EventTarget as Ta
     this.handlers[type] = typeof handler === 'function' ? (handler as Handler<AnyEvent>) : null
   }
 
+  /** Of one message: the line itself goes on. */
+  private tell(error: ConnectionError): void {
+    this.dispatchEvent(lineEvent('error', { error, retryIn: undefined }))
+  }
+
   /** What the connection says, as events. */
   private listener(): Listener {
     const { codec, origin, attempts } = this.setup
@@ -277,9 +282,13 @@ export class Line<Messages = Record<string, unknown>> extends (EventTarget as Ta
         try {
           value = codec.decode(data)
         } catch (cause) {
-          return report(
-            new Error(`a "${event}" message could not be decoded: ${(cause as Error).message}`, { cause }),
+          const message = `a "${event}" message could not be decoded: ${(cause as Error).message}`
+          this.tell(new ConnectionError(message, { kind: 'unreadable', cause }))
+          return this.dispatchEvent(
+            lineEvent('gap', { reason: 'unreadable', from: this.last, to: lastEventId }),
           )
+        } finally {
+          this.last = lastEventId
         }
         const heard = new LineMessageEvent(event, value, lastEventId, from ?? origin)
         if (answer)
@@ -333,11 +342,4 @@ function isTime(value: unknown): boolean {
 function asConnectionError(error: unknown): ConnectionError {
   if (error instanceof ConnectionError) return error
   return new ConnectionError((error as Error).message, { kind: 'unsendable', cause: error })
-}
-
-/** As the browser reports what a listener throws: to the page's error handlers, without stopping the line. */
-export function report(error: unknown): void {
-  setTimeout(() => {
-    throw error
-  })
 }

@@ -64,15 +64,17 @@ export const jsonp: Transport = {
     }
 
     function send(text: string, done: Done, at = 0): void {
+      if (out.shut) return done({ kind: 'ended', message: 'the pipe was closed before its turn' })
       const end = sliceEnd(text, at)
       const query = { 'rt.up': text.slice(at, end), 'rt.at': `${at}`, 'rt.of': `${text.length}` }
       const answered = (answer: string | Failure) => {
         if (typeof answer !== 'string') return done(answer)
         const refusal = dialect.refusal?.(read(answer))
-        if (out.shut) return
         if (refusal || end === text.length) done(refusal, !refusal)
         else send(text, done, end)
       }
+      // One before this that has not ended is of no use any more: nobody sends beside one that is waited for.
+      cancelSend()
       cancelSend = afterLoad(environment, room.send, () => call(target, { query }, target.timeout, answered))
     }
 

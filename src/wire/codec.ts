@@ -38,7 +38,7 @@ export function asPayload(encoded: unknown): string | ArrayBuffer {
 }
 
 /** Also those of another frame, whose classes are others, and those that threads share. */
-function isBytes(value: unknown): boolean {
+export function isBytes(value: unknown): boolean {
   return ArrayBuffer.isView(value) || /^(Shared)?ArrayBuffer$/.test(tagOf(value))
 }
 

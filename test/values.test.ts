@@ -1,0 +1,153 @@
+/** docs/values.md, row by row, in Node. */
+import { runInNewContext } from 'node:vm'
+import { describe, expect, test, vi } from 'vitest'
+import { createHub } from '../server/index.ts'
+import { type Asked, json, openLine } from './support/line.ts'
+import { rowsOf } from './support/values.ts'
+
+/** A message as the table writes it. */
+function told(payload: unknown): string {
+  if (typeof payload === 'string') return payload ? `text \`${payload}\`` : 'empty text'
+  const bytes = [...new Uint8Array(payload as ArrayBuffer)].map(byte => byte.toString(16).padStart(2, '0'))
+  return `bytes \`${bytes.join(' ')}\``
+}
+
+function evaluated(code: string): never {
+  return new Function(`return (${code})`)() as never
+}
+
+async function sent(value: unknown, options: Asked = {}): Promise<unknown> {
+  const { line, rung, world } = await openLine({ dialect: 'plain', ...options })
+  rung.pipe.opens()
+  const outcome = line.send(value)
+  await world.settle()
+  if (rung.pipe.sent.length > 0) rung.pipe.takes()
+  await outcome
+  line.close()
+  return rung.pipe.sent[0]
+}
+
+/** What it becomes, or the name of the error that refuses it. */
+async function orRefused(act: () => Promise<unknown>): Promise<string> {
+  try {
+    return told(await act())
+  } catch (error) {
+    expect(error).toBeInstanceOf(TypeError)
+    expect((error as Error).message).toMatch(/^(send|data)\b|circular/)
+    return 'TypeError'
+  }
+}
+
+describe('a message', () => {
+  test.each(rowsOf('Messages'))('$value', async ({ value, becomes }) => {
+    expect(await orRefused(() => sent(evaluated(value)))).toBe(becomes.send)
+    expect(await orRefused(() => sent(evaluated(value), { codec: json }))).toBe(becomes['with json'])
+    expect(await orRefused(() => published(evaluated(value)))).toBe(becomes['hub.publish'])
+  })
+
+  test('of bytes that are used again, shared, or of another realm is what they were when they were sent', async () => {
+    const bytes = Uint8Array.of(1, 2, 3)
+    const { line, rung } = await openLine({ dialect: 'plain' })
+    const sends = [bytes, bytes.buffer, bytes.subarray(1), new DataView(bytes.buffer, 2)]
+    const shared = new Uint8Array(new SharedArrayBuffer(2))
+    shared[0] = 7
+    const elsewhere = runInNewContext('new Uint8Array([8, 9])') as Uint8Array
+    const all = [...sends, shared, shared.buffer, elsewhere, elsewhere.buffer].map(value => line.send(value))
+    for (const each of [bytes, shared, elsewhere]) each.fill(0)
+    rung.pipe.opens()
+    await Promise.resolve()
+    for (const _ of all) rung.pipe.takes()
+    await Promise.all(all)
+    expect(rung.pipe.sent.map(told)).toEqual(
+      ['01 02 03', '01 02 03', '02 03', '03', '07 00', '07 00', '08 09', '08 09'].map(
+        each => `bytes \`${each}\``,
+      ),
+    )
+    expect(rung.pipe.sent.every(each => (each as unknown) instanceof ArrayBuffer)).toBe(true)
+    line.close()
+  })
+
+  test('of another realm is refused or taken as one of this', async () => {
+    const there = (code: string) => runInNewContext(code) as unknown
+    expect(await orRefused(() => sent(there('({ a: [1, "x"], d: new Date(0) })')))).toBe(
+      'text `{"a":[1,"x"],"d":"1970-01-01T00:00:00.000Z"}`',
+    )
+    for (const code of ['new Map()', '({ a: new Set() })', 'Promise.resolve()', 'new Date(NaN)'])
+      expect(await orRefused(() => sent(there(code)))).toBe('TypeError')
+  })
+
+  test('that a codec makes neither text nor bytes of is refused, and the next one goes', async () => {
+    const { line, rung } = await openLine({
+      dialect: 'plain',
+      codec: { encode: value => value as string, decode: payload => payload },
+    })
+    for (const value of [Promise.resolve('x'), 5, undefined, null, { a: 1 }, new Blob(['x'])]) {
+      await expect(line.send(value)).rejects.toThrow(/codec's encode gave/)
+    }
+    rung.pipe.opens()
+    const next = line.send('x')
+    await Promise.resolve()
+    rung.pipe.takes()
+    await next
+    expect(line.bufferedAmount).toBe(0)
+    line.close()
+  })
+})
+
+async function published(value: never): Promise<unknown> {
+  const hub = createHub()
+  try {
+    await hub.publish('topic', value)
+    return typeof value === 'string' ? value : new Uint8Array(bytesIn(value)).buffer
+  } finally {
+    await hub.close()
+  }
+}
+
+function bytesIn(value: ArrayBuffer | ArrayBufferView): Uint8Array {
+  return ArrayBuffer.isView(value)
+    ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+    : new Uint8Array(value)
+}
+
+describe('an option', () => {
+  test.each(rowsOf('Parameters and headers'))('$value', async ({ value, becomes }) => {
+    expect(await asked({ params: evaluated(value) }, url => new URL(url).search.slice(1))).toBe(
+      becomes.params,
+    )
+    expect(await asked({ headers: evaluated(value) }, (_, headers) => headers)).toBe(becomes.headers)
+  })
+
+  test('that is a function is read like what it gives, each time', async () => {
+    const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
+    const given = [new URLSearchParams('a=1'), Promise.resolve({}), [['a', 3]]]
+    const { rung, heard, world } = await openLine({ dialect: 'plain', params: () => given.shift() as never })
+    expect(rung.pipe.asked.url).toMatch(/\?a=1$/)
+    rung.pipe.ends()
+    await world.fire('online')
+    expect(heard).toEqual(['error cut'])
+    // What it gave last has to do.
+    expect(rung.pipe.asked.url).toMatch(/\?a=1$/)
+    rung.pipe.ends()
+    await world.fire('online')
+    expect(rung.pipe.asked.url).toMatch(/\?a=3$/)
+    // Where there is nobody to be told it is printed, and ends nothing.
+    await vi.waitFor(() => expect(String(printed.mock.calls[0])).toContain('[object Promise]'))
+    printed.mockRestore()
+  })
+})
+
+async function asked(options: Asked, what: (url: string, headers: string) => string): Promise<string> {
+  try {
+    const { line, rung } = await openLine({ dialect: 'plain', ...options })
+    const { url, headers } = rung.pipe.asked
+    line.close()
+    const usual = ['text/event-stream', 'no-cache']
+    const own = Object.entries(headers).filter(([, text]) => !usual.includes(text))
+    return `\`${what(url, own.map(([name, text]) => `${name}: ${text}`).join(', '))}\``
+  } catch (error) {
+    expect(error).toBeInstanceOf(TypeError)
+    expect((error as Error).message).toMatch(/the option "(params|headers)"/)
+    return 'TypeError'
+  }
+}
