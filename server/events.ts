@@ -1,6 +1,6 @@
 /** What is told to an application, by name. Errors are reported, everything else is told. */
 export interface Events<Told extends { error: unknown }> {
-  /** Gives back the undo. */
+  /** Gives back the undo. Whoever listens from within a listener hears from the next time on. Throws a TypeError for what is no name or no function. */
   on<Name extends keyof Told>(name: Name, listener: Listener<Told[Name]>): () => void
   /**
    * Calls the listeners in the order they came. A promise comes back only if one of them gave one, and settles when all
@@ -17,16 +17,26 @@ export interface Events<Told extends { error: unknown }> {
 
 export type Listener<Event> = (event: Event) => unknown
 
-export function createEvents<Told extends { error: unknown }>(): Events<Told> {
-  const listeners: { [Name in keyof Told]?: Set<Listener<Told[Name]>> } = {}
+export function createEvents<Told extends { error: unknown }>(
+  names: readonly (keyof Told & string)[],
+): Events<Told> {
+  // Lists are replaced and never changed, so that one who is called may listen and leave as he likes.
+  const listeners: { [Name in keyof Told]?: readonly Listener<Told[Name]>[] } = {}
 
   return { on, tell, report }
 
   function on<Name extends keyof Told>(name: Name, listener: Listener<Told[Name]>): () => void {
+    if (!names.some(known => known === name))
+      throw new TypeError(`on: there is no event ${JSON.stringify(name)}; there are ${names.join(', ')}`)
+    if (typeof listener !== 'function')
+      throw new TypeError(
+        `on: the listener for ${name as string} is ${String(listener)}; it has to be a function`,
+      )
     const own: Listener<Told[Name]> = event => listener(event) // the same function twice is two listeners
-    const set = listeners[name] ?? new Set()
-    listeners[name] = set.add(own)
-    return () => set.delete(own)
+    listeners[name] = [...(listeners[name] ?? []), own]
+    return () => {
+      listeners[name] = listeners[name]?.filter(other => other !== own)
+    }
   }
 
   function tell<Name extends keyof Told>(
@@ -38,7 +48,7 @@ export function createEvents<Told extends { error: unknown }>(): Events<Told> {
   }
 
   function report(error: Told['error']): void {
-    if (!listeners.error?.size) console.error(error)
+    if (!listeners.error?.length) console.error(error)
     else void callAll(listeners.error, error, worse => console.error(worse))
   }
 }

@@ -7,7 +7,7 @@ import { type AnyServer, attachTo, isHandshake } from './attach.ts'
 import type { Core } from './core.ts'
 import { receive, receiveUpgrade } from './door.ts'
 import { createEvents, type Listener } from './events.ts'
-import { createIntake, type HubEvents } from './intake.ts'
+import { createIntake, type HubEvents, hubEvents } from './intake.ts'
 import { createLines } from './lines.ts'
 import type { Line, Payload } from './member.ts'
 import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
@@ -86,7 +86,7 @@ const patience = 5_000
 export function createHub(options: HubOptions = {}): Hub {
   const settings = readOptions(options)
   const { path, log, heartbeat, limits, admission } = settings
-  const events = createEvents<HubEvents>()
+  const events = createEvents<HubEvents>(hubEvents)
   const roaming = createRoaming(events.report)
   const sessions = createSessions(settings, {
     name: roaming.name,

@@ -20,9 +20,9 @@ export interface HubEvents {
    * Behind a proxy, `host` and `origin` tell why a page of yours counts as another's.
    */
   refused: Refused
-  /** A session ended: it had no pipe for `sessionTimeout`. */
+  /** A session ended: its client said goodbye, or it had no pipe for `sessionTimeout`. */
   close: { session: Session }
-  /** A listener threw, or the log failed. */
+  /** A listener failed, the log failed, or the balancer does not keep clients on their node. */
   error: unknown
 }
 
@@ -43,6 +43,14 @@ export interface Refused {
   /** The client's. */
   address: string
 }
+
+export const hubEvents = [
+  'message',
+  'open',
+  'close',
+  'refused',
+  'error',
+] as const satisfies (keyof HubEvents)[]
 
 /** What came of some blocks a client sent. */
 export interface Accepted {

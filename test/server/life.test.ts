@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createHub, type HubOptions, memoryLog, type TransportName } from '../../server/index.ts'
+import { encode } from '../../src/wire/encoder.ts'
 import {
   address,
   ask,
@@ -542,6 +543,47 @@ it.each([
 ])('throws for the options %j', (options, named) => {
   expect(() => createHub(options)).toThrow(named)
 })
+
+it.each([
+  ['mesage', () => {}, /no event "mesage"; there are message, open, close, refused, error/],
+  ['__proto__', () => {}, /no event/],
+  ['message', undefined, /listener for message is undefined/],
+  ['open', {}, /listener for open is \[object Object\]/],
+])('on() throws for %j and %j', (name, listener, named) => {
+  expect(() => createHub().on(name as 'open', listener as () => void)).toThrow(named)
+})
+
+it.each(['message', 'open', 'close'] as const)(
+  'a listener for %s that listens, leaves, throws or never ends does no harm to the others',
+  async name => {
+    const at = await stand()
+    const heard: string[] = []
+    const errors: unknown[] = []
+    at.hub.on('error', error => errors.push(error))
+    at.hub.on('error', () => {
+      throw errors
+    })
+    vi.spyOn(console, 'error').mockImplementation(() => {})
+    onTestFinished(() => void vi.restoreAllMocks())
+    const leave = at.hub.on(name, function listens() {
+      at.hub.on(name, listens)
+      leave()
+    })
+    at.hub.on(name, () => {
+      throw new Error('fails')
+    })
+    if (name !== 'message') at.hub.on(name, () => new Promise(() => {}))
+    at.hub.on(name, () => heard.push('heard'))
+    const ear = listen(at, 'websocket')
+    const { session } = await ear.opened()
+    await post(at, session, message(1))
+    await post(at, session, encode({ event: 'rt.bye', data: '' }))
+    await ear.closed
+    await until(() => heard.length > 0 && errors.length > 0)
+    expect(heard).toEqual(['heard'])
+    expect(errors).toMatchObject([{ message: 'fails' }])
+  },
+)
 
 it('undoes what on() did', async () => {
   const at = await stand()
