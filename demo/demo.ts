@@ -30,7 +30,10 @@ export async function startDemo({ port = 0, host = '127.0.0.1' } = {}): Promise<
 
   const routes: Record<string, (asked: Json) => Json> = {
     // A name that is taken is an answer like another; the console of the page is for what went wrong.
-    '/enter': ({ name, page }) => ({ refused: people.check(name, page)?.message }),
+    '/enter': ({ name, page, was }) => {
+      people.follow(name, was, page)
+      return { refused: people.check(name, page)?.message }
+    },
     '/leave': ({ name, page }) => {
       people.leave(name, page)
       return {}

@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import { fileURLToPath } from 'node:url'
 
 const pages = fileURLToPath(new URL('public', import.meta.url))
+const project = fileURLToPath(new URL('..', import.meta.url))
 const built = fileURLToPath(new URL('../dist', import.meta.url))
 
 const types: Record<string, string> = {
@@ -14,6 +15,7 @@ const types: Record<string, string> = {
   '.js': 'text/javascript; charset=utf-8',
   '.map': 'application/json',
   '.svg': 'image/svg+xml',
+  '.md': 'text/plain; charset=utf-8',
 }
 
 /** Nothing from elsewhere, no inline scripts: what the SDK has to live with on a careful site. */
@@ -41,10 +43,12 @@ export async function sendFile(
   await pipeline(createReadStream(path), response).catch(() => {})
 }
 
-/** `/throughline.js` is the build for script tags, `/throughline/` holds the ES modules, all else is a page. */
+/** `/throughline.js` is the build for script tags, `/throughline/` holds the ES modules, `/README.md` and `/docs/` what there is to read; all else is a page. */
 function locate(pathname: string): string | undefined {
   if (/^\/throughline(\.min)?\.js(\.map)?$/.test(pathname)) return join(built, pathname)
   if (pathname.startsWith('/throughline/')) return within(built, pathname.slice('/throughline'.length))
+  if (pathname === '/README.md') return join(project, pathname)
+  if (pathname.startsWith('/docs/')) return within(join(project, 'docs'), pathname.slice('/docs'.length))
   return within(pages, pathname.endsWith('/') ? `${pathname}index.html` : pathname)
 }
 

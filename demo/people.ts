@@ -5,6 +5,8 @@ import { fold, readName } from './names.ts'
 export interface People {
   /** Why somebody cannot come in under this name just now, if so. */
   check(name: unknown, page: unknown): Refused | undefined
+  /** A page that was loaded anew takes over the name that it had before. */
+  follow(name: unknown, was: unknown, page: unknown): void
   /** Lets a page in under a name, on each of its requests. The same page always gets in again. */
   enter(name: unknown, page: unknown): Entered | Refused
   opened(principal: string | undefined, session: string): void
@@ -52,7 +54,7 @@ const patience = 10_000
 
 export function createPeople(): People {
   const members = new Map<string, Member>()
-  return { check, enter, opened, closed, leave, expectBack, find, behind, list }
+  return { check, follow, enter, opened, closed, leave, expectBack, find, behind, list }
 
   function check(name: unknown, page: unknown): Refused | undefined {
     const read = readName(name)
@@ -68,6 +70,13 @@ export function createPeople(): People {
     }
     if (!known && members.size >= most && !longestAway()) return { status: 503, message: 'The room is full.' }
     return undefined
+  }
+
+  function follow(name: unknown, was: unknown, page: unknown): void {
+    const member = members.get(fold(`${name}`))
+    if (!member || typeof was !== 'string' || typeof page !== 'string' || member.page !== was) return
+    member.page = page
+    member.sessions.clear()
   }
 
   function enter(name: unknown, page: unknown): Entered | Refused {

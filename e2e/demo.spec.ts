@@ -1,6 +1,8 @@
 /** The chat and the network lab, as people use them. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { type Demo, startDemo } from '../demo/demo.ts'
 import { test as base, expect, type TestPage } from './fixtures/test.ts'
@@ -193,6 +195,76 @@ for (const [server, name, transport] of [
   })
 }
 
+test('a line moves before anybody has come in', async ({ demo, openPage }) => {
+  const page = await openPage()
+  await page.goto(demo.url)
+  await page.waitFor(() => document.querySelectorAll('#marks li').length >= 2)
+  expect(await page.text('#beat')).toMatch(/^Message \d+, by WebSocket$/)
+})
+
+test('a page that is loaded anew is still inside, under the same name', async ({ demo, join }) => {
+  const [ada, sejong] = [await join('Ada'), await join('세종')]
+  await ada.goto(demo.url)
+  await ada.waitFor(() => document.getElementById('line')?.dataset.state === 'open')
+  await say(ada, 'Everyone', 'still here')
+  await hears(sejong, 'still here')
+  expect(await ada.text('#me-name')).toBe('Ada')
+  expect(await sejong.text('#messages')).toContain('Ada')
+  await ada.click('#leave')
+  await ada.goto(demo.url)
+  expect(await ada.evaluate(() => document.getElementById('room')?.hidden)).toBe(true)
+})
+
+for (const [width, height] of [
+  [390, 844],
+  [844, 390],
+  [1280, 720],
+] as const) {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    test(`every view fits ${width} × ${height}, ${colorScheme}, and can be used by everybody`, async ({
+      browser,
+      browserName,
+      demo,
+    }) => {
+      test.skip(browserName !== 'chromium', 'layout and names are the same in every engine')
+      // The page lets no foreign script in, such as the checker.
+      const options = { viewport: { width, height }, colorScheme, bypassCSP: true }
+      await using context = await browser.newContext(options)
+      const page = await context.newPage()
+      const isFine = async (view: string) => {
+        await page.evaluate(axe)
+        expect(await page.evaluate(violations), view).toEqual([])
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth)
+        expect(wide, view).toBeLessThanOrEqual(width)
+      }
+      await page.goto(demo.url)
+      await page.waitForFunction(() => document.querySelector('#marks li'))
+      await isFine('the door')
+      await page.fill('#name', 'Ada')
+      await page.click('#join')
+      await page.waitForFunction(() => document.getElementById('line')?.dataset.state === 'open')
+      await page.fill('#text', 'Good morning')
+      await page.click('#send')
+      await page.waitForSelector('#messages .mine:not(.pending)')
+      await isFine('the chat')
+      const room = await page.evaluate(() => document.getElementById('messages')?.clientHeight)
+      expect(room).toBeGreaterThan(150)
+      const views = await page.isVisible('#views')
+      if (views) await page.click('[data-view="line"]')
+      await isFine('the lab')
+      // Only what is meant to scroll does: the page itself has nothing below.
+      expect(await page.evaluate(() => document.documentElement.scrollHeight)).toBeLessThanOrEqual(height)
+      for (const control of ['#cut', '#ladder li:last-child', '#servers', '#rates']) {
+        const box = await page.locator(control).boundingBox()
+        if (!views) expect((box?.y ?? 0) + (box?.height ?? 0), control).toBeLessThanOrEqual(height)
+      }
+      await page.click('.side .links [href="/diagnose.html"]')
+      await page.waitForSelector('#again:enabled')
+      await isFine('the diagnosis')
+    })
+  }
+}
+
 test('the check of the promise can fail', async ({ demo, openPage }) => {
   const page = await openPage()
   await page.goto(demo.url)
@@ -218,6 +290,19 @@ test('the program says where it listens, and ends when it is told to', async () 
   child.kill('SIGTERM')
   expect(await once(child, 'exit')).toEqual([0, null])
 })
+
+const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+
+/** What axe has against the page. */
+async function violations(): Promise<string[]> {
+  interface Violation {
+    id: string
+    nodes: { target: unknown[] }[]
+  }
+  const { axe } = window as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } }
+  const found = await axe.run()
+  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(', ')}`)
+}
 
 async function enter(page: TestPage): Promise<void> {
   await page.waitFor(() => document.querySelector('#join:enabled') !== null)

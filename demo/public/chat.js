@@ -1,4 +1,5 @@
 import { ask, by, write } from './dom.js'
+import { glimpse } from './glimpse.js'
 import { createLab } from './lab.js'
 import { createLineView } from './line.js'
 import { createMessages } from './messages.js'
@@ -27,11 +28,17 @@ let enterRoom
 let letters = 0
 let welcomed = false
 let refs = 0
+let endGlimpse
 
-by('name').value = new URLSearchParams(location.search).get('name') ?? ''
+/** Who this page was before it was loaded anew. A tab that is duplicated meanwhile finds nothing. */
+const before = JSON.parse(sessionStorage.getItem('inside') ?? 'null')
+sessionStorage.removeItem('inside')
+by('name').value = before?.name ?? new URLSearchParams(location.search).get('name') ?? ''
 by('name').focus()
 // Before this script is here there is nobody to join with.
 by('join').disabled = false
+if (before) void enter(before.name, before.page)
+else endGlimpse = glimpse()
 by('enter').onsubmit = event => {
   event.preventDefault()
   void enter(by('name').value.trim())
@@ -44,21 +51,22 @@ by('leave').onclick = () => leave('')
 by('views').onclick = ({ target }) => showView(target.dataset.view)
 // A page that is closed cannot wait for an answer. If it comes back out of the browser's cache, its line comes back too.
 addEventListener('pagehide', () => {
-  if (link)
-    navigator.sendBeacon(
-      '/leave',
-      new Blob([JSON.stringify({ name: me, page })], { type: 'application/json' }),
-    )
+  if (!link) return
+  sessionStorage.setItem('inside', JSON.stringify({ name: me, page }))
+  navigator.sendBeacon('/leave', new Blob([JSON.stringify({ name: me, page })], { type: 'application/json' }))
 })
 
-async function enter(name) {
+/** `was`: the page whose name this one takes over. */
+async function enter(name, was) {
   write(by('door-note'), '')
   try {
-    const { refused } = await ask('/enter', { name, page })
+    const { refused } = await ask('/enter', { name, page, was })
     if (refused) return write(by('door-note'), refused)
   } catch {
     return write(by('door-note'), 'The server does not answer. Is it running?')
   }
+  endGlimpse?.()
+  endGlimpse = undefined
   me = name
   letters = 0
   people.call(me)
@@ -188,6 +196,7 @@ function leave(why) {
   closing?.line.close()
   ask('/leave', { name: me, page }).catch(() => {})
   showRoom(false)
+  endGlimpse ??= glimpse()
   write(by('door-note'), why)
 }
 

@@ -9,6 +9,11 @@ export const serveThroughline: Serve = async (server, people, heard) => {
   // Where a page that wants to know what gets through can knock without coming in.
   const probe = createHub({ path: '/probe', authorize: () => [] })
   probe.attach(server)
+  // What the door shows: a count that goes on whether anybody is here or not.
+  const pulse = createHub({ path: '/pulse', authorize: () => ['pulse'], retry: 500 })
+  pulse.attach(server)
+  let beats = 0
+  const beating = setInterval(() => void pulse.publish('pulse', `${++beats}`), 1_000).unref()
   let refused: readonly TransportName[] = []
   let current = begin()
 
@@ -48,6 +53,7 @@ export const serveThroughline: Serve = async (server, people, heard) => {
     refused = names
     current.hub.refuse(names)
     probe.refuse(names)
+    pulse.refuse(names)
   }
 
   function cut(): void {
@@ -64,7 +70,8 @@ export const serveThroughline: Serve = async (server, people, heard) => {
 
   async function close(): Promise<void> {
     const { hub, detach } = current
-    await Promise.all([hub.close(), probe.close()])
+    clearInterval(beating)
+    await Promise.all([hub.close(), probe.close(), pulse.close()])
     detach()
   }
 }
