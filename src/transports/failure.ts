@@ -78,6 +78,13 @@ export function hasWords(type: string | null): boolean {
   return /^text\/plain\b/i.test(type ?? '')
 }
 
+/** What can be done about a status that says that a request is longer than the server, or something before it, reads. */
+export function tooLong(status: number): string {
+  return status === 414 || status === 431
+    ? 'address and headers are longer than it takes: ask for fewer topics or shorter params, or let it take more (maxHeaderSize in Node, large_client_header_buffers in nginx)'
+    : ''
+}
+
 /** A refusal with what the server says about it. */
 export function inWords(failure: Failure, text: string): Failure {
   const words = text.trim().slice(0, 500)

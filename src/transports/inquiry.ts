@@ -8,7 +8,7 @@ export interface Answer {
   /** In ms. */
   readonly retryAfter: number | undefined
   /** What it says about it. */
-  readonly words: string
+  readonly words: string | undefined
 }
 
 /** How long the answer may take, in ms. */
@@ -31,7 +31,7 @@ export async function inquire(target: Target, stop: AbortSignal): Promise<Answer
     const { status, ok } = answer
     const retryAfter = readRetryAfter(answer.headers.get('Retry-After'))
     const isTold = !ok && target.dialect.acknowledges && hasWords(answer.headers.get('Content-Type'))
-    const words = isTold ? (await answer.text().catch(() => '')).trim().slice(0, 500) : ''
+    const words = isTold ? (await answer.text().catch(() => '')).trim().slice(0, 500) : undefined
     return { status, retryAfter, words }
   } catch {
     return undefined

@@ -1,6 +1,6 @@
 import type { Incoming, Proof } from '../dialects/dialect.ts'
 import { endOf, isWord } from '../ends.ts'
-import { type Failure, tryTo } from './failure.ts'
+import { type Failure, tooLong, tryTo } from './failure.ts'
 import { createFlow, type Flow } from './flow.ts'
 import { type Answer, inquire } from './inquiry.ts'
 import type { Memory } from './memory.ts'
@@ -418,7 +418,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       const answer = await inquire(target, inquiry.signal)
       if (done) return
       if (!answer || !saysWhy(answer)) return finish(most)
-      const { words, ...told } = answer
+      const { words = tooLong(answer.status), ...told } = answer
       const message = `${most.message} (status ${answer.status}${words && `: ${words}`})`
       finish({ ...most, ...told, kind: 'status', message })
     }
@@ -433,6 +433,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
      * GET says nothing about its WebSocket, but that it wants to be left alone for a while.
      */
     function saysWhy({ status, retryAfter }: Answer): boolean {
+      if (tooLong(status)) return true
       if (status === 429 || status === 503) return dialect.greets || retryAfter !== undefined
       const isAsked = ({ kind, transport }: Failure) => kind !== 'unsupported' && transport !== 'websocket'
       return isWord(status) && (dialect.greets || failures.some(isAsked))
@@ -527,6 +528,7 @@ function tellsMost(failures: readonly Failure[], { dialect }: Target): Failure {
   const real = failures.filter(failure => failure.kind !== 'unsupported')
   const most =
     real.find(failure => failure.retryAfter !== undefined) ??
+    real.find(failure => failure.status && !endOf(failure, dialect)) ??
     real.find(failure => !endOf(failure, dialect)) ??
     real[0] ??
     failures[0] ??

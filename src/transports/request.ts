@@ -1,7 +1,16 @@
 import type { Head, Reader, Request } from '../dialects/dialect.ts'
 import { type Environment, onStay } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
-import { type Failure, hasWords, inWords, place, readRetryAfter, tryTo, wordsWithin } from './failure.ts'
+import {
+  type Failure,
+  hasWords,
+  inWords,
+  place,
+  readRetryAfter,
+  tooLong,
+  tryTo,
+  wordsWithin,
+} from './failure.ts'
 import type { Target } from './transport.ts'
 
 /** What one HTTP request brings. `text` comes as it arrives, in pieces of any size. */
@@ -141,7 +150,13 @@ export function refusal(
   if (foreign && status < 300) return undefined
   if (status !== 200) {
     const retryAfter = readRetryAfter(header('Retry-After'))
-    return { kind: 'status', status, retryAfter, message: `${where} answered with status ${status}` }
+    const failure = {
+      kind: 'status',
+      status,
+      retryAfter,
+      message: `${where} answered with status ${status}`,
+    } as const
+    return inWords(failure, tooLong(status))
   }
   const type = header('Content-Type')
   if (isTaken(type)) return undefined

@@ -1202,6 +1202,22 @@ describe('when nothing gets through and no browser says why', () => {
     expect(stage.world.timers + stage.world.listeners).toBe(0)
   })
 
+  test.each([414, 431])('a status of %i is told with what can be done', async code => {
+    const { parts } = answering(new Response(null, { status: code }))
+    const stage = await allRefused(parts)
+    expect(stage.failures).toMatchObject([{ kind: 'status', status: code }])
+    expect(stage.failures[0]?.message).toMatch(/\(status 4\d\d: .*longer than it takes: ask for fewer topics/)
+  })
+
+  test('a status that one was shown counts more than the silence of another', async () => {
+    const [first, second] = fakes('websocket', 'xhr-streaming')
+    const stage = await climb([first, second])
+    first.pipe.ends(refused)
+    second.pipe.ends(status(431))
+    await stage.world.settle()
+    expect(stage.failures).toMatchObject([{ status: 431 }])
+  })
+
   test('its words are told with its status', async () => {
     const headers = { 'Content-Type': 'text/plain; charset=utf-8' }
     const { parts } = answering(new Response('pages of x may not\n', { status: 403, headers }))

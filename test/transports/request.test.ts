@@ -87,6 +87,12 @@ describe('the words of a refusal', () => {
     expect(world.timers).toBe(0)
   })
 
+  test.each([414, 431])('are ours where it is %i: what can be done', code => {
+    const { failures, xhr } = ask({ dialect: plain })
+    xhr.answers(code, {})
+    expect(failures[0]?.message).toMatch(/status 4\d\d, address and headers are longer than it takes: /)
+  })
+
   test('are waited for a second', async () => {
     const { heard, xhr, world } = ask()
     xhr.answers(503, { ...text, 'retry-after': '7' })
