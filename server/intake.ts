@@ -22,7 +22,10 @@ export interface HubEvents {
   refused: Refused
   /** A session ended: its client said goodbye, or it had no pipe for `sessionTimeout`. */
   close: { session: Session }
-  /** A listener failed, the log failed, or the balancer does not keep clients on their node. */
+  /**
+   * A listener failed, the log failed, a `publish`, `reply`, `send` or `drop` that nobody awaited did, or the balancer does not keep
+   * clients on their node.
+   */
   error: unknown
 }
 

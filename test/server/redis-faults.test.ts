@@ -50,6 +50,16 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
       expect(await ear.messages(1)).toEqual(['2'])
     })
 
+    it('can be closed all the same', async () => {
+      const door = await openDoor(redis)
+      const { log } = await nodeAt({ url: door.url, ...quick })
+      await vi.waitFor(() => Promise.all(append(log, ['before'])), { timeout: 30_000 })
+      door.freeze()
+      const [last] = append(log, ['never answered'])
+      await log.close()
+      await expect(last).rejects.toThrow()
+    })
+
     it('takes slow answers for no silence', async () => {
       const door = await openDoor(redis)
       const { log } = await nodeAt({ url: door.url, patience: 5_000, check: 50 })
