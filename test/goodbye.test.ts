@@ -1,8 +1,14 @@
 /** What a line says when it is closed, or when its page goes. */
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { createHub } from '../server/index.ts'
 import { native } from '../src/dialects/native.ts'
 import { plain } from '../src/dialects/plain.ts'
 import type { Environment } from '../src/environment.ts'
+import { connect } from '../src/index.ts'
+import { fetchStreaming } from '../src/transports/fetch-streaming.ts'
 import { longPolling } from '../src/transports/long-polling.ts'
 import { websocket } from '../src/transports/websocket.ts'
 import { ack } from './support/blocks.ts'
@@ -149,6 +155,38 @@ describe('close()', () => {
     expect(world.timers).toBe(0)
   })
 })
+
+test.each([websocket, fetchStreaming])(
+  'the server hears the last message and that the session is over, at once: over $name',
+  async transport => {
+    const hub = createHub()
+    const server = createServer()
+    const undo = hub.attach(server)
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    const { port } = server.address() as AddressInfo
+    const heard: string[] = []
+    hub.on('message', ({ data }) => void heard.push(`message ${data}`))
+    const over = new Promise<void>(resolve => {
+      hub.on('close', () => {
+        heard.push('close')
+        resolve()
+      })
+    })
+    const line = connect(`http://127.0.0.1:${port}/live`, {
+      params: { topic: 'lobby' },
+      transports: [transport],
+      environment: { WebSocket: WebSocket as never },
+    })
+    await new Promise(resolve => line.addEventListener('open', resolve))
+    line.send('last').catch(() => {})
+    line.close()
+    await over
+    expect(heard).toEqual(['message last', 'close'])
+    await hub.close()
+    undo()
+    server.close()
+  },
+)
 
 describe('a page that goes for good', () => {
   const leave = (persisted: boolean) => Object.assign(new Event('pagehide'), { persisted })
