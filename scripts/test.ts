@@ -1,10 +1,16 @@
-/** Everything `npm test` checks, in order. A failing stage does not hide the later ones, but for the build. */
+/**
+ * What `npm test` checks, in order; with `--all` every browser test in every engine, and the package with tools that have to be fetched. A
+ * failing stage does not hide the later ones, but for the build.
+ */
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 
 interface Stage {
   name: string
+  /** What it does, for a person who waits for it. */
+  about: string
   command: string
+  env?: Record<string, string>
   /** Where its tests are counted; a stage without a report counts as one test. */
   report?: { path: string; count(report: never): Count }
   /** Nothing after it makes sense without it. */
@@ -19,21 +25,36 @@ interface Count {
 const unitReport = 'test-results/unit.json'
 const reportUnits = `--reporter=default --reporter=json --outputFile.json=${unitReport}`
 
+const all = process.argv.includes('--all')
+const selected = 'every test in Chromium; each transport and the demo in Firefox and WebKit too'
+
 const stages: Stage[] = [
-  { name: 'setup', command: 'npm run --silent setup' },
-  { name: 'build', command: 'npm run --silent build', essential: true },
-  { name: 'types', command: 'npm run --silent types' },
-  { name: 'lint', command: 'npm run --silent lint' },
+  { name: 'setup', about: 'installs the browsers that are missing', command: 'npm run --silent setup' },
+  {
+    name: 'build',
+    about: 'makes dist/',
+    command: 'npm run --silent build',
+    essential: true,
+  },
+  { name: 'types', about: 'TypeScript', command: 'npm run --silent types' },
+  { name: 'lint', about: 'Biome', command: 'npm run --silent lint' },
   {
     name: 'unit',
+    about: 'everything in Node',
     command: `npm run --silent unit -- ${reportUnits}`,
     report: { path: unitReport, count: countUnits },
   },
-  { name: 'package', command: 'npm run --silent package' },
-  { name: 'size', command: 'npm run --silent size' },
+  {
+    name: 'package',
+    about: 'what is published, in small projects',
+    command: `npm run --silent package${all ? ' -- --all' : ''}`,
+  },
+  { name: 'size', about: 'what a page pays, against its budgets', command: 'npm run --silent size' },
   {
     name: 'e2e',
+    about: all ? 'every test in Chromium, Firefox and WebKit' : selected,
     command: 'npm run --silent e2e',
+    env: { E2E: all ? 'all' : 'selection' },
     report: { path: 'test-results/e2e.json', count: countBrowserTests },
   },
 ]
@@ -41,6 +62,9 @@ const stages: Stage[] = [
 runAll()
 
 function runAll(): void {
+  for (const { name, about } of stages) console.log(`${name.padEnd(8)} ${about}`)
+  if (!all) console.log('\n`npm run test:all` runs every test in every engine.')
+
   const results: { stage: Stage; count: Count; seconds: string }[] = []
   for (const stage of stages) {
     const started = Date.now()
@@ -58,10 +82,11 @@ function runAll(): void {
   console.log(`\n${inWords(total)}`)
 }
 
-function runStage({ name, command, report }: Stage): Count {
+function runStage({ name, command, env, report }: Stage): Count {
   console.log(`\n── ${name} ${'─'.repeat(70 - name.length)}`)
   if (report) rmSync(report.path, { force: true })
-  const succeeded = spawnSync(command, { shell: true, stdio: 'inherit' }).status === 0
+  const succeeded =
+    spawnSync(command, { shell: true, stdio: 'inherit', env: { ...process.env, ...env } }).status === 0
   return count(succeeded, report)
 }
 
