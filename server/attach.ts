@@ -90,6 +90,14 @@ function unanswered(this: AnyServer, request: IncomingMessage, response: ServerR
 
 /** Node has taken the socket out of HTTP. It is put back, with the request as it came, but for the offer to upgrade. */
 function replay(server: AnyServer, request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  // The answer to a request that was sent before this one is still on its way.
+  const before = (socket as { _httpMessage?: ServerResponse | null })._httpMessage
+  if (before) {
+    socket.on('error', ignore)
+    before.once('close', () => setImmediate(replay, server, request, socket, head))
+    return
+  }
+  socket.off('error', ignore)
   if (!socket.writable) return
   const { method, url, httpVersion, rawHeaders } = request
   const lines = [`${method} ${url} HTTP/${httpVersion}`]
@@ -101,6 +109,8 @@ function replay(server: AnyServer, request: IncomingMessage, socket: Duplex, hea
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), head]))
   server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket as never)
 }
+
+function ignore(): void {}
 
 function withoutOffer(name: string, value: string): string | undefined {
   if (name === 'upgrade' || name === 'http2-settings') return undefined

@@ -83,6 +83,14 @@ const longest = 2 ** 20 - 2 ** 12
 /** How long what clients sent may be worked at once they have to go, in ms. */
 const patience = 5_000
 
+const told: Record<keyof HubEvents, true> = {
+  message: true,
+  open: true,
+  close: true,
+  refused: true,
+  error: true,
+}
+
 export function createHub(options: HubOptions = {}): Hub {
   const settings = readOptions(options)
   const { path, log, heartbeat, limits, admission } = settings
@@ -131,7 +139,7 @@ export function createHub(options: HubOptions = {}): Hub {
       return away
     },
   }
-  const hub: Hub = { attach, handle, upgrade, publish, drop, on: events.on, refuse, drain, close, stats }
+  const hub: Hub = { attach, handle, upgrade, publish, drop, on, refuse, drain, close, stats }
   return hub
 
   function attach(server: AnyServer): () => void {
@@ -201,6 +209,16 @@ export function createHub(options: HubOptions = {}): Hub {
 
   function drop(topic: string): Promise<void> {
     return attempt(() => log.drop(checkName('topic', topic)))
+  }
+
+  function on<Name extends keyof HubEvents>(name: Name, listener: Listener<HubEvents[Name]>): () => void {
+    if (!Object.hasOwn(told, name))
+      throw new TypeError(
+        `there is no event ${JSON.stringify(name)}; there are ${Object.keys(told).join(', ')}`,
+      )
+    if (typeof listener !== 'function')
+      throw new TypeError(`the listener for ${name} is ${listener}, no function`)
+    return events.on(name, listener)
   }
 
   function refuse(transports: readonly (TransportName | 'post')[]): void {

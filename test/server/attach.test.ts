@@ -126,6 +126,26 @@ describe('a server with a hub', () => {
     expect(heard.match(/taken/g)).toHaveLength(2)
   })
 
+  it('answers a request that was sent behind another, and offers something, after that', async () => {
+    const hub = createHub()
+    onTestFinished(() => hub.close())
+    let finish = () => {}
+    const server = http.createServer((request, response) => {
+      if (request.url === '/slow') finish = () => response.end('first')
+      else response.end('second')
+      // Node has read both by then.
+      if (request.url === '/slow') setTimeout(() => finish(), 50)
+    })
+    hub.attach(server)
+    await serve(server)
+    const slow = 'GET /slow HTTP/1.1\r\nHost: a\r\n\r\n'
+    const heard = await raw(
+      `127.0.0.1:${portOf(server)}`,
+      slow + handshake('/else', { Upgrade: 'h2c', Connection: 'Upgrade, close' }),
+    )
+    expect(heard).toMatch(/first.*second/s)
+  })
+
   it('answers a WebSocket handshake to somewhere else as it would without one', async () => {
     const hub = createHub()
     onTestFinished(() => hub.close())

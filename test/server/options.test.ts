@@ -45,6 +45,14 @@ describe('createHub', () => {
     await hub.close()
   })
 
+  it('has no event of another name', async () => {
+    const { hub } = await stand()
+    expect(() => hub.on('mesage' as 'message', () => {})).toThrow(
+      /no event "mesage"; there are message, open/,
+    )
+    expect(() => hub.on('message', undefined as never)).toThrow(TypeError)
+  })
+
   it('does not refuse a transport that there is not', async () => {
     const { hub } = await stand()
     expect(() => hub.refuse(['sse' as 'bare'])).toThrow(/no transport "sse"/)
