@@ -157,12 +157,12 @@ export function open<Messages>(
   options: AnyOptions = {},
 ): Line<Messages> {
   const prepared = prepare(catalogue, url, options)
-  const { address, origin, transports, dialect, environment, names, token, target } = prepared
+  const { address, origin, way, transports, dialect, environment, names, token, target } = prepared
   const { codec = dialect.codec ?? asItIs, withCredentials = false, eager = false, retry, signal } = options
   const keeper = options.resume === 'session' ? cursorKeeper(environment, address, options) : undefined
   const lastEventId = options.lastEventId ?? keeper?.kept ?? ''
   const attempts: Attempt[] = []
-  const route = ladder(transports, { memory: memory(environment, origin), eager, origin, attempts })
+  const route = ladder(transports, { memory: memory(environment, way), eager, origin, attempts })
   const line = new Line<Messages>({
     url: address.href,
     origin,
@@ -236,7 +236,10 @@ export function prepare(catalogue: Catalogue, url: string | AnyURL, options: Any
         nonce: Math.floor(environment.random() * 2 ** 32).toString(36),
       }),
   })
-  return { address, origin: http.origin, transports, dialect, environment, names, token, target }
+  // What is learned of one address, dialect and choice of transports says nothing about others.
+  const { origin, pathname } = http
+  const way = digest([origin, pathname, dialect.name, ...transports.map(({ name }) => name)].join(' '))
+  return { address, origin, way, transports, dialect, environment, names, token, target }
 }
 
 /** The dialect, whose readers keep no more of a message than the page takes. */

@@ -1,4 +1,4 @@
-import type { Incoming, Proof } from '../dialects/dialect.ts'
+import type { Dialect, Incoming, Proof } from '../dialects/dialect.ts'
 import { endOf, isWord } from '../ends.ts'
 import { type Failure, tooLong, tryTo } from './failure.ts'
 import { createFlow, type Flow } from './flow.ts'
@@ -65,6 +65,9 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
   let cuts = 0
   let shaky: Transport | undefined
   let shakyUntil = 0
+  // Where pipes cannot overlap, better ones are looked for at a reconnect, with the pauses of a climb.
+  let nextLook = 0
+  let lookPause = firstClimb
 
   return { open }
 
@@ -72,7 +75,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     const { environment, dialect } = target
     const racing = new Set<Rung>()
     const failures: Failure[] = []
-    let queue = inOrder(environment.now())
+    let queue = inOrder(environment.now(), dialect)
     // A transport that worked in this page's life is waited for: a server's restart must not push every line down.
     const patient = home !== undefined && misses === 0
     let carrier: Rung | undefined
@@ -81,11 +84,14 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     let stopClimb = nothing
     let pause = firstClimb
     let above: Transport[] = []
+    let rested: Transport | undefined
+    let rests = ({ name }: Transport) => name === 'websocket' && !memory.socketsAllowed(isBacked())
     const inquiry = new AbortController()
     // The network is back, or another one.
     const unlisten = ['online', 'change'].map(type =>
       environment.listen(type, () => {
         pause = firstClimb
+        nextLook = 0
         if (racing.size === 1) lookUp(0)
       }),
     )
@@ -103,11 +109,25 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     function advance(): void {
       stopJoin()
       if (done || [...racing].some(rung => rung.phase !== 'silent' || rung.held)) return
-      const next = queue.shift()
+      const next = queue.shift() ?? lastResort()
       if (next) {
         joinLater()
         begin(next)
       } else if (racing.size === 0) void explain()
+    }
+
+    /** A WebSocket that has failed often, once somebody answers and nothing else gets through. In an outage it rests. */
+    function lastResort(): Transport | undefined {
+      const isAnswer = ({ kind }: Failure) =>
+        kind === 'status' || kind === 'content' || kind === 'unsupported'
+      return racing.size > 0 || !failures.every(isAnswer) ? undefined : wakeUp()
+    }
+
+    function wakeUp(): Transport | undefined {
+      const socket = rested
+      rested = undefined
+      rests = () => false
+      return socket
     }
 
     function joinLater(): void {
@@ -116,6 +136,10 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     }
 
     function begin(transport: Transport): void {
+      if (possible(transport) && rests(transport)) {
+        rested = transport
+        return isBacked() ? challenge() : advance()
+      }
       const attempt: Attempt = { transport: transport.name, started: environment.now() }
       const proof = dialect.proof(transport.name)
       const cold = !target.positioned()
@@ -134,11 +158,6 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       if (attempts.length > kept) attempts.shift()
       if (!possible(transport))
         return fail(rung, { kind: 'unsupported', message: `${transport.name} cannot be used here` })
-      if (!allowed(transport))
-        return fail(rung, {
-          kind: 'refused',
-          message: `${transport.name} has failed too often to be tried just now`,
-        })
       // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
       if (dialect.greets || transport.name === 'websocket') limit(rung)
       tryTo(
@@ -201,11 +220,14 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
      */
     function first(rung: Rung, act: () => void): void {
       if (rung.held) return void rung.held.push(act)
-      const moment = Math.min(environment.now() - rung.attempt.started, stagger())
-      if (carrier || moment <= 0 || !hasBetter(rung)) return act()
+      // A WebSocket that rests, for an outage perhaps, is tried now: where pipes cannot overlap, it would be too late afterwards.
+      const socket = carrier || dialect.overlaps ? undefined : wakeUp()
+      const moment = socket ? stagger() : Math.min(environment.now() - rung.attempt.started, stagger())
+      if (carrier || moment <= 0 || !(socket || hasBetter(rung))) return act()
       rung.held = [act]
       rung.stop()
       rung.stop = wait(environment, moment, () => release(rung))
+      if (socket) begin(socket)
     }
 
     function release(rung: Rung): void {
@@ -275,6 +297,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       home = rung.transport
       misses = 0
       memory.remember(home.name)
+      if (!dialect.overlaps) looked(rung)
       if (carrier !== rung) carry(rung)
       if (racing.has(rung) && !answeredAlone(rung, blocks)) question(rung)
       lookUp(strayed ? 0 : pause)
@@ -302,7 +325,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       rung.attempt.failure = { kind: 'silent', message, transport: transport.name }
       rung.phase = 'silent'
       home = undefined
-      queue = inOrder(environment.now())
+      queue = inOrder(environment.now(), dialect)
       advance()
     }
 
@@ -312,6 +335,14 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
 
     function isStream({ name }: Transport): boolean {
       return dialect.proof(name).need === 'later'
+    }
+
+    /** The better ones were tried in vain, or this is the best. */
+    function looked({ transport }: Rung): void {
+      const better = rungs.slice(0, rungs.indexOf(transport)).filter(possible)
+      if (better.length > 0 && environment.now() < nextLook) return
+      nextLook = better.length > 0 ? environment.now() + lookPause : 0
+      lookPause = better.length > 0 ? Math.min(lookPause * 2, lastClimb) : firstClimb
     }
 
     function carry(rung: Rung): void {
@@ -342,8 +373,8 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       if (done) return
       if (isForAll(failure)) return finish(failure)
       // One that may not be tried just now is not waited for.
-      const missed = patient && rung.transport === home && rung.pipe !== undefined
-      if (missed && racing.size === 0) return void missHome(failure)
+      const waits = patient && rung.transport === home && rung.pipe !== undefined
+      if (waits && racing.size === 0) return void missHome(failure)
       // After the last one the end says it.
       if (carried && !carrier && queue.length + racing.size > 0) sink.paused({ ...failure, retryAfter: 0 })
       advance()
@@ -408,7 +439,9 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       stopJoin()
       const answer = await inquire(target, inquiry.signal)
       if (done) return
-      if (answer && answer.status < 500) advance()
+      // A server that does not know us may answer so to every GET, at the address of its WebSocket.
+      const tells = dialect.greets || failure.transport !== 'websocket'
+      if (answer && tells && answer.status < 500) advance()
       else finish(failure)
     }
 
@@ -425,7 +458,18 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
 
     /** Whether no other transport would be told otherwise. One that is let in at the same time has been told so by another server. */
     function isForAll({ status, scope }: Failure): boolean {
-      return scope ? scope === 'line' && (!carrier || isWord(status)) : isWord(status)
+      return scope ? scope === 'line' && (!carrier || isWord(status)) : isWord(status) && !isSocketOpen()
+    }
+
+    /**
+     * Whether WebSocket may get through where other requests are refused: a server that does not know us may give one address to both,
+     * and what it answers to a GET says nothing then.
+     */
+    function isSocketOpen(): boolean {
+      const socket = rungs.find(({ name }) => name === 'websocket')
+      if (dialect.greets || !socket || !possible(socket)) return false
+      const worked = home === socket || memory.recall() === socket.name
+      return worked || !failures.some(({ transport }) => transport === socket.name)
     }
 
     /**
@@ -436,7 +480,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       if (tooLong(status)) return true
       if (status === 429 || status === 503) return dialect.greets || retryAfter !== undefined
       const isAsked = ({ kind, transport }: Failure) => kind !== 'unsupported' && transport !== 'websocket'
-      return isWord(status) && (dialect.greets || failures.some(isAsked))
+      return isWord(status) && (dialect.greets || failures.some(isAsked)) && !isSocketOpen()
     }
 
     function finish(failure: Failure): void {
@@ -457,11 +501,6 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       for (const rung of racing) drop(rung)
     }
 
-    function allowed(transport: Transport): boolean {
-      const alone = () => rungs.every(rung => rung === transport || !possible(rung))
-      return transport.name !== 'websocket' || memory.socketsAllowed(isBacked()) || alone()
-    }
-
     function isBacked(): boolean {
       return carrier?.phase === 'proven'
     }
@@ -478,8 +517,8 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
   }
 
   /** What worked before comes first, then those below it, then those above; one that keeps being cut comes last. */
-  function inOrder(now: number): Transport[] {
-    const first = home?.name ?? memory.recall()
+  function inOrder(now: number, { overlaps }: Dialect): Transport[] {
+    const first = overlaps || now < nextLook ? (home?.name ?? memory.recall()) : undefined
     const left = memory.left()
     const ways = rungs.filter(({ name }) => !left.includes(name))
     const from = ways.findIndex(rung => rung.name === first)

@@ -894,6 +894,79 @@ describe('where messages have no ids', () => {
     expect(stage.world.timers).toBe(0)
   })
 
+  test('a reconnect begins with the best again, after pauses that double as long as that is in vain', async () => {
+    const rungs = fakes('websocket', 'long-polling')
+    const stage = await climb(rungs, { dialect: plain })
+    const looks: number[] = []
+    let last = stage.world.now
+    ws(rungs).pipe.ends(refused)
+    rungs[1].pipe.opens()
+    while (looks.length < 9) {
+      await stage.world.pass(1_000)
+      rungs[1].pipe.ends(endedWell)
+      const before = stage.tries[0]
+      await stage.open()
+      // One that has failed too often rests until another one opens.
+      if (ws(rungs).pipe.open) ws(rungs).pipe.ends(refused)
+      rungs[1].pipe.opens()
+      if (ws(rungs).pipe.open) ws(rungs).pipe.ends(refused)
+      if (stage.tries[0] === before) continue
+      looks.push(Math.round((stage.world.now - last) / 1_000))
+      last = stage.world.now
+    }
+    expect(looks).toEqual([5, 10, 20, 40, 80, 160, 320, 600, 600])
+    await stage.world.fire('online')
+    rungs[1].pipe.ends(endedWell)
+    await stage.open()
+    ws(rungs).pipe.opens()
+    expect(stage.heard.at(-1)).toBe('opened websocket')
+    ws(rungs).pipe.ends(endedWell)
+    await stage.open()
+    expect(stage.racing).toEqual(['websocket'])
+  })
+
+  test('an outage demotes nobody: a WebSocket that rests is tried before another transport takes the line', async () => {
+    const rungs = fakes('websocket', 'long-polling')
+    const stage = await climb(rungs, { dialect: plain })
+    for (let time = 0; time < 12; time++) {
+      for (const rung of rungs) if (rung.pipes.at(-1)?.open) rung.pipe.ends(refused)
+      await stage.world.settle()
+      await stage.open()
+    }
+    expect(stage.tries).toEqual([4, 13])
+    rungs[1].pipe.opens()
+    expect(stage.racing).toEqual(['websocket', 'long-polling'])
+    ws(rungs).pipe.opens()
+    expect(stage.racing).toEqual(['websocket'])
+    expect(stage.heard.at(-1)).toBe('opened websocket')
+  })
+
+  test('a WebSocket that rests and is still in the way is waited for no longer than the stagger', async () => {
+    const rungs = fakes('websocket', 'long-polling')
+    const stage = await climb(rungs, { dialect: plain })
+    for (let time = 0; time < 12; time++) {
+      for (const rung of rungs) if (rung.pipes.at(-1)?.open) rung.pipe.ends(refused)
+      await stage.world.settle()
+      await stage.open()
+    }
+    rungs[1].pipe.opens()
+    rungs[1].pipe.brings({ data: 'kept' })
+    await stage.world.pass(stagger)
+    expect(stage.heard.slice(-2)).toEqual(['opened long-polling', 'kept'])
+    expect(stage.racing).toEqual(['long-polling'])
+  })
+
+  test('the next page begins with the best, whatever carried the line on this one', async () => {
+    const rungs = fakes('websocket', 'long-polling')
+    const { world, pipe } = await climb(rungs, { dialect: plain })
+    ws(rungs).pipe.ends(refused)
+    rungs[1].pipe.opens()
+    pipe.close()
+    expect((await climb(fakes('websocket', 'long-polling'), { dialect: plain, world })).racing).toEqual([
+      'websocket',
+    ])
+  })
+
   test('a pipe that reconnects by itself says so and stays', async () => {
     const [only] = fakes('eventsource')
     const stage = await climb([only], { dialect: plain })
@@ -1160,6 +1233,31 @@ describe('WebSockets that keep failing', () => {
     expect(stage.racing).toEqual(['websocket'])
   })
 
+  test('come last where others are answered, so that what those are told ends nothing', async () => {
+    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
+    const stage = await climb(rungs)
+    for (let time = 0; time < 6; time++) {
+      for (const rung of rungs) if (rung.pipes.at(-1)?.open) rung.pipe.ends(refused)
+      await stage.world.settle()
+      await stage.open()
+    }
+    expect(stage.racing).toEqual(['eventsource'])
+    rungs[1].pipe.ends({ kind: 'status', message: 'was refused' })
+    rungs[2].pipe.ends({ kind: 'content', message: 'a page' })
+    expect(stage.racing).toEqual(['websocket'])
+  })
+
+  test('rest in an outage', async () => {
+    const rungs = fakes('websocket', 'eventsource')
+    const stage = await climb(rungs)
+    for (let time = 0; time < 8; time++) {
+      for (const rung of rungs) if (rung.pipes.at(-1)?.open) rung.pipe.ends(refused)
+      await stage.world.settle()
+      await stage.open()
+    }
+    expect(ws(rungs).pipes).toHaveLength(4)
+  })
+
   test('do not make a page believe that it supports nothing', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     second.supported = false
@@ -1170,6 +1268,58 @@ describe('WebSockets that keep failing', () => {
       await stage.open()
     }
     expect(stage.heard).not.toContain('ended unsupported')
+  })
+})
+
+describe('where the server does not know us, what a GET is told', () => {
+  const forbidden = { ...status(403), kind: 'status' } as const
+
+  test('does not end a line whose WebSocket is still on its way', async () => {
+    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
+    const stage = await climb(rungs, { dialect: plain })
+    await stage.world.pass(stagger)
+    rungs[1].pipe.ends({ kind: 'status', message: 'was refused' })
+    rungs[2].pipe.ends(forbidden)
+    expect(stage.racing).toEqual(['websocket'])
+    ws(rungs).pipe.opens()
+    expect(stage.heard).toEqual(['opened websocket'])
+  })
+
+  test('does not end a line whose WebSocket worked, on this page or the one before', async () => {
+    const first = fakes('websocket', 'xhr-streaming')
+    const { world, pipe } = await climb(first, { dialect: plain })
+    first[0].pipe.opens()
+    pipe.close()
+    const rungs = fakes('websocket', 'xhr-streaming')
+    const stage = await climb(rungs, { dialect: plain, world })
+    for (let time = 0; time < 3; time++) {
+      ws(rungs).pipe.ends(refused)
+      rungs[1].pipe.ends(forbidden)
+      await world.settle()
+      expect(stage.failures.at(-1)?.status).toBeUndefined()
+      await stage.open()
+    }
+  })
+
+  test('ends a line whose WebSocket was refused and never worked', async () => {
+    const [first, second] = fakes('websocket', 'xhr-streaming')
+    const stage = await climb([first, second], { dialect: plain })
+    first.pipe.ends(refused)
+    second.pipe.ends(forbidden)
+    expect(stage.heard).toEqual(['ended 403'])
+  })
+
+  test('is no reason to leave a WebSocket that worked', async () => {
+    const fetch = (async () => new Response(null, { status: 404 })) as typeof globalThis.fetch
+    const [first, second] = fakes('websocket', 'xhr-streaming')
+    const stage = await climb([first, second], { dialect: plain, parts: { fetch } })
+    first.pipe.opens()
+    first.pipe.ends(cut)
+    await stage.open()
+    first.pipe.ends(refused)
+    await stage.world.settle()
+    expect(stage.heard.at(-1)).toBe('ended refused')
+    expect(stage.tries).toEqual([2, 0])
   })
 })
 

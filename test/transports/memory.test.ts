@@ -47,6 +47,33 @@ describe('what worked', () => {
   )
 })
 
+describe('what seemed to work and did not', () => {
+  test('is known to the next page, for six hours', () => {
+    vi.useFakeTimers()
+    const { world, known } = remember()
+    expect(known.left()).toEqual([])
+    known.leave([{ name: 'eventsource' }])
+    known.leave([{ name: 'xhr-streaming' }])
+    known.remember('long-polling')
+    expect(known.left()).toEqual(['eventsource', 'xhr-streaming'])
+    const elsewhere = `${world.origin}/page`
+    world.storage.set(`throughline:${elsewhere}`, world.storage.get(`throughline:${world.origin}`) as string)
+    const next = memory(world.environment, elsewhere)
+    expect([next.recall(), next.left()]).toEqual(['long-polling', ['eventsource', 'xhr-streaming']])
+    vi.advanceTimersByTime(6 * hour)
+    expect([known.left(), next.left()]).toEqual([[], []])
+  })
+
+  test.each(['long-polling 1 eventsource', 'long-polling 1 eventsource soon', '   ', 'a b c d e'])(
+    'is nothing when storage holds %j',
+    stored => {
+      const world = createWorld()
+      world.storage.set(`throughline:${world.origin}`, stored)
+      expect(memory(world.environment, world.origin).left()).toEqual([])
+    },
+  )
+})
+
 describe('WebSockets', () => {
   const fail = (known: ReturnType<typeof memory>, times: number) => {
     for (let time = 0; time < times; time++) known.socketFailed()
@@ -80,7 +107,7 @@ describe('WebSockets', () => {
     expect(known.socketsAllowed(true)).toBe(true)
   })
 
-  test('are counted for all lines to an origin together, as browsers count them', () => {
+  test('are counted for all lines of one kind to an address together', () => {
     const { world, known } = remember()
     fail(known, 6)
     expect(memory(world.environment, world.origin).socketsAllowed(true)).toBe(false)
