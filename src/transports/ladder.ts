@@ -453,7 +453,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       if (!answer || !saysWhy(answer)) return finish(most)
       const { words = tooLong(answer.status), ...told } = answer
       const message = `${most.message} (status ${answer.status}${words && `: ${words}`})`
-      finish({ ...most, ...told, kind: 'status', message })
+      finish({ ...most, ...told, kind: isTold() ? 'status' : most.kind, message })
     }
 
     /** Whether no other transport would be told otherwise. One that is let in at the same time has been told so by another server. */
@@ -479,8 +479,13 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     function saysWhy({ status, retryAfter }: Answer): boolean {
       if (tooLong(status)) return true
       if (status === 429 || status === 503) return dialect.greets || retryAfter !== undefined
+      return isWord(status) && isTold() && !isSocketOpen()
+    }
+
+    /** Whether what a GET is answered was told to one of those that failed. */
+    function isTold(): boolean {
       const isAsked = ({ kind, transport }: Failure) => kind !== 'unsupported' && transport !== 'websocket'
-      return isWord(status) && (dialect.greets || failures.some(isAsked)) && !isSocketOpen()
+      return dialect.greets || failures.some(isAsked)
     }
 
     function finish(failure: Failure): void {
