@@ -30,8 +30,9 @@ const words: Record<number, End> = { 204: 'no-content', 401: 'unauthorized', 403
 
 /**
  * Whether a pipe ended as the server meant it to end, so that its end says nothing against it. Of a WebSocket's codes those that say so
- * (RFC 6455, 7.4.1): it is done, goes away, gave no reason, or restarts. The others name a trouble, or what only the page understands.
+ * (RFC 6455, 7.4.1): it is done, goes away, gave no reason, or restarts. The others name a trouble, or what only the page understands. What
+ * a server works for is not asked again as if it had been waited for.
  */
-export function inGoodOrder({ kind, code }: Failure): boolean {
-  return kind === 'ended' && (code === undefined || [1_000, 1_001, 1_005, 1_012].includes(code))
+export function inGoodOrder({ kind, code, costly }: Failure): boolean {
+  return !costly && kind === 'ended' && (code === undefined || [1_000, 1_001, 1_005, 1_012].includes(code))
 }

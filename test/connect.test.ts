@@ -286,6 +286,47 @@ describe('resume: session', () => {
     expect((await openLine({ world, resume: 'session' })).line.lastEventId).toBe('')
   })
 
+  test('continues too after the page connected, closed and connected again, as some frameworks do', async () => {
+    const first = await openLine({ resume: 'session' })
+    const { world } = first
+    greet(first.rung.pipe)
+    first.rung.pipe.brings(message(1))
+    await world.fire('pagehide')
+    for (let times = 0; times < 2; times++) {
+      const { line } = await openLine({ world, resume: 'session' })
+      line.close()
+    }
+    expect((await openLine({ world, resume: 'session' })).line.lastEventId).toBe('e.1.t1')
+  })
+
+  test('leaves nothing behind of a line that had gone on and was closed', async () => {
+    const { line, rung, world } = await openLine({ resume: 'session', lastEventId: 'e.1.t1' })
+    greet(rung.pipe)
+    rung.pipe.brings(message(2))
+    line.close()
+    expect(world.storage.get(`throughline:${line.url}`)).toBeUndefined()
+  })
+
+  test('keeps the position of a stream that the browser ended on the way out of the page', async () => {
+    const dialect = plain
+    const { rung, world } = await openLine({ dialect, resume: 'session' })
+    rung.pipe.opens()
+    rung.pipe.brings({ id: '7', data: 'a' })
+    rung.pipe.ends({ kind: 'status', message: 'EventSource was refused' })
+    await world.fire('pagehide')
+    expect((await openLine({ world, dialect, resume: 'session' })).line.lastEventId).toBe('7')
+  })
+
+  test('begins anew where no transport can be told the position', async () => {
+    const dialect = plain
+    const { line, rung, world, heard } = await openLine({ dialect, lastEventId: '7' })
+    rung.pipe.ends({ kind: 'unsupported', message: 'an EventSource cannot be told the position' })
+    await world.pass(5_000)
+    rung.pipe.opens()
+    expect(line.lastEventId).toBe('')
+    expect(heard.at(-1)).toBe('open by websocket')
+  })
+
   test('is not the default', async () => {
     const { rung, world } = await openLine()
     greet(rung.pipe)

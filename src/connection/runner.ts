@@ -157,6 +157,8 @@ export function run(plan: Plan, hear: Listener): Connection {
         return hear.failed(state.failure, delay)
       }
       case 'closed':
+        // Some frameworks connect, close and connect again: a position that was handed over and not used is for the next line.
+        if (session.position.cursor === plan.lastEventId && plan.lastEventId) plan.keep?.(plan.lastEventId)
         page.stop()
         outbox.close()
         if (state.failure) hear.failed(state.failure, undefined)
@@ -364,8 +366,8 @@ export function run(plan: Plan, hear: Listener): Connection {
 
   function conclude(failure: Failure): void {
     const renews = failure.status === 401 && token?.refused()
-    // Of a plain EventSource only the browser can tell the position, and it does not for a page that was put aside.
-    const anew = failure.kind === 'unsupported' && via && !dialect.greets && session.position.cursor
+    // Of a plain EventSource only the browser can tell the position, and it does not for a page that was put aside or loaded anew.
+    const anew = failure.kind === 'unsupported' && !dialect.greets && session.position.cursor
     if (anew) session.restart()
     const final = !anew && endOf(failure, dialect, renews) !== undefined
     signal({ type: 'ended', failure, final, fruitful: isFruitful(failure), now: environment.now() })

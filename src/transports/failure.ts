@@ -22,6 +22,8 @@ export interface Failure {
   /** When the server wants to see us again, in ms. */
   readonly retryAfter?: number | undefined
   readonly cause?: unknown
+  /** Whether asking again makes the server do its work again, since the request was no GET. */
+  readonly costly?: boolean
   /** Whom a refusal concerns, where the server says so: every transport of the line, or this one alone. */
   readonly scope?: 'line' | 'transport' | undefined
   /** Whose failure it is. */
@@ -92,14 +94,22 @@ export function inWords(failure: Failure, text: string): Failure {
 }
 
 /**
- * `Retry-After` in ms: seconds or a date (RFC 9110, 10.2.3), never more than ten minutes. A time that is over already says
+ * `Retry-After` in ms: seconds or a date (RFC 9110, 10.2.3), the longest of several, never more than ten minutes. A time that is over already says
  * nothing: a line that obeyed it would knock without a pause.
  */
 export function readRetryAfter(value: string | null): number | undefined {
-  // `Date.parse` makes a date of nearly anything, "7.5" included; one of HTTP ends in GMT.
-  const date = value?.endsWith('GMT') ? Date.parse(value) - Date.now() : Number.NaN
-  const ms = value && /^\s*\d+\s*$/.test(value) ? Number(value) * 1000 : date
-  return ms > 0 ? Math.min(ms, 600_000) : undefined
+  const times =
+    value
+      ?.match(/[a-z]+, [^,]*GMT|[^,]+/gi)
+      ?.map(timeOf)
+      .filter(ms => ms > 0) ?? []
+  return times.length > 0 ? Math.min(Math.max(...times), 600_000) : undefined
+}
+
+/** `Date.parse` makes a date of nearly anything, "7.5" included; one of HTTP ends in GMT. */
+function timeOf(text: string): number {
+  if (/^\s*\d+\s*$/.test(text)) return Number(text) * 1000
+  return text.trim().endsWith('GMT') ? Date.parse(text) - Date.now() : Number.NaN
 }
 
 /** Runs what may throw. What it throws is a failure like any other. */

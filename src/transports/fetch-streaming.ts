@@ -11,8 +11,9 @@ export const fetchStreaming: Transport = fetchStreamingWith({})
  * The same, whose request is made as the page says; a function is asked afresh for each.
  *
  * ```ts
- * connect('/answer', { dialect: 'plain', transports: [fetchStreamingWith({ method: 'POST', body: question, priority: 'high' })] })
+ * connect('/answer', { dialect: 'plain', transports: [fetchStreamingWith({ method: 'POST', body: question, once: true })] })
  * ```
+ * A POST is made again after a cut, and, without `once`, after an end; each time after a longer wait, since the server does its work again.
  */
 export function fetchStreamingWith(options: FetchOptions | (() => FetchOptions)): Transport {
   const asking = typeof options === 'function' ? options : () => options
@@ -26,6 +27,7 @@ export function fetchStreamingWith(options: FetchOptions | (() => FetchOptions))
 function stream(out: Receiving, target: Target, asking: () => FetchOptions, before?: Reader): void {
   const asked = target.knock('fetch-streaming')
   const reader = target.dialect.reader('fetch-streaming', before)
+  const { once, ...request } = asking()
   let origin: string | undefined
   let brought = 0
   const abort = fetched(
@@ -43,11 +45,14 @@ function stream(out: Receiving, target: Target, asking: () => FetchOptions, befo
       done(failure) {
         const rest = reader.end()
         if (rest.length > 0) out.blocks(rest)
-        out.over(asked.url, brought + rest.length, () => stream(out, target, asking, reader), failure)
+        out.over(asked.url, brought + rest.length, () => stream(out, target, asking, reader), failure, {
+          ...(once && { status: 204 }),
+          costly: (request.method ?? 'GET').toUpperCase() !== 'GET',
+        })
       },
     },
     undefined,
-    asking(),
+    request,
   )
   out.underway(abort)
 }

@@ -3,11 +3,17 @@ import type { FetchInit } from '../here.ts'
 import type { Payload } from '../wire/codec.ts'
 import { asCause, type Failure, hasWords, inWords, place, wordsWithin } from './failure.ts'
 import { isEventStream } from './message.ts'
-import { type Answer, refusal, utf8 } from './request.ts'
+import { type Answer, isThere, originOf, refusal, utf8 } from './request.ts'
 import type { Target } from './transport.ts'
 
 /** What a page may say of a request: all that `fetch` takes, but for what is the line's to say. */
-export type FetchOptions = Omit<FetchInit, 'signal' | 'headers' | 'credentials' | 'cache'>
+export type FetchOptions = Omit<FetchInit, 'signal' | 'headers' | 'credentials' | 'cache'> & {
+  /**
+   * Whether a response that ends in good order is all there is, so that the line ends with it.
+   * @default false: the line comes back
+   */
+  once?: boolean
+}
 
 /** An answer that is read as bytes. */
 export interface BytesAnswer extends Omit<Answer, 'text'> {
@@ -45,6 +51,7 @@ export function download(
   const { signal } = gone
   // What a server that does not know us says to a POST is not for reading.
   const foreign = body !== undefined && !dialect.acknowledges
+  let headers = headersOf(asked)
   let accepted = false
   let timer: unknown
 
@@ -64,7 +71,7 @@ export function download(
       method: asked.method ?? (body === undefined ? 'GET' : 'POST'),
       body: body as BodyInit,
       ...options,
-      headers: headersOf(asked),
+      headers,
       credentials: withCredentials ? 'include' : 'same-origin',
       cache: 'no-store',
       signal,
@@ -89,7 +96,18 @@ export function download(
       answer.bytes(value)
     }
   }
-  read().catch(cause => finish(broke(cause)))
+  /** Another origin may refuse the preflight that the position needs. It is worth a try, and no more: EventSource asks without one. */
+  const fail = async (cause: unknown): Promise<void> => {
+    const { 'Last-Event-ID': last, ...simple } = headers
+    const away = !dialect.greets && originOf(asked.url) !== originOf(environment.base)
+    if (accepted || !away || last === undefined || !(await isThere(environment, asked.url, signal)))
+      return finish(broke(cause))
+    if (signal.aborted) return
+    headers = simple
+    return read().catch(fail)
+  }
+
+  read().catch(fail)
   return () => {
     environment.clearTimeout(timer)
     gone.abort()

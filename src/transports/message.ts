@@ -18,5 +18,11 @@ export function messageReader(largest?: number): Reader {
  * transports that stand in for one; those that a page imports do.
  */
 export function isEventStream(type: string | null): boolean {
-  return /^\s*(text\/event-stream|application\/x-dom-event-stream)\s*(;|$)/i.test(type ?? '')
+  return ['text/event-stream', 'application/x-dom-event-stream'].includes(mediaType(type))
+}
+
+/** What a `Content-Type` says, or several in one: the last that can be read counts (Fetch, "extract a MIME type"). Empty, if there is none. */
+export function mediaType(header: string | null): string {
+  const types = (header ?? '').split(',').map(each => (each.split(';', 1)[0] as string).trim().toLowerCase())
+  return types.filter(type => /^[^\s/"=]+\/[^\s/"=]+$/.test(type)).at(-1) ?? ''
 }

@@ -12,8 +12,8 @@ export interface Receiving extends Gate, Pick<Pace, 'spaced'> {
   pace(over: Omit<Over, 'since'>): number
   /** Begins the next request after so many ms. */
   next(wait: number, begin: () => void): void
-  /** A response is over that could have gone on for ever: with some dialects the next one continues it. `brought`: how many blocks it had. */
-  over(url: string, brought: number, begin: () => void, failure?: Failure): void
+  /** A response is over that could have gone on for ever: with some dialects the next one continues it. `brought`: how many blocks it had. `end` says more of an end in good order. */
+  over(url: string, brought: number, begin: () => void, failure?: Failure, end?: Partial<Failure>): void
 }
 
 /** A pipe that receives by requests, and sends beside them by POST. `begin` makes the first. */
@@ -48,9 +48,15 @@ export function receive(
   const pace = (over: Omit<Over, 'since'>) => after({ ...over, since })
   const failed = (failure: Failure) =>
     out.ended({ ...failure, message: `could not ask again: ${failure.message}` })
-  const over = (url: string, brought: number, begin: () => void, failure?: Failure) => {
+  const over = (
+    url: string,
+    brought: number,
+    begin: () => void,
+    failure?: Failure,
+    end?: Partial<Failure>,
+  ) => {
     if (!failure && dialect.continues) next(pace({ spoke: brought > 0 }), begin)
-    else out.ended(failure ?? { kind: 'ended', message: `${place(url)} ended` })
+    else out.ended(failure ?? { kind: 'ended', message: `${place(url)} ended`, ...end })
   }
   begin(Object.assign(out, { underway, pace, spaced, next, over }))
   return { close: out.close, send: post.send }

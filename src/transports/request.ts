@@ -11,6 +11,7 @@ import {
   tryTo,
   wordsWithin,
 } from './failure.ts'
+import { mediaType } from './message.ts'
 import type { Target } from './transport.ts'
 
 /** What one HTTP request brings. `text` comes as it arrives, in pieces of any size. */
@@ -131,7 +132,7 @@ export function originOf(url: string | undefined): string | undefined {
 }
 
 /** Whether anybody answers, be it something that this page may not read. */
-async function isThere({ fetch }: Environment, url: string, signal: AbortSignal): Promise<boolean> {
+export async function isThere({ fetch }: Environment, url: string, signal: AbortSignal): Promise<boolean> {
   try {
     await (fetch as typeof globalThis.fetch)(url, { method: 'HEAD', mode: 'no-cors', signal })
     return true
@@ -169,7 +170,7 @@ export function refusal(
 
 /** WHATWG HTML, 9.2.3: "if res's Content-Type is not text/event-stream, then fail the connection". */
 function isEventStream(type: string | null): boolean {
-  return /^\s*text\/event-stream\s*(;|$)/i.test(type ?? '')
+  return mediaType(type) === 'text/event-stream'
 }
 
 /** Header values go out as bytes: the text's UTF-8, one character a byte. */

@@ -18,7 +18,7 @@ export type Piece =
 
 /** The boundary that a Content-Type of multipart names; nothing if it is none. */
 export function boundaryOf(type: string | null): string | undefined {
-  const [, quoted, token] = /^multipart\/.*;\s*boundary=(?:"([^"]+)"|([^\s";]+))/i.exec(type ?? '') ?? []
+  const [, quoted, token] = /^multipart\/.*;\s*boundary=(?:"([^"]+)"|([^\s";,]+))/i.exec(type ?? '') ?? []
   return quoted ?? token
 }
 

@@ -288,6 +288,16 @@ describe('reconnecting', () => {
     },
   )
 
+  test('waits longer each time after an answer that the server worked for', async () => {
+    let id = 0
+    const cycle = (pipe: FakePipe) => {
+      pipe.opens()
+      pipe.brings({ id: `${id++}`, data: 'new' })
+      pipe.ends({ ...endedWell, costly: true })
+    }
+    expect(await waits({ dialect: plain }, cycle)).toEqual([1_500, 1_500, 2_000, 3_000])
+  })
+
   test('is not asked for again and again by a server that says goodbye with a retry of 0', async () => {
     const cycle = (pipe: FakePipe) => {
       greet(pipe)

@@ -96,6 +96,66 @@ describe('the end of a response', () => {
   })
 })
 
+describe('to another origin', () => {
+  /** A server that refuses preflights, or is away. */
+  async function away({ position = '7', isThere = true, dialect = plain as Dialect } = {}) {
+    const asked: [string | undefined, string[]][] = []
+    const stage = openPipe(
+      fetchStreaming,
+      {
+        ...dialect,
+        knock: () => ({ url: 'https://away.test/', headers: position ? { 'Last-Event-ID': position } : {} }),
+      },
+      {
+        fetch: async (_: unknown, { method, headers }: RequestInit = {}) => {
+          asked.push([method, Object.keys(headers ?? {})])
+          if (method === 'HEAD' && isThere) return new Response()
+          if (method === 'HEAD' || 'Last-Event-ID' in (headers ?? {})) throw new TypeError('Failed to fetch')
+          return new Response('data: a\n\n', stream)
+        },
+      },
+    )
+    await stage.world.pass(0)
+    await stage.world.pass(0)
+    return { ...stage, asked }
+  }
+
+  test('a preflight that is refused for the position is followed by a request without it', async () => {
+    const { asked, heard } = await away()
+    expect(asked).toEqual([
+      ['GET', ['Last-Event-ID']],
+      ['HEAD', []],
+      ['GET', []],
+    ])
+    expect(heard.slice(0, 2)).toEqual(['opened fetch-streaming', 'blocks undefined=a'])
+  })
+
+  test('a server that is away is not asked twice', async () => {
+    const { asked, heard } = await away({ isThere: false })
+    expect(asked.map(([method]) => method)).toEqual(['GET', 'HEAD'])
+    expect(heard).toEqual(['ended refused'])
+  })
+
+  test('our own wire never goes on without its position', async () => {
+    expect((await away({ dialect: native })).heard).toEqual(['ended refused'])
+  })
+})
+
+describe('a POST', () => {
+  const post = (options: FetchOptions) => begin({ options: { method: 'POST', body: 'why?', ...options } })
+
+  test('that was answered says that asking again costs the server its work', async () => {
+    expect((await post({})).failures[0]).toMatchObject({ kind: 'ended', costly: true })
+    expect((await begin()).failures[0]).toMatchObject({ kind: 'ended', costly: false })
+  })
+
+  test('that is to be answered once ends the line with its answer', async () => {
+    const { asked, failures } = await post({ once: true })
+    expect(failures[0]).toMatchObject({ kind: 'ended', status: 204 })
+    expect(asked[0]).not.toHaveProperty('once')
+  })
+})
+
 test('what is sent goes by fetch too, where there is no XMLHttpRequest', async () => {
   const { asked, pipe } = await begin({
     dialect: native,

@@ -1385,6 +1385,26 @@ describe('when nothing gets through and no browser says why', () => {
     expect(asked).toEqual([`${stage.world.origin}/live?via=xhr-streaming`])
   })
 
+  test('the one that was in use is asked about too: a browser that comes back by itself does not show the answer', async () => {
+    const headers = { 'Retry-After': '9' }
+    const { parts } = answering(new Response(null, { status: 503, headers }))
+    const [only] = fakes('eventsource')
+    const stage = await climb([only], { dialect: plainWith({ letter: true }), parts })
+    only.pipe.opens()
+    only.pipe.ends({ kind: 'status', message: 'EventSource was refused' })
+    await stage.world.settle()
+    expect(stage.failures[0]).toMatchObject({ status: 503, retryAfter: 9_000 })
+  })
+
+  test('a word to a GET says nothing about a WebSocket of a server that does not know us', async () => {
+    const { parts } = answering(new Response(null, { status: 403 }))
+    const [only] = fakes('websocket')
+    const stage = await climb([only], { dialect: plain, parts })
+    only.pipe.ends(refused)
+    await stage.world.settle()
+    expect(stage.failures[0]).toMatchObject(refused)
+  })
+
   test('its Retry-After is obeyed', async () => {
     const { parts } = answering(new Response(null, { status: 503, headers: { 'Retry-After': '9' } }))
     expect((await allRefused(parts)).failures[0]).toMatchObject({ status: 503, retryAfter: 9_000 })
