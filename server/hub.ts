@@ -53,7 +53,7 @@ export interface Hub {
   refuse(transports: readonly (TransportName | 'post')[]): void
   /**
    * Moves all clients to other nodes: lets nobody in, and tells one after the other to come back at once. Until then its line
-   * goes on as ever; then nothing more is taken from it, what was taken is finished and acknowledged. Resolves when all are gone.
+   * goes on as ever; then nothing more is taken from it, the message being worked at is finished and acknowledged. Resolves when all are gone.
    * `perSecond`: how many go in a second, by default what `admission` says; `within`: in how many ms all are gone, if that needs more of them.
    */
   drain(options?: { perSecond?: number; within?: number }): Promise<void>

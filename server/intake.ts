@@ -111,6 +111,8 @@ export function createIntake(events: Events<HubEvents>, window: number): Intake 
     const { session } = member
     const reply = session.send
     for (const { number, event, data } of messages) {
+      // Not begun, not taken: a node that stops need not finish a long queue first.
+      if (member.leaving) return
       let why: Refusal | undefined
       const working = events.tell('message', { data, event, session, reply }, thrown => {
         const said = explain(thrown)

@@ -253,10 +253,11 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     })
   }
 
-  /** Takes nothing more from a session, waits for what was taken, says how far that went, and ends its pipes. */
+  /** Takes nothing more from a session, waits for what is being worked at, says how far that went, and ends its pipes. */
   async function release(member: Member, within: number, retry: () => number): Promise<void> {
     member.leaving = true
-    if (member.acked < member.taken) await atMost(within, member.done)
+    const isOver = member.acked === member.taken || (await atMost(within, member.done))
+    if (isOver) member.taken = member.acked
     for (const line of member.lines) end(line, farewellBlock(line, retry()))
   }
 
@@ -292,12 +293,13 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
   }
 }
 
-function atMost(ms: number, work: Promise<unknown>): Promise<unknown> {
+/** Whether it was done within that time. */
+function atMost(ms: number, work: Promise<unknown>): Promise<boolean> {
   return new Promise(resolve => {
-    const timer = setTimeout(resolve, ms)
+    const timer = setTimeout(resolve, ms, false)
     void work.then(() => {
       clearTimeout(timer)
-      resolve(undefined)
+      resolve(true)
     })
   })
 }

@@ -368,7 +368,7 @@ describe('drain', () => {
 
 describe.each(['close', 'drain'] as const)('%s', ending => {
   it.each(['websocket', 'xhr-streaming', 'long-polling'] as const)(
-    'over %s waits for what was taken, acknowledges it, takes nothing more, and says so',
+    'over %s waits for the message that is being worked at, takes none after it, and says so',
     async via => {
       const at = await stand()
       const taken: unknown[] = []
@@ -382,12 +382,13 @@ describe.each(['close', 'drain'] as const)('%s', ending => {
       })
       const ear = listen(at, via)
       const { session } = await ear.opened()
-      const answer = via === 'websocket' ? undefined : post(at, session, message(1))
-      if (!answer) ear.send(message(1))
+      const queue = message(1) + message(2)
+      const answer = via === 'websocket' ? undefined : post(at, session, queue)
+      if (!answer) ear.send(queue)
       await until(() => taken.length === 1)
       const over = at.hub[ending]()
-      if (via === 'websocket') ear.send(message(2))
-      else expect(await post(at, session, message(2))).toMatchObject({ status: 503 })
+      if (via === 'websocket') ear.send(message(3))
+      else expect(await post(at, session, message(3))).toMatchObject({ status: 503 })
       await wait(20)
       finish()
       await over
