@@ -6,6 +6,7 @@ import { WebSocket } from 'ws'
 import { createHub } from '../server/index.ts'
 import { native } from '../src/dialects/native.ts'
 import { plain } from '../src/dialects/plain.ts'
+import { socketio } from '../src/dialects/socketio.ts'
 import type { Environment } from '../src/environment.ts'
 import { connect } from '../src/index.ts'
 import { fetchStreaming } from '../src/transports/fetch-streaming.ts'
@@ -135,6 +136,17 @@ describe('close()', () => {
     line.close()
     await Promise.all(sent)
     expect(frames).toEqual(['one', 'two'])
+  })
+
+  test('of a line to Socket.IO leaves the server, also over long polling', async () => {
+    const rung = fake('long-polling')
+    const { line } = await openLine({ transports: [rung], dialect: socketio() })
+    rung.pipe.brings({ event: '0', id: '', data: '{"sid":"s","pingInterval":25000,"maxPayload":1000000}' })
+    rung.pipe.brings({ event: '40', id: '', data: '{"sid":"a"}' })
+    expect(line.readyState).toBe(1)
+    line.send({ a: 1 }).catch(() => {})
+    line.close()
+    expect(rung.pipe.sent).toEqual(['40{}', '42["message",{"a":1}]', '41\x1e1'])
   })
 
   test('of a line to any server that takes POSTs lets those that wait go, one after the other', async () => {

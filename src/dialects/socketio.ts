@@ -23,6 +23,8 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
     greets: true,
     answers: true,
     codec: json,
+    // The namespace is left, and the connection is closed: over long polling the server would wait for it otherwise.
+    bye: `41${separator}1`,
     knock({ url, via, headers, position: { session }, nonce, turn }) {
       const there = new URL(url)
       const socket = via === 'websocket'
