@@ -3,7 +3,7 @@ import { connect as connectCore } from '../src/core.ts'
 import { connect, plain } from '../src/index.ts'
 import { message } from './support/blocks.ts'
 import { cut, type Fake, fake, status } from './support/fakes.ts'
-import { type Asked, greet, json, openLine } from './support/line.ts'
+import { type Asked, greet, json, openLine, prove } from './support/line.ts'
 import { createWorld, type World } from './support/world.ts'
 
 /** The pipe ends, and the network comes back at once. */
@@ -487,4 +487,31 @@ test('a line of throughline/core speaks the native wire over the transports it i
   await world.settle()
   greet(only.pipe)
   expect(line.transport).toBe('websocket')
+})
+
+test('what is learned of one address says nothing about another, and storage shows no secret of it', async () => {
+  const world = createWorld()
+  const first = [fake('websocket'), fake('eventsource')] as const
+  const url = `${world.origin.replace('//', '//ada:lovelace@')}/live/t0ken?key=s3cret`
+  const options = { world, transports: first, params: { pin: 'p1n' } }
+  const { line } = await openLine({ ...options, url })
+  first[0].pipe.ends({ kind: 'refused', message: 'no' })
+  await prove(world, first[1].pipe)
+  line.close()
+  expect([...world.storage.values()].join()).toContain('eventsource')
+  expect([...world.storage].join()).not.toMatch(/ada|lovelace|t0ken|s3cret|p1n|live/)
+
+  const begins = async (more: Asked & { url: string }) => {
+    const [ws, es] = [fake('websocket'), fake('eventsource')]
+    const { line } = await openLine({ world, transports: [ws, es], ...more })
+    const name = [ws, es].filter(({ pipes }) => pipes.length > 0).map(({ name }) => name)
+    line.close()
+    return name
+  }
+  expect(await begins({ url, params: { pin: 'another' } })).toEqual(['eventsource'])
+  expect(await begins({ url: '/other' })).toEqual(['websocket'])
+  expect(await begins({ url, dialect: plain })).toEqual(['websocket'])
+  const more = [fake('websocket'), fake('eventsource'), fake('long-polling')] as const
+  await openLine({ world, transports: more, url })
+  expect(more[0].pipes).toHaveLength(1)
 })
