@@ -45,6 +45,23 @@ export function advise(
   })
 }
 
+/** Says which transports of a line do not carry what the page gave to be carried, where the dialect has no other place for it than a header. */
+export function adviseOnHeaders(
+  where: string,
+  given: { token?: unknown; headers?: unknown },
+  transports: readonly { readonly name: string }[],
+  warn = (words: string) => console.warn(words),
+): void {
+  const names = (['token', 'headers'] as const).filter(name => given[name] !== undefined)
+  const bare = transports
+    .map(({ name }) => name)
+    .filter(name => /^(websocket|eventsource|iframe)$/.test(name))
+  if (names.length === 0 || bare.length === 0) return
+  warn(
+    `throughline: ${where.split(/[?#]/, 1)[0]} is asked by ${bare.join(' and ')} without ${names.join(' and ')}: a browser sets no headers there. Put the credential into the address (params) or a cookie, or name transports that can: 'xhr-streaming', 'long-polling'`,
+  )
+}
+
 const missing =
   'is answered with 404, whatever it is asked by. Is this the `path` of the hub? Is the hub attached to the server that answers here? Does every proxy in between pass the path on as it is?'
 const page =

@@ -1,4 +1,4 @@
-import { advise } from './advice.ts'
+import { advise, adviseOnHeaders } from './advice.ts'
 import { Line } from './connection/line.ts'
 import { usualWaiting } from './connection/outbox.ts'
 import { run } from './connection/runner.ts'
@@ -71,7 +71,7 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
   /**
    * The page's credential, asked for before the first request and once more when the server answers 401. It goes as
    * `Authorization: Bearer` where a transport can set headers; on WebSocket, EventSource and JSONP in the address, so give out one
-   * that is short-lived. A function that throws, gives anything but a string, or takes longer than `timeout` is told by an `error`
+   * that is short-lived. With the plain dialect it goes as that header only: WebSocket and EventSource ask without it. A function that throws, gives anything but a string, or takes longer than `timeout` is told by an `error`
    * event and asked again.
    */
   token?: () => string | Promise<string>
@@ -187,7 +187,10 @@ export function open<Messages>(
   const stop = () => line.close()
   if (signal?.aborted) line.close()
   else signal?.addEventListener('abort', stop, { once: true })
-  if (typeof DEV !== 'undefined' && DEV) advise(line, environment, namesTopic(dialect, target))
+  if (typeof DEV !== 'undefined' && DEV) {
+    advise(line, environment, namesTopic(dialect, target))
+    if (dialect.bare) adviseOnHeaders(line.url, options, transports)
+  }
   return line
 }
 

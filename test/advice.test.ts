@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Advised, advise } from '../src/advice.ts'
+import { type Advised, advise, adviseOnHeaders } from '../src/advice.ts'
 import { createWorld } from './support/world.ts'
 
 /** A line that says what the test lets it say. */
@@ -71,4 +71,28 @@ test('a line that was open once is told nothing of its path', () => {
   fails({ status: 404 })
   fails({ kind: 'cut' })
   expect(words).toEqual([])
+})
+
+test.each<[{ token?: unknown; headers?: unknown }, string[], RegExp]>([
+  [{ token: () => 't' }, ['websocket', 'xhr-streaming'], /websocket without token/],
+  [{ headers: {} }, ['eventsource'], /eventsource without headers/],
+  [
+    { token: () => 't', headers: {} },
+    ['websocket', 'eventsource'],
+    /websocket and eventsource without token and headers/,
+  ],
+])('%o reaches no transport that sets no headers, and that is said: %s', (given, names, words) => {
+  const said: string[] = []
+  const transports = names.map(name => ({ name }))
+  adviseOnHeaders('https://host.test/live?token=secret', given, transports, each => said.push(each))
+  expect(said).toEqual([expect.stringMatching(words)])
+  expect(said[0]).not.toContain('secret')
+})
+
+test('what reaches every transport is not worth a word', () => {
+  const said: string[] = []
+  const say = (words: string) => said.push(words)
+  adviseOnHeaders('/live', { token: () => 't' }, [{ name: 'xhr-streaming' }, { name: 'long-polling' }], say)
+  adviseOnHeaders('/live', {}, [{ name: 'websocket' }], say)
+  expect(said).toEqual([])
 })

@@ -311,6 +311,42 @@ describe('a message that the codec cannot decode', () => {
       { reason: 'unreadable', from: 'e.1.t1', to: 'e.2.t2' },
     ])
   })
+
+  const throws = (thrown: unknown) => ({
+    encode: String,
+    decode(payload: unknown) {
+      if (payload === 'bad') throw thrown
+      return payload
+    },
+  })
+
+  test.each([
+    ['an Error', new Error('no')],
+    ['a text', 'no'],
+    ['nothing', undefined],
+  ])('is told whatever was thrown: %s', async (_, thrown) => {
+    const { heard, line, rung } = await openLine({ codec: throws(thrown) })
+    const gaps: unknown[] = []
+    const errors: unknown[] = []
+    line.addEventListener('gap', ({ reason, from, to }) => gaps.push({ reason, from, to }))
+    line.onerror = ({ error, retryIn }) => errors.push([error.kind, error.message, error.cause, retryIn])
+    const exceptions = await uncaught(() => {
+      greet(rung.pipe)
+      rung.pipe.brings(message(1), message(2, 'bad'), message(3))
+    })
+    expect(exceptions).toEqual([])
+    expect(heard).toEqual([
+      'open by websocket',
+      'message m1',
+      'error unreadable',
+      'gap unreadable',
+      'message m3',
+    ])
+    expect(gaps).toEqual([{ reason: 'unreadable', from: 'e.1.t1', to: 'e.2.t2' }])
+    expect(errors).toEqual([
+      ['unreadable', expect.stringContaining('a "message" message could not be decoded'), thrown, undefined],
+    ])
+  })
 })
 
 describe('a send that nobody listens to', () => {

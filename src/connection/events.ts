@@ -31,11 +31,14 @@ export interface GapEvent extends AnyEvent, Readonly<Gap> {}
 /** What a message that came by no port has of them. */
 const ports: readonly MessagePort[] = Object.freeze([])
 
+/** A place without it may load this module. */
+const here = globalThis.Event ?? (class {} as unknown as typeof Event)
+
 /**
  * A message with fields of its own: that the browser takes over the strings of each, and makes a MessageEvent and not an Event, would
  * cost more than all that a line does with it besides.
  */
-export class LineMessageEvent extends Event {
+export class LineMessageEvent extends here {
   private readonly value: unknown
   private readonly id: string
   private readonly from: string
@@ -69,8 +72,10 @@ export class LineMessageEvent extends Event {
 }
 
 // Whoever asks what kind of event it is gets the browser's answer.
-Object.setPrototypeOf(LineMessageEvent.prototype, MessageEvent.prototype)
-Object.defineProperty(LineMessageEvent.prototype, 'constructor', { value: MessageEvent })
+if (globalThis.MessageEvent) {
+  Object.setPrototypeOf(LineMessageEvent.prototype, MessageEvent.prototype)
+  Object.defineProperty(LineMessageEvent.prototype, 'constructor', { value: MessageEvent })
+}
 
 /** What listeners of a line hear: its own events, and messages by name. */
 export type LineEventMap<Messages> = {

@@ -59,8 +59,18 @@ const answersTimeout = 10_000
 
 const states = { idle: 0, connecting: 0, waiting: 0, open: 1, closed: 2 } as const
 
+/** A place without it may load this module, and hears what is missing when it connects. */
+const here = (globalThis.EventTarget ??
+  class {
+    constructor() {
+      throw new TypeError(
+        'connect: there is no EventTarget or no Event here; load a polyfill of both, such as event-target-shim, before throughline',
+      )
+    }
+  }) as TargetClass
+
 /** A live line to a server. An EventSource in all that an EventSource has, and a way to send. */
-export class Line<Messages = Record<string, unknown>> extends (EventTarget as TargetClass) {
+export class Line<Messages = Record<string, unknown>> extends here {
   private readonly setup: LineSetup
   private readonly connection: Connection
   private readonly handlers: Record<string, Handler<AnyEvent>> = {}
@@ -282,7 +292,7 @@ export class Line<Messages = Record<string, unknown>> extends (EventTarget as Ta
         try {
           value = codec.decode(data)
         } catch (cause) {
-          const message = `a "${event}" message could not be decoded: ${(cause as Error).message}`
+          const message = `a "${event}" message could not be decoded: ${cause instanceof Error ? cause.message : typeof cause}`
           this.tell(new ConnectionError(message, { kind: 'unreadable', cause }))
           return this.dispatchEvent(
             lineEvent('gap', { reason: 'unreadable', from: this.last, to: lastEventId }),

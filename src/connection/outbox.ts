@@ -249,7 +249,7 @@ export function createOutbox(
     try {
       const block = dialect.write(entry, dialect.acknowledges ? number : ++written)
       const bytes = bytesOf(block)
-      if (entry.sent || !dialect.acknowledges || bytes <= limits.message) return block
+      if ((entry.sent && dialect.acknowledges) || bytes <= limits.message) return block
       refuse(entry, tooLarge(bytes))
     } catch (error) {
       // The server may have one that was sent, under a number that no other may have then.

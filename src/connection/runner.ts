@@ -318,6 +318,7 @@ export function run(plan: Plan, hear: Listener): Connection {
         status: meaning.status,
         message: meaning.why ?? 'the server is restarting',
         retryAfter: meaning.retry,
+        cause: meaning.cause,
       })
     }
   }

@@ -25,6 +25,8 @@ export interface Dialect {
   readonly addressed?: boolean
   /** Whether a response that ends in good order is continued by the same pipe, as if it had never ended. @default false */
   readonly continues?: boolean
+  /** Whether `token` goes in a header only, and so not by WebSocket and EventSource. @default false */
+  readonly bare?: boolean
   /** Whether what goes up goes by POST, also beside a WebSocket. @default false */
   readonly posts?: boolean
   /** How values become payloads and back where the page names no codec. @default text and bytes as they are */
@@ -192,7 +194,14 @@ export type Meaning =
    * The server ends this pipe in good order; `status` is what a response would have had that says why. No number above `acked` was
    * taken, nor will be.
    */
-  | { type: 'bye'; retry?: number | undefined; why?: string; status?: number; acked?: number | undefined }
+  | {
+      type: 'bye'
+      retry?: number | undefined
+      why?: string
+      cause?: unknown
+      status?: number
+      acked?: number | undefined
+    }
   | { type: 'position'; cursor: string }
   | { type: 'nothing' }
 

@@ -16,6 +16,12 @@ export interface PlainOptions {
    * @default none is: the line comes back, and waits longer each time
    */
   ends?: (code: number) => boolean
+  /**
+   * The subprotocols that a WebSocket offers, as the second argument of `new WebSocket` has them; a server that wants one refuses those that
+   * offer none.
+   * @default none
+   */
+  protocols?: string | readonly string[]
 }
 
 /**
@@ -36,6 +42,7 @@ export const plain: Dialect = {
     'polling',
   ],
   overlaps: false,
+  bare: true,
   eventsource: 'events',
   greets: false,
   knock({ url, via, headers: own, token, position }) {
@@ -70,9 +77,15 @@ export const plain: Dialect = {
  * connect('/socket', { dialect: plainWith({ ends: code => code === 4401 }) })
  * ```
  */
-export function plainWith({ letter = false, ends = () => false }: PlainOptions): Dialect {
+export function plainWith({ letter = false, ends = () => false, protocols }: PlainOptions): Dialect {
   return {
     ...plain,
+    knock(ask) {
+      const asked = plain.knock(ask)
+      return ask.via === 'websocket' && protocols
+        ? { ...asked, protocols: typeof protocols === 'string' ? [protocols] : [...protocols] }
+        : asked
+    },
     exact: letter,
     final: failure =>
       (letter && endsEventSource(failure)) || (failure.code !== undefined && ends(failure.code)),

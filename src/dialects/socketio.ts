@@ -52,9 +52,13 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
           return { type: 'reply', text: () => '3' }
         case '40': {
           const { pingInterval: heartbeat, maxPayload: message } = JSON.parse(session)
-          const welcome = { session, resumed: to === pid, heartbeat, limits: { message } }
+          // A server of version 2 says it without being asked, and without an id.
+          if (!told) return { type: 'bye', why: old }
+          const welcome = { session, resumed: to === pid, heartbeat, limits: message ? { message } : {} }
           return { type: 'open', cursor: to, welcome }
         }
+        case 'old':
+          return { type: 'bye', why: old }
         case 'gap':
           if (!pid || pid === to) break
           return { type: 'gap', cursor: to, gap: { reason: 'unknown', from: cursor, to } }
@@ -62,8 +66,8 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
         case '45': {
           const [name, ...args] = told
           const last = args[args.length - 1]
-          // Where there is recovery, what would be sent again ends in its offset.
-          const ends = pid && !id && typeof last === 'string' && /^[\w.-]{7,}$/.test(last)
+          // Where there is recovery, what would be sent again ends in its offset; what is volatile does not.
+          const ends = pid && !id && typeof last === 'string' && offsets.test(last)
           const at = ends ? `${pid} ${args.pop()}` : undefined
           const answer = id ? (given: Payload) => packet(3, id, '', given) : undefined
           return { type: 'message', event: name, data: contentOf(args, attached), cursor: at, answer }
@@ -75,19 +79,42 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
         case '44': {
           const why = `the server said ${told ? told.message : 'goodbye'}`
           // What a response would have that says so.
-          return { type: 'bye', status: told ? 401 : 204, why }
+          return { type: 'bye', status: told ? 401 : 204, why, cause: told || undefined }
         }
       }
       return { type: 'nothing' }
     },
-    write: ({ event = 'message', data, answer }, number) =>
-      packet(2, answer ? `${number}` : '', `${JSON.stringify(event)},`, data),
+    write({ event = 'message', data, answer }, number) {
+      if (reserved.has(event))
+        throw new TypeError(
+          `send: event is ${JSON.stringify(event)}, which Socket.IO reserves; choose another name`,
+        )
+      return packet(2, answer ? `${number}` : '', `${JSON.stringify(event)},`, data)
+    },
     frames: payload => (payload as string).split(separator),
     gone: status => status === 400,
   }
 }
 
 const separator = '\x1e'
+
+/** A server hangs up on a client that sends one of these, or its own library refuses them. */
+const reserved = new Set([
+  'connect',
+  'connect_error',
+  'disconnect',
+  'disconnecting',
+  'newListener',
+  'removeListener',
+])
+
+const old = 'the server speaks as Socket.IO of version 2 and before; this dialect needs version 3 or 4'
+
+/**
+ * What the adapters give that recover: seven letters that are a time (the one in memory, of the years 2017 to 2040), the id of an entry of a
+ * Redis stream, or an id of MongoDB. Any other text at the end of an event is what was sent.
+ */
+const offsets = /^(?:[M-W][\w-]{6}(?:\.[\w-]+)?|\d{13}-\d+|[0-9a-f]{24})$/
 
 /** A packet: its type is the event, the rest its data. */
 interface Packet extends Incoming {
@@ -106,6 +133,8 @@ function packets(whole: boolean, limit?: number): Reader {
 
   const feed = (chunk: string | ArrayBuffer): Packet[] => {
     if (typeof chunk !== 'string') return take(chunk)
+    // A payload of version 2 says how long each packet is.
+    if (early && /^\d+:0\{/.test(chunk)) return [{ event: 'old' } as Packet]
     const ends = chunk.split(separator)
     const last = whole ? '' : (ends.pop() as string)
     const found = ends.flatMap(end => {
@@ -151,7 +180,8 @@ function packets(whole: boolean, limit?: number): Reader {
 /** One argument as it is, several as an array. Of bytes only those that are all there is. */
 function contentOf(args: unknown[], attached: Packet['attached']): string | ArrayBuffer {
   const [only = null] = args as ({ _placeholder?: true } | undefined)[]
-  if (args.length === 1 && only?._placeholder)
+  // A text may say the same, where nothing is attached.
+  if (args.length === 1 && only?._placeholder && attached !== undefined)
     return typeof attached === 'string' ? unpack(attached.slice(1), 'base64') : (attached as ArrayBuffer)
   return JSON.stringify(args.length > 1 ? args : only)
 }

@@ -3,7 +3,7 @@ import type { FetchInit } from '../here.ts'
 import type { Payload } from '../wire/codec.ts'
 import { asCause, type Failure, hasWords, inWords, place, wordsWithin } from './failure.ts'
 import { isEventStream } from './message.ts'
-import { type Answer, isThere, originOf, refusal, utf8 } from './request.ts'
+import { type Answer, isThere, originOf, refusal, request, utf8 } from './request.ts'
 import type { Target } from './transport.ts'
 
 /** What a page may say of a request: all that `fetch` takes, but for what is the line's to say. */
@@ -18,6 +18,16 @@ export type FetchOptions = Omit<FetchInit, 'signal' | 'headers' | 'credentials' 
 /** An answer that is read as bytes. */
 export interface BytesAnswer extends Omit<Answer, 'text'> {
   bytes(chunk: Uint8Array): void
+}
+
+/** How requests are made here: by fetch where there is no XMLHttpRequest, as in a service worker. */
+export function requester({ environment }: Target): typeof request {
+  return environment.XMLHttpRequest ? request : fetched
+}
+
+/** Whether there is any way to make one. */
+export function canRequest({ environment }: Target): boolean {
+  return (environment.XMLHttpRequest ?? environment.fetch) !== undefined
 }
 
 /** Reads one event stream as `request` does, by fetch: where there is no XMLHttpRequest, or where it cannot do what is asked. */

@@ -1,13 +1,14 @@
 import type { Incoming, Reader } from '../dialects/dialect.ts'
 import { place } from './failure.ts'
+import { canRequest, requester } from './fetched.ts'
 import { type Receiving, receive } from './receive.ts'
-import { originOf, request } from './request.ts'
+import { originOf } from './request.ts'
 import { pour, type Target, type Transport } from './transport.ts'
 
 /** One request after the other, each answered when there is something to say. Sends go beside it, by POST. */
 export const longPolling: Transport = {
   name: 'long-polling',
-  supports: target => target.environment.XMLHttpRequest !== undefined,
+  supports: canRequest,
   open: (target, sink) => receive(target, sink, out => poll(out, target, 0)),
 }
 
@@ -19,7 +20,7 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
   const brought: Incoming[] = []
   let said = ''
   let origin: string | undefined
-  const abort = request(target, asked, {
+  const abort = requester(target)(target, asked, {
     head: reader.head,
     opened(url) {
       origin = originOf(url)

@@ -1,9 +1,10 @@
 import type { Head, Incoming, Reader, Request } from '../dialects/dialect.ts'
 import { setQuery } from '../wire/address.ts'
 import type { Failure } from './failure.ts'
+import { canRequest, requester } from './fetched.ts'
 import { isEventStream, messageReader } from './message.ts'
 import { receive } from './receive.ts'
-import { originOf, request } from './request.ts'
+import { originOf } from './request.ts'
 import { pour, type Transport } from './transport.ts'
 
 export interface PollingOptions {
@@ -28,7 +29,7 @@ export interface PollingOptions {
 export function polling({ every = 5_000, token }: PollingOptions = {}): Transport {
   return {
     name: 'polling',
-    supports: target => target.environment.XMLHttpRequest !== undefined,
+    supports: canRequest,
     open(target, sink) {
       const { dialect } = target
       return receive(target, sink, out => {
@@ -47,7 +48,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
           before = reader
           let whole = false
           let origin: string | undefined
-          out.underway(request(target, asked, { head, opened, text, done }))
+          out.underway(requester(target)(target, asked, { head, opened, text, done }))
 
           function head(head: Head, usual: () => Failure | undefined): Failure | undefined {
             if (reader.head) return reader.head(head, usual)

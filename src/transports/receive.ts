@@ -1,7 +1,7 @@
 import { type Failure, place, tryTo } from './failure.ts'
+import { requester } from './fetched.ts'
 import { createPace, type Over, type Pace } from './pace.ts'
 import { poster } from './post.ts'
-import { request } from './request.ts'
 import { type Gate, gate, type Pipe, type Sink, type Target } from './transport.ts'
 
 /** What a pipe is given that receives by requests. */
@@ -21,7 +21,7 @@ export function receive(
   target: Target,
   sink: Sink,
   begin: (out: Receiving) => void,
-  by = request,
+  by = requester(target),
 ): Required<Pipe> {
   const { dialect, environment } = target
   const post = poster(target, sink, by)

@@ -25,8 +25,10 @@ export const websocket: Transport = {
       opened = true
       out.opened('websocket')
     }
+    // Of no use beside the `close` event after it. But to the package `ws` an error that nobody listens for is an exception, also of a
+    // socket that was closed before it opened.
+    socket.onerror = () => {}
     socket.onmessage = event => pour(event.data, reader, out)
-    // An `error` event says nothing that the `close` event after it does not say better.
     socket.onclose = event => {
       const why = event.reason ? `${event.code} ${event.reason}` : event.code
       // 1006 alone means that nobody said goodbye (RFC 6455, 7.1.5). `wasClean` asks for more: that our answer to it went out.

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest'
 import type { Ask, Incoming, Meaning, Position } from '../../src/dialects/dialect.ts'
 import { socketio } from '../../src/dialects/socketio.ts'
 import { endOf } from '../../src/ends.ts'
-import { cut, status } from '../support/fakes.ts'
+import { cut, fake, status } from '../support/fakes.ts'
+import { openLine } from '../support/line.ts'
 
 const dialect = socketio()
 const handshake = '{"sid":"s1","upgrades":[],"pingInterval":20000,"pingTimeout":5000,"maxPayload":1000}'
@@ -148,6 +149,19 @@ describe('an event', () => {
     ])
   })
 
+  test.each(['"goodbye"', '"a-long-text"', '"version.2.0.1"', '"Hello12"', '"0123456789"'])(
+    'that is volatile and ends in the text %s has none, so that recovery of what follows is not spoilt',
+    text => {
+      expect(heard(`42["chat",${text}]`, recovering)).toMatchObject([{ data: text, cursor: undefined }])
+    },
+  )
+
+  test('that is text and looks like an attachment is that text', () => {
+    const text = '{"_placeholder":true,"num":0}'
+    expect(heard(`42["message",${text}]`)).toMatchObject([{ data: text }])
+    expect(heard(`431[${text}]`)).toMatchObject([{ type: 'answer', data: text }])
+  })
+
   test('that is volatile has none', () => {
     expect(heard('42["chat","hi there"]', recovering)).toMatchObject([
       { data: '"hi there"', cursor: undefined },
@@ -286,4 +300,65 @@ describe('an answer to a poll', () => {
 
 test('the proof is that the server has taken a word of ours', () => {
   expect(dialect.proof('websocket')).toEqual({ need: 'later', event: '40', apart: 0, within: 10_000 })
+})
+
+test.each(['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'])(
+  'the event %s is reserved: it is refused by name',
+  event => {
+    expect(() => dialect.write({ event, data: '1' }, 1)).toThrow(new RegExp(`"${event}".*reserves`))
+  },
+)
+
+test.each([
+  ['a WebSocket', 'websocket', ['0{"sid":"a"}', '40']],
+  ['a poll', 'long-polling', ['85:0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":5000}2:40']],
+] as const)('a server of version 2 is named in the error, by %s', (_, via, texts) => {
+  const reader = dialect.reader(via)
+  const meanings = texts
+    .flatMap(text => reader.feed(text))
+    .map(block => dialect.read(block, { cursor: '', session: '{}' }))
+  expect(meanings).toContainEqual({ type: 'bye', why: expect.stringContaining('version 2') })
+})
+
+test('why a connection was refused comes with all that the server said', () => {
+  const reader = dialect.reader('websocket')
+  const told = { message: 'not you', data: { code: 7 } }
+  const [refused] = reader.feed(`44${JSON.stringify(told)}`)
+  expect(dialect.read(refused as Incoming, { cursor: '', session: '{}' })).toMatchObject({
+    type: 'bye',
+    cause: told,
+  })
+})
+
+describe('the largest packet that a server takes', () => {
+  test.each([
+    ['of which the data alone would be small enough', 95, 'too-large'],
+    ['that is just as large', 100 - '42["message",""]'.length, 'taken'],
+  ])(
+    'is compared with the whole packet, and with one that was sent before the line was open: one %s',
+    async (_, length, outcome) => {
+      const rung = fake('websocket')
+      const stage = await openLine({ dialect, transports: [rung] })
+      const outcomes: unknown[] = []
+      const send = () =>
+        void stage.line.send('x'.repeat(length)).then(
+          () => outcomes.push('taken'),
+          error => outcomes.push(error.kind),
+        )
+      send()
+      const reader = dialect.reader('websocket')
+      rung.pipe.opens()
+      for (const text of ['0{"sid":"a","pingInterval":25000,"maxPayload":100}', '40{"sid":"b"}'])
+        rung.pipe.brings(...reader.feed(text))
+      await stage.world.settle()
+      for (let count = 0; count < 5; count++) rung.pipe.takes()
+      await stage.world.settle()
+      send()
+      await stage.world.settle()
+      rung.pipe.takes()
+      await stage.world.settle()
+      expect(outcomes).toEqual([outcome, outcome])
+      stage.line.close()
+    },
+  )
 })

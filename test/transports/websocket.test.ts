@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { native } from '../../src/dialects/native.ts'
-import { plain } from '../../src/dialects/plain.ts'
+import { plain, plainWith } from '../../src/dialects/plain.ts'
 import type { Failure } from '../../src/transports/failure.ts'
 import { websocket } from '../../src/transports/websocket.ts'
 import { transportContract } from '../contracts/transport.ts'
@@ -151,4 +151,18 @@ describe('beside a socket that only comes down', () => {
     expect(asked).toEqual([{ url: `${world.origin}/live`, body: 'x', method: 'POST' }])
     expect(socket.sent).toEqual([])
   })
+})
+
+test('an error is listened for, also after it was closed: to the package `ws` one that nobody hears is an exception', () => {
+  const { pipe, socket } = begin()
+  const heard = () => (socket as unknown as { onerror: unknown }).onerror
+  expect(heard()).toBeTypeOf('function')
+  pipe.close()
+  expect(heard()).toBeTypeOf('function')
+})
+
+test('offers the subprotocols that the page names to a server that knows nothing of us', () => {
+  expect(begin(plainWith({ protocols: ['mqtt', 'v2'] })).socket.protocols).toEqual(['mqtt', 'v2'])
+  expect(begin(plainWith({ protocols: 'mqtt' })).socket.protocols).toEqual(['mqtt'])
+  expect(begin(plainWith({})).socket.protocols).toBeUndefined()
 })
