@@ -348,7 +348,8 @@ function report(error: unknown): void {
 
 /** `ws:` and `wss:` name the same server as `http:` and `https:`; which of them is used is the transport's affair. */
 function resolve(url: string | AnyURL, base: string | undefined, { greets }: Dialect): URL {
-  if (typeof url !== 'string' && typeof (url as Partial<URL> | null)?.href !== 'string')
+  // An EventSource takes whatever can be made a text (Web IDL, USVString), and so does a line that stands in for one.
+  if (greets && typeof url !== 'string' && typeof (url as Partial<URL> | null)?.href !== 'string')
     throw new TypeError(`connect: the URL is ${show(url)}; it has to be a string or a URL`)
   let address: URL
   try {
