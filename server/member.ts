@@ -42,6 +42,8 @@ export interface Member {
   addressed: boolean
   /** The latest turn of its polls. */
   turn: number
+  /** How many of its polls in a row came after one that another node answered. */
+  skipped: number
   /** It is let go: nothing is taken from it any more. */
   leaving: boolean
   /** The highest number that was accepted from it, and the highest that the application is done with. */

@@ -26,7 +26,7 @@ const settling = 5_000
 /** How many guests are remembered. */
 const most = 10_000
 
-/** So many polls that others answered prove it; so many POSTs of unknown sessions, if they are a third of all in this time (ms), hint at it. */
+/** So many polls of one client in a row before which another node answered prove it; so many POSTs of unknown sessions, if they are a third of all in this time (ms), hint at it. */
 const proof = 3
 const hint = 10
 const time = 60_000
@@ -35,7 +35,6 @@ const time = 60_000
 export function createRoaming(warn: (what: Error) => void): Roaming {
   const own = randomName(6)
   const guests = new Map<string, { turn: number; since: number }>()
-  let skipped = 0
   let posts = { all: 0, strayed: 0, since: 0 }
   let warned = false
 
@@ -60,9 +59,10 @@ export function createRoaming(warn: (what: Error) => void): Roaming {
   }
 
   function polled(member: Member, turn: number): void {
-    // A client goes on to the next turn when the one before it was answered, here or elsewhere.
-    if (turn > member.turn + 1 && ++skipped === proof)
-      say(`${proof} polls of clients of this node were answered by another one`)
+    // A client goes on to the next turn when the one before it was answered, here or elsewhere. A late poll of a pipe that was left skips too,
+    // but the next one comes from the new pipe then.
+    member.skipped = turn > member.turn + 1 ? member.skipped + 1 : 0
+    if (member.skipped === proof) say(`another node answered between ${proof} polls of a client of this node`)
     member.turn = turn
   }
 

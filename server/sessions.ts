@@ -185,6 +185,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       stage,
       addressed: stage === 'guest', // by its own node
       turn,
+      skipped: 0,
       leaving: false,
       taken: 0,
       acked: 0,
