@@ -13,9 +13,9 @@ export const eventsource: Transport = {
   open: (target, sink) => receive(target, sink, out => begin(out, target)),
 }
 
-/** A browser that is interrupted so often, each time within so many ms, has no floor of its own for what `retry` says. */
-const hastes = 10
-const hasty = 250
+/** A browser that is answered and interrupted so often, each time within so many ms, has no floor of its own for what `retry` says. */
+const hastes = 20
+const hasty = 50
 
 function begin(out: Receiving, target: Target): void {
   const { dialect, environment, withCredentials } = target
@@ -33,7 +33,11 @@ function begin(out: Receiving, target: Target): void {
   })
   let interrupted = 0
   let hurries = 0
+  let answered = false
   const isHasty = () => {
+    // Nobody heard those that were refused, and leaving now would lose the position.
+    if (!answered) return false
+    answered = false
     const now = environment.now()
     hurries = now - interrupted < hasty ? hurries + 1 : 0
     interrupted = now
@@ -47,7 +51,7 @@ function begin(out: Receiving, target: Target): void {
   }
   out.underway(leave)
   source.onopen = () => {
-    opened = true
+    opened = answered = true
     out.opened('eventsource')
   }
   if (wrapped)
