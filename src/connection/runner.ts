@@ -228,6 +228,16 @@ export function run(plan: Plan, hear: Listener): Connection {
     if (told) join(told)
     // Where the server greets, the line is open when its greeting came, not when somebody accepted.
     if (!dialect.greets || state.name === 'open') arrive()
+    else if (state.name === 'connecting') awaitGreeting()
+  }
+
+  /** A server that accepts, answers something and never says that the line is open would keep it connecting for ever. */
+  function awaitGreeting(): void {
+    // One transport's proof may be waited for that long, and then another one's.
+    const time = 2 * target.timeout
+    const message = `${via} was accepted, and the server did not say within ${time} ms that the line is open`
+    environment.clearTimeout(timer)
+    timer = environment.setTimeout(() => ended({ kind: 'silent', message }), time)
   }
 
   function arrive(): void {

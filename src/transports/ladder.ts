@@ -577,9 +577,13 @@ function tellsMost(failures: readonly Failure[], { dialect }: Target): Failure {
     real[0] ??
     failures[0] ??
     ({ kind: 'unsupported', message: 'no transport to try' } as const)
+  const words = (real.length > 0 ? real : failures).map(failure => failure.message).join('; ') || most.message
   return {
     ...most,
-    message: (real.length > 0 ? real : failures).map(failure => failure.message).join('; ') || most.message,
+    message:
+      most.kind === 'unsupported'
+        ? `${words}: choose other transports, or hand in what is missing as environment (docs/places.md)`
+        : words,
   }
 }
 

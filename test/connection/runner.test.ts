@@ -78,6 +78,18 @@ describe('opening', () => {
     expect(heard).toEqual(['opened websocket'])
   })
 
+  test('is given up when a server accepts and then never greets, and tried again', async () => {
+    const { heard, route, connection, world } = start()
+    route.pipe.opens()
+    await world.pass(19_999)
+    expect(heard).toEqual([])
+    await world.pass(1)
+    expect(heard).toEqual(['failed silent, again in 750'])
+    expect(connection.state.name).toBe('waiting')
+    await world.pass(750)
+    expect(route.pipes).toHaveLength(2)
+  })
+
   test('a server that does not greet has opened it when it accepts', () => {
     const { heard, route } = start({ dialect: plain })
     route.pipe.opens()

@@ -273,6 +273,16 @@ describe('a rung that fails', () => {
     expect(stage.tries).toEqual([0, 1])
   })
 
+  test('says what can be done when none can be used here', async () => {
+    const [only] = fakes('websocket')
+    only.supported = false
+    const stage = await climb([only])
+    expect(stage.heard).toEqual(['ended unsupported'])
+    expect(stage.failures[0]?.message).toMatch(
+      /^websocket cannot be used here: .*environment.*docs\/places\.md/,
+    )
+  })
+
   test('does not make the next but one start sooner', async () => {
     const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
     const stage = await climb(rungs)
