@@ -210,9 +210,37 @@ describe('a page that goes for good', () => {
     void line.send('last').catch(() => {})
     await world.settle()
     await world.fire(leave(false))
+    world.hidden = true
+    await world.fire('visibilitychange')
     expect(posts.map(({ body, keepalive }) => [body, keepalive])).toEqual([
+      ['id: 1\ndata: last\n\n', true],
       [`id: 1\ndata: last\n\n${bye}`, true],
     ])
+  })
+
+  test('and was hidden before has said goodbye when it goes', async () => {
+    const { world, posts } = withFetch()
+    const { rung } = await openLine({ world })
+    greet(rung.pipe)
+    world.hidden = true
+    await world.fire('visibilitychange')
+    await world.fire(leave(false))
+    expect(posts.map(({ body }) => body)).toEqual([bye])
+  })
+
+  test('sends what it says after the line has been told, before the goodbye', async () => {
+    const { world, posts } = withFetch()
+    const { line, rung } = await openLine({ world })
+    greet(rung.pipe)
+    await world.fire(leave(false))
+    void line.send('a').catch(() => {})
+    await world.settle()
+    void line.send('b').catch(() => {})
+    await world.settle()
+    world.hidden = true
+    await world.fire('visibilitychange')
+    const [a, b] = ['id: 1\ndata: a\n\n', 'id: 2\ndata: b\n\n']
+    expect(posts.map(({ body }) => body)).toEqual([a, b, `${a}${b}${bye}`])
   })
 
   test('and may come back says no goodbye', async () => {

@@ -83,7 +83,7 @@ export function run(plan: Plan, hear: Listener): Connection {
   const session = createSession(dialect, plan.lastEventId)
   const outbox = createOutbox(dialect, environment, lost, plan.waiting)
   const target = plan.target(session.position, () => session.taken)
-  const page = followPage(environment, { wake, doubt, park })
+  const page = followPage(environment, { wake, doubt, park, leave })
   const patience = createPatience()
   let state: State = { name: 'idle', grown: fresh }
   let pipe: Pipe | undefined
@@ -101,8 +101,6 @@ export function run(plan: Plan, hear: Listener): Connection {
   let welcome: Welcome | undefined
   const welcomes = new Map<TransportName, Welcome>()
   const left = new Set<string>()
-  /** What goes up last, once it is known that this line does not come back. */
-  let bye = ''
 
   signal({ type: 'wake' })
   return {
@@ -483,38 +481,54 @@ export function run(plan: Plan, hear: Listener): Connection {
     waiting = outbox.unanswered ? { since: now, size: outbox.size, alone: false } : undefined
   }
 
-  function park(goes: boolean): void {
+  function park(): void {
     plan.keep?.(session.position.cursor)
-    if (goes) bye = dialect.bye ?? ''
     signal({ type: 'parked' })
+  }
+
+  /** The page does not come back. What has not been taken goes once more, so that the goodbye behind it cannot overtake it. */
+  function leave(): void {
+    if (state.name === 'idle') sendLast(dialect.bye)
   }
 
   /** The line is about to be closed: what the pipe can still take goes up, and a goodbye after it. */
   function farewell(): void {
-    bye = dialect.bye ?? ''
+    const { bye } = dialect
     const byPipe = state.name === 'open' && (via === 'websocket' || !dialect.acknowledges)
     if (byPipe) {
       outbox.last()
       if (bye) handOver(pipe, bye, () => {})
     } else {
       release()
-      sendLast()
+      sendLast(bye)
     }
   }
 
   /**
-   * What has not been taken goes up by one request that outlives the page, with the numbers it has, and the goodbye behind it if it is
-   * one. There is no time to wait for an answer, so there is no second.
+   * What has not been taken goes up by one request that outlives the page, with the numbers it has, and the goodbye behind it. There is no
+   * time to wait for an answer. What the page sends after that, in its own listeners for `pagehide` say, goes by requests of its own.
    */
-  function sendLast(): void {
+  function sendLast(bye = ''): void {
     if (!welcome || !dialect.acknowledges || session.position.session === undefined) return
-    let last = ''
-    const note = (text: Payload) => {
-      last += text
+    let waits = ''
+    let go: (() => void) | undefined
+    const way = (text: Payload, done: () => void) => {
+      if (go) {
+        postLast(text as string)
+        done()
+      } else {
+        waits += text
+        go = done
+      }
     }
-    outbox.open(note, { ...welcome.limits, batch: lastBytes })
-    last += bye
-    if (last) post(last, { keepalive: utf8Length(last) <= lastBytes + 100 })
+    outbox.open(way, { ...welcome.limits, batch: lastBytes })
+    postLast(waits + bye)
+    go ??= () => {}
+    go()
+  }
+
+  function postLast(text: string): void {
+    if (text) post(text, { keepalive: utf8Length(text) <= lastBytes + 100 })
   }
 
   function post(body: Payload, how: RequestInit): void {

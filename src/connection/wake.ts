@@ -6,8 +6,10 @@ export interface PageLife {
   wake(): void
   /** A reason to ask whether an open line still works, and none to connect. */
   doubt(): void
-  /** The page is put aside; it may come back unless it `goes`. */
-  park(goes: boolean): void
+  /** The page is put aside; it may come back. */
+  park(): void
+  /** The page that was put aside goes for good. */
+  leave(): void
 }
 
 /** How long a navigation may take before its page counts as one that stays, in ms. */
@@ -17,14 +19,20 @@ const patience = 30_000
  * Listens to the page's life. There is no `unload` among the events: a page that listens for it is kept out of the back/forward
  * cache. `leaving` says whether a navigation has begun that may take the page away; `stop` is the undo.
  */
-export function followPage(environment: Environment, { wake, doubt, park }: PageLife) {
+export function followPage(environment: Environment, { wake, doubt, park, leave }: PageLife) {
   let left = -Infinity
+  let goes = false
+  const leaveNow = () => {
+    goes = false
+    leave()
+  }
   const undo = [
     environment.listen('online', wake),
     environment.listen('pageshow', wake),
     environment.listen('resume', wake),
     environment.listen('visibilitychange', () => {
       if (environment.visible()) wake()
+      else if (goes) leaveNow()
     }),
     environment.listen('offline', doubt),
     onStay(environment, doubt),
@@ -33,7 +41,10 @@ export function followPage(environment: Environment, { wake, doubt, park }: Page
     }),
     environment.listen('pagehide', event => {
       left = -Infinity
-      park((event as Partial<PageTransitionEvent>).persisted === false)
+      goes = (event as Partial<PageTransitionEvent>).persisted === false
+      park()
+      // A page that is seen becomes hidden after this, when all listeners have been called (WHATWG HTML, "unload a document").
+      if (goes && !environment.visible()) leaveNow()
     }),
   ]
   return {
