@@ -16,6 +16,8 @@ export interface ForeignLine {
   readonly options?: object
   /** Transports that are not among the five: what each is called in which module. One that is to be made is made quick. */
   readonly imports?: Record<string, string>
+  /** Whether WebSockets fail until the page's variable of that name is false. */
+  readonly withoutWebSocket?: boolean
   /** The page's credential. */
   readonly token?: string
 }
@@ -23,6 +25,7 @@ export interface ForeignLine {
 /** Opens the page and begins a line there, which writes down all it hears. */
 export async function beginForeign(page: TestPage, { site, ...rest }: ForeignLine): Promise<void> {
   await page.goto(`${site}/pages/line.html`)
+  if (rest.withoutWebSocket) await page.evaluate(failWebSockets)
   await page.evaluate(async ({ url, dialect, given, options, token, imports = {} }) => {
     const part = async (path: string, name: string) => (await import(`/dist/${path}.js`))[name]
     const made = dialect ? (await part(`dialects/${dialect}`, dialect))(given) : 'plain'
@@ -31,6 +34,16 @@ export async function beginForeign(page: TestPage, { site, ...rest }: ForeignLin
     const transports = optIn.length > 0 ? { transports: optIn } : {}
     begin(url, { dialect: made, ...options, ...transports, ...(token && { token: () => token }) })
   }, rest)
+}
+
+function failWebSockets(): void {
+  const Real = WebSocket
+  const here = globalThis as unknown as { withoutWebSocket: boolean; WebSocket: unknown }
+  here.withoutWebSocket = true
+  here.WebSocket = function Failing(url: string, protocols?: string[]) {
+    if (here.withoutWebSocket) throw new Error('there are no WebSockets just now')
+    return new Real(url, protocols)
+  }
 }
 
 /** The same, and waits until it has opened; a line to a script that ends at once is not open for long. */

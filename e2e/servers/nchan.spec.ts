@@ -156,11 +156,12 @@ test.describe('', () => {
     await using place = await openPlace()
     const page = await openPage()
     const flow = place.flow()
-    await openForeign(page, place.line('long-polling'))
-    await page.evaluate(() => line.close())
-    // The next line begins where the last one was carried.
-    await openForeign(page, place.line(['websocket', 'long-polling']))
+    await openForeign(page, { ...place.line(['websocket', 'long-polling']), withoutWebSocket: true })
     expect(await page.evaluate(() => line.transport)).toBe('long-polling')
+    await page.evaluate(() => {
+      Object.assign(globalThis, { withoutWebSocket: false })
+      dispatchEvent(new Event('online'))
+    })
     await page.waitFor(() => line.transport === 'websocket')
     const count = await page.evaluate(() => messages().length)
     await waitForCount(page, count + 20)
@@ -289,7 +290,18 @@ test.describe('', () => {
     })
   }
 
-  for (const pipe of pipes) {
+  test('is not refused for good by 403 over WebSocket, since a browser does not tell it', async ({
+    openPage,
+  }) => {
+    await using place = await openPlace()
+    const page = await openPage()
+    await beginForeign(page, place.line('websocket', {}, '/closed'))
+    await page.waitFor(() => heard.length >= 2)
+    expect(await page.evaluate(() => line.readyState)).toBe(0)
+    expect(await page.evaluate(() => [...new Set(heard.map(({ type }) => type))])).toEqual(['error'])
+  })
+
+  for (const pipe of pipes.filter(pipe => pipe !== 'websocket')) {
     test(`is refused for good over ${pipe} with status 403`, async ({ openPage }) => {
       await using place = await openPlace()
       const page = await openPage()

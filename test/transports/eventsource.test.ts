@@ -94,6 +94,24 @@ describe('with a server’s own events', () => {
     expect(source.readyState).toBe(2)
   })
 
+  test('one that is answered and ends again and again without a pause is left, since its browser has no floor', () => {
+    const { heard, source } = begin()
+    for (let times = 0; times < 30 && source.readyState !== 2; times++) {
+      source.opens()
+      source.breaks()
+    }
+    expect(heard.at(-1)).toBe('ended cut')
+    expect(source.readyState).toBe(2)
+  })
+
+  test('one that nobody answers is left to its browser, which alone knows the position', () => {
+    const { heard, source } = begin()
+    source.opens()
+    for (let times = 0; times < 100; times++) source.breaks()
+    expect(heard.filter(said => said.startsWith('ended'))).toEqual([])
+    expect(source.readyState).toBe(0)
+  })
+
   test('one that never opened ends', () => {
     const { heard, source } = begin()
     source.breaks()
