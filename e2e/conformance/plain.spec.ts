@@ -201,7 +201,8 @@ for (const pipe of pipes) {
     test('sends nothing twice while streams end and begin beside it', async ({ openPage }) => {
       await using place = await openPlace(openPage)
       const { path, asked } = place.stand.serve(({ method }) =>
-        method === 'POST' ? { status: 200, body: ['', '', 'ok'] } : { body: 'retry: 1\ndata: a\n\n' },
+        // Slow enough for a browser that knows no least time of its own to be left to its own reconnecting.
+        method === 'POST' ? { status: 200, body: ['', '', 'ok'] } : { body: 'retry: 60\ndata: a\n\n' },
       )
       await place.listen(path, pipe)
       const texts = Array.from({ length: 8 }, (_, index) => `${index}`)
