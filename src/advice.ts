@@ -1,6 +1,7 @@
 /** What to look at when a line does not do what its author expects. Only development builds have it. */
 import type { ConnectionError } from './connection/errors.ts'
 import type { Environment } from './environment.ts'
+import { place } from './transports/failure.ts'
 
 export interface Advised {
   readonly url: string
@@ -21,7 +22,7 @@ export function advise(
   warn = (words: string) => console.warn(words),
 ): void {
   const said = new Set<string>()
-  const where = line.url.split(/[?#]/, 1)[0]
+  const where = place(line.url)
   const say = (what: string) => {
     if (!said.has(what)) warn(`throughline: ${where} ${what}`)
     said.add(what)
@@ -58,7 +59,7 @@ export function adviseOnHeaders(
     .filter(name => /^(websocket|eventsource|iframe)$/.test(name))
   if (names.length === 0 || bare.length === 0) return
   warn(
-    `throughline: ${where.split(/[?#]/, 1)[0]} is asked by ${bare.join(' and ')} without ${names.join(' and ')}: a browser sets no headers there. Put the credential into the address (params) or a cookie, or name transports that can: 'xhr-streaming', 'long-polling'`,
+    `throughline: ${place(where)} is asked by ${bare.join(' and ')} without ${names.join(' and ')}: a browser sets no headers there. Put the credential into the address (params) or a cookie, or name transports that can: 'xhr-streaming', 'long-polling'`,
   )
 }
 

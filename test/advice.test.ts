@@ -8,7 +8,7 @@ function start(namesTopic: boolean | undefined) {
   const words: string[] = []
   const world = createWorld()
   const line = {
-    url: 'https://host.test/live?token=secret',
+    url: 'https://somebody:secret@host.test/live?token=secret',
     readyState: 1,
     lastEventId: 'e.1.t1',
     addEventListener: (type: string, listener: (event: never) => void) => {

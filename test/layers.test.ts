@@ -29,7 +29,7 @@ const arrows: Record<string, string[]> = {
   'src/index.ts': ['src/connect.ts', 'src/diagnose.ts', ...below],
   'src/core.ts': ['src/connect.ts', ...below],
   'src/diagnose.ts': ['src/connect.ts', 'src/connection/', ...theLadder, ...contracts],
-  'src/advice.ts': ['src/connection/errors.ts', environment],
+  'src/advice.ts': ['src/connection/errors.ts', 'src/transports/failure.ts', environment],
   'src/connect.ts': [
     'src/advice.ts',
     'src/given.ts',
