@@ -25,20 +25,20 @@ const held = 1_000
 /** How far the wait grows for a server that greets and then has nothing to say, in ms. */
 const longest = 5_000
 
-/** So many requests may follow each other at once, as messages do that come in a burst. */
+/** So many requests may follow each other at once. */
 const burst = 20
 
-/** How far apart those after them are, in ms: where ids tell what is new, and where they do not. */
-const apart = { ids: 100, none: 250 }
+/** How far apart those after them are, in ms. */
+const apart = 250
 
 /**
  * Decides how soon a pipe asks again. An answer that brought something new, or was held, is followed by the next request at once. One that came at
- * once and had nothing new is not, be it from a cache, a script, or a server that does not know the session; and whatever the
- * answers are, only so many requests are made in a minute.
+ * once and had nothing new is not, be it from a cache, a script, or a server that does not know the session. Where the server keeps no account of
+ * what this page has heard, what looks new may be told to everybody who asks: then only so many requests are made in a minute.
  */
 export function createPace({ dialect, environment, taken }: Target): Pace {
   const interval = dialect.interval ?? 1_000
-  const spacing = dialect.overlaps ? apart.ids : apart.none
+  const accounted = dialect.greets || dialect.continues
   let before = taken()
   let last: string | undefined
   let idle = 0
@@ -51,6 +51,7 @@ export function createPace({ dialect, environment, taken }: Target): Pace {
     const isNew = taken() > before && (text === undefined || text !== last)
     before = taken()
     last = text
+    if (isNew && accounted) return rested()
     const wait = isNew || environment.now() - since >= held ? rested() : vain(spoke)
     if (retry === undefined || dialect.greets) return spaced(wait)
     return spaced(dialect.exact ? retry : Math.max(retry, wait))
@@ -73,8 +74,8 @@ export function createPace({ dialect, environment, taken }: Target): Pace {
 
   function spaced(wait: number): number {
     const now = environment.now()
-    const at = Math.max(now + wait, due - burst * spacing)
-    due = Math.max(due, at) + spacing
+    const at = Math.max(now + wait, due - burst * apart)
+    due = Math.max(due, at) + apart
     return at - now
   }
 }
