@@ -4,5 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'server/**/*.test.ts'],
     testTimeout: 10_000,
+    // Many wait for a real server, so that a machine of two cores has time for a third.
+    maxWorkers: 3,
   },
 })
