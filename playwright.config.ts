@@ -1,14 +1,18 @@
 import { defineConfig } from '@playwright/test'
 import { engines } from './e2e/fixtures/engines.ts'
 
-/** What the engines differ in. `npm test` tries the rest in Chromium alone, `npm run test:all` and `npm run e2e` in each. */
-const differing = ['transports', 'pipes', 'refusals', 'values', 'engines', 'demo', 'readme'].map(
-  name => `**/${name}.spec.ts`,
-)
+/** What the engines differ in most. */
+const differing = ['transports', 'refusals', 'values', 'engines', 'readme'].map(name => `**/${name}.spec.ts`)
 
+/** Other people's servers, middleboxes, and every byte at which a stream can be cut: minutes each, in every engine. */
+const long = ['servers', 'network', 'delivery'].map(folder => `**/${folder}/**`)
+
+/** `npm test` tries the shorter ones in Chromium and what differs in the others; `npm run test:all` and `npm run e2e` try all in each. */
 const projects =
   process.env.E2E === 'selection'
-    ? engines.map(engine => (engine.name === 'chromium' ? engine : { ...engine, testMatch: differing }))
+    ? engines.map(engine =>
+        engine.name === 'chromium' ? { ...engine, testIgnore: long } : { ...engine, testMatch: differing },
+      )
     : engines
 
 export default defineConfig({

@@ -1,6 +1,6 @@
 /**
- * What `npm test` checks, in order; with `--all` every browser test in every engine, and the package with tools that have to be fetched. A
- * failing stage does not hide the later ones, but for the build.
+ * What `npm test` checks, in order; with `--all` every browser test in every engine, other people's servers and middleboxes among them, and the
+ * package with tools that have to be fetched. A failing stage does not hide the later ones, but for the build.
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
@@ -26,7 +26,7 @@ const unitReport = 'test-results/unit.json'
 const reportUnits = `--reporter=default --reporter=json --outputFile.json=${unitReport}`
 
 const all = process.argv.includes('--all')
-const selected = 'every test in Chromium; each transport and the demo in Firefox and WebKit too'
+const selected = 'our own server in Chromium; each transport in Firefox and WebKit too'
 
 const stages: Stage[] = [
   { name: 'setup', about: 'installs the browsers that are missing', command: 'npm run --silent setup' },
@@ -63,7 +63,8 @@ runAll()
 
 function runAll(): void {
   for (const { name, about } of stages) console.log(`${name.padEnd(8)} ${about}`)
-  if (!all) console.log('\n`npm run test:all` runs every test in every engine.')
+  if (!all)
+    console.log('\n`npm run test:all` runs every test in every engine, with real servers and middleboxes.')
 
   const results: { stage: Stage; count: Count; seconds: string }[] = []
   for (const stage of stages) {
