@@ -216,38 +216,41 @@ test.describe('fetch-streaming', () => {
   })
 })
 
-test('fetch-streaming goes both ways in a service worker, which has no XMLHttpRequest', async ({
-  openPage,
-}) => {
-  await using place = await startPlace()
-  place.site.route('/worker.js', (_, response) => {
-    response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(`
-      import { connect } from '/dist/core.js'
-      import { fetchStreaming } from '/dist/transports/fetch-streaming.js'
-      addEventListener('message', ({ ports: [port] }) => {
-        const line = connect('/live?topic=lobby', { transports: [fetchStreaming] })
-        line.onmessage = ({ data }) => port.postMessage(data)
-        line.onopen = () => line.send('XMLHttpRequest' in self ? 'with' : 'without')
-      })
-    `)
+for (const [name, from] of [
+  ['fetchStreaming', '/dist/transports/fetch-streaming.js'],
+  ['longPolling', '/dist/core.js'],
+] as const) {
+  test(`${name} goes both ways in a service worker, which has no XMLHttpRequest`, async ({ openPage }) => {
+    await using place = await startPlace()
+    place.site.route('/worker.js', (_, response) => {
+      response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(`
+        import { connect } from '/dist/core.js'
+        import { ${name} as transport } from '${from}'
+        addEventListener('message', ({ ports: [port] }) => {
+          const line = connect('/live?topic=lobby', { transports: [transport] })
+          line.onmessage = ({ data }) => port.postMessage(data)
+          line.onopen = () => line.send('XMLHttpRequest' in self ? 'with' : 'without')
+        })
+      `)
+    })
+    place.hub.on('message', ({ data, reply }) => void reply(`heard ${data}`))
+    const page = await openPage()
+    await page.goto(`${place.url}/pages/blank.html`)
+    await page.evaluate(async () => {
+      const told: string[] = []
+      Object.assign(window, { told })
+      await navigator.serviceWorker.register('/worker.js', { type: 'module' })
+      const { active } = await navigator.serviceWorker.ready
+      const { port1, port2 } = new MessageChannel()
+      port1.onmessage = ({ data }) => told.push(data)
+      active?.postMessage('begin', [port2])
+    })
+    await page.waitFor(() => told.length === 1)
+    await place.hub.publish('lobby', hangul)
+    await page.waitFor(() => told.length === 2)
+    expect(await page.evaluate(() => told)).toEqual(['heard without', hangul])
   })
-  place.hub.on('message', ({ data, reply }) => void reply(`heard ${data}`))
-  const page = await openPage()
-  await page.goto(`${place.url}/pages/blank.html`)
-  await page.evaluate(async () => {
-    const told: string[] = []
-    Object.assign(window, { told })
-    await navigator.serviceWorker.register('/worker.js', { type: 'module' })
-    const { active } = await navigator.serviceWorker.ready
-    const { port1, port2 } = new MessageChannel()
-    port1.onmessage = ({ data }) => told.push(data)
-    active?.postMessage('begin', [port2])
-  })
-  await page.waitFor(() => told.length === 1)
-  await place.hub.publish('lobby', hangul)
-  await page.waitFor(() => told.length === 2)
-  expect(await page.evaluate(() => told)).toEqual(['heard without', hangul])
-})
+}
 
 test.describe('polling', () => {
   const often = { every: 50 }
