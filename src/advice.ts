@@ -63,6 +63,23 @@ export function adviseOnHeaders(
   )
 }
 
+/** https://fetch.spec.whatwg.org/#forbidden-request-header */
+const forbidden =
+  /^(accept-(charset|encoding)|access-control-request-.*|connection|content-length|cookie2?|date|dnt|expect|host|keep-alive|origin|referer|set-cookie|te|trailer|transfer-encoding|upgrade|via|(proxy|sec)-.*)$/i
+
+/** Says which headers a browser leaves out without a word, since they are its own. */
+export function adviseOnForbidden(
+  where: string,
+  names: readonly string[],
+  warn = (words: string) => console.warn(words),
+): void {
+  const lost = names.filter(name => forbidden.test(name))
+  if (lost.length === 0) return
+  warn(
+    `throughline: the headers for ${place(where)} name ${lost.join(' and ')}, which a browser does not let a page set. Cookies are sent by themselves, to other origins withCredentials; put anything else into a header of another name or into params`,
+  )
+}
+
 const missing =
   'is answered with 404, whatever it is asked by. Is this the `path` of the hub? Is the hub attached to the server that answers here? Does every proxy in between pass the path on as it is?'
 const page =

@@ -1,4 +1,4 @@
-import { advise, adviseOnHeaders } from './advice.ts'
+import { advise, adviseOnForbidden, adviseOnHeaders } from './advice.ts'
 import { Line } from './connection/line.ts'
 import { usualWaiting } from './connection/outbox.ts'
 import { run } from './connection/runner.ts'
@@ -190,6 +190,9 @@ export function open<Messages>(
   if (typeof DEV !== 'undefined' && DEV) {
     advise(line, environment, namesTopic(dialect, target))
     if (dialect.bare) adviseOnHeaders(line.url, options, transports)
+    const { headers } = options
+    if (typeof document === 'object' && isObject(headers))
+      adviseOnForbidden(line.url, Object.keys(readHeaders(headers as HeaderPairs)))
   }
   return line
 }

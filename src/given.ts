@@ -24,8 +24,10 @@ export function readHeaders(given: HeaderPairs): Record<string, string> {
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name))
       throw new TypeError(`connect: the option "headers" has ${show(name)}, which is no name of a header`)
     for (const [, text] of textOf('headers', name, value)) {
-      if (/[\r\n\0]/.test(text))
-        throw new TypeError(`connect: the option "headers" has CR, LF or NUL in the value of ${show(name)}`)
+      if (/[^\t\x20-\x7e\x80-\xff]/.test(text))
+        throw new TypeError(
+          `connect: the option "headers" has a character in ${show(name)} that no header can carry (RFC 9110, 5.5); escape it, as encodeURIComponent does`,
+        )
       headers[name] = name in headers ? `${headers[name]}, ${text}` : text
     }
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Advised, advise, adviseOnHeaders } from '../src/advice.ts'
+import { type Advised, advise, adviseOnForbidden, adviseOnHeaders } from '../src/advice.ts'
 import { createWorld } from './support/world.ts'
 
 /** A line that says what the test lets it say. */
@@ -95,4 +95,13 @@ test('what reaches every transport is not worth a word', () => {
   adviseOnHeaders('/live', { token: () => 't' }, [{ name: 'xhr-streaming' }, { name: 'long-polling' }], say)
   adviseOnHeaders('/live', {}, [{ name: 'websocket' }], say)
   expect(said).toEqual([])
+})
+
+test('headers that a browser leaves out are named, in whatever letters', () => {
+  const said: string[] = []
+  const say = (words: string) => said.push(words)
+  adviseOnForbidden('https://host.test/live?token=secret', ['cookie', 'X-Room', 'Sec-Fetch-Site'], say)
+  adviseOnForbidden('https://host.test/live', ['X-Room', 'Authorization', 'Dates'], say)
+  expect(said).toEqual([expect.stringMatching(/name cookie and Sec-Fetch-Site, which a browser does not/)])
+  expect(said[0]).not.toContain('secret')
 })
