@@ -7,6 +7,8 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { build } from 'esbuild'
+import { differences } from './shipped.ts'
+import { hashesIn, hashesSaid } from './sri.ts'
 
 type Files = Record<string, string | object>
 
@@ -17,7 +19,7 @@ const inPages = names.filter(name => !name.endsWith('/server'))
 const compiler = resolve('node_modules/typescript/bin/tsc')
 let projects = 0
 const root = mkdtempSync(join(tmpdir(), 'throughline-'))
-const tarball = pack()
+const packed = pack()
 
 /** What a project asks of `throughline` and `throughline/dialects/plain`: that both are there, whole and of one piece. */
 const uses = `
@@ -62,6 +64,17 @@ const target: EventTarget = line
 `
 
 const checks: Record<string, () => unknown> = {
+  'nothing is shipped but what is listed': () => none(differences(packed.files)),
+  'the README has the hashes of the files for script tags': () => {
+    const installed = join(root, 'node', 'node_modules', 'throughline')
+    const said = hashesSaid(readFileSync(join(installed, 'README.md'), 'utf8'))
+    const wrong = Object.entries(hashesIn(join(installed, 'dist'))).filter(
+      ([name, hash]) => said[name] !== hash,
+    )
+    none(
+      wrong.map(([name, hash]) => `${name} is ${hash}: \`npm run sri -- --write\` puts it into the README`),
+    )
+  },
   'require in Node': () => node('required.cjs', required),
   // Node below 20.19 and 22.12 has no other way.
   'require in a Node that cannot require modules': () =>
@@ -145,13 +158,19 @@ async function report(name: string, check: () => unknown): Promise<void> {
 function project(name: string, files: Files, tools: string[] = []): string {
   const folder = join(root, name)
   write(folder, { 'package.json': { name, private: true }, ...files })
-  run(name, 'npm', ['install', '--silent', '--no-audit', '--no-fund', tarball, ...tools])
+  run(name, 'npm', ['install', '--silent', '--no-audit', '--no-fund', packed.tarball, ...tools])
   return folder
 }
 
-function pack(): string {
-  const { stdout } = spawnSync('npm', ['pack', '--silent', '--pack-destination', root], { encoding: 'utf8' })
-  return join(root, stdout.trim().split('\n').at(-1) ?? '')
+function pack(): { tarball: string; files: string[] } {
+  const args = ['pack', '--json', '--silent', '--pack-destination', root]
+  const { stdout } = spawnSync('npm', args, { encoding: 'utf8', maxBuffer: 2 ** 24 })
+  const [{ filename, files }] = JSON.parse(stdout) as [{ filename: string; files: { path: string }[] }]
+  return { tarball: join(root, filename), files: files.map(({ path }) => path) }
+}
+
+function none(wrong: readonly string[]): void {
+  if (wrong.length > 0) throw new Error(wrong.join('\n'))
 }
 
 function write(folder: string, files: Files): void {
