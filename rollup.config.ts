@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { basename } from 'node:path'
 import type { InputPluginOption, OutputOptions, RollupOptions } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
@@ -18,6 +18,9 @@ const cjs: OutputOptions = { ...named('dist', 'cjs'), format: 'cjs', exports: 'n
  * first message. With this word it compiles the file while it loads. Other engines see a comment.
  */
 const banner = '//# allFunctionsCalledOnLoad'
+
+// What an earlier build left, under a name that no module has any more, would be shipped.
+rmSync('dist', { recursive: true, force: true })
 
 export default [
   modules(browserEntries, 'es2020', [], [{ ...named('dist', 'js'), sourcemap: true }, cjs]),
