@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { readFileSync, writeFileSync } from 'node:fs'
 
 interface Entry {
-  version?: string
+  version: string
   integrity?: string
   link?: boolean
 }

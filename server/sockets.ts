@@ -23,6 +23,12 @@ export class LineSocket extends WebSocket {
   }
 }
 
+/**
+ * In how many pieces the largest message may come. Each costs some 200 bytes until the message is whole, however little is in it; the
+ * packets of an honest client have several hundred.
+ */
+const mostPieces = 2 ** 14
+
 /** What does a hub's handshakes, and makes its sockets. */
 export function createSockets({ message, batch }: Limits): Server<typeof LineSocket> {
   return new WebSocketServer({
@@ -30,6 +36,8 @@ export function createSockets({ message, batch }: Limits): Server<typeof LineSoc
     clientTracking: false,
     perMessageDeflate: false,
     maxPayload: Math.max(message, batch),
+    maxFragments: mostPieces,
+    maxBufferedChunks: mostPieces,
     WebSocket: LineSocket,
   })
 }

@@ -47,13 +47,28 @@ async function readBlocks(
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   const blocks: Block[] = []
   let bytes = 0
-  for await (const chunk of body) {
-    bytes += (chunk as Buffer).length
-    blocks.push(...parser.feed(decoder.decode(chunk as Buffer, { stream: true })))
+  for await (const chunk of gathered(body)) {
+    bytes += chunk.length
+    blocks.push(...parser.feed(decoder.decode(chunk, { stream: true })))
     const several = blocks.length > 1
     if (parser.overflowed || bytes > (several ? batch : most) || blocks.length > messages) throw tooLarge
   }
   return blocks
+}
+
+/** Pieces of some size: a text that is put together from single characters takes thirty times its length. */
+async function* gathered(body: AsyncIterable<unknown>): AsyncIterable<Uint8Array> {
+  const small = Buffer.allocUnsafeSlow(2 ** 12)
+  let held = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    if (held + chunk.length > small.length) {
+      yield small.subarray(0, held)
+      held = 0
+    }
+    if (chunk.length > small.length) yield chunk
+    else held += chunk.copy(small, held)
+  }
+  if (held > 0) yield small.subarray(0, held)
 }
 
 const told = new WeakSet<Core>()

@@ -1,9 +1,11 @@
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import net, { type AddressInfo } from 'node:net'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { expect, it, onTestFinished } from 'vitest'
 import { createHub } from '../../server/index.ts'
-import { ask, listen, message, post, type Stand, stand } from './harness.ts'
+import { ask, listen, message, post, type Stand, stand, until } from './harness.ts'
 
 type Parsed = IncomingMessage & { body?: unknown; rawBody?: unknown }
 
@@ -94,3 +96,31 @@ it('leaves a body alone that is for somebody else', async () => {
   })
   expect((await ask(`http://${at.host}/else`, { method: 'POST', body: 'mine' })).text).toBe('mine')
 })
+
+it('in pieces of a byte takes hardly more memory than in one', async () => {
+  const at = await stand()
+  const { session } = await listen(at, 'xhr-streaming').opened()
+  let arrived: net.Socket | undefined
+  at.server.on('connection', connection => {
+    arrived = connection
+  })
+  const before = heapUsed()
+  const socket = net.connect(Number(at.host.split(':')[1]), '127.0.0.1').on('error', () => {})
+  onTestFinished(() => void socket.destroy())
+  socket.write(
+    `POST /live?topic=x&rt.via=post&rt.sid=${session} HTTP/1.1\r\nHost: a\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n`,
+  )
+  socket.write('6\r\ndata: \r\n')
+  const thousand = '1\r\na\r\n'.repeat(1_000)
+  for (let count = 0; count < 300; count++) if (!socket.write(thousand)) await once(socket, 'drain')
+  await until(() => socket.writableLength === 0 && arrived?.bytesRead === socket.bytesWritten)
+  await new Promise(setImmediate)
+  expect(heapUsed() - before).toBeLessThan(4 * 2 ** 20)
+}, 60_000)
+
+/** Once garbage is collected. */
+function heapUsed(): number {
+  setFlagsFromString('--expose-gc')
+  runInNewContext('gc')()
+  return process.memoryUsage().heapUsed
+}
