@@ -18,6 +18,7 @@ const ofEntries = [...ofModules, 'd.ts', 'd.cts']
 export const shipped: readonly string[] = [
   'LICENSE',
   'README.md',
+  'SECURITY.md',
   'package.json',
   'docs/PROTOCOL.md',
   'docs/ends.md',

@@ -65,6 +65,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
         case '42':
         case '45': {
           const [name, ...args] = told
+          if (typeof name === 'object') throw new SyntaxError('an event without a name')
           const last = args[args.length - 1]
           // Where there is recovery, what would be sent again ends in its offset; what is volatile does not.
           const ends = pid && !id && typeof last === 'string' && offsets.test(last)

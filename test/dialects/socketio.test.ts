@@ -211,6 +211,21 @@ describe('bytes', () => {
     })
   })
 
+  test('are what they are, whatever they are said to be the number of', () => {
+    const packet = '451-["message",{"_placeholder":true,"num":"splice"}]'
+    expect(heard([packet, 'bAQ=='])).toMatchObject([{ data: Uint8Array.of(1).buffer }])
+  })
+
+  test('are not kept but for the first, however many are announced', () => {
+    const reader = dialect.reader('websocket')
+    reader.feed('40{"sid":"a"}')
+    reader.feed('45100000-["message",{"_placeholder":true,"num":0}]')
+    const pieces = Array.from({ length: 100_000 }, () => new ArrayBuffer(1_000))
+    const blocks = pieces.flatMap(piece => reader.feed(piece)) as (Incoming & { attached?: unknown })[]
+    expect(blocks.map(block => block.attached)).toEqual([pieces[0]])
+    expect(Object.values(blocks[0] ?? {})).not.toContain(pieces[1])
+  })
+
   test('that are no base64 cannot be read, and those of nothing are dropped', () => {
     expect(() => heard([named, 'b?'])).toThrow()
     expect(heard('bAQ==')).toEqual([])
@@ -222,6 +237,13 @@ describe('bytes', () => {
     expect(dialect.frames?.(text)).toEqual(['451-["message",{"_placeholder":true,"num":0}]', 'b/wA='])
   })
 })
+
+test.each(['42[{"toString":"foo"}]', '42[null]', '42[["chat"],1]', '42{}'])(
+  'an event without a name, %s, cannot be read, and nothing is called by it',
+  packet => {
+    expect(() => heard(packet)).toThrow()
+  },
+)
 
 test('what goes up names its event, and asks for an answer by number', () => {
   expect(dialect.write({ event: undefined, data: '1' }, 4)).toBe('42["message",1]')
