@@ -28,6 +28,13 @@ const reportUnits = `--reporter=default --reporter=json --outputFile.json=${unit
 const all = process.argv.includes('--all')
 const selected = 'our own server in Chromium; each transport in Firefox and WebKit too'
 
+/** A finding says how to repeat it. By hand it runs for as long as one likes. */
+const fuzz: Stage = {
+  name: 'fuzz',
+  about: 'a minute of rubbish for everything that reads what strangers write',
+  command: 'npm run --silent fuzz -- --seconds 60',
+}
+
 const stages: Stage[] = [
   { name: 'setup', about: 'installs the browsers that are missing', command: 'npm run --silent setup' },
   {
@@ -50,6 +57,7 @@ const stages: Stage[] = [
     command: `npm run --silent package${all ? ' -- --all' : ''}`,
   },
   { name: 'size', about: 'what a page pays, against its budgets', command: 'npm run --silent size' },
+  ...(all ? [fuzz] : []),
   {
     name: 'e2e',
     about: all ? 'every test in Chromium, Firefox and WebKit' : selected,

@@ -40,7 +40,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
     read({ event, id, data, attached }: Packet, { cursor, session = '{}' }) {
       const [pid, offset] = cursor.split(' ')
       const told = data && JSON.parse(data)
-      const to = told?.pid
+      const to = told?.pid && `${told.pid}`
       switch (event) {
         case '0': {
           const text = (token?: string) =>
@@ -65,13 +65,13 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
         case '42':
         case '45': {
           const [name, ...args] = told
-          if (typeof name === 'object') throw new SyntaxError('an event without a name')
+          if (Object(name) === name || name == null) throw new SyntaxError('an event without a name')
           const last = args[args.length - 1]
           // Where there is recovery, what would be sent again ends in its offset; what is volatile does not.
           const ends = pid && !id && typeof last === 'string' && offsets.test(last)
           const at = ends ? `${pid} ${args.pop()}` : undefined
           const answer = id ? (given: Payload) => packet(3, id, '', given) : undefined
-          return { type: 'message', event: name, data: contentOf(args, attached), cursor: at, answer }
+          return { type: 'message', event: `${name}`, data: contentOf(args, attached), cursor: at, answer }
         }
         case '43':
         case '46':
@@ -134,8 +134,6 @@ function packets(whole: boolean, limit?: number): Reader {
 
   const feed = (chunk: string | ArrayBuffer): Packet[] => {
     if (typeof chunk !== 'string') return take(chunk)
-    // A payload of version 2 says how long each packet is.
-    if (early && /^\d+:0\{/.test(chunk)) return [{ event: 'old' } as Packet]
     const ends = chunk.split(separator)
     const last = whole ? '' : (ends.pop() as string)
     const found = ends.flatMap(end => {
@@ -159,6 +157,9 @@ function packets(whole: boolean, limit?: number): Reader {
       packet.attached ??= text
       if (oversized) packet.oversized = oversized
       missing--
+    } else if (early && /^\d+:0\{/.test(text)) {
+      // A payload of version 2 says how long each packet is.
+      return [{ event: 'old' } as Packet]
     } else if (oversized) packet = { event: '42', data: '[""]', oversized } as Packet
     else {
       const [, event, count, id, data] = /^(4?.?)(?:(\d+)-)?(\d*)(.*)/s.exec(text) as unknown as string[]

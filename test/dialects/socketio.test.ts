@@ -238,12 +238,17 @@ describe('bytes', () => {
   })
 })
 
-test.each(['42[{"toString":"foo"}]', '42[null]', '42[["chat"],1]', '42{}'])(
+test.each(['42[{"toString":"foo"}]', '42[null]', '42[["chat"],1]', '42{}', '42'])(
   'an event without a name, %s, cannot be read, and nothing is called by it',
   packet => {
     expect(() => heard(packet)).toThrow()
   },
 )
+
+test('a position that is no text does not stop the line from reading what comes after', () => {
+  const [open] = meanings(['40{"sid":"a","pid":1000}'])
+  expect(open).toMatchObject({ type: 'open', cursor: '1000' })
+})
 
 test('what goes up names its event, and asks for an answer by number', () => {
   expect(dialect.write({ event: undefined, data: '1' }, 4)).toBe('42["message",1]')
@@ -334,11 +339,11 @@ test.each(['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListen
 test.each([
   ['a WebSocket', 'websocket', ['0{"sid":"a"}', '40']],
   ['a poll', 'long-polling', ['85:0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":5000}2:40']],
+  ['a poll in pieces', 'long-polling', [...'85:0{"sid":"a","upgrades":[]}2:40']],
 ] as const)('a server of version 2 is named in the error, by %s', (_, via, texts) => {
   const reader = dialect.reader(via)
-  const meanings = texts
-    .flatMap(text => reader.feed(text))
-    .map(block => dialect.read(block, { cursor: '', session: '{}' }))
+  const blocks = [...texts.flatMap(text => reader.feed(text)), ...reader.end()]
+  const meanings = blocks.map(block => dialect.read(block, { cursor: '', session: '{}' }))
   expect(meanings).toContainEqual({ type: 'bye', why: expect.stringContaining('version 2') })
 })
 

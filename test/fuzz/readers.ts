@@ -3,28 +3,56 @@ import { createEvents } from '../../server/events.ts'
 import { createIntake, type HubEvents } from '../../server/intake.ts'
 import type { Member } from '../../server/member.ts'
 import { createSession } from '../../src/connection/session.ts'
+import type { Dialect, Meaning, Position } from '../../src/dialects/dialect.ts'
+import { mercure } from '../../src/dialects/mercure.ts'
 import { native } from '../../src/dialects/native.ts'
+import { nchan } from '../../src/dialects/nchan.ts'
+import { plain } from '../../src/dialects/plain.ts'
+import { socketio } from '../../src/dialects/socketio.ts'
+import { sockjs } from '../../src/dialects/sockjs.ts'
+import type { TransportName } from '../../src/transports/failure.ts'
 import type { Block } from '../../src/wire/block.ts'
 import { encode } from '../../src/wire/encoder.ts'
+import { createMultipart } from '../../src/wire/multipart.ts'
 import { createParser } from '../../src/wire/parser.ts'
 import { pack, unpack, utf8Length } from '../../src/wire/payload.ts'
+import { mutated, type Shelf } from './corpus.ts'
 
 /** Throws when reading what this text, or these bytes, say breaks a promise. */
 export type Target = (input: Uint8Array) => void
 
-/** Everything that reads what a stranger wrote. Each takes any bytes. */
-export const targets: Record<string, Target> = { parser, payload, client, upload }
+/** Everything that reads what a stranger wrote, and what its inputs begin with. Each takes any bytes. */
+export const targets: Record<string, [Target, Shelf]> = {
+  parser: [parser, 'blocks'],
+  payload: [payload, 'blocks'],
+  client: [client, 'blocks'],
+  upload: [upload, 'blocks'],
+  multipart: [multipart, 'multipart'],
+  ...decoders([
+    ['native', native, ['websocket', 'xhr-streaming', 'long-polling']],
+    ['plain', plain, ['websocket', 'xhr-streaming']],
+    ['nchan', nchan(), ['websocket', 'xhr-streaming', 'long-polling']],
+    ['mercure', mercure(), ['xhr-streaming']],
+    ['sockjs', sockjs(), ['websocket', 'eventsource', 'xhr-streaming']],
+    ['socketio', socketio(), ['websocket', 'long-polling']],
+  ]),
+}
 
 /**
  * Bytes as an attacker or a broken box would send them: our own text with pieces repeated, swapped and torn, lines made of what
  * readers trip over, and noise.
  */
-export const input: fc.Arbitrary<Uint8Array> = fc.oneof(
+const rubbish: fc.Arbitrary<Uint8Array> = fc.oneof(
   { weight: 4, arbitrary: fc.array(fc.oneof(piece(), block()), { maxLength: 30 }).map(join) },
   { weight: 2, arbitrary: torn() },
   { weight: 2, arbitrary: fc.array(step(), { maxLength: 12 }).map(join) },
   { weight: 1, arbitrary: fc.uint8Array({ maxLength: 400 }) },
 )
+
+/** Of the corpus with changes, and without. */
+export function inputs(shelf: Shelf): fc.Arbitrary<Uint8Array> {
+  return fc.oneof(rubbish, mutated(shelf))
+}
 
 /** Pieces and wholes read the same, nothing is as large as the limit, and what was read can be written and read again. */
 function parser(input: Uint8Array): void {
@@ -49,6 +77,101 @@ function parser(input: Uint8Array): void {
     const written = attempt(() => encode(block), TypeError)
     if (written) same(createParser().feed(written), [block])
   }
+}
+
+/** Parts that are cut anywhere are the same, and what is held of a header has its limit. */
+function multipart(input: Uint8Array): void {
+  const step = 1 + ((input[1] ?? 0) % 7)
+  const parts = (pieces: Uint8Array[]) => {
+    const reader = createMultipart('b')
+    const said: unknown[] = []
+    for (const piece of pieces)
+      for (const found of reader.feed(piece)) {
+        if (found.type === 'body' && Array.isArray(said.at(-1)))
+          (said.at(-1) as number[]).push(...found.bytes)
+        else if (found.type === 'body') said.push([...found.bytes])
+        else said.push(found.type === 'part' ? found.header('content-type') : 'end')
+      }
+    return [said, reader.overflowed]
+  }
+  const pieces: Uint8Array[] = []
+  for (let at = 0; at < input.length; at += step) pieces.push(input.subarray(at, at + step))
+  same(parts(pieces), parts([input]))
+}
+
+type Decoder = [name: string, dialect: Dialect, ways: TransportName[]]
+
+function decoders(all: Decoder[]): Record<string, [Target, Shelf]> {
+  return Object.fromEntries(
+    all.flatMap(([name, dialect, ways]) => {
+      const shelf = name === 'native' ? 'blocks' : (name as Shelf)
+      return ways.map(via => [
+        `${name} over ${via}`,
+        [(input: Uint8Array) => decoder(dialect, via, input), shelf] as [Target, Shelf],
+      ])
+    }),
+  )
+}
+
+/**
+ * What a dialect's reader makes of it: no exception leaves it, where the pipe is a stream any cuts give the same, no block is larger
+ * than is allowed, and what a block means is what the line's code takes it for.
+ */
+function decoder(dialect: Dialect, via: TransportName, input: Uint8Array): void {
+  const limit = 8 + (input[0] ?? 0)
+  const step = 1 + ((input[1] ?? 0) % 7)
+  const text = decode(input)
+  const isStream = via === 'xhr-streaming' || via === 'long-polling'
+  const read = (pieces: string[]) => {
+    const reader = dialect.reader(via, undefined, limit)
+    reader.head?.({ status: 200, header: headerOf(via) }, () => undefined)
+    return [...pieces.flatMap(piece => reader.feed(piece)), ...reader.end()]
+  }
+  const whole = read(text ? [text] : [])
+  if (isStream) same(read(text.match(new RegExp(`.{1,${step}}`, 'gs')) ?? []), whole)
+  let position: Position = { cursor: '', session: undefined }
+  for (const block of whole) {
+    const size = (block.data ?? '').length
+    if (isStream && size > 3 * limit)
+      throw new Error(`a block of ${size} characters passed a limit of ${limit}`)
+    // What it throws ends the pipe.
+    const meaning = attempt(() => dialect.read(block, position), Error)
+    if (!meaning) continue
+    check(meaning)
+    if ('cursor' in meaning && meaning.cursor !== undefined)
+      position = { ...position, cursor: meaning.cursor }
+    if (meaning.type === 'open') position = { ...position, session: meaning.welcome.session }
+    if (meaning.type === 'reply') {
+      attempt(() => meaning.text(undefined), Error)
+      position = { ...position, session: meaning.session ?? position.session }
+    }
+  }
+}
+
+function check(meaning: Meaning): void {
+  const { type } = meaning
+  if ('cursor' in meaning && meaning.cursor !== undefined) isText('cursor', meaning.cursor)
+  if (type === 'message') {
+    isText('event', meaning.event)
+    if (!(meaning.data instanceof ArrayBuffer)) isText('data', meaning.data)
+  } else if (type === 'bye' && meaning.why !== undefined) isText('why', meaning.why)
+  else if (type === 'refused') isText('message', meaning.failure.message)
+
+  function isText(name: string, value: unknown): void {
+    if (typeof value !== 'string') throw new Error(`${name} of ${type} is ${typeof value}`)
+  }
+}
+
+/** What lets a reader take an answer for its server's. */
+function headerOf(via: TransportName): (name: string) => string | null {
+  return name =>
+    name === 'Last-Modified'
+      ? 'Wed, 21 Oct 2015 07:28:00 GMT'
+      : name === 'Content-Type'
+        ? via === 'long-polling'
+          ? 'text/plain'
+          : 'text/event-stream'
+        : '0'
 }
 
 /** What is unpacked is text or bytes, or refused by a TypeError; what is packed comes back. */
