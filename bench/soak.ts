@@ -3,7 +3,7 @@
  * stalled, slowed and refused, boxes meddle with what goes through, pages are offline, and the server goes away and comes back. At the
  * end every book must agree, and nothing may have grown.
  *
- * `npm run soak -- --minutes 10`; exits with 1 when something is wrong.
+ * `npm run soak -- --minutes 10`; exits with 1 when something is wrong. With `--hostile` it is another soak: see soak/hostile/index.ts.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
@@ -26,6 +26,7 @@ import {
 } from '../e2e/network/faults.ts'
 import { createHub, type Hub } from '../server/index.ts'
 import { type Published, upwardViolations, violations } from '../test/history.ts'
+import { soakHostile } from './soak/hostile/index.ts'
 import { type Figures, type LineBooks, openLines } from './soak/page.ts'
 
 /** One line over each transport, and one that chooses. */
@@ -69,10 +70,17 @@ const columns: (keyof Measurement)[] = [
 ]
 
 const started = Date.now()
-const { values } = parseArgs({ options: { minutes: { type: 'string', default: '10' } } })
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '10' },
+    hostile: { type: 'boolean', default: false },
+    honest: { type: 'string', default: '1000' },
+  },
+})
 const minutes = Number(values.minutes)
 if (!(minutes > 0)) throw new RangeError('--minutes has to be more than 0')
-await soak(minutes * 60_000)
+if (values.hostile) await soakHostile(minutes, Number(values.honest))
+else await soak(minutes * 60_000)
 
 async function soak(duration: number): Promise<void> {
   const place = await startPlace()
