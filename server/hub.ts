@@ -7,16 +7,19 @@ import { type AnyServer, attachTo, isHandshake } from './attach.ts'
 import type { Core } from './core.ts'
 import { receive, receiveUpgrade } from './door.ts'
 import { createEvents, type Listener } from './events.ts'
+import { createInflow } from './inflow.ts'
 import { createIntake, type HubEvents, hubEvents } from './intake.ts'
 import { createLines } from './lines.ts'
 import type { Line, Payload } from './member.ts'
 import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
+import { dropSlices } from './pipes/jsonp.ts'
 import { reported } from './reported.ts'
 import { createRoaming } from './roaming.ts'
 import { createRoom } from './room.ts'
 import { createSessions } from './sessions.ts'
 import { createSockets } from './sockets.ts'
 import { canonicalPath } from './target.ts'
+import { createTurns } from './turns.ts'
 
 /** Every transport at one URL: who may hear what, what is published, what comes back. */
 export interface Hub {
@@ -75,6 +78,16 @@ export interface Stats {
   messages: number
   /** Requests and handshakes refused so far; `hub.on('refused', …)` tells of each. */
   refused: number
+  /** Bytes that wait for slow readers; see `limits.unsent`. */
+  unsent: number
+  /** Lines that were cut so far because they took nothing of what waited for them. */
+  stuck: number
+  /** Bytes on their way to listeners; see `limits.unhandled`. */
+  unhandled: number
+  /** Messages so far that listeners were not done with in time; see `limits.handling`. */
+  overdue: number
+  /** How often a client was held back that sends too much, or more than listeners are done with. */
+  slowed: number
 }
 
 /** Clients end a pipe at a block of more than 1 MiB, and would meet it again with each resume; this leaves room for its other fields. */
@@ -96,10 +109,13 @@ export function createHub(options: HubOptions = {}): Hub {
   const { path, log, heartbeat, limits, admission } = settings
   const events = createEvents<HubEvents>(hubEvents)
   const roaming = createRoaming(events.report)
+  const inflow = createInflow(limits)
   const sessions = createSessions(settings, {
     name: roaming.name,
     send: append,
-    ended({ session, topic, stage }) {
+    ended(member) {
+      const { session, topic, stage } = member
+      dropSlices(inflow, member)
       // A session outlives a planned restart, be it on another node: what it has not heard is kept for it.
       if (away === undefined) void log.drop(topic)
       if (stage !== 'new') void events.tell('close', { session })
@@ -120,6 +136,7 @@ export function createHub(options: HubOptions = {}): Hub {
   let away: number | undefined
   let messages = 0
   let refusals = 0
+  let overdue = 0
   events.on('refused', () => refusals++)
   const clock = setInterval(() => {
     lines.beat()
@@ -130,7 +147,9 @@ export function createHub(options: HubOptions = {}): Hub {
     events,
     sessions,
     lines,
-    accept: createIntake(events, limits.messages),
+    accept: createIntake(events, limits, () => overdue++),
+    inflow,
+    turns: createTurns(),
     sockets: createSockets(limits),
     room: createRoom(events.report),
     refused,
@@ -254,7 +273,19 @@ export function createHub(options: HubOptions = {}): Hub {
   }
 
   function stats(): Stats {
-    return { sessions: sessions.size, lines: countByTransport(sessions.lines()), messages, refused: refusals }
+    let unsent = 0
+    for (const { pipe } of sessions.lines()) unsent += pipe.unsent()
+    return {
+      sessions: sessions.size,
+      lines: countByTransport(sessions.lines()),
+      messages,
+      refused: refusals,
+      unsent,
+      stuck: lines.stuck,
+      unhandled: inflow.held,
+      overdue,
+      slowed: inflow.slowed,
+    }
   }
 }
 

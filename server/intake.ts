@@ -2,8 +2,11 @@ import type { Block } from '../src/wire/block.ts'
 import { unpack } from '../src/wire/payload.ts'
 import type { Events } from './events.ts'
 import type { Member, Send, Session } from './member.ts'
+import type { Limits } from './options.ts'
+import { atMost } from './patience.ts'
 import { forget } from './receipt.ts'
 import { asRefusal, type Refusal, refusal } from './refusal.ts'
+import { inOneTurn, nextTurn } from './turns.ts'
 
 /** What the application hears of a hub. */
 export interface HubEvents {
@@ -84,11 +87,16 @@ interface Message {
   data: string | ArrayBuffer
 }
 
-/** `window`: for how many numbers back it is kept which of them were refused. */
-export function createIntake(events: Events<HubEvents>, window: number): Intake {
+/** It is kept of the last `messages` numbers which of them were refused. `overdue` is called for each message that took longer than `handling`. */
+export function createIntake(
+  events: Events<HubEvents>,
+  { messages: window, handling }: Pick<Limits, 'messages' | 'handling'>,
+  overdue: () => void,
+): Intake {
   return (member, blocks, maySend) => {
     const messages = blocks.filter(isMessage).map(readMessage)
     if (messages.length && !maySend) throw refusal(403, 'sending is not allowed')
+    if (member.stage === 'over') throw refusal(404, 'session unknown')
     if (messages.length && member.leaving) throw refusal(503, 'the server is going away', 1)
     const accepted = acceptable(messages, member.taken)
     if (accepted.length) {
@@ -110,19 +118,32 @@ export function createIntake(events: Events<HubEvents>, window: number): Intake 
   async function bring(member: Member, messages: readonly Message[]): Promise<void> {
     const { session } = member
     const reply = session.send
+    let done = 0
     for (const { number, event, data } of messages) {
-      // Not begun, not taken: a node that stops need not finish a long queue first.
-      if (member.leaving) return
+      if (++done % inOneTurn === 0) await nextTurn()
+      // Not begun, not taken: a node that stops need not finish a long queue first, nor does it help a client that is long gone.
+      if (member.leaving || member.stage === 'over') return
       let why: Refusal | undefined
       const working = events.tell('message', { data, event, session, reply }, thrown => {
         const said = explain(thrown)
         why ??= said
       })
-      if (working) await working
+      if (working && !(await atMost(handling, working))) why ??= late(number, session)
       if (why) member.refused = (member.refused ?? new Map()).set(number, why)
       member.acked = number
       forget(member, number - window + 1)
     }
+  }
+
+  /** What never ends must not keep the session from sending for ever. */
+  function late(number: number, { id }: Session): Refusal {
+    overdue()
+    events.report(
+      new Error(
+        `a listener for 'message' is not done with message ${number} of session ${id} after ${handling} ms (limits.handling); its sender is told 504`,
+      ),
+    )
+    return tooLate
   }
 
   /** What a listener says to the client by throwing it; a failure is the application's to know. */
@@ -134,6 +155,7 @@ export function createIntake(events: Events<HubEvents>, window: number): Intake 
 }
 
 const failed = refusal(500, 'the server failed')
+const tooLate = refusal(504, 'the application is not done with it; it may be later')
 
 /** Blocks of names this version does not know, and a lone `retry`, are passed over, as PROTOCOL.md says of fields. */
 function isMessage({ id, event, data }: Block): boolean {

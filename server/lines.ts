@@ -7,6 +7,7 @@ import { createFanout } from './fanout.ts'
 import type { Entry } from './log.ts'
 import { fromLog, isOver, type Line, type Member, settled } from './member.ts'
 import type { Settings } from './options.ts'
+import { atMost } from './patience.ts'
 import { ignore, type Pipe } from './pipes/pipe.ts'
 import { receipt } from './receipt.ts'
 import type { Roaming } from './roaming.ts'
@@ -47,6 +48,8 @@ export interface Lines {
   beat(): void
   /** Lets all go, so many in a second. Resolves when the last pipe is over. */
   farewell(pace: Pace): Promise<void>
+  /** How many were cut because nothing was taken of what waited. */
+  readonly stuck: number
 }
 
 export interface Pace {
@@ -69,13 +72,14 @@ const nowhereYet = { id: '', seq: 0 }
 /** How long pipes may take to end in good order, in ms. */
 const grace = 1_000
 
-/** How long a slow reader may take for what it was given, in thirds of a heartbeat. What came through by then counts. */
+/** For how long nothing of what waits may be taken, in thirds of a heartbeat. What came through by then counts. */
 const patience = 12
 
 export function createLines(settings: Settings, sessions: Sessions, roaming: Roaming, hooks: Hooks): Lines {
   const { limits, admission, heartbeat, maxAge, log } = settings
-  const ending = new Set<Pipe>() // of those that have left
+  const ending = new Set<Line>() // whose pipes are not over
   const waiting: (() => void)[] = [] // for the last of them
+  let stuck = 0
   let toldSpread = 0
   let hurried = false
   let hurry = () => {}
@@ -96,6 +100,9 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     cut,
     beat,
     farewell,
+    get stuck() {
+      return stuck
+    },
   }
 
   function prepare(ask: Ask, granted: Granted): Opening {
@@ -145,6 +152,8 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
       // Lines that began together need not end together.
       due: fanout.clock + (3 * maxAge * (1 - Math.random() / 10)) / heartbeat,
       wrote: fanout.clock,
+      taken: undefined,
+      tookAt: fanout.clock,
     }
     const [oldest] = member.lines
     if (oldest && member.lines.length >= limits.pipes) drop(oldest)
@@ -170,7 +179,10 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
 
   /** What a slow reader cannot take is not kept for it: it is read from the log when it can. */
   function fallBehind(line: Line): void {
-    catchUp.goOn(line).catch(error => fail(line, error))
+    catchUp
+      .goOn(line)
+      .then(() => greet(line))
+      .catch(error => fail(line, error))
   }
 
   function reread(topics?: readonly string[]): void {
@@ -184,10 +196,12 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     if (log.ready !== false) hooks.failed(error)
   }
 
+  /** Where it cannot be said now it is said later, and only the newest: whoever reads nothing may ask all the same. */
   function pong(member: Member, ping: string): void {
     const newest = member.lines.findLast(line => !isOver(line))
-    member.pinged = newest ? undefined : ping
-    if (newest) fanout.queue(newest, pongTo(ping))
+    const now = newest && newest.pipe.unsent() + (newest.queue?.size ?? 0) <= limits.unsent
+    member.pinged = now ? undefined : ping
+    if (now) fanout.queue(newest, pongTo(ping))
   }
 
   function spread(): number {
@@ -205,9 +219,26 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
       const quiet = fanout.clock - line.wrote
       // Between two and three thirds of a heartbeat have passed.
       if (line.feed.from === 'live' && !line.pipe.once && (news || quiet > 2)) fanout.queue(line, sign)
-      else if (line.feed.from === 'log' && quiet > patience) drop(line)
-      if (fanout.clock >= line.due && !line.pipe.once) end(line, byeBlock(0))
+      if (isStuck(line)) giveUp(line)
+      else if (fanout.clock >= line.due && !line.pipe.once) end(line, byeBlock(0))
     }
+    for (const line of ending) if (isStuck(line)) giveUp(line)
+  }
+
+  /** Whether the network has taken nothing of what waits for so long that nobody can be there. */
+  function isStuck(line: Line): boolean {
+    const { pipe } = line
+    const taken = pipe.unsent() > 0 ? pipe.taken() : undefined
+    if (taken === undefined || taken !== line.taken) {
+      line.taken = taken
+      line.tookAt = fanout.clock
+    }
+    return fanout.clock - line.tookAt > patience
+  }
+
+  function giveUp(line: Line): void {
+    stuck++
+    drop(line)
   }
 
   function dismiss(member: Member): void {
@@ -236,7 +267,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     }
     await Promise.all(leaving)
     const timer = setTimeout(() => {
-      for (const pipe of ending) pipe.cut()
+      for (const { pipe } of ending) pipe.cut()
     }, grace)
     if (ending.size) await new Promise<void>(resolve => waiting.push(resolve))
     clearTimeout(timer)
@@ -263,7 +294,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
 
   function gone(line: Line): void {
     leave(line)
-    ending.delete(line.pipe)
+    ending.delete(line)
     if (!ending.size) for (const resolve of waiting.splice(0)) resolve()
   }
 
@@ -288,18 +319,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
 
   function leave(line: Line): void {
     if (!sessions.leave(line)) return
-    ending.add(line.pipe)
+    ending.add(line)
     fanout.leave(line)
   }
-}
-
-/** Whether it was done within that time. */
-function atMost(ms: number, work: Promise<unknown>): Promise<boolean> {
-  return new Promise(resolve => {
-    const timer = setTimeout(resolve, ms, false)
-    void work.then(() => {
-      clearTimeout(timer)
-      resolve(true)
-    })
-  })
 }

@@ -55,6 +55,10 @@ export interface Member {
   done: Promise<void>
   /** A body that comes in slices. */
   slices: string
+  /** Bytes of it that are on their way to the application. */
+  held: number
+  /** When all that it sent would have come at the rate that it may go on at, on the clock of `performance.now()`. */
+  paidUntil: number
   /** The data of the `rt.ping` that came while there was no pipe to answer on. */
   pinged: string | undefined
   /** When its last pipe closed, in ms of the epoch. */
@@ -68,14 +72,17 @@ export interface Member {
  * | `begun` | it was announced |
  * | `proven` | its client has named it, so somebody is there |
  * | `guest` | it is another node's: we only answer a poll that was brought here |
+ * | `over` | it has ended: nothing is taken from it, and what waits is not begun |
  */
-export type Stage = 'new' | 'begun' | 'proven' | 'guest'
+export type Stage = 'new' | 'begun' | 'proven' | 'guest' | 'over'
 
 /** Sessions that have something in common, of which there may only be so many. */
 export interface Crowd {
   /** What they have in common; `undefined` for all sessions. */
   readonly key: string | undefined
   size: number
+  /** Bytes of all of them that are on their way to the application. */
+  held: number
   /** Those that have no pipe and never came back, the longest away first: they make room for others. */
   readonly passing: Set<Member>
 }
@@ -100,6 +107,9 @@ export interface Line {
   readonly due: number
   /** The last beat of the hub's clock at which something was written. */
   wrote: number
+  /** What `Pipe.taken` told while something waited, and the beat since which it tells that. */
+  taken: number | undefined
+  tookAt: number
 }
 
 /** Where a line's messages come from. */

@@ -66,21 +66,55 @@ export interface Limits {
    */
   message: number
   /**
-   * Bytes of one POST that carries several messages. More: 413.
+   * Bytes of one POST or frame that carries several messages. More: 413.
    * @default 65536
    */
   batch: number
   /**
-   * Messages of one POST, and messages of one WebSocket that may wait for slow listeners before it is read on.
+   * Messages of one POST or frame; more: 413. Also those of one session that may wait for slow listeners; more: a POST is answered 503 with
+   * `Retry-After`, and a WebSocket is read on when there are fewer.
    * @default 1000
    */
   messages: number
   /**
-   * Bytes that may wait for a slow reader. More: what follows is read from the log as it goes. One that takes nothing for
-   * four heartbeats is cut, and resumes.
+   * Bytes that may wait for a slow reader. More: what follows is read from the log as it goes, and its WebSocket is not read on. One that
+   * takes nothing of what waits for four heartbeats is cut, whatever it sends meanwhile, and resumes.
    * @default 1048576
    */
   unsent: number
+  /**
+   * Bytes that one session may have on their way to listeners: in requests that are still arriving, and in messages that listeners are not done
+   * with. More: as with `messages`.
+   * @default four times the larger of `message` and `batch`, 4194304
+   */
+  unhandled: number
+  /**
+   * The same of all sessions. Those of one address, or of one principal, may have half of it.
+   * @default 32 times `unhandled`, 134217728
+   */
+  unhandledInAll: number
+  /**
+   * Milliseconds that listeners may work on one message. More: its sender is told that it failed, with status 504, `hub.on('error')` hears it, and
+   * the next message of the session is begun.
+   * @default 120000
+   */
+  handling: number
+  /**
+   * Messages that one session may send a second, in the long run; each request, frame and `rt.ping` counts as one at least. More than that and
+   * `burst` allow: a POST is answered 429 with `Retry-After`, and a WebSocket is read on when its time has come. Nothing is lost by either.
+   * @default 1000
+   */
+  sendsPerSecond: number
+  /**
+   * Bytes that one session may send a second, in the long run. More: as with `sendsPerSecond`.
+   * @default 1048576
+   */
+  bytesPerSecond: number
+  /**
+   * Milliseconds of `sendsPerSecond` and `bytesPerSecond` that a client may use at once: with the defaults 30,000 messages, or 30 MiB.
+   * @default 30000
+   */
+  burst: number
   /**
    * Pipes that one session may have open at once. More: the oldest is cut.
    * @default 8
@@ -203,6 +237,12 @@ const usualLimits: Limits = {
   batch: 2 ** 16,
   messages: 1_000,
   unsent: 2 ** 20,
+  unhandled: 2 ** 22,
+  unhandledInAll: 2 ** 27,
+  handling: 120_000,
+  sendsPerSecond: 1_000,
+  bytesPerSecond: 2 ** 20,
+  burst: 30_000,
   pipes: 8,
   sessions: 100_000,
   sessionsPerAddress: 50_000,
@@ -268,12 +308,28 @@ function readLimits(given: Partial<Limits>): Limits {
   check('limits.', given, Object.fromEntries(names.map(name => [name, [isPositive, 'a positive number']])))
   const half = Math.ceil((given.sessions ?? usualLimits.sessions) / 2)
   const told = Object.entries(given).filter(([, value]) => value !== undefined)
-  return {
+  const { message, batch } = { ...usualLimits, ...Object.fromEntries(told) }
+  const unhandled = given.unhandled ?? 4 * Math.max(message, batch)
+  const limits: Limits = {
     ...usualLimits,
+    unhandled,
+    unhandledInAll: 32 * unhandled,
     sessionsPerAddress: half,
     sessionsPerPrincipal: half,
     ...Object.fromEntries(told),
   }
+  // What there is never room for would be sent again and again.
+  checkOrder(limits, 'unhandled', 'message')
+  checkOrder(limits, 'unhandled', 'batch')
+  checkOrder(limits, 'unhandledInAll', 'unhandled')
+  return limits
+}
+
+function checkOrder(limits: Limits, larger: keyof Limits, smaller: keyof Limits): void {
+  if (limits[larger] < limits[smaller])
+    throw new TypeError(
+      `createHub: limits.${larger} is ${limits[larger]}; it has to be ${limits[smaller]} at least, as limits.${smaller} is`,
+    )
 }
 
 function readPath(path: string): string {

@@ -64,7 +64,7 @@ const stay = 3
 export function createSessions({ limits, sessionTimeout }: Settings, { name, send, ended }: Hooks): Sessions {
   const members = new Map<string, Member>()
   const guests = new Set<Member>()
-  const everybody: Crowd = { key: undefined, size: 0, passing: new Set() }
+  const everybody: Crowd = { key: undefined, size: 0, held: 0, passing: new Set() }
   const crowds = new Map<string, Crowd>()
   let open = 0
   const away = new Set<Member>() // those without a pipe, the longest away first
@@ -192,6 +192,8 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       refused: undefined,
       done: settled,
       slices: '',
+      held: 0,
+      paidUntil: 0,
       pinged: undefined,
       left: Date.now(),
     }
@@ -205,7 +207,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   }
 
   function crowdOf(key: string): Crowd {
-    return crowds.get(key) ?? { key, size: 0, passing: new Set() }
+    return crowds.get(key) ?? { key, size: 0, held: 0, passing: new Set() }
   }
 
   function isFull({ key, size }: Crowd): boolean {
@@ -269,6 +271,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     if (!isOurs) return
     members.delete(member.session.id)
     ended(member)
+    member.stage = 'over'
   }
 }
 

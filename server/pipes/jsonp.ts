@@ -1,11 +1,12 @@
 import type { ServerResponse } from 'node:http'
-import { createParser } from '../../src/wire/parser.ts'
 import type { Granted } from '../access.ts'
 import { sendScript } from '../answers.ts'
 import { type Ask, readCount } from '../ask.ts'
 import type { Core } from '../core.ts'
+import type { Inflow } from '../inflow.ts'
 import type { Accepted } from '../intake.ts'
 import type { Member } from '../member.ts'
+import { readText } from '../reader.ts'
 import { receipt } from '../receipt.ts'
 import { refusal } from '../refusal.ts'
 
@@ -24,23 +25,32 @@ export async function serveSlice(
   const member = core.sessions.find(ask, granted)
   core.roaming.posted(ask, member !== undefined)
   if (!member) throw refusal(404, 'session unknown')
-  const body = gather(member, ask, Math.max(core.settings.limits.message, core.settings.limits.batch))
-  const accepted = body === undefined ? undefined : takeBody(core, member, body, granted.send)
-  if (accepted) await member.done
-  sendScript(response, ask, receipt(member, accepted?.first).text)
-  if (accepted?.bye) core.lines.dismiss(member)
+  const { url } = ask
+  const slice = url.searchParams.get('rt.up') ?? ''
+  core.inflow.check(member, slice.length)
+  core.inflow.count(member, 1, slice.length)
+  const body = gather(core, member, url, slice) ?? ''
+  try {
+    const accepted = body ? takeBody(core, member, body, granted.send) : undefined
+    if (accepted) await member.done
+    sendScript(response, ask, receipt(member, accepted?.first).text)
+    if (accepted?.bye) core.lines.dismiss(member)
+  } finally {
+    core.inflow.release(member, body.length)
+  }
 }
 
 /** Gives back the body once its last slice is there. */
-function gather(member: Member, { url }: Ask, limit: number): string | undefined {
-  const slice = url.searchParams.get('rt.up') ?? ''
+function gather({ inflow, settings }: Core, member: Member, url: URL, slice: string): string | undefined {
+  const { message, batch } = settings.limits
   const at = readCount(url.searchParams, 'rt.at')
   const length = readCount(url.searchParams, 'rt.of')
   if (at === undefined || length === undefined) throw refusal(400, 'rt.at or rt.of is missing')
   if (at + slice.length > length) throw refusal(400, 'the slice is longer than rt.of')
-  if (length > limit) throw refusal(413, 'the body is too large')
-  if (at === 0) member.slices = ''
+  if (length > Math.max(message, batch)) throw refusal(413, 'the body is too large')
+  if (at === 0) dropSlices(inflow, member)
   if (at !== member.slices.length) return undefined
+  inflow.reserve(member, slice.length)
   member.slices += slice
   if (member.slices.length < length) return undefined
   const body = member.slices
@@ -48,17 +58,15 @@ function gather(member: Member, { url }: Ask, limit: number): string | undefined
   return body
 }
 
+/** Lets go of a body that is not whole. */
+export function dropSlices(inflow: Inflow, member: Member): void {
+  inflow.release(member, member.slices.length)
+  member.slices = ''
+}
+
 function takeBody(core: Core, member: Member, body: string, maySend: boolean): Accepted {
-  const { limits } = core.settings
-  const parser = createParser({ limit: limits.message, bom: false })
-  const blocks = parser.feed(body)
-  if (
-    parser.overflowed ||
-    blocks.length > limits.messages ||
-    (blocks.length > 1 && body.length > limits.batch)
-  ) {
-    throw refusal(413, 'too much at once')
-  }
+  const blocks = readText(body, body.length, core.settings.limits)
+  core.inflow.count(member, blocks.length, 0)
   const accepted = core.accept(member, blocks, maySend)
   for (const ping of accepted.pings) core.lines.pong(member, ping)
   return accepted

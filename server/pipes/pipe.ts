@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { Writable } from 'node:stream'
+import type { Duplex, Writable } from 'node:stream'
 import type { Batch } from '../batch.ts'
 import type { TransportName } from '../options.ts'
 import { refusal } from '../refusal.ts'
@@ -13,6 +13,8 @@ export interface Pipe {
   write(batch: Batch): void
   /** Bytes written that the network has not taken. */
   unsent(): number
+  /** A number that stays the same while the network takes nothing, whatever is written. */
+  taken(): number
   /** Settles when it takes more again. */
   drained(): Promise<void>
   /** Ends it in good order, after what was written. */
@@ -31,6 +33,31 @@ export function ignore(): void {}
 export function checkFirst(response: ServerResponse): void {
   if (response.socket === null)
     throw refusal(400, 'a line cannot wait behind another answer on its connection')
+}
+
+/** What an answer or a socket tells of how far it has come. */
+export type Course = Pick<Pipe, 'unsent' | 'taken' | 'drained'>
+
+export function courseOf(response: ServerResponse): Course {
+  // What HTTP/2 lends a response of HTTP/1 does not tell when it is full; its stream does.
+  const { stream } = response as { stream?: Writable }
+  const out = stream ?? response
+  return {
+    unsent: () => out.writableLength,
+    // Streams of HTTP/2 share a socket, and stand still each for itself.
+    taken: () => (stream ? -stream.writableLength : response.socket ? takenBy(response.socket) : 0),
+    drained: () => drained(out),
+  }
+}
+
+/** `Pipe.taken` of a socket. How much of a large piece has gone only the system's own queue tells. */
+export function takenBy(socket: Duplex): number {
+  const { bytesWritten = 0, _handle: handle } = socket as Duplex & { bytesWritten?: number; _handle?: Queue }
+  return bytesWritten - socket.writableLength - (handle?.writeQueueSize ?? 0)
+}
+
+interface Queue {
+  readonly writeQueueSize?: number
 }
 
 /** Never settles if the stream ends first. */

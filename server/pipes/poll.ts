@@ -6,7 +6,7 @@ import { textOf } from '../batch.ts'
 import { beatBlock } from '../blocks.ts'
 import type { Core } from '../core.ts'
 import type { TransportName } from '../options.ts'
-import { checkFirst, type Pipe } from './pipe.ts'
+import { checkFirst, courseOf, type Pipe } from './pipe.ts'
 
 /** How long a poll is held, in ms: shorter than the patience of the usual proxies. */
 const hold = 25_000
@@ -32,8 +32,7 @@ function pollPipe(response: ServerResponse, ask: Ask): Pipe {
       // With text Node writes head and body at once.
       else sendText(response, 200, 'text/event-stream', textOf(batch))
     },
-    unsent: () => 0,
-    drained: async () => {},
+    ...courseOf(response),
     end: () => {}, // it has ended with what was written
     cut: () => void response.destroy(),
   }

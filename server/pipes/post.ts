@@ -1,11 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Block } from '../../src/wire/block.ts'
-import { createParser } from '../../src/wire/parser.ts'
 import type { Granted } from '../access.ts'
 import { sendText } from '../answers.ts'
 import type { Ask } from '../ask.ts'
 import type { Core } from '../core.ts'
-import type { Limits } from '../options.ts'
+import type { Member } from '../member.ts'
+import { createReader, type Reader } from '../reader.ts'
 import { receipt } from '../receipt.ts'
 import { refusal } from '../refusal.ts'
 
@@ -17,43 +16,47 @@ export async function servePost(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { sessions, settings, accept, lines, roaming } = core
+  const { sessions, accept, lines, roaming, inflow } = core
   if (!/^text\/event-stream\s*(;|$)/i.test(ask.headers['content-type'] ?? '')) {
     throw refusal(415, 'the Content-Type of a POST is text/event-stream')
   }
   const member = sessions.find(ask, granted)
   roaming.posted(ask, member !== undefined)
   if (!member) throw refusal(404, 'session unknown')
-  const blocks = await readBlocks(bodyOf(core, request), request, settings.limits)
-  // A client always has something to say: an acknowledgement of nothing would look like success to it.
-  if (blocks.length === 0) throw refusal(400, 'the POST holds no block; something between has taken its body')
-  const { inOrder, pings, first, bye } = accept(member, blocks, granted.send)
-  for (const ping of pings) lines.pong(member, ping)
-  await member.done
-  sendText(response, inOrder ? 200 : 409, 'text/event-stream', receipt(member, first).text)
-  if (bye) lines.dismiss(member)
+  const reader = createReader(core.settings.limits)
+  try {
+    await readBody(core, member, request, reader)
+    const { blocks } = reader
+    // A client always has something to say: an acknowledgement of nothing would look like success to it.
+    if (blocks.length === 0)
+      throw refusal(400, 'the POST holds no block; something between has taken its body')
+    const { inOrder, pings, first, bye } = accept(member, blocks, granted.send)
+    for (const ping of pings) lines.pong(member, ping)
+    await member.done
+    sendText(response, inOrder ? 200 : 409, 'text/event-stream', receipt(member, first).text)
+    if (bye) lines.dismiss(member)
+  } finally {
+    inflow.release(member, reader.bytes)
+  }
 }
 
-/** Reads no further than the limits: a single large message may be as long as a message, several only as a batch. */
-async function readBlocks(
-  body: AsyncIterable<unknown>,
-  request: IncomingMessage,
-  { message, batch, messages }: Limits,
-): Promise<Block[]> {
-  const most = Math.max(message, batch)
-  const tooLarge = refusal(413, 'too much at once')
-  if (Number(request.headers['content-length'] ?? 0) > most) throw tooLarge
-  const parser = createParser({ limit: message })
+/** Reads no further than the limits, and holds what it has read. */
+async function readBody(core: Core, member: Member, request: IncomingMessage, reader: Reader): Promise<void> {
+  const { inflow, settings } = core
+  const { message, batch } = settings.limits
+  const length = Number(request.headers['content-length'] ?? 0)
+  if (length > Math.max(message, batch)) throw refusal(413, 'too much at once')
+  inflow.check(member, length)
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
-  const blocks: Block[] = []
-  let bytes = 0
-  for await (const chunk of gathered(body)) {
-    bytes += chunk.length
-    blocks.push(...parser.feed(decoder.decode(chunk, { stream: true })))
-    const several = blocks.length > 1
-    if (parser.overflowed || bytes > (several ? batch : most) || blocks.length > messages) throw tooLarge
+  try {
+    for await (const chunk of gathered(bodyOf(core, request))) {
+      const { length } = chunk
+      inflow.reserve(member, length)
+      reader.feed(decoder.decode(chunk, { stream: true }), length)
+    }
+  } finally {
+    inflow.count(member, Math.max(1, reader.blocks.length), reader.bytes)
   }
-  return blocks
 }
 
 /** Pieces of some size: a text that is put together from single characters takes thirty times its length. */

@@ -6,7 +6,7 @@ import { tickBlock } from '../blocks.ts'
 import type { Core } from '../core.ts'
 import type { TransportName } from '../options.ts'
 import { createFrame, framePipe } from './iframe.ts'
-import { checkFirst, drained, type Pipe } from './pipe.ts'
+import { checkFirst, courseOf, type Pipe } from './pipe.ts'
 
 /** When the second sign comes, in ms. What holds a stream back holds the first one until then. */
 const tickAfter = 400
@@ -36,8 +36,7 @@ function streamPipe(response: ServerResponse, transport: TransportName): Pipe {
     transport,
     once: false,
     write: batch => void response.write(write(batch)),
-    unsent: () => response.writableLength,
-    drained: () => drained(response),
+    ...courseOf(response),
     end: () => void response.end(),
     cut: () => void response.destroy(),
   }

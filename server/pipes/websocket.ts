@@ -1,17 +1,18 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Block } from '../../src/wire/block.ts'
-import { createParser } from '../../src/wire/parser.ts'
 import type { Granted } from '../access.ts'
 import type { Ask } from '../ask.ts'
 import { type Batch, bytesOf } from '../batch.ts'
 import { failBlock, pongTo } from '../blocks.ts'
 import type { Core } from '../core.ts'
+import type { Accepted } from '../intake.ts'
 import type { Line } from '../member.ts'
+import { readText } from '../reader.ts'
 import { receipt } from '../receipt.ts'
 import { asRefusal, refusal } from '../refusal.ts'
-import { drained, ignore, type Pipe } from './pipe.ts'
+import { inOneTurn, nextTurn } from '../turns.ts'
+import { drained, ignore, type Pipe, takenBy } from './pipe.ts'
 
 /** Answers the handshake, and carries blocks both ways until one side has had enough. */
 export function serveWebSocket(
@@ -40,8 +41,13 @@ class WebSocketPipe implements Pipe {
   private readonly ws: WebSocket
   private readonly socket: Duplex
   private readonly maySend: boolean
-  /** Messages that the application is not done with. */
-  private pending = 0
+  /** Those that have come and wait for their turn; `undefined` is one that is no text. */
+  private readonly frames: (Buffer | undefined)[] = []
+  private reading = false
+  private isShut = false
+  /** How much was done for it in which turn of the event loop. */
+  private done = 0
+  private turn = 0
 
   constructor(core: Core, ws: WebSocket, socket: Duplex, maySend: boolean) {
     this.line = undefined
@@ -67,29 +73,83 @@ class WebSocketPipe implements Pipe {
     return this.ws.bufferedAmount
   }
 
+  taken(): number {
+    return takenBy(this.socket)
+  }
+
   drained(): Promise<void> {
     return drained(this.socket)
   }
 
   end(): void {
+    this.shut()
     this.ws.close(1001)
   }
 
   cut(): void {
+    this.shut()
     this.ws.terminate()
   }
 
   closed(): void {
+    this.shut()
     if (this.line) this.core.lines.gone(this.line)
   }
 
-  async heard(frame: Buffer, isBinary: boolean): Promise<void> {
+  /** What was not taken by now goes by the next pipe. The answer to a close frame has to be read. */
+  private shut(): void {
+    this.frames.length = 0
+    this.isShut = true
+    if (this.ws.isPaused) this.ws.resume()
+  }
+
+  heard(frame: Buffer, isBinary: boolean): void {
+    if (this.isShut) return
+    this.frames.push(isBinary ? undefined : frame)
+    if (!this.reading) void this.read()
+  }
+
+  /** Takes one frame after the other. While there is a reason to wait, the socket is not read on. */
+  private async read(): Promise<void> {
+    const { frames, ws } = this
+    this.reading = true
+    while (frames.length > 0) {
+      const wait = this.obstacle(frames[0])
+      if (wait) {
+        ws.pause()
+        await wait
+      } else this.take(frames.shift())
+    }
+    this.reading = false
+    if (ws.isPaused) ws.resume()
+  }
+
+  /** What the next frame has to wait for, if anything. */
+  private obstacle(frame: Buffer | undefined): Promise<void> | undefined {
+    const { line, core } = this
+    if (!line || !frame) return undefined
+    if (this.unsent() > core.settings.limits.unsent) return this.drained()
+    const turn = core.turns.now()
+    if (turn !== this.turn) this.done = 0
+    this.turn = turn
+    return this.done >= inOneTurn ? nextTurn() : core.inflow.obstacle(line.member, frame.length)
+  }
+
+  private take(frame: Buffer | undefined): void {
     const { line, core } = this
     // Once it was told how far its messages were taken, none is taken any more.
     if (!line || line.member.leaving) return
+    const { member } = line
     try {
-      if (isBinary) throw refusal(400, 'frames are text')
-      await this.take(line, readFrame(frame, core.settings.limits.message))
+      if (!frame) throw refusal(400, 'frames are text')
+      const { length } = frame
+      const blocks = readText(frame.toString(), length, core.settings.limits)
+      core.inflow.count(member, Math.max(1, blocks.length), length)
+      // An answer repeats what was refused, so it may be much longer than its question.
+      this.done += blocks.length + 1 + (member.refused?.size ?? 0)
+      const accepted = core.accept(member, blocks, this.maySend)
+      core.inflow.hold(member, length)
+      void this.answer(line, accepted).finally(() => core.inflow.release(member, length))
     } catch (thrown) {
       const known = asRefusal(thrown)
       if (!known) core.events.report(thrown)
@@ -97,35 +157,15 @@ class WebSocketPipe implements Pipe {
     }
   }
 
-  private async take(line: Line, blocks: readonly Block[]): Promise<void> {
-    const { lines, accept } = this.core
+  private async answer(line: Line, { messages, pings, first, bye }: Accepted): Promise<void> {
+    const { lines } = this.core
     const { member } = line
-    const { messages, pings, first, bye } = accept(member, blocks, this.maySend)
     await line.welcomed
     for (const ping of pings) lines.say(line, pongTo(ping))
-    if (messages) await this.answer(line, messages, first)
+    if (messages || bye) await member.done
+    if (messages) lines.say(line, receipt(member, first))
     if (bye) lines.dismiss(member)
-  }
-
-  private async answer(line: Line, messages: number, first: number | undefined): Promise<void> {
-    const { ws, core } = this
-    const { lines, settings } = core
-    const { member } = line
-    // A listener that is slower than its clients slows them down instead of filling the memory.
-    this.pending += messages
-    if (this.pending > settings.limits.messages) ws.pause()
-    await member.done
-    this.pending -= messages
-    if (ws.isPaused && this.pending <= settings.limits.messages) ws.resume()
-    lines.say(line, receipt(member, first))
   }
 }
 
 const textFrame = { binary: false }
-
-function readFrame(frame: Buffer, limit: number): Block[] {
-  const parser = createParser({ limit, bom: false })
-  const blocks = parser.feed(frame.toString())
-  if (parser.overflowed) throw refusal(413, 'the message is too large')
-  return blocks
-}

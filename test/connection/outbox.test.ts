@@ -226,15 +226,22 @@ describe('after an outcome that is not known', () => {
     }
   })
 
-  test('waits as long as the server asks', async () => {
-    const { open, add, answers, requests, world } = setUp()
-    await add('a')
+  test.each([429, 503])('waits as long as the server asks with %i, and loses nothing', async code => {
+    const { open, add, answers, outcomes, outbox, requests, world } = setUp()
+    await add('a', 'b')
     open()
-    answers(status(503, { retryAfter: 7_000 }))
-    await world.pass(6_999)
-    expect(requests).toHaveLength(1)
-    await world.pass(1)
-    expect(requests).toHaveLength(2)
+    // However often: the server took nothing, and the messages keep their numbers.
+    for (let time = 1; time <= 5; time++) {
+      answers(status(code, { retryAfter: 7_000 }))
+      await world.pass(6_999)
+      expect(requests).toHaveLength(time)
+      await world.pass(1)
+      expect(carried(requests[time])).toEqual(['1 a', '2 b'])
+    }
+    outbox.acknowledged(2)
+    answers(undefined)
+    await world.settle()
+    expect(outcomes).toEqual(['a taken', 'b taken'])
   })
 
   test('sends nothing before that time, although more is sent meanwhile', async () => {

@@ -532,6 +532,11 @@ it('counts sessions, lines and messages', async () => {
     },
     messages: 1,
     refused: 0,
+    unsent: 0,
+    stuck: 0,
+    unhandled: 0,
+    overdue: 0,
+    slowed: 0,
   })
 })
 

@@ -10,6 +10,12 @@ describe('createHub', () => {
     [{ limits: { session: 5 } }, /unknown option 'limits.session'; the options are .*sessions/],
     [{ limits: 5 }, /limits is 5/],
     [{ limits: { message: '1mb' } }, /message is "1mb"/],
+    [{ limits: { burst: 0 } }, /limits.burst is 0/],
+    [
+      { limits: { unhandled: 1_000 } },
+      /limits.unhandled is 1000; it has to be 1048576 at least, as limits.message is/,
+    ],
+    [{ limits: { unhandledInAll: 1_000 } }, /limits.unhandledInAll is 1000; it has to be 4194304/],
     [{ authorize: ['x'] }, /authorize is x; it has to be a function/],
     [{ authorize: null }, /authorize is null/],
     [{ jsonp: 'no' }, /jsonp is "no"/],

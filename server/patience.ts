@@ -1,0 +1,10 @@
+/** Whether it was done within that time. */
+export function atMost(ms: number, work: Promise<unknown>): Promise<boolean> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, ms, false)
+    void work.then(() => {
+      clearTimeout(timer)
+      resolve(true)
+    })
+  })
+}
