@@ -83,8 +83,8 @@ export interface Limits {
    */
   unsent: number
   /**
-   * Bytes that one session may have on their way to listeners: in requests that are still arriving, and in messages that listeners are not done
-   * with. More: as with `messages`.
+   * Bytes that one session may have on their way to listeners: in requests and frames that are still arriving, and in messages that listeners are not
+   * done with. More: as with `messages`, and a WebSocket of which half a message has come and the rest finds no room is ended, to come again.
    * @default four times the larger of `message` and `batch`, 4194304
    */
   unhandled: number

@@ -5,6 +5,8 @@ import { ignore } from './pipes/pipe.ts'
 /** What a hub's sockets tell. */
 interface Ear {
   heard(frame: Buffer, isBinary: boolean): void
+  /** So many more bytes came, or fewer: those of a frame that is no part of a message. */
+  arrived(bytes: number): void
   closed(): void
 }
 
@@ -18,6 +20,8 @@ export class LineSocket extends WebSocket {
   listen(ear: Ear): void {
     this.ear = ear
     this.on('message', heard)
+    this.on('ping', passed)
+    this.on('pong', passed)
     this.on('close', closed)
     this.on('error', ignore)
   }
@@ -45,6 +49,12 @@ export function createSockets({ message, batch }: Limits): Server<typeof LineSoc
 function heard(this: WebSocket, frame: unknown, isBinary: boolean): void {
   const { ear } = this as LineSocket
   ear?.heard(frame as Buffer, isBinary)
+}
+
+/** "All control frames MUST have a payload length of 125 bytes or less" (RFC 6455, 5.5), so two bytes and the mask come before it. */
+function passed(this: WebSocket, data: Buffer): void {
+  const { ear } = this as LineSocket
+  ear?.arrived(-data.length - 6)
 }
 
 function closed(this: WebSocket): void {

@@ -31,8 +31,17 @@ export function serveWebSocket(
     const pipe = new WebSocketPipe(core, ws, socket, granted.send)
     pipe.line = core.lines.open(pipe, core.lines.prepare(ask, granted))
     ws.listen(pipe)
+    measure(socket, pipe)
   })
 }
+
+/** Apart from the above, so that what it closes over is no more than the pipe. */
+function measure(socket: Duplex, pipe: WebSocketPipe): void {
+  socket.on('data', (chunk: Buffer) => pipe.arrived(chunk.length))
+}
+
+/** A socket is read in pieces of up to so many bytes. */
+const oneRead = 2 ** 16
 
 /** As with the socket: what thousands have in common is methods. */
 class WebSocketPipe implements Pipe {
@@ -44,6 +53,9 @@ class WebSocketPipe implements Pipe {
   /** Those that have come and wait for their turn; `undefined` is one that is no text. */
   private readonly frames: (Buffer | undefined)[] = []
   private reading = false
+  /** Bytes that came since the last whole message, and those of them that are held. */
+  private arriving = 0
+  private held = 0
   private isShut = false
   /** How much was done for it in which turn of the event loop. */
   private done = 0
@@ -100,10 +112,31 @@ class WebSocketPipe implements Pipe {
   private shut(): void {
     this.frames.length = 0
     this.isShut = true
+    this.whole()
     if (this.ws.isPaused) this.ws.resume()
   }
 
+  /** What has not come whole is held too, where it is more than a socket brings at once. Who finds no room may come again. */
+  arrived(bytes: number): void {
+    this.arriving += bytes
+    const more = this.arriving - this.held
+    if (!this.line || this.isShut || this.arriving <= oneRead || more <= 0) return
+    try {
+      this.core.inflow.reserve(this.line.member, more)
+      this.held += more
+    } catch (thrown) {
+      this.fail(this.line, thrown)
+    }
+  }
+
+  private whole(): void {
+    if (this.held && this.line) this.core.inflow.release(this.line.member, this.held)
+    this.arriving = 0
+    this.held = 0
+  }
+
   heard(frame: Buffer, isBinary: boolean): void {
+    this.whole()
     if (this.isShut) return
     this.frames.push(isBinary ? undefined : frame)
     if (!this.reading) void this.read()
@@ -151,10 +184,15 @@ class WebSocketPipe implements Pipe {
       core.inflow.hold(member, length)
       void this.answer(line, accepted).finally(() => core.inflow.release(member, length))
     } catch (thrown) {
-      const known = asRefusal(thrown)
-      if (!known) core.events.report(thrown)
-      core.lines.end(line, failBlock(known ?? refusal(500, 'the server failed')))
+      this.fail(line, thrown)
     }
+  }
+
+  private fail(line: Line, thrown: unknown): void {
+    const { events, lines } = this.core
+    const known = asRefusal(thrown)
+    if (!known) events.report(thrown)
+    lines.end(line, failBlock(known ?? refusal(500, 'the server failed')))
   }
 
   private async answer(line: Line, { messages, pings, first, bye }: Accepted): Promise<void> {

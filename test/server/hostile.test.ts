@@ -317,6 +317,50 @@ describe('what waits for a slow listener', () => {
     expect(at.hub.stats().unhandled).toBe(0)
   })
 
+  it('is also what has not arrived whole of a frame: who finds no room is told to come again', async () => {
+    const at = await stand({ limits: { unhandled: 2 ** 20, unhandledInAll: 2 ** 21 } })
+    const held = most(() => at.hub.stats().unhandled)
+    const sockets = await Promise.all(Array.from({ length: 20 }, () => connectTo(at)))
+    let heard = ''
+    for (const socket of sockets) {
+      socket.setEncoding('latin1').on('data', chunk => {
+        heard += chunk
+      })
+      socket.write(handshake('/live?topic=x&rt.via=websocket', { Host: at.host }))
+    }
+    await until(() => at.hub.stats().lines.websocket === 20)
+    const begun = frame('x'.repeat(1_000_000)).subarray(0, 300_000)
+    for (const socket of sockets) socket.write(begun)
+    await until(() => at.hub.stats().lines.websocket < 5)
+    expect(heard).toMatch(/rt\.fail\ndata: {"status":503,"retryAfter":1/)
+    expect(held()).toBeGreaterThan(2 ** 19)
+    expect(held()).toBeLessThanOrEqual(2 ** 20)
+    for (const socket of sockets) socket.destroy()
+    await until(() => at.hub.stats().unhandled === 0)
+  })
+
+  it('is nothing once a message has come whole, however large, and whatever control frames come between', async () => {
+    const at = await stand({ limits: { unhandled: 2 ** 20 } })
+    const taken: number[] = []
+    at.hub.on('message', ({ data }) => taken.push((data as string).length))
+    const socket = await connectTo(at)
+    socket.resume().write(handshake('/live?topic=x&rt.via=websocket', { Host: at.host }))
+    await until(() => at.hub.stats().lines.websocket === 1)
+    for (let n = 1; n <= 5; n++) {
+      socket.write(frame(message(n, 'x'.repeat(900_000))))
+      await until(() => taken.length === n)
+      for (let time = 0; time < 10; time++) {
+        for (let ping = 0; ping < 20; ping++)
+          socket.write(Buffer.concat([frame('x'.repeat(100), 9), frame('x'.repeat(125), 10)]))
+        await wait(1)
+      }
+    }
+    for (let n = 0; n < 10_000; n++) socket.write(frame('x'.repeat(125), 10))
+    socket.write(frame(message(6, '!')))
+    await until(() => taken.length === 6)
+    expect(at.hub.stats()).toMatchObject({ unhandled: 0, slowed: 0, lines: { websocket: 1 } })
+  })
+
   it('is not begun once its session is over, and nothing of it stays', async () => {
     const at = await stand({ limits: some, sessionTimeout: 50, heartbeat: 60 })
     const { begun, finish } = listener(at)
