@@ -9,6 +9,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { Worker } from 'node:worker_threads'
 import fc, { type RunDetails } from 'fast-check'
+import { lines } from '../test/fuzz/lines.ts'
 import { inputs, targets } from '../test/fuzz/readers.ts'
 import { type Attacked, attackNames, startAttacked, volleys } from '../test/fuzz/server.ts'
 
@@ -24,7 +25,7 @@ if (!(seconds > 0)) throw new RangeError('--seconds has to be more than 0')
 const first = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
 
 /** Inputs, or volleys of them, in a round. */
-const runs = { reader: 1_000, attack: 15 }
+const runs = { reader: 1_000, line: 100, attack: 15 }
 
 /** A reader that takes longer for one input does not come back. */
 const patience = 60
@@ -38,7 +39,11 @@ interface Target {
 }
 
 const attacked = await startAttacked()
-const all = [...Object.keys(targets).map(readerOf), ...attackNames.map(name => attackOf(attacked, name))]
+const all = [
+  ...Object.keys(targets).map(readerOf),
+  ...Object.keys(lines).map(lineOf),
+  ...attackNames.map(name => attackOf(attacked, name)),
+]
 const chosen = all.filter(({ name }) => !values.only || name === values.only)
 if (chosen.length === 0) throw new RangeError(`--only is one of ${all.map(({ name }) => name).join(', ')}`)
 
@@ -81,6 +86,12 @@ function readerOf(name: string): Target {
     name,
     run: seed => fc.check(fc.property(inputs(shelf), target), { numRuns: runs.reader, seed }) as never,
   }
+}
+
+function lineOf(name: string): Target {
+  const [hears, shelf] = lines[name] as (typeof lines)[string]
+  const property = fc.asyncProperty(inputs(shelf), hears)
+  return { name, run: seed => fc.check(property, { numRuns: runs.line, seed }) as never }
 }
 
 function attackOf(attacked: Attacked, name: (typeof attackNames)[number]): Target {

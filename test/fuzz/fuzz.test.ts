@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { createParser } from '../../src/wire/parser.ts'
 import { seeds } from './corpus.ts'
+import { lines } from './lines.ts'
 import { inputs, targets } from './readers.ts'
 import { type Attacked, attackNames, shelfOf, startAttacked, volleys } from './server.ts'
 
@@ -16,6 +17,13 @@ describe(`whatever comes, in ${runs} inputs of seed ${seed}`, () => {
   it.each(Object.entries(targets))('the %s keeps its promises', (_, [target, shelf]) => {
     for (const known of seeds(shelf)) target(known)
     expect(() => fc.assert(fc.property(inputs(shelf), target), { numRuns: runs, seed })).not.toThrow()
+  })
+})
+
+describe('a hostile server', () => {
+  it.each(Object.entries(lines))('does nothing to the page of %s but be heard', async (_, [hears, shelf]) => {
+    for (const known of seeds(shelf)) await hears(known)
+    await fc.assert(fc.asyncProperty(inputs(shelf), hears), { numRuns: 200, seed })
   })
 })
 
@@ -42,7 +50,7 @@ describe('a fault that is put there to be found', () => {
 
   it('is found in an application that fails at a text', async () => {
     const attacked = await start(data => {
-      if (data.includes('\n')) throw new Error('no second line was expected')
+      if (data.includes('\r')) throw new Error('no second line was expected')
     })
     const property = fc.asyncProperty(volleys('messages'), volley => attacked.attack('messages', volley))
     const { failed, errorInstance } = await fc.check(property, { numRuns: 100, seed, endOnFailure: true })

@@ -157,9 +157,10 @@ async function speak(port: number, bytes: Buffer, index: number): Promise<void> 
     socket.write(bytes.subarray(at, at + piece))
     await new Promise(setImmediate)
   }
+  // Most are answered, and what comes after the answer comes at once.
   for (let before = -1; before !== heard; ) {
     before = heard
-    await Promise.race([closed, pause(15)])
+    await Promise.race([closed, pause(heard ? 15 : 100)])
   }
   if (index % 2) socket.resetAndDestroy()
   else socket.destroy()
