@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
 import type { Ask } from './ask.ts'
 import type { Rights, Settings } from './options.ts'
 import { refusal } from './refusal.ts'
@@ -11,20 +11,27 @@ export interface Granted {
 }
 
 /**
- * Pages of other origins get in only if they are listed. Must come before `authorize`, which may believe cookies.
+ * Pages of other origins get in only if they are listed. Must come before `authorize`, which may believe cookies. The answer to a script
+ * tag can be read by any page: it is given only to one that is known to be allowed.
  *
  * On a WebSocket some browsers do not say that a page is of the same origin. That it is, as was seen on other requests, is said by the id of
  * its session, which nobody else has; until there is one, the page is let in by other transports.
  */
 export function checkOrigin(ask: Ask, { vouches }: { vouches(ask: Ask): boolean }): void {
   const { standing, origin, via, headers } = ask
+  if (standing === 'unknown' && via === 'jsonp')
+    throw { ...refusal(403, `JSONP is answered only where the page tells its origin; ${hidden}`), only: true }
   if (standing !== 'foreign' || (via === 'websocket' && vouches(ask))) return
+  if (origin === undefined) throw refusal(403, `a page of another origin asks, and hides which; ${hidden}`)
   const unsaid = via === 'websocket' && headers['sec-fetch-site'] === undefined
   throw {
     ...refusal(403, `pages of ${origin} may not connect here; ${remedy(ask)}`),
     ...(unsaid && { only: true }),
   }
 }
+
+const hidden =
+  'let it send a Referer (Referrer-Policy: strict-origin), and list its origin in origins if it is not this one'
 
 /** What somebody has to do who knows that the page is their own. */
 function remedy({ headers, proxied }: Ask): string {
@@ -56,8 +63,7 @@ export function answerPreflight({ headers }: Ask, response: ServerResponse): voi
 
 /** Asks the application. Throws a refusal, its own or ours. */
 export async function grant(ask: Ask, { authorize }: Settings): Promise<Granted> {
-  const { url, address, origin, method, via } = ask
-  const headers = headersFor(ask)
+  const { url, address, origin, method, via, headers } = ask
   const token =
     /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? url.searchParams.get('rt.token') ?? undefined
   const said = await authorize({
@@ -89,13 +95,6 @@ function shared(topics: readonly string[]): readonly string[] {
   const same = topics.length === latest.length && topics.every((topic, at) => topic === latest[at])
   if (!same) latest = Object.freeze(topics)
   return latest
-}
-
-/** A script tag sends cookies from any page, and any page can read what it answers: they prove nothing then. */
-function headersFor({ via, standing, headers }: Ask): IncomingHttpHeaders {
-  if (via !== 'jsonp' || standing === 'own' || standing === 'listed') return headers
-  const { cookie, authorization, ...others } = headers
-  return others
 }
 
 function isList(said: readonly string[] | Rights): said is readonly string[] {

@@ -109,9 +109,11 @@ function readOrigin(
 ): Pick<Ask, 'origin' | 'standing'> {
   const told = single(headers.origin) ?? originOf(headers.referer)
   // No page can forge it, and it is right behind every proxy: names that begin with `Sec-` are the browser's.
-  if (headers['sec-fetch-site'] === 'same-origin')
-    return { origin: told === 'null' ? undefined : told, standing: 'own' }
-  if (told === undefined) return { origin: told, standing: 'unknown' }
+  const site = headers['sec-fetch-site']
+  if (site === 'same-origin') return { origin: told === 'null' ? undefined : told, standing: 'own' }
+  // Whoever hides where a page stands is believed to be elsewhere as soon as the browser says so. `none`: somebody typed the address.
+  if (told === undefined)
+    return { origin: told, standing: site === undefined || site === 'none' ? 'unknown' : 'foreign' }
   if (isOwn(told, arrival)) return { origin: told, standing: 'own' }
   return { origin: told, standing: isListed(told) ? 'listed' : 'foreign' }
 }

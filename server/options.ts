@@ -25,7 +25,6 @@ export type TransportName = Exclude<(typeof transports)[number], 'post'>
 export interface AuthorizeRequest {
   /** As the client sees it, its query included. */
   readonly url: URL
-  /** Over JSONP without `cookie` and `authorization`, unless the request is known to come from a page of an allowed origin. */
   readonly headers: IncomingHttpHeaders
   /** What the page's `token()` gave: an `Authorization: Bearer` header, or `rt.token` where none can be set. */
   readonly token: string | undefined
@@ -180,7 +179,8 @@ export interface HubOptions {
    */
   trustProxy?: boolean | number | readonly string[]
   /**
-   * Whether JSONP is answered. `authorize` sees its cookies only if the page is known to be of an allowed origin.
+   * Whether JSONP is answered. Any page can read such an answer, so it is given only where the request tells an allowed origin, by
+   * `Origin`, `Referer` or `Sec-Fetch-Site`.
    * @default true
    */
   jsonp?: boolean

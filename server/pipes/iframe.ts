@@ -26,9 +26,10 @@ export function createFrame(
   response: ServerResponse,
 ): Frame {
   const nonce = randomName()
+  const around = standing === 'listed' && isSource(origin) ? origin : "'self'"
   response.setHeader(
     'Content-Security-Policy',
-    `default-src 'none'; base-uri 'none'; script-src 'nonce-${nonce}'`,
+    `default-src 'none'; base-uri 'none'; script-src 'nonce-${nonce}'; frame-ancestors ${around}`,
   )
   const script = (code: string) => `<script nonce=${nonce}>${code}</script>\n`
   // By what name a page of our own has come to us only the browser knows for certain.
@@ -39,6 +40,11 @@ export function createFrame(
     say: text => script(`say(${literal(text)})`),
     end: script('say(null)'),
   }
+}
+
+/** Whether it can stand in a policy, and says nothing else there. */
+function isSource(origin: string | undefined): boolean {
+  return /^[a-z][a-z0-9+.-]*:\/\/[^\s;,'"*]+$/i.test(origin ?? '')
 }
 
 /** The pipe that a frame is, by way of that of its response. */

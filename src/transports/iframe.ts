@@ -43,6 +43,7 @@ export function iframeFrom(...origins: string[]): Transport {
           message: `frame from ${place(url)} ${opened ? 'broke off' : 'held no stream'}`,
         })
       frame.style.display = 'none'
+      frame.referrerPolicy = 'origin' // by which a server knows a page it has listed
       frame.src = url
       if (origin !== document.location.origin && !origins.includes(origin)) refuse()
       // A page that is still loading would go on loading for as long as the frame does.

@@ -160,6 +160,8 @@ function insert(target: Target, details: Details, limit: number, heard: Heard): 
   script.onload = () => fail('did not call back')
   const nonce = document.querySelector<HTMLElement>('script[nonce]')?.nonce
   if (nonce) script.nonce = nonce
+  // Without it the server cannot know whose page it answers, and does not.
+  script.referrerPolicy = 'origin'
   script.src = (trusted() as (url: string) => string)(url)
   document.head.append(script)
   return clean

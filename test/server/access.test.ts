@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type AuthorizeRequest, createHub, type HubOptions } from '../../server/index.ts'
-import { address, ask, called, listen, message, parse, pipes, post, stand } from './harness.ts'
+import { address, ask, called, listen, message, parse, pipes, post, stand, witness } from './harness.ts'
+import { raw } from './raw.ts'
 
 const friend = 'https://friend.example'
 const stranger = 'https://stranger.example'
@@ -220,17 +221,59 @@ describe('across origins', () => {
   })
 })
 
+describe('a page of another site that hides which', () => {
+  const sites = ['cross-site', 'same-site', 'Cross-Site', 'same-origin, cross-site', 'rubbish']
+
+  it.each(sites.flatMap(site => [...pipes, 'bare' as const].map(via => [site, via] as const)))(
+    '(%s) begins no session over %s',
+    async (site, via) => {
+      const { seen, authorize } = witness()
+      const at = await stand({ authorize, origins: [friend] })
+      const headers = { 'sec-fetch-site': site, cookie: 'session=1' }
+      const query = { 'rt.via': via === 'bare' ? undefined : via, 'rt.cb': '_rta' }
+      if (via === 'websocket') await listen(at, via, {}, headers).next('rt.fail')
+      else expect((await ask(address(at, query), { headers })).text).toContain('hides which')
+      expect([seen, at.hub.stats().sessions]).toEqual([[], 0])
+    },
+  )
+
+  it('is let in where it tells an origin that is listed', async () => {
+    const at = await stand({ origins: [friend] })
+    const headers = { 'sec-fetch-site': 'cross-site', referer: `${friend}/` }
+    for (const via of pipes) expect(await listen(at, via, {}, headers).opened()).toBeDefined()
+  })
+
+  it('is none where somebody types the address, or nothing is told', async () => {
+    const at = await stand()
+    for (const headers of [{}, { 'sec-fetch-site': 'none' }] as Record<string, string>[])
+      expect(await listen(at, 'bare', {}, headers).opened()).toBeDefined()
+  })
+})
+
 describe('over JSONP', () => {
   const secrets = { cookie: 'session=1', authorization: 'Basic x' }
 
   it.each([
-    ['nothing is known of the page', {}],
-    ['the browser says another site asks', { 'sec-fetch-site': 'cross-site' }],
-    ['a page of the same site but another origin asks', { 'sec-fetch-site': 'same-site' }],
-  ])('authorize sees no cookies when %s', async (_, headers) => {
-    const request = await seen({ ...secrets, ...headers }, script)
-    expect(request?.headers).not.toHaveProperty('cookie')
-    expect(request?.headers).not.toHaveProperty('authorization')
+    ['the page hides its origin', {}],
+    ['somebody typed the address', { 'sec-fetch-site': 'none' }],
+    ['another site asks and hides which', { 'sec-fetch-site': 'cross-site' }],
+    ['a page of the same site asks and hides its origin', { 'sec-fetch-site': 'same-site' }],
+    ['what is told as Referer is no address', { referer: 'about:client' }],
+  ])('nobody hears and nobody sends when %s', async (_, headers: Record<string, string>) => {
+    const { seen, authorize } = witness()
+    const at = await stand({ authorize, origins: [friend] })
+    const { session } = await listen(at, 'xhr-streaming').opened()
+    seen.length = 0
+    const up = { ...script, 'rt.sid': session, 'rt.up': 'id: 1\ndata: x\n\n', 'rt.at': 0, 'rt.of': 16 }
+    for (const query of [script, up]) {
+      const lines = Object.entries({ Host: at.host, Connection: 'close', ...secrets, ...headers })
+      const head = lines.map(([name, value]) => `${name}: ${value}\r\n`).join('')
+      const target = address(at, query).split(at.host)[1]
+      expect(await raw(at.host, `GET ${target} HTTP/1.1\r\n${head}\r\n`)).toMatch(
+        /_rta\("event: rt\.fail.*status\\":403/s,
+      )
+    }
+    expect(seen).toEqual([])
   })
 
   it.each([

@@ -41,10 +41,25 @@ it('hands them to the listed origin that asks', async () => {
   expect(new Set(said.map(([, origin]) => origin))).toEqual(new Set(['https://other.test']))
 })
 
+it.each([
+  [{ referer: 'https://other.test/page' }, 'https://other.test'],
+  [{ origin: 'app://other.test' }, 'app://other.test'],
+  [{ origin: "https://other.test; script-src 'unsafe-inline'" }, "'self'"],
+  [{}, "'self'"],
+])('stands only in the page that asks: %j', async (headers, around) => {
+  const at = await stand({ origins: () => true, authorize: () => undefined })
+  const answer = await ask(address(at, frame), { headers: headers as Record<string, string> })
+  expect(`${answer.headers['content-security-policy']}`.split('; ').slice(3)).toEqual([
+    `frame-ancestors ${around}`,
+  ])
+})
+
 it('lets nothing run but what it has written itself', async () => {
   const { headers } = await ask(address(await stand({ authorize: () => undefined }), frame))
   const policy = `${headers['content-security-policy']}`
-  expect(policy).toMatch(/^default-src 'none'; base-uri 'none'; script-src 'nonce-[\w-]{20,}'$/)
+  expect(policy).toMatch(
+    /^default-src 'none'; base-uri 'none'; script-src 'nonce-[\w-]{20,}'; frame-ancestors 'self'$/,
+  )
   expect(headers['x-content-type-options']).toBe('nosniff')
 })
 
