@@ -219,10 +219,14 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
       const quiet = fanout.clock - line.wrote
       // Between two and three thirds of a heartbeat have passed.
       if (line.feed.from === 'live' && !line.pipe.once && (news || quiet > 2)) fanout.queue(line, sign)
-      if (isStuck(line)) giveUp(line)
+      if (line.pipe.isOver()) gone(line)
+      else if (isStuck(line)) giveUp(line)
       else if (fanout.clock >= line.due && !line.pipe.once) end(line, byeBlock(0))
     }
-    for (const line of ending) if (isStuck(line)) giveUp(line)
+    for (const line of ending) {
+      if (line.pipe.isOver()) gone(line)
+      else if (isStuck(line)) giveUp(line)
+    }
   }
 
   /** Whether the network has taken nothing of what waits for so long that nobody can be there. */

@@ -15,6 +15,8 @@ export interface Pipe {
   unsent(): number
   /** A number that stays the same while the network takes nothing, whatever is written. */
   taken(): number
+  /** Whether it has ended, whoever tells so. */
+  isOver(): boolean
   /** Settles when it takes more again. */
   drained(): Promise<void>
   /** Ends it in good order, after what was written. */
@@ -36,7 +38,7 @@ export function checkFirst(response: ServerResponse): void {
 }
 
 /** What an answer or a socket tells of how far it has come. */
-export type Course = Pick<Pipe, 'unsent' | 'taken' | 'drained'>
+export type Course = Pick<Pipe, 'unsent' | 'taken' | 'isOver' | 'drained'>
 
 export function courseOf(response: ServerResponse): Course {
   // What HTTP/2 lends a response of HTTP/1 does not tell when it is full; its stream does.
@@ -46,6 +48,7 @@ export function courseOf(response: ServerResponse): Course {
     unsent: () => out.writableLength,
     // Streams of HTTP/2 share a socket, and stand still each for itself.
     taken: () => (stream ? -stream.writableLength : response.socket ? takenBy(response.socket) : 0),
+    isOver: () => out.destroyed || (!stream && response.socket?.destroyed === true),
     drained: () => drained(out),
   }
 }

@@ -89,6 +89,10 @@ class WebSocketPipe implements Pipe {
     return takenBy(this.socket)
   }
 
+  isOver(): boolean {
+    return this.ws.readyState === this.ws.CLOSED
+  }
+
   drained(): Promise<void> {
     return drained(this.socket)
   }

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type http from 'node:http'
 import http2 from 'node:http2'
 import net, { type AddressInfo } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
@@ -623,3 +624,23 @@ describe('requests that come behind others on their connection, which is then re
     await until(() => open() === 0 && at.hub.stats().sessions === 0)
   })
 })
+
+it.each(['xhr-streaming', 'long-polling'] as const)(
+  'a line over %s whose end nobody tells is found out by the heartbeat',
+  async via => {
+    const at = await stand({ heartbeat: 60, sessionTimeout: 60 })
+    let response: http.ServerResponse | undefined
+    const { emit } = at.server
+    at.server.emit = (name: string, ...args: unknown[]) => {
+      if (name === 'request') response = args[1] as http.ServerResponse
+      return Reflect.apply(emit, at.server, [name, ...args])
+    }
+    const ear = listen(at, via)
+    await ear.opened()
+    await until(() => at.hub.stats().lines[via] === 1)
+    response?.removeAllListeners('close')
+    ear.close()
+    await until(() => at.hub.stats().sessions === 0)
+    expect(at.hub.stats().lines[via]).toBe(0)
+  },
+)

@@ -4,8 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { connect, websocket } from '../../src/core.ts'
+import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
 import { uncaught } from '../support/uncaught.ts'
-import { stand } from './harness.ts'
+import { stand, wait } from './harness.ts'
 
 const environment = { WebSocket }
 
@@ -51,4 +52,39 @@ it('without any WebSocket a line says what can be done', async () => {
     line.onerror = ({ error }) => resolve(error.message)
   })
   expect(message).toMatch(/^websocket cannot be used here: .*environment/)
+})
+
+it.each([
+  ['a WebSocket', websocket],
+  ['POSTs', fetchStreaming],
+])(
+  'what is sent faster over %s than the server lets through arrives later, whole and in order',
+  async (_, transport) => {
+    const { hub, host } = await stand({ limits: { sendsPerSecond: 200, burst: 100 } })
+    const taken: string[] = []
+    hub.on('message', ({ data }) => taken.push(String(data)))
+    const line = connect(`http://${host}/live?topic=x`, { transports: [transport], environment })
+    onTestFinished(() => line.close())
+    const all = Array.from({ length: 300 }, (_, index) => String(index))
+    for (const tenth of [0, 100, 200])
+      await Promise.all(all.slice(tenth, tenth + 100).map(text => line.send(text)))
+    expect(taken).toEqual(all)
+    expect(hub.stats().slowed).toBeGreaterThan(0)
+  },
+)
+
+it('what is sent over POSTs while listeners are behind arrives later, whole and in order', async () => {
+  const { hub, host } = await stand({
+    limits: { message: 2_000, batch: 2_000, unhandled: 2_000, messages: 4 },
+  })
+  const taken: string[] = []
+  hub.on('message', async ({ data }) => {
+    taken.push(String(data))
+    await wait(1)
+  })
+  const line = connect(`http://${host}/live?topic=x`, { transports: [fetchStreaming], environment })
+  onTestFinished(() => line.close())
+  const all = Array.from({ length: 50 }, (_, index) => String(index).padEnd(500))
+  await Promise.all(all.map(text => line.send(text)))
+  expect(taken).toEqual(all)
 })
