@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { getHeapStatistics } from 'node:v8'
 import { encode } from '../src/wire/encoder.ts'
+import { type Numbered, removeFirst, settle } from './heap.ts'
 import {
   checkRetain,
   checkTime,
@@ -30,28 +32,64 @@ export interface MemoryLogOptions {
    * @default 86400000
    */
   expire?: number | undefined
+  /**
+   * Bytes of messages that each topic keeps, but its newest message in any case. More: the oldest go first, and a client that was away
+   * for longer gets a `gap`. A message counts as much as it has bytes in UTF-8, and 200 for what it takes to keep it.
+   * @default 16777216
+   */
+  retainBytes?: number | undefined
+  /**
+   * The same for what is sent to one session alone (`reply` and `session.send`), so that nobody who asks for much without reading holds much.
+   * @default 4194304
+   */
+  retainBytesPerSession?: number | undefined
+  /**
+   * The same for all topics together, each of which counts as much as its name and 1,000: the oldest messages go first, whatever topic they
+   * are in, and a topic of which nothing is left is forgotten.
+   * @default a quarter of the memory that Node gives to its heap
+   */
+  retainBytesInAll?: number | undefined
 }
+
+/** What an entry takes beside its text, and a topic beside its entries, in bytes. */
+const overhead = 200
+const topicOverhead = 1_000
 
 /** How many dropped topics are remembered by name; those of sessions come and go, and are counted for themselves. */
 const remembered = 10_000
 
-/** A topic: what it keeps, the number of the newest message it had to let go, that of its newest, and when that was. */
+/** A topic: what it keeps and how many bytes that is, the number of the newest message it had to let go, that of its newest, and when that was. */
 interface Topic {
   kept: Ring<Entry>
+  bytes: number
   trimmed: number
   newest: number
   time: number
 }
 
+/** A topic among all, by the oldest that it keeps or kept when that was last looked at. */
+interface Place extends Numbered {
+  topic: Topic
+}
+
 /** A log in this process's memory. It begins a new epoch, and so forgets everything, each time it is made. */
-export function memoryLog({ retain = 1_000, expire = 86_400_000 }: MemoryLogOptions = {}): Log {
+export function memoryLog({
+  retain = 1_000,
+  expire = 86_400_000,
+  retainBytes = 2 ** 24,
+  retainBytesPerSession = 2 ** 22,
+  retainBytesInAll = Math.floor(getHeapStatistics().heap_size_limit / 4),
+}: MemoryLogOptions = {}): Log {
   checkRetain(retain)
   checkTime('expire', expire)
+  checkBytes({ retainBytes, retainBytesPerSession, retainBytesInAll })
   const epoch = randomName(6)
   const topics = new Map<string, Topic>()
   const tombs = { public: createTombs(remembered), private: createTombs(remembered) }
   const listeners = new Set<LogListener>()
   const key = randomBytes(4).readUInt32LE()
+  let places: Place[] = [] // a heap; those of dropped topics stay for a while
+  let bytes = 0
   let top = 0
   let swept = Date.now()
   let newest = idOf(top) // thousands of lines begin here, and share this text
@@ -70,19 +108,50 @@ export function memoryLog({ retain = 1_000, expire = 86_400_000 }: MemoryLogOpti
   }
 
   function keep(entry: Entry): void {
-    const topic = topics.get(entry.topic) ?? begin(entry.topic)
+    const topic = topics.get(entry.topic) ?? begin(entry.topic, entry)
     topic.newest = entry.seq
     topic.time = Date.now()
     if (topic.time - swept > expire / 60) sweep(topic.time)
-    const gone = topic.kept.push(entry)
-    if (gone) topic.trimmed = gone.seq
+    topic.kept.push(entry)
+    count(topic, sizeOf(entry))
+    const most = isPrivate(entry.topic) ? retainBytesPerSession : retainBytes
+    while (topic.kept.length > retain || (topic.bytes > most && topic.kept.length > 1)) trim(topic)
+    while (bytes > retainBytesInAll && top > oldestOf(places)) trim((places[0] as Place).topic)
+  }
+
+  function count(topic: Topic, change: number): void {
+    topic.bytes += change
+    bytes += change
+  }
+
+  function trim(topic: Topic): void {
+    const gone = topic.kept.shift() as Entry
+    count(topic, -sizeOf(gone))
+    topic.trimmed = gone.seq
+    if (topic.kept.length === 0) drop(gone.topic)
+  }
+
+  /** The number of the oldest that is kept, whose topic is the first then. */
+  function oldestOf(places: Place[]): number {
+    for (let first = places[0]; first; first = places[0]) {
+      const next = first.topic.kept.at(0)
+      if (next === first.next) return next.seq
+      if (next) first.next = next
+      else removeFirst(places)
+      settle(places)
+    }
+    return top
   }
 
   /** The topic of a session has a new name: one whose tomb is not there was never dropped. */
-  function begin(name: string): Topic {
+  function begin(name: string, next: Entry): Topic {
     const lost = tombsOf(name).remove(name) ?? (isPrivate(name) ? 0 : tombs.public.newestOf(name))
-    const topic = { kept: createRing<Entry>(retain), trimmed: lost, newest: 0, time: 0 }
+    const topic = { kept: createRing<Entry>(), bytes: 0, trimmed: lost, newest: 0, time: 0 }
     topics.set(name, topic)
+    if (places.length > 2 * topics.size)
+      places = places.filter(place => place.topic.kept.length > 0).sort(byNext)
+    count(topic, name.length + topicOverhead)
+    places.push({ topic, next }) // the last, for its number is the highest
     return topic
   }
 
@@ -144,6 +213,22 @@ export function memoryLog({ retain = 1_000, expire = 86_400_000 }: MemoryLogOpti
     const topic = topics.get(name)
     if (!topic) return
     topics.delete(name)
+    count(topic, -topic.bytes)
+    topic.kept = createRing()
     tombsOf(name).add(name, topic.newest)
   }
+}
+
+function sizeOf({ text }: Entry): number {
+  return Buffer.byteLength(text) + overhead
+}
+
+function byNext(one: Place, other: Place): number {
+  return one.next.seq - other.next.seq
+}
+
+function checkBytes(options: Record<string, number>): void {
+  for (const [name, value] of Object.entries(options))
+    if (!(typeof value === 'number' && value >= 1))
+      throw new TypeError(`${name} is ${value}; it must be a number of bytes, 1 or more`)
 }

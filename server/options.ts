@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Log } from './log.ts'
-import { memoryLog } from './memory-log.ts'
+import { type MemoryLogOptions, memoryLog } from './memory-log.ts'
 import { type IsListed, readOrigins } from './origins.ts'
 import { createProxies, type Proxies } from './proxies.ts'
 import { canonicalPath } from './target.ts'
@@ -138,7 +138,8 @@ export interface Limits {
   sessionsPerPrincipal: number
 }
 
-export interface HubOptions {
+/** Those of `memoryLog` are for the log that a hub makes for itself: where `log` is given they are an error. */
+export interface HubOptions extends MemoryLogOptions {
   /**
    * The pathname that is the hub's, exactly, in any form of it: `/my live` is `/my%20live`. No pattern: what varies belongs in the query.
    * Below a framework's `app.use('/api', …)` it is the whole path, `/api/live`, for upgrades come with that.
@@ -150,17 +151,6 @@ export interface HubOptions {
    * @default the `topic` parameters of its URL
    */
   authorize?: Authorize
-  /**
-   * How many messages each topic keeps for those who were away.
-   * @default 1000
-   */
-  retain?: number
-  /**
-   * Milliseconds after its last message until a topic is forgotten: names like `order:4711` are no burden for ever. Who comes
-   * back for something in it gets a `gap`. With `Infinity` topics stay until `hub.drop` is called.
-   * @default 86400000
-   */
-  expire?: number
   /**
    * Other origins whose pages may connect, as browsers write them: `https://www.example.com`, or `https://*.example.com` for all
    * subdomains of a name, but not the name itself. Or a function that is asked with an origin and says at once whether it may.
@@ -214,7 +204,7 @@ export interface HubOptions {
   limits?: Partial<Limits>
   /**
    * Where messages live.
-   * @default memoryLog({ retain, expire })
+   * @default memoryLog() with the options for it
    */
   log?: Log
   /**
@@ -226,7 +216,9 @@ export interface HubOptions {
 
 /** The options, complete. */
 export interface Settings
-  extends Required<Omit<HubOptions, 'origins' | 'trustProxy' | 'retain' | 'expire' | 'limits' | 'refuse'>> {
+  extends Required<
+    Omit<HubOptions, 'origins' | 'trustProxy' | keyof MemoryLogOptions | 'limits' | 'refuse'>
+  > {
   limits: Limits
   isListed: IsListed
   proxies: Proxies
@@ -254,7 +246,10 @@ const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words:
   path: [value => typeof value === 'string', 'a text'],
   authorize: [value => typeof value === 'function', 'a function'],
   retain: [isPositive, 'a positive number'],
-  expire: [value => value === Number.POSITIVE_INFINITY || isPositive(value), 'a positive number'],
+  expire: [isPositiveOrInfinite, 'a positive number'],
+  retainBytes: [isPositiveOrInfinite, 'a positive number'],
+  retainBytesPerSession: [isPositiveOrInfinite, 'a positive number'],
+  retainBytesInAll: [isPositiveOrInfinite, 'a positive number'],
   origins: [() => true, ''],
   trustProxy: [() => true, ''],
   jsonp: [value => typeof value === 'boolean', 'true or false'],
@@ -262,16 +257,18 @@ const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words:
   retry: [isPositive, 'a positive number'],
   admission: [isPositive, 'a positive number'],
   sessionTimeout: [isPositive, 'a positive number'],
-  maxAge: [value => value === Number.POSITIVE_INFINITY || isPositive(value), 'a positive number'],
+  maxAge: [isPositiveOrInfinite, 'a positive number'],
   limits: [isObject, 'an object'],
   log: [isObject, 'a log, such as memoryLog() or redisLog()'],
   refuse: [Array.isArray, 'an array of transports'],
 }
 
+const logOptions = ['retain', 'expire', 'retainBytes', 'retainBytesPerSession', 'retainBytesInAll'] as const
+
 export function readOptions(options: HubOptions): Settings {
   check('', options, rules)
   const { path, authorize, jsonp, heartbeat, retry, admission, sessionTimeout, maxAge, log } = options
-  for (const name of ['retain', 'expire'] as const) {
+  for (const name of logOptions) {
     const value = options[name]
     if (log && value !== undefined)
       throw new TypeError(
@@ -288,7 +285,7 @@ export function readOptions(options: HubOptions): Settings {
     admission: admission ?? 2_000,
     sessionTimeout: sessionTimeout ?? 120_000,
     maxAge: maxAge ?? 7_200_000,
-    log: log ?? memoryLog({ retain: options.retain, expire: options.expire }),
+    log: log ?? memoryLog(Object.fromEntries(logOptions.map(name => [name, options[name]]))),
     proxies: createProxies(options.trustProxy === undefined ? false : options.trustProxy),
     limits: readLimits(options.limits ?? {}),
   }
@@ -359,6 +356,10 @@ function check(
 
 function isPositive(value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(value) && value > 0
+}
+
+function isPositiveOrInfinite(value: unknown): boolean {
+  return value === Number.POSITIVE_INFINITY || isPositive(value)
 }
 
 function isObject(value: unknown): value is object {

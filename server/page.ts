@@ -1,3 +1,4 @@
+import { removeFirst, settle } from './heap.ts'
 import type { Entry, History } from './log.ts'
 import type { Ring } from './ring.ts'
 
@@ -30,8 +31,7 @@ export function firstPage(rings: readonly Ring<Entry>[], seq: number): Page {
     entries.push(first.next)
     const next = first.ring.at(++first.index)
     if (next) first.next = next
-    else heap[0] = heap[heap.length - 1] as Reader
-    if (!next) heap.pop()
+    else removeFirst(heap)
     settle(heap)
   }
   return { entries, more: false }
@@ -40,20 +40,4 @@ export function firstPage(rings: readonly Ring<Entry>[], seq: number): Page {
 function readerAt(ring: Ring<Entry>, index: number): Reader[] {
   const next = ring.at(index)
   return next ? [{ ring, index, next }] : []
-}
-
-/** Brings the first to its place in a heap whose others are in theirs. */
-function settle(heap: Reader[]): void {
-  const item = heap[0]
-  if (!item) return
-  let at = 0
-  for (;;) {
-    const [left, right] = [heap[at * 2 + 1], heap[at * 2 + 2]]
-    const isRight = right !== undefined && left !== undefined && right.next.seq < left.next.seq
-    const down = isRight ? right : left
-    if (!down || down.next.seq >= item.next.seq) break
-    heap[at] = down
-    at = at * 2 + (isRight ? 2 : 1)
-  }
-  heap[at] = item
 }

@@ -33,7 +33,8 @@ export interface RedisLogOptions {
    */
   prefix?: string
   /**
-   * How many messages each topic keeps. A client that was away for longer gets a `gap`. The same on all nodes.
+   * How many messages each topic keeps. A client that was away for longer gets a `gap`. The same on all nodes. Bytes are bounded by the
+   * `maxmemory` of Redis: beyond it publishing fails, and nothing that is kept goes missing.
    * @default 1000
    */
   retain?: number

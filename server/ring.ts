@@ -1,34 +1,46 @@
-/** The newest items of a list whose numbers rise; older ones give way. */
+/** The newest items of a list whose numbers rise; older ones are taken off. */
 export interface Ring<T> {
-  /** Gives back the item that had to go. */
-  push(item: T): T | undefined
+  push(item: T): void
+  /** Takes the oldest off. */
+  shift(): T | undefined
   /** Where the first item is whose number is above `seq`. */
   search(seq: number): number
   /** The oldest is at 0; nothing is behind the newest. */
   at(index: number): T | undefined
+  readonly length: number
 }
 
-export function createRing<T extends { readonly seq: number }>(capacity: number): Ring<T> {
-  const items: T[] = [] // grows up to `capacity`, so that a quiet topic costs little
+/** How many places of items that were taken off are worth closing up for. */
+const worthwhile = 64
+
+export function createRing<T extends { readonly seq: number }>(): Ring<T> {
+  let items: (T | undefined)[] = [] // grows as it is used, so that a quiet topic costs little
   let oldest = 0
 
-  return { push, search, at }
+  return {
+    push: item => void items.push(item),
+    shift,
+    search,
+    at,
+    get length() {
+      return items.length - oldest
+    },
+  }
 
-  function push(item: T): T | undefined {
-    if (items.length < capacity) {
-      items.push(item)
-      return undefined
-    }
+  function shift(): T | undefined {
     const gone = items[oldest]
-    items[oldest] = item
-    oldest = (oldest + 1) % capacity
+    if (!gone) return undefined
+    items[oldest++] = undefined
+    if (oldest < worthwhile || oldest * 2 < items.length) return gone
+    items = items.slice(oldest)
+    oldest = 0
     return gone
   }
 
   /** By halving. */
   function search(seq: number): number {
     let low = 0
-    let high = items.length
+    let high = items.length - oldest
     while (low < high) {
       const middle = (low + high) >> 1
       if ((at(middle) as T).seq > seq) high = middle
@@ -38,6 +50,6 @@ export function createRing<T extends { readonly seq: number }>(capacity: number)
   }
 
   function at(index: number): T | undefined {
-    return index < items.length ? items[(oldest + index) % items.length] : undefined
+    return items[oldest + index]
   }
 }
