@@ -64,8 +64,7 @@ export function answerPreflight({ headers }: Ask, response: ServerResponse): voi
 /** Asks the application. Throws a refusal, its own or ours. */
 export async function grant(ask: Ask, { authorize }: Settings): Promise<Granted> {
   const { url, address, origin, method, via, headers } = ask
-  const token =
-    /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? url.searchParams.get('rt.token') ?? undefined
+  const token = readToken(ask)
   const said = await authorize({
     url,
     address,
@@ -81,6 +80,16 @@ export async function grant(ask: Ask, { authorize }: Settings): Promise<Granted>
   if (topics.some(topic => topic.startsWith('rt.')))
     throw refusal(403, 'topics that begin with rt. are private')
   return { topics: shared(topics), principal: rights.principal, send: rights.send ?? true }
+}
+
+/** A header, the subprotocol in which a WebSocket has it, or the address, where a page can use neither. */
+function readToken({ url, via, headers }: Ask): string | undefined {
+  const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]
+  if (bearer !== undefined) return bearer
+  const offered = via === 'websocket' ? headers['sec-websocket-protocol'] : undefined
+  const name = /(?:^|,)\s*rt\.token\.([\w-]+)\s*(?:,|$)/.exec(offered ?? '')?.[1]
+  if (name !== undefined) return Buffer.from(name, 'base64url').toString()
+  return url.searchParams.get('rt.token') ?? undefined
 }
 
 /** A page that the browser calls ours need not have told its origin. */

@@ -26,7 +26,10 @@ export interface AuthorizeRequest {
   /** As the client sees it, its query included. */
   readonly url: URL
   readonly headers: IncomingHttpHeaders
-  /** What the page's `token()` gave: an `Authorization: Bearer` header, or `rt.token` where none can be set. */
+  /**
+   * What the page's `token()` gave: an `Authorization: Bearer` header, on a WebSocket a subprotocol, or `rt.token` in the address
+   * where neither can be had: over EventSource, JSONP and frames.
+   */
   readonly token: string | undefined
   /** The client's address; proxies are believed if `trustProxy` says so. */
   readonly address: string

@@ -43,6 +43,8 @@ export function createSockets({ message, batch }: Limits): Server<typeof LineSoc
     maxFragments: mostPieces,
     maxBufferedChunks: mostPieces,
     WebSocket: LineSocket,
+    // The first that a page offers, but never its token.
+    handleProtocols: offered => [...offered].find(name => !name.startsWith('rt.token.')) ?? false,
   })
 }
 

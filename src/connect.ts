@@ -70,8 +70,8 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
   lastEventId?: string
   /**
    * The page's credential, asked for before the first request and once more when the server answers 401. It goes as
-   * `Authorization: Bearer` where a transport can set headers; on WebSocket, EventSource and JSONP in the address, so give out one
-   * that is short-lived. With the plain dialect it goes as that header only: WebSocket and EventSource ask without it. A function that throws, gives anything but a string, or takes longer than `timeout` is told by an `error`
+   * `Authorization: Bearer` where a transport can set headers, and as a subprotocol on WebSocket; on EventSource, JSONP and frames in the
+   * address, which ends up in logs, so give out one that is short-lived. With the plain dialect it goes as that header only: WebSocket and EventSource ask without it. A function that throws, gives anything but a string, or takes longer than `timeout` is told by an `error`
    * event and asked again.
    */
   token?: () => string | Promise<string>

@@ -4,6 +4,7 @@ import { connect, plain } from '../src/index.ts'
 import { message } from './support/blocks.ts'
 import { cut, type Fake, fake, status } from './support/fakes.ts'
 import { type Asked, greet, json, openLine, prove } from './support/line.ts'
+import { tokenOf } from './support/token.ts'
 import { createWorld, type World } from './support/world.ts'
 
 /** The pipe ends, and the network comes back at once. */
@@ -192,14 +193,14 @@ describe('lastEventId', () => {
 describe('token', () => {
   test('is asked for before the first request, and goes with it', async () => {
     const { rung } = await openLine({ token: async () => 'secret' })
-    expect(rung.pipe.query['rt.token']).toBe('secret')
+    expect(tokenOf(rung.pipe.asked)).toBe('secret')
   })
 
   test('is asked for once more when the server answers 401', async () => {
     let asked = 0
     const { heard, rung, world } = await openLine({ token: () => `t${++asked}` })
     await loseAndReturn(world, rung, status(401))
-    expect(rung.pipe.query['rt.token']).toBe('t2')
+    expect(tokenOf(rung.pipe.asked)).toBe('t2')
     await loseAndReturn(world, rung, status(401))
     expect(heard).toEqual(['error status', 'error status', 'close: answered with status 401'])
     expect(asked).toBe(2)
@@ -225,7 +226,7 @@ describe('token', () => {
     const { heard, rung, world } = await openLine({ token })
     expect(heard).toEqual(['error refused'])
     await world.fire('online')
-    expect(rung.pipe.query['rt.token']).toBe('secret')
+    expect(tokenOf(rung.pipe.asked)).toBe('secret')
   })
 
   test('that comes after the line was closed opens nothing', async () => {

@@ -94,7 +94,7 @@ function knock({
   set('via', via)
   set('sid', position.session)
   if (token && canSetHeaders(via)) headers = { ...headers, Authorization: `Bearer ${token}` }
-  else set('token', token)
+  else if (via !== 'websocket') set('token', token)
   if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
   if (via === 'post') return { url: there.href, headers: { ...headers, 'Content-Type': 'text/event-stream' } }
   if (!query) set('id', position.cursor)
@@ -102,7 +102,14 @@ function knock({
   set('x', nonce)
   set('cb', callback)
   for (const name in query) set(name.slice(3), query[name])
-  return { url: there.href, headers }
+  const protocols = token && via === 'websocket' && ['rt.1', `rt.token.${asName(token)}`]
+  return { url: there.href, headers, ...(protocols && { protocols }) }
+}
+
+/** A subprotocol's name has no other characters than those of base64url, of which no padding. */
+function asName(token: string): string {
+  const { data } = pack(new TextEncoder().encode(token))
+  return data.replace(/[+/=]/g, found => (found === '+' ? '-' : found === '/' ? '_' : ''))
 }
 
 function canSetHeaders(via: Ask['via']): boolean {

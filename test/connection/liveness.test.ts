@@ -3,6 +3,7 @@ import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { ack, message, pong, welcome } from '../support/blocks.ts'
 import { type Asked, openLine, type Stage } from '../support/line.ts'
+import { tokenOf } from '../support/token.ts'
 import { createWorld } from '../support/world.ts'
 
 const { ping } = native
@@ -284,7 +285,7 @@ describe('token()', () => {
     expect(stage.heard).toEqual(['error silent'])
     await stage.world.pass(5_000)
     expect(calls).toBe(2)
-    expect(stage.rung.pipe.query['rt.token']).toBe('second')
+    expect(tokenOf(stage.rung.pipe.asked)).toBe('second')
   })
 
   test('that answers late is heard: the next try needs no other', async () => {
@@ -303,7 +304,7 @@ describe('token()', () => {
     answer('late')
     await stage.world.pass(5_000)
     expect(calls).toBe(1)
-    expect(stage.rung.pipe.query['rt.token']).toBe('late')
+    expect(tokenOf(stage.rung.pipe.asked)).toBe('late')
   })
 
   test.each([

@@ -4,12 +4,13 @@ import { native } from '../../src/dialects/native.ts'
 import { endOf } from '../../src/ends.ts'
 import { message, tick, welcome } from '../support/blocks.ts'
 import { cut, status } from '../support/fakes.ts'
+import { tokenOf } from '../support/token.ts'
 
 const start: Position = { cursor: '', session: undefined }
 const midway: Position = { cursor: 'e.5.t5', session: 's1' }
 
 function knock(ask: Partial<Ask>) {
-  const { url, headers } = native.knock({
+  const { url, headers, protocols } = native.knock({
     via: 'xhr-streaming',
     url: new URL('https://host.test/live?topic=a%20b'),
     headers: {},
@@ -18,7 +19,12 @@ function knock(ask: Partial<Ask>) {
     nonce: 'n0nce',
     ...ask,
   })
-  return { url, headers, query: Object.fromEntries(new URL(url).searchParams) }
+  return {
+    url,
+    headers,
+    ...(protocols && { protocols }),
+    query: Object.fromEntries(new URL(url).searchParams),
+  }
 }
 
 function read(block: Partial<Incoming>, position = midway): Meaning {
@@ -67,13 +73,25 @@ describe('a knock', () => {
     expect(query).toEqual({ topic: 'a b', 'rt.v': '1', 'rt.via': 'post', 'rt.sid': 's1' })
   })
 
+  test('of a WebSocket has the token in a subprotocol, whatever characters it has, and not in the address', () => {
+    for (const token of ['secret', 'a.b-c_d~e+f/g=', '한 ü\u{1f600}', '>>>???']) {
+      const asked = knock({ via: 'websocket', token })
+      expect(asked.protocols?.[0]).toBe('rt.1')
+      expect(asked.protocols?.[1]).toMatch(/^rt\.token\.[\w-]+$/)
+      expect(tokenOf(asked)).toBe(token)
+      expect(asked.query).not.toHaveProperty('rt.token')
+      expect(asked.headers).toEqual({})
+    }
+    expect(knock({ via: 'websocket' })).not.toHaveProperty('protocols')
+  })
+
   test('carries the token in a header where one can be set, else in the address', () => {
     for (const via of ['xhr-streaming', 'long-polling', 'post'] as const) {
       const { headers, query } = knock({ via, token: 'secret', headers: { 'X-A': '1' } })
       expect(headers).toMatchObject({ 'X-A': '1', Authorization: 'Bearer secret' })
       expect(query).not.toHaveProperty('rt.token')
     }
-    for (const via of ['websocket', 'eventsource', 'jsonp'] as const) {
+    for (const via of ['eventsource', 'iframe', 'jsonp'] as const) {
       const { headers, query } = knock({ via, token: 'secret' })
       expect(headers).not.toHaveProperty('Authorization')
       expect(query['rt.token']).toBe('secret')
