@@ -5,6 +5,8 @@
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { loadavg } from 'node:os'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
 import { connect, longPolling, type Transport, websocket } from '../../../src/core.ts'
@@ -49,7 +51,8 @@ export async function soakHostile(minutes: number, honest: number): Promise<void
   crowd.close()
   server.disconnect()
 
-  for (const each of wrong.slice(0, 50)) console.log(each)
+  for (const [kind, count] of Object.entries(kindsOf(wrong))) console.log(`${count} × ${kind}`)
+  for (const each of wrong.slice(0, 20)) console.log(each)
   console.log(wrong.length === 0 ? 'clean' : `${wrong.length} mistakes`)
   process.exit(wrong.length === 0 ? 0 : 1)
 
@@ -57,7 +60,10 @@ export async function soakHostile(minutes: number, honest: number): Promise<void
     crowd.latencies.length = 0
     healths.length = 0
     const before = crowd.counts()
+    const own = monitorEventLoopDelay({ resolution: 10 })
+    own.enable()
     await sleep(seconds * 1_000)
+    own.disable()
     const sorted = crowd.latencies.slice().sort((one, other) => one - other)
     const after = crowd.counts()
     const [first, last] = [healths[Math.floor(healths.length / 5)], healths.at(-1)]
@@ -66,7 +72,9 @@ export async function soakHostile(minutes: number, honest: number): Promise<void
       `${name}, ${seconds.toFixed()} s: ${sorted.length} heard, p50 ${at(sorted, 0.5)} ms, p99 ${at(sorted, 0.99)} ms, most ${at(sorted, 1)} ms; ` +
         `${after.taken - before.taken} taken, ${after.refused - before.refused} not; ${after.errors - before.errors} errors of honest lines; ` +
         `server: heap ${mb(first?.heap)} to ${mb(last?.heap)} MB (most ${mb(Math.max(...healths.map(({ heap }) => heap)))}), ` +
-        `rss ${mb(last?.rss)} MB, ${last?.sessions} sessions, ${last?.lines} lines, longest standstill ${standstill.toFixed()} ms`,
+        `rss ${mb(last?.rss)} MB, ${last?.sessions} sessions, ${last?.lines} lines, longest standstill ${standstill.toFixed()} ms. ` +
+        // What is late because of these is not the server's.
+        `The honest clients' own: ${(own.max / 1e6).toFixed()} ms; load of the machine ${loadavg()[0]?.toFixed()}`,
     )
     return { p99: at(sorted, 0.99), heap: [first?.heap ?? 0, last?.heap ?? 0] as const }
   }
@@ -145,14 +153,15 @@ function openCrowd(url: string, count: number) {
     }
 
     function send(): void {
+      const number = ++sent
       pending++
       line
-        .send(`${++sent}`)
+        .send(`${number}`)
         .then(
           () => counts.taken++,
           error => {
             counts.refused++
-            wrong.push(`${name}: ${sent} was not taken: ${error.kind}`)
+            wrong.push(`${name}: ${number} was not taken: ${error.kind}`)
           },
         )
         .finally(() => pending--)
@@ -162,6 +171,15 @@ function openCrowd(url: string, count: number) {
 
 function start(name: string, flags: string[] = [], args: string[] = []): ChildProcess {
   return fork(new URL(`${name}.ts`, import.meta.url), args, { execArgv: ['--import', 'tsx', ...flags] })
+}
+
+function kindsOf(wrong: readonly string[]): Record<string, number> {
+  const kinds: Record<string, number> = {}
+  for (const each of wrong) {
+    const kind = each.replace(/\d+/g, '…')
+    kinds[kind] = (kinds[kind] ?? 0) + 1
+  }
+  return kinds
 }
 
 function at(sorted: readonly number[], share: number): number {
