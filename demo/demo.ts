@@ -1,6 +1,8 @@
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { attachTo } from '../server/attach.ts'
+import { hostnameOf, ownHosts, readHosts } from '../server/hosts.ts'
 import { createChat } from './chat.ts'
 import { sendFile } from './files.ts'
 import { answerJson, type Json, readJson } from './json.ts'
@@ -15,9 +17,17 @@ export interface Demo {
   close(): Promise<void>
 }
 
+interface Place {
+  port?: number
+  host?: string
+  /** Names that lead here beside loopback and `host`. */
+  hosts?: readonly string[]
+}
+
 /** Starts the chat and the network lab on one port: pages, the line at `/live`, and a few requests beside it. */
-export async function startDemo({ port = 0, host = '127.0.0.1' } = {}): Promise<Demo> {
+export async function startDemo({ port = 0, host = '127.0.0.1', hosts = [] }: Place = {}): Promise<Demo> {
   const server = createServer((request, response) => void answer(request, response))
+  keepOut(server, ['localhost', ...ownHosts(host), ...hosts])
   const people = createPeople()
   const heard: Heard = {
     opened: visitor => chat.opened(visitor),
@@ -61,6 +71,18 @@ export async function startDemo({ port = 0, host = '127.0.0.1' } = {}): Promise<
     await live.close()
     server.closeAllConnections()
   }
+}
+
+/** Whoever comes by the name of somebody else meets neither the pages nor any of the servers behind them. */
+function keepOut(server: Server, hosts: readonly string[]): void {
+  const isKnownHost = readHosts(hosts)
+  const words = 'This is none of the hosts of this demo; if it should be, list it in HOSTS.\n'
+  attachTo(server, {
+    owns: request => !isKnownHost(hostnameOf(request)),
+    handle: (_, response) => void response.writeHead(403, { 'Content-Type': 'text/plain' }).end(words),
+    upgrade: (_, socket) =>
+      void socket.on('error', () => {}).end('HTTP/1.1 403 Forbidden\r\nConnection: close\r\n\r\n'),
+  })
 }
 
 function refused(error: unknown): Json {

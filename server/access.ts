@@ -41,6 +41,12 @@ function remedy({ headers, proxied }: Ask): string {
     : 'if a proxy brings them, let it pass on their host (nginx: proxy_set_header Host $http_host), or list them in origins'
 }
 
+/** A name that somebody else has made to lead here is not ours. Must come before anything is believed that a browser says of origins. */
+export function checkHost({ url }: Ask, { isKnownHost }: Settings): void {
+  if (isKnownHost(url.hostname)) return
+  throw refusal(403, `${url.host} is none of this server's hosts; if it should be, list it in hosts`)
+}
+
 /** Lets a listed origin read the answer. */
 export function allowOrigin({ standing, origin }: Ask, response: ServerResponse): void {
   response.setHeader('Vary', 'Origin')

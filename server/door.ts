@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { allowOrigin, answerPreflight, checkOrigin, grant } from './access.ts'
+import { allowOrigin, answerPreflight, checkHost, checkOrigin, grant } from './access.ts'
 import { refuse, refuseSocket, refuseUpgrade, setCommonHeaders } from './answers.ts'
 import { type Ask, readAsk, readVoice, targetOf } from './ask.ts'
 import type { Core } from './core.ts'
@@ -20,6 +20,7 @@ export async function receive(core: Core, request: IncomingMessage, response: Se
   try {
     setCommonHeaders(response)
     ask = readAsk(request, core.settings)
+    checkHost(ask, core.settings)
     allowOrigin(ask, response)
     checkOrigin(ask, core.sessions)
     if (ask.method === 'OPTIONS') return answerPreflight(ask, response)
@@ -55,6 +56,7 @@ export async function receiveUpgrade(
   const fault = faultOf(request)
   try {
     ask = readAsk(request, core.settings, true)
+    checkHost(ask, core.settings)
     checkOrigin(ask, core.sessions)
     if (fault) throw fault
     checkOpen(core, ask)

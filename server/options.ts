@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { type IsKnownHost, readHosts } from './hosts.ts'
 import type { Log } from './log.ts'
 import { type MemoryLogOptions, memoryLog } from './memory-log.ts'
 import { type IsListed, readOrigins } from './origins.ts'
@@ -162,6 +163,14 @@ export interface HubOptions extends MemoryLogOptions {
    */
   origins?: readonly string[] | ((origin: string) => boolean)
   /**
+   * The names this server has, without scheme and port: `www.example.com`, `*.example.com` for all subdomains of a name, `192.0.2.1`; `localhost`
+   * stands for all of loopback. A request for another host is refused with 403. A name of somebody else can be made to lead to your
+   * server (DNS rebinding), and for the browser their page is then of the same origin: list the names wherever the server trusts whoever reaches
+   * it, as on a developer's machine and in a company's network. Behind a proxy that is trusted, what it tells of the host counts.
+   * @default undefined every host is answered; `npm run serve` and the demo answer loopback and the host they listen on
+   */
+  hosts?: readonly string[]
+  /**
    * Whose word is taken for the client's address, host and scheme: that of so many proxies one behind the other (a number), or of a list
    * of addresses, subnets such as `10.0.0.0/8`, and `'unix'` for whoever comes over a unix socket. `true` believes everybody, and so takes
    * whatever address a client claims, unless nobody can come but through a proxy that overwrites these headers.
@@ -220,10 +229,11 @@ export interface HubOptions extends MemoryLogOptions {
 /** The options, complete. */
 export interface Settings
   extends Required<
-    Omit<HubOptions, 'origins' | 'trustProxy' | keyof MemoryLogOptions | 'limits' | 'refuse'>
+    Omit<HubOptions, 'origins' | 'hosts' | 'trustProxy' | keyof MemoryLogOptions | 'limits' | 'refuse'>
   > {
   limits: Limits
   isListed: IsListed
+  isKnownHost: IsKnownHost
   proxies: Proxies
 }
 
@@ -254,6 +264,7 @@ const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words:
   retainBytesPerSession: [isPositiveOrInfinite, 'a positive number'],
   retainBytesInAll: [isPositiveOrInfinite, 'a positive number'],
   origins: [() => true, ''],
+  hosts: [() => true, ''],
   trustProxy: [() => true, ''],
   jsonp: [value => typeof value === 'boolean', 'true or false'],
   heartbeat: [isPositive, 'a positive number'],
@@ -282,6 +293,7 @@ export function readOptions(options: HubOptions): Settings {
     path: readPath(path ?? '/live'),
     authorize: authorize ?? (({ url }) => url.searchParams.getAll('topic').filter(Boolean)),
     isListed: readOrigins(options.origins === undefined ? [] : options.origins),
+    isKnownHost: readHosts(options.hosts),
     jsonp: jsonp ?? true,
     heartbeat: heartbeat ?? 15_000,
     retry: retry ?? 1_000,

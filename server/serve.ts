@@ -1,21 +1,24 @@
 #!/usr/bin/env node
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { parseArgs } from 'node:util'
+import { hostnameOf, ownHosts, readHosts } from './hosts.ts'
 import { createHub, redisLog } from './index.ts'
 
 /**
  * A bare hub to try the wire by hand, on PORT (8081) and HOST (127.0.0.1). Topics come from the query; what a client sends
  * goes to all who hear its topics. ORIGINS: other origins whose pages may connect, with commas between.
+ * HOSTS: names that lead here beside loopback and HOST, with commas between.
  * `--redis <url>`: one of several that share a log.
  */
-const { PORT = '8081', HOST = '127.0.0.1', ORIGINS = '' } = process.env
+const { PORT = '8081', HOST = '127.0.0.1', ORIGINS = '', HOSTS = '' } = process.env
 const { redis } = parseArgs({ options: { redis: { type: 'string' } } }).values
 const log = redis === undefined ? undefined : redisLog({ url: redis })
+const hosts = ['localhost', ...ownHosts(HOST), ...list(HOSTS)]
+const isKnownHost = readHosts(hosts)
 const hub = createHub({
   ...(log && { log }),
-  origins: ORIGINS.split(',')
-    .map(origin => origin.trim())
-    .filter(Boolean),
+  origins: list(ORIGINS),
+  hosts,
 })
 hub.on('message', async ({ data, event, session }) => {
   await Promise.all(session.topics.map(topic => hub.publish(topic, data, { event })))
@@ -23,6 +26,8 @@ hub.on('message', async ({ data, event, session }) => {
 
 const server = createServer(async (request, response) => {
   const url = new URL(request.url ?? '', 'http://localhost')
+  if (!isKnownHost(hostnameOf(request)))
+    return void response.writeHead(403).end(`this is none of this server's hosts; list it in HOSTS\n`)
   if (request.method === 'POST' && url.pathname === '/publish') return publish(url, request, response)
   response.writeHead(url.pathname === '/' ? 200 : 404, { 'Content-Type': 'text/plain; charset=utf-8' })
   response.end(help())
@@ -63,6 +68,13 @@ async function publish(url: URL, request: IncomingMessage, response: ServerRespo
     if (!isTheirs) response.setHeader('Retry-After', 5)
     response.writeHead(isTheirs ? 400 : 503).end(`${error instanceof Error ? error.message : error}\n`)
   }
+}
+
+function list(text: string): string[] {
+  return text
+    .split(',')
+    .map(entry => entry.trim())
+    .filter(Boolean)
 }
 
 async function readText(request: IncomingMessage): Promise<string> {

@@ -51,6 +51,15 @@ it('passes on what a client sends to all who hear its topics', async () => {
   expect(text).toMatch(/event: note\nid: .*\ndata: hi\n\n/)
 })
 
+it('answers loopback and the hosts it is given, and no other', async () => {
+  const { url } = await serve({ HOSTS: 'hub.example' })
+  for (const path of ['', 'live?rt.via=long-polling', 'publish?topic=x']) {
+    const from = (host: string) => ask(url + path, { headers: { host } })
+    expect(await from('evil.example')).toMatchObject({ status: 403 })
+    for (const host of ['hub.example', 'localhost']) expect((await from(host)).status).not.toBe(403)
+  }
+})
+
 it('lets only listed origins in, and no page publish', async () => {
   const { url } = await serve({ ORIGINS: 'https://a.example, https://b.example' })
   const from = (origin: string) => ask(`${url}live?rt.via=long-polling`, { headers: { origin } })
