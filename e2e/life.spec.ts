@@ -46,6 +46,34 @@ test('gives up when a fresh token is not taken either, and says why', async ({ o
   )
 })
 
+test('has a token over WebSocket, and leaves it nowhere: no address, entry, report or storage', async ({
+  openPage,
+}) => {
+  const seen: { token: string | undefined; address: string }[] = []
+  await using place = await startPlace({
+    authorize({ token, url }) {
+      seen.push({ token, address: url.href })
+      return ['lobby']
+    },
+  })
+  const page = await openPage()
+  await page.goto(`${place.url}/pages/line.html`)
+  await page.evaluate(() => begin('/live', { transports: ['websocket'], token: () => 'hunter2/ü+' }))
+  await page.waitFor(() => line.readyState === 1)
+  const left = await page.evaluate(() =>
+    JSON.stringify([
+      performance.getEntries(),
+      (line as unknown as { report(): unknown }).report(),
+      { ...localStorage, ...sessionStorage },
+      heard,
+    ]),
+  )
+  expect(seen[0]?.token).toBe('hunter2/ü+')
+  const encoded = Buffer.from('hunter2/ü+').toString('base64url')
+  for (const text of [left, seen[0]?.address])
+    for (const form of ['hunter2', encoded]) expect(text).not.toContain(form)
+})
+
 for (const transport of ['websocket', 'eventsource'])
   test(`finds out what ${transport} hides: a 403 is final`, async ({ openPage }) => {
     await using place = await startPlace({ authorize: () => null })
