@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Ask } from './ask.ts'
-import type { Rights, Settings } from './options.ts'
+import type { Limits, Rights, Settings } from './options.ts'
 import { refusal } from './refusal.ts'
 
 /** What `authorize` said, complete. */
@@ -68,7 +68,7 @@ export function answerPreflight({ headers }: Ask, response: ServerResponse): voi
 }
 
 /** Asks the application. Throws a refusal, its own or ours. */
-export async function grant(ask: Ask, { authorize }: Settings): Promise<Granted> {
+export async function grant(ask: Ask, { authorize, limits }: Settings): Promise<Granted> {
   const { url, address, origin, method, via, headers } = ask
   const token = readToken(ask)
   const said = await authorize({
@@ -85,6 +85,7 @@ export async function grant(ask: Ask, { authorize }: Settings): Promise<Granted>
   const topics = [...new Set(rights.topics)]
   if (topics.some(topic => topic.startsWith('rt.')))
     throw refusal(403, 'topics that begin with rt. are private')
+  checkTopics(topics, limits)
   return { topics: shared(topics), principal: rights.principal, send: rights.send ?? true }
 }
 
@@ -96,6 +97,21 @@ function readToken({ url, via, headers }: Ask): string | undefined {
   const name = /(?:^|,)\s*rt\.token\.([\w-]+)\s*(?:,|$)/.exec(offered ?? '')?.[1]
   if (name !== undefined) return Buffer.from(name, 'base64url').toString()
   return url.searchParams.get('rt.token') ?? undefined
+}
+
+/** Each costs memory as long as its session lives, and a look into the log whenever the client comes. */
+function checkTopics(topics: readonly string[], limits: Limits): void {
+  if (topics.length > limits.topics)
+    throw refusal(
+      400,
+      `a line hears at most ${limits.topics} topics (limits.topics); these are ${topics.length}`,
+    )
+  const long = topics.find(topic => topic.length > limits.topicName)
+  if (long !== undefined)
+    throw refusal(
+      400,
+      `the name of a topic has at most ${limits.topicName} characters (limits.topicName); '${long.slice(0, 20)}…' has ${long.length}`,
+    )
 }
 
 /** A page that the browser calls ours need not have told its origin. */

@@ -106,7 +106,10 @@ export function createIntake(
     }
     return {
       messages: messages.length,
-      first: messages.length ? Math.min(...messages.map(message => message.number)) : undefined,
+      first: messages.reduce<number | undefined>(
+        (least, { number }) => Math.min(number, least ?? number),
+        undefined,
+      ),
       inOrder: messages.every(message => message.number <= member.taken),
       pings: blocks
         .filter(block => block.event === 'rt.ping')

@@ -119,6 +119,16 @@ export interface Limits {
    */
   burst: number
   /**
+   * Topics that one line may hear. More: 400, whether the client asked for them or `authorize` said so.
+   * @default 10000
+   */
+  topics: number
+  /**
+   * Characters in the name of a topic that a line hears. More: 400.
+   * @default 1024
+   */
+  topicName: number
+  /**
    * Pipes that one session may have open at once. More: the oldest is cut.
    * @default 8
    */
@@ -248,6 +258,8 @@ const usualLimits: Limits = {
   sendsPerSecond: 1_000,
   bytesPerSecond: 2 ** 20,
   burst: 30_000,
+  topics: 10_000,
+  topicName: 1_024,
   pipes: 8,
   sessions: 100_000,
   sessionsPerAddress: 50_000,

@@ -17,7 +17,11 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
   const { dialect } = target
   const asked = target.knock('long-polling', { turn })
   const reader = dialect.reader('long-polling', before)
-  const brought: Incoming[] = []
+  let spoke = false
+  const took = (blocks: Incoming[]) => {
+    for (const block of blocks) retry = block.retry ?? retry
+    spoke ||= blocks.length > 0
+  }
   let said = ''
   let origin: string | undefined
   const abort = requester(target)(target, asked, {
@@ -28,15 +32,14 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
     },
     text(chunk) {
       said += chunk
-      brought.push(...pour(chunk, reader, out, origin))
+      took(pour(chunk, reader, out, origin))
     },
     done(failure) {
       const rest = reader.end()
-      brought.push(...rest)
+      took(rest)
       if (rest.length > 0) out.blocks(rest)
       if (failure) return out.ended(failure)
-      for (const block of brought) retry = block.retry ?? retry
-      const wait = out.pace({ text: said, spoke: brought.length > 0, retry })
+      const wait = out.pace({ text: said, spoke, retry })
       // To an EventSource each answer that ends is an interruption, which its page hears of.
       if (!dialect.greets && !dialect.continues)
         out.paused({ kind: 'ended', message: `${place(asked.url)} ended`, retryAfter: wait })

@@ -43,7 +43,11 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
           const plainly = target.knock('polling', { turn })
           const { 'Last-Event-ID': last } = plainly.headers
           const asked = conditionally(plainly, token, etag)
-          const brought: Incoming[] = []
+          let spoke = false
+          const took = (blocks: Incoming[]) => {
+            for (const block of blocks) retry = block.retry ?? retry
+            spoke ||= blocks.length > 0
+          }
           let reader = dialect.reader('polling', before)
           before = reader
           let whole = false
@@ -72,16 +76,15 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
           }
 
           function text(chunk: string): void {
-            brought.push(...pour(chunk, reader, out, origin))
+            took(pour(chunk, reader, out, origin))
           }
 
           function done(failure?: Failure): void {
             const rest = failure ? [] : reader.end().filter(block => !whole || isNew(block))
-            brought.push(...rest)
+            took(rest)
             if (rest.length > 0) out.blocks(rest, origin)
             if (failure) return out.ended(failure)
-            for (const block of brought) retry = block.retry ?? retry
-            const more = dialect.continues && brought.length > 0
+            const more = dialect.continues && spoke
             out.next(more ? out.pace({ spoke: true }) : out.spaced(retry ?? every), () => poll(turn + 1))
           }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import net from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { memoryLog } from '../../server/index.ts'
+import { type AuthorizeRequest, memoryLog } from '../../server/index.ts'
 import { address, ask, listen, message, post, type Stand, stand, until, wait } from './harness.ts'
 
 const poll = { 'rt.via': 'long-polling', 'rt.n': 0 }
@@ -165,5 +165,41 @@ describe('a line that has become old', () => {
     await ear.opened()
     for (let beats = 0; beats < 20; beats++) await ear.next('rt.beat')
     expect(at.hub.stats().lines.websocket).toBe(1)
+  })
+})
+
+describe('topics', () => {
+  const authorize = ({ url }: AuthorizeRequest) => url.searchParams.get('topic')?.split(',')
+  const refusedBy = async (at: Stand, topics: string[]) => {
+    const { status, text } = await ask(address(at, { ...poll, topic: topics.join() }))
+    return `${status} ${text}`
+  }
+
+  it('of a line are so many, whoever asks for them, on every pipe', async () => {
+    const at = await stand({ authorize, limits: { topics: 3 } })
+    expect(await refusedBy(at, ['a', 'b', 'c', 'c', 'c'])).toMatch(/^200 /)
+    expect(await refusedBy(at, ['a', 'b', 'c', 'd'])).toBe(
+      '400 a line hears at most 3 topics (limits.topics); these are 4\n',
+    )
+    expect((await ask(address(at, { 'rt.via': 'eventsource', topic: 'a,b,c,d' }))).text).toContain(
+      'event: rt.fail',
+    )
+    const socket = listen(at, 'websocket', { topic: 'a,b,c,d' })
+    await socket.closed
+    expect(socket.blocks.map(block => block.event)).toEqual(['rt.fail'])
+    expect(at.hub.stats().sessions).toBe(1)
+  })
+
+  it('have names of so many characters', async () => {
+    const at = await stand({ authorize, limits: { topicName: 30 } })
+    expect(await refusedBy(at, ['한'.repeat(30)])).toMatch(/^200 /)
+    expect(await refusedBy(at, ['a', 'x'.repeat(31)])).toBe(
+      "400 the name of a topic has at most 30 characters (limits.topicName); 'xxxxxxxxxxxxxxxxxxxx…' has 31\n",
+    )
+  })
+
+  it('that authorize gives are counted as those that are asked for', async () => {
+    const at = await stand({ authorize: () => Array.from({ length: 10_001 }, (_, n) => `${n}`) })
+    expect(await refusedBy(at, [])).toMatch(/^400 .*limits\.topics\); these are 10001/)
   })
 })

@@ -144,3 +144,12 @@ test('hands each reader on to the next answer, for what goes on from one to the 
   await world.pass(0)
   expect(befores).toEqual([undefined, made[0], made[1]])
 })
+
+test('takes an answer of any number of blocks, and the wait that the last of them asks for', async () => {
+  const { answers, turns, world } = begin(plain)
+  answers(`${'data: x\n\n'.repeat(300_000)}retry: 7000\n\n`)
+  await world.pass(6_999)
+  expect(turns()).toHaveLength(1)
+  await world.pass(1)
+  expect(turns()).toHaveLength(2)
+})
