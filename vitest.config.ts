@@ -3,7 +3,9 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts', 'server/**/*.test.ts'],
-    testTimeout: 10_000,
+    // Limits, not expectations: a machine that is busy takes its time.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     // Many wait for a real server, so that a machine of two cores has time for a third.
     maxWorkers: 3,
   },

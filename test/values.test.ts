@@ -132,7 +132,9 @@ describe('an option', () => {
     await world.fire('online')
     expect(rung.pipe.asked.url).toMatch(/\?a=3$/)
     // Where there is nobody to be told it is printed, and ends nothing.
-    await vi.waitFor(() => expect(String(printed.mock.calls[0])).toContain('[object Promise]'))
+    await vi.waitFor(() => expect(String(printed.mock.calls[0])).toContain('[object Promise]'), {
+      timeout: 30_000,
+    })
     printed.mockRestore()
   })
 })

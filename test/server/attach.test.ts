@@ -357,16 +357,23 @@ describe('a request', () => {
   })
 
   it('that leaves while authorize thinks leaves no session', async () => {
+    let leave = (): void => {}
+    const left = new Promise<void>(resolve => {
+      leave = resolve
+    })
     let asked = 0
-    const authorize = () => {
+    const authorize = async () => {
       asked++
-      return wait(60).then(() => ['x'])
+      await left
+      return ['x']
     }
     const at = await stand({ authorize })
+    at.server.once('connection', socket => socket.once('close', leave))
     const ear = listen(at, 'xhr-streaming')
     await until(() => asked === 1)
     ear.close()
-    await wait(100)
+    await left
+    await wait(0)
     expect(at.hub.stats().sessions).toBe(0)
   })
 })

@@ -29,7 +29,7 @@ describe('publish', () => {
       const { hub, failures } = failingAt(append)
       void hub.publish('x', 'data')
       void hub.publish('x', 'data').then(() => 'what was made of it')
-      await vi.waitFor(() => expect(failures).toHaveBeenCalledTimes(2))
+      await vi.waitFor(() => expect(failures).toHaveBeenCalledTimes(2), { timeout: 30_000 })
       await turn()
       expect(failures.mock.calls.map(String)).toEqual(['Error: full', 'Error: full'])
     },
@@ -42,7 +42,7 @@ describe('publish', () => {
     await expect(hub.publish('x', 'data').finally(() => {})).rejects.toThrow('full')
     const caught = vi.fn()
     hub.publish('x', 'data').catch(caught)
-    await vi.waitFor(() => expect(caught).toHaveBeenCalledTimes(1))
+    await vi.waitFor(() => expect(caught).toHaveBeenCalledTimes(1), { timeout: 30_000 })
     await turn()
     expect(failures).not.toHaveBeenCalled()
   })
@@ -50,7 +50,7 @@ describe('publish', () => {
   it('rejects to whoever awaits it late, though it was told', async () => {
     const { hub, failures } = failingAt(ways[1]?.[1] as () => never)
     const published = hub.publish('x', 'data')
-    await vi.waitFor(() => expect(failures).toHaveBeenCalledTimes(1))
+    await vi.waitFor(() => expect(failures).toHaveBeenCalledTimes(1), { timeout: 30_000 })
     await expect(published).rejects.toThrow('full')
   })
 
@@ -64,7 +64,7 @@ describe('publish', () => {
     })
     const { session } = await listen(at, 'websocket').opened()
     expect((await post(at, session, message(1))).status).toBe(200)
-    await vi.waitFor(() => expect(failures).toHaveBeenCalledTimes(2))
+    await vi.waitFor(() => expect(failures).toHaveBeenCalledTimes(2), { timeout: 30_000 })
   })
 })
 

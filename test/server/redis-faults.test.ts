@@ -11,11 +11,11 @@ const freshPrefix = () => `fault-${prefixes++}`
 const numbers = (count: number, first = 1) => Array.from({ length: count }, (_, n) => String(first + n))
 const here = `a log in Redis${missingRedis ? ` (${missingRedis})` : ''}`
 /** Short, so that no test waits for long for what never comes; on a busy machine what comes may need more than one try. */
-const quick = { patience: 400, check: 50 }
+const quick = { patience: 1_000, check: 50 }
 /** For what does come, however busy the machine is. */
 const patient = { patience: 30_000, check: 50 }
 
-describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
+describe.skipIf(missingRedis)(here, { timeout: 180_000 }, () => {
   beforeAll(async () => {
     redis = await startRedis()
   })

@@ -332,7 +332,7 @@ it('needs the package redis only when it is used, and says so', async () => {
 })
 
 function node(options: RedisLogOptions = {}) {
-  const log = redisLog({ url: redis.url, ...options })
+  const log = redisLog({ url: redis.url, patience: 30_000, ...options })
   onTestFinished(() => log.close())
   return log
 }

@@ -83,7 +83,7 @@ it('ends with npm, whose shell passes no signal on', async () => {
   npm.kill('SIGTERM')
   // Whether it still answers is all that a stranger can see.
   await vi.waitFor(() => expect(ask(url)).rejects.toMatchObject({ code: 'ECONNREFUSED' }), {
-    timeout: 15_000,
+    timeout: 30_000,
     interval: 100,
   })
 }, 30_000)

@@ -290,7 +290,7 @@ describe('a POST', () => {
     expect(await at.ear.next('rt.pong')).toMatchObject({ data: '17' })
     await post(at, at.session, encode({ event: 'rt.ping', data: 'x'.repeat(1_000) }))
     const pongs = () => at.ear.blocks.filter(block => block.event === 'rt.pong').map(({ data }) => data)
-    await vi.waitFor(() => expect(pongs()).toEqual(['17', 'x'.repeat(32)]))
+    await vi.waitFor(() => expect(pongs()).toEqual(['17', 'x'.repeat(32)]), { timeout: 30_000 })
   })
 
   it('that pings between two polls is answered with a pong in the next', async () => {
