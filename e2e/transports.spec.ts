@@ -31,6 +31,26 @@ for (const transport of transports) {
       expect(await page.evaluate(() => line.transport)).toBe(transport)
     })
 
+    test('hears more topics than any address can name, and sends', async ({ openPage }) => {
+      await using place = await startPlace()
+      place.hub.on('message', ({ data, reply }) => void reply(`heard ${data}`))
+      const topic = Array.from({ length: 1_000 }, (_, number) => `company:${number} ${hangul}`)
+      const page = await openLine(await openPage(), place.url, {
+        transports: [transport],
+        params: { topic },
+      })
+      await place.hub.publish(topic[0] as string, 'first')
+      await place.hub.publish(topic[999] as string, 'last')
+      await page.waitFor(() => messages().length === 2)
+      await page.evaluate(() => line.send('hello'))
+      await page.waitFor(() => messages().length === 3)
+      expect(await page.evaluate(() => messages().map(({ data }) => data))).toEqual([
+        'first',
+        'last',
+        'heard hello',
+      ])
+    })
+
     test('carries text exactly as it was published', async ({ openPage }) => {
       const texts = [
         '',

@@ -14,6 +14,8 @@ export interface Ask {
   /** Whether a proxy that is trusted told of it. */
   readonly proxied: boolean
   readonly via: TransportName | 'post'
+  /** Whether it is a POST that tells a query which is too long for an address. */
+  readonly tellsQuery: boolean
   /** The origin of the page that asks, if the request tells it. */
   readonly origin: string | undefined
   /** What that origin is to us; `unknown` when the request does not tell it. */
@@ -43,7 +45,10 @@ export function readAsk(request: IncomingMessage, settings: Settings, upgrade = 
   const target = readTarget(targetOf(request))
   const arrival = settings.proxies.arrival(request, target?.host)
   const url = readUrl(target?.path, arrival)
+  const long = url.searchParams.get('rt.q')
+  if (long !== null) url.search = `${known(long, settings)}&${url.search.slice(1)}`
   const query = url.searchParams
+  const tellsQuery = method === 'POST' && query.get('rt.via') === 'query'
   const version = query.get('rt.v') ?? '1'
   if (version !== '1') throw refusal(400, `rt.v is ${version}; this server speaks version 1`)
   return {
@@ -52,7 +57,8 @@ export function readAsk(request: IncomingMessage, settings: Settings, upgrade = 
     headers,
     address: arrival.address,
     proxied: arrival.proxied,
-    via: readVia(query.get('rt.via'), method, upgrade),
+    via: tellsQuery ? 'post' : readVia(query.get('rt.via'), method, upgrade),
+    tellsQuery,
     ...readOrigin(headers, arrival, settings.isListed),
     sid: query.get('rt.sid') || undefined,
     // "A Last-Event-ID header wins, because a browser that reconnects by itself repeats an old URL."
@@ -60,6 +66,12 @@ export function readAsk(request: IncomingMessage, settings: Settings, upgrade = 
     turn: readCount(query, 'rt.n') ?? 0,
     callback: readCallback(query),
   }
+}
+
+function known(name: string, { longQueries }: Settings): string {
+  const query = longQueries.find(name)
+  if (query === undefined) throw refusal(410, 'the query that rt.q names is not known here; tell it again')
+  return query
 }
 
 function readCallback(query: URLSearchParams): string | undefined {

@@ -8,6 +8,7 @@ import { isSlice, serveSlice } from './pipes/jsonp.ts'
 import { ignore } from './pipes/pipe.ts'
 import { servePoll } from './pipes/poll.ts'
 import { servePost } from './pipes/post.ts'
+import { serveQuery } from './pipes/query.ts'
 import { serveStream } from './pipes/stream.ts'
 import { serveWebSocket } from './pipes/websocket.ts'
 import { asRefusal, type Refusal, refusal } from './refusal.ts'
@@ -27,6 +28,7 @@ export async function receive(core: Core, request: IncomingMessage, response: Se
     checkMethod(ask)
     checkOpen(core, ask)
     checkRoom(core, ask, request)
+    if (ask.tellsQuery) return await serveQuery(core, ask, request, response)
     const granted = await grant(ask, core.settings)
     if (response.destroyed) return
     checkOpen(core, ask)

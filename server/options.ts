@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { type IsKnownHost, readHosts } from './hosts.ts'
 import type { Log } from './log.ts'
+import { createLongQueries, type LongQueries } from './long-queries.ts'
 import { type MemoryLogOptions, memoryLog } from './memory-log.ts'
 import { type IsListed, readOrigins } from './origins.ts'
 import { createProxies, type Proxies } from './proxies.ts'
@@ -150,6 +151,12 @@ export interface Limits {
    * @default half of `sessions`
    */
   sessionsPerPrincipal: number
+  /**
+   * Characters of all queries together that clients have told by a POST since an address cannot hold them. More: those go that were not asked
+   * for the longest; their clients tell them again.
+   * @default 16777216
+   */
+  queries: number
 }
 
 /** Those of `memoryLog` are for the log that a hub makes for itself: where `log` is given they are an error. */
@@ -245,6 +252,7 @@ export interface Settings
   isListed: IsListed
   isKnownHost: IsKnownHost
   proxies: Proxies
+  longQueries: LongQueries
 }
 
 const usualLimits: Limits = {
@@ -264,6 +272,7 @@ const usualLimits: Limits = {
   sessions: 100_000,
   sessionsPerAddress: 50_000,
   sessionsPerPrincipal: 50_000,
+  queries: 2 ** 24,
 }
 
 /** What each option has to be, as a test and in words; those without words say it themselves. */
@@ -301,6 +310,7 @@ export function readOptions(options: HubOptions): Settings {
         `createHub: ${name} is the log's own affair; give it to the log: memoryLog({ ${name}: ${value} })`,
       )
   }
+  const limits = readLimits(options.limits ?? {})
   return {
     path: readPath(path ?? '/live'),
     authorize: authorize ?? (({ url }) => url.searchParams.getAll('topic').filter(Boolean)),
@@ -314,7 +324,8 @@ export function readOptions(options: HubOptions): Settings {
     maxAge: maxAge ?? 7_200_000,
     log: log ?? memoryLog(Object.fromEntries(logOptions.map(name => [name, options[name]]))),
     proxies: createProxies(options.trustProxy === undefined ? false : options.trustProxy),
-    limits: readLimits(options.limits ?? {}),
+    limits,
+    longQueries: createLongQueries(limits.queries),
   }
 }
 

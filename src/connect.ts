@@ -3,10 +3,11 @@ import { Line } from './connection/line.ts'
 import { usualWaiting } from './connection/outbox.ts'
 import { run } from './connection/runner.ts'
 import { createToken } from './connection/token.ts'
-import type { Dialect, Position } from './dialects/dialect.ts'
+import type { Dialect, Knock, Position, Via } from './dialects/dialect.ts'
 import { browser, type Environment } from './environment.ts'
 import { type HeaderPairs, type Parameters, readHeaders, readParams } from './given.ts'
 import type { AnySignal, AnyURL } from './here.ts'
+import { createLongQuery, type LongQuery } from './long-query.ts'
 import { place, type TransportName } from './transports/failure.ts'
 import { ladder } from './transports/ladder.ts'
 import { memory } from './transports/memory.ts'
@@ -222,6 +223,17 @@ export function prepare(catalogue: Catalogue, url: string | AnyURL, options: Any
   const asked = { params: asking(params, readParams), headers: asking(headers, readHeaders) }
   const names = nameRegister()
   const token = options.token && createToken(options.token)
+  const whole = () => withParams(http, asked.params())
+  const nowhere: Position = { cursor: '', session: undefined }
+  const long: LongQuery | undefined =
+    dialect.namesQueries && environment.fetch
+      ? createLongQuery(
+          whole,
+          environment.fetch,
+          bare => knock('query', { position: nowhere }, bare),
+          withCredentials ? 'include' : 'same-origin',
+        )
+      : undefined
   const target = (position: Position, taken = () => 0): Target => ({
     taken,
     dialect,
@@ -231,17 +243,13 @@ export function prepare(catalogue: Catalogue, url: string | AnyURL, options: Any
     largest: received,
     positioned: () => position.cursor !== '' && (!dialect.greets || position.session !== undefined),
     names: names.follow,
-    knock: (via, details) =>
-      dialect.knock({
-        ...details,
-        via,
-        position,
-        url: withParams(http, asked.params()),
-        headers: asked.headers(),
-        token: token?.value,
-        nonce: Math.floor(environment.random() * 2 ** 32).toString(36),
-      }),
+    ready: () => long?.named(),
+    knock: (via, details) => knock(via, { ...details, position }),
   })
+  function knock(via: Via, details: Knock & { position: Position }, url = long?.address() ?? whole()) {
+    const nonce = Math.floor(environment.random() * 2 ** 32).toString(36)
+    return dialect.knock({ ...details, via, url, headers: asked.headers(), token: token?.value, nonce })
+  }
   // What is learned of one address, dialect and choice of transports says nothing about others.
   const { origin, pathname } = http
   const way = digest([origin, pathname, dialect.name, ...transports.map(({ name }) => name)].join(' '))

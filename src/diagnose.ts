@@ -24,9 +24,10 @@ export async function diagnose(
   const { address, transports, environment, origin, target } = prepare(catalogue, url, options)
   const tries = transports.map(async transport => {
     const attempts: Attempt[] = []
+    const there = target({ cursor: '', session: undefined })
+    await there.ready?.()
     await new Promise<void>(resolve => {
       const rung = ladder([transport], { memory: noMemory, eager: false, origin, attempts })
-      const there = target({ cursor: '', session: undefined })
       const pipe = rung.open(there, { opened: look, paused() {}, blocks: look, ended: done })
       const limit = environment.setTimeout(done, there.timeout)
 

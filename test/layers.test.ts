@@ -33,12 +33,14 @@ const arrows: Record<string, string[]> = {
   'src/connect.ts': [
     'src/advice.ts',
     'src/given.ts',
+    'src/long-query.ts',
     'src/connection/',
     ...theLadder,
     ...contracts,
     'src/wire/codec.ts',
     'src/wire/address.ts',
   ],
+  'src/long-query.ts': ['src/wire/', ...contracts],
   'src/given.ts': ['src/wire/codec.ts'],
   'src/connection/': ['src/connection/', 'src/wire/codec.ts', 'src/wire/payload.ts', ...contracts],
 

@@ -17,9 +17,7 @@ export async function servePost(
   response: ServerResponse,
 ): Promise<void> {
   const { sessions, accept, lines, roaming, inflow } = core
-  if (!/^text\/event-stream\s*(;|$)/i.test(ask.headers['content-type'] ?? '')) {
-    throw refusal(415, 'the Content-Type of a POST is text/event-stream')
-  }
+  checkType(ask)
   const member = sessions.find(ask, granted)
   roaming.posted(ask, member !== undefined)
   if (!member) throw refusal(404, 'session unknown')
@@ -37,6 +35,13 @@ export async function servePost(
     if (bye) lines.dismiss(member)
   } finally {
     inflow.release(member, reader.bytes)
+  }
+}
+
+/** Before anything else is told: a form of another site cannot say this type. */
+export function checkType({ headers }: Ask): void {
+  if (!/^text\/event-stream\s*(;|$)/i.test(headers['content-type'] ?? '')) {
+    throw refusal(415, 'the Content-Type of a POST is text/event-stream')
   }
 }
 
@@ -77,7 +82,7 @@ async function* gathered(body: AsyncIterable<unknown>): AsyncIterable<Uint8Array
 const told = new WeakSet<Core>()
 
 /** What comes, or what a body parser that was before us has left: Express, Fastify and others keep it as `rawBody` or `body`. */
-async function* bodyOf(core: Core, request: IncomingMessage): AsyncIterable<unknown> {
+export async function* bodyOf(core: Core, request: IncomingMessage): AsyncIterable<unknown> {
   // An answer can still be sent when the reading stops half way.
   if (!request.readableDidRead) return yield* request.iterator({ destroyOnReturn: false })
   const { rawBody, body } = request as { rawBody?: unknown; body?: unknown }

@@ -138,7 +138,7 @@ export function run(plan: Plan, hear: Listener): Connection {
         session.reopened()
         if (state.interrupted)
           return hear.failed(state.interrupted, state.interrupted.retryAfter ?? retry ?? browsersRetry)
-        return token ? void fetchToken(token, state) : depart()
+        return prepare(state)
       case 'open':
         token?.taken()
         heard = environment.now()
@@ -176,25 +176,30 @@ export function run(plan: Plan, hear: Listener): Connection {
     pipe = plan.route.open(target, { opened, blocks, paused, ended })
   }
 
-  async function fetchToken(from: Token, asking: State): Promise<void> {
-    let trouble: Failure | undefined
-    timer = environment.setTimeout(
-      () => ended({ kind: 'silent', message: `token() gave nothing for ${target.timeout} ms` }),
-      target.timeout,
-    )
+  /** A connection needs the page's token, and a name for a query that is too long for an address. Most need neither. */
+  function prepare(asking: State): void {
+    const ready = token ? tokenOf(token).then(trouble => trouble ?? target.ready?.()) : target.ready?.()
+    if (!ready) return depart()
+    timer = environment.setTimeout(() => {
+      const what = token && token.value === undefined ? 'token()' : 'the POST of the query'
+      ended({ kind: 'silent', message: `${what} gave nothing for ${target.timeout} ms` })
+    }, target.timeout)
+    void ready.then(trouble => {
+      if (state !== asking) return
+      environment.clearTimeout(timer)
+      if (trouble) ended(trouble)
+      else depart()
+    })
+  }
+
+  async function tokenOf(from: Token): Promise<Failure | undefined> {
     try {
       await from.ready()
+      return undefined
     } catch (cause) {
-      trouble = {
-        kind: 'refused',
-        message: `token() failed: ${placesIn(wordsOf(cause))}`,
-        cause: asCause(cause),
-      }
+      const message = `token() failed: ${placesIn(wordsOf(cause))}`
+      return { kind: 'refused', message, cause: asCause(cause) }
     }
-    if (state !== asking) return
-    environment.clearTimeout(timer)
-    if (trouble) ended(trouble)
-    else depart()
   }
 
   function release(): void {

@@ -42,6 +42,8 @@ export interface Dialect {
   write(message: Outgoing, number: number): Payload
   /** What has to go as several frames over WebSocket. @default one */
   frames?(payload: Payload): Payload[]
+  /** Whether the server gives a name for a query that is too long for an address. @default false */
+  readonly namesQueries?: boolean
   /** Whether the server says that a line is open, by a block, before anything else. */
   readonly greets: boolean
   /** Whether the server acknowledges by number. If not, a message counts as taken once it is handed over. @default false */
@@ -66,6 +68,9 @@ export interface Dialect {
   readonly exact?: boolean
 }
 
+/** What a request is for. `query`: it tells a query that is too long for an address. */
+export type Via = TransportName | 'post' | 'query'
+
 /** What is particular to one request. */
 export interface Knock {
   /** A random text, the same for all requests of one pipe and those beside it. */
@@ -84,7 +89,7 @@ export interface Knock {
 
 /** What the line knows when it knocks. */
 export interface Ask extends Knock {
-  via: TransportName | 'post'
+  via: Via
   /** The address as the page gave it, its parameters included. */
   url: AnyURL
   headers: Record<string, string>

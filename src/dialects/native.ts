@@ -21,6 +21,7 @@ export const native: Dialect = {
   ],
   overlaps: true,
   eventsource: 'wrapped',
+  namesQueries: true,
   greets: true,
   acknowledges: true,
   ping: ask(0),
@@ -96,7 +97,8 @@ function knock({
   if (token && canSetHeaders(via)) headers = { ...headers, Authorization: `Bearer ${token}` }
   else if (via !== 'websocket') set('token', token)
   if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
-  if (via === 'post') return { url: there.href, headers: { ...headers, 'Content-Type': 'text/event-stream' } }
+  if (via === 'post' || via === 'query')
+    return { url: there.href, headers: { ...headers, 'Content-Type': 'text/event-stream' } }
   if (!query) set('id', position.cursor)
   if (turn !== undefined) set('n', `${turn}`)
   set('x', nonce)
@@ -113,7 +115,7 @@ function asName(token: string): string {
 }
 
 function canSetHeaders(via: Ask['via']): boolean {
-  return via === 'post' || via === 'long-polling' || via.endsWith('streaming')
+  return via === 'post' || via === 'query' || via === 'long-polling' || via.endsWith('streaming')
 }
 
 /** What a server that says less is taken to mean. */

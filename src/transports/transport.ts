@@ -1,4 +1,4 @@
-import type { Dialect, Incoming, Knock, Reader, Request } from '../dialects/dialect.ts'
+import type { Dialect, Incoming, Knock, Reader, Request, Via } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
 import { type Failure, type TransportName, tryTo } from './failure.ts'
@@ -66,7 +66,9 @@ export interface Target {
   /** How many characters a message may have that is read without the dialect. @default 8 MiB */
   readonly largest?: number | undefined
   /** The request as it has to be now: position, parameters and headers are read afresh at each call. */
-  knock(via: TransportName | 'post', details?: Knock): Request
+  knock(via: Via, details?: Knock): Request
+  /** What the address needs before a connection, if it needs anything: gives the failure that ends the try. */
+  ready?(): Promise<Failure | undefined> | undefined
   /** Whether the line has a position, and a session where there are any, so that a second pipe would continue and not begin. */
   positioned(): boolean
   /** How many messages and other new things the line has taken so far; what comes twice is none. */

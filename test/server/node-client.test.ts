@@ -3,6 +3,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
+import { createHub } from '../../server/index.ts'
 import { connect, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
 import { uncaught } from '../support/uncaught.ts'
@@ -41,6 +42,44 @@ it('a handshake over ws that is refused is an error event, and ends no process',
     line.close()
   })
   expect(thrown).toEqual([])
+})
+
+it('a line with more topics than an address can name comes back to a server that never heard of them', async () => {
+  const topic = Array.from({ length: 1_000 }, (_, number) => `company:${number}`)
+  const start = async (port: number) => {
+    const hub = createHub({ retry: 20 })
+    const server = createServer()
+    hub.attach(server)
+    await new Promise<void>(resolve => server.listen(port, '127.0.0.1', resolve))
+    const stop = async () => {
+      await hub.close()
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    }
+    return { hub, port: (server.address() as AddressInfo).port, stop }
+  }
+  const before = await start(0)
+  const line = connect(`http://127.0.0.1:${before.port}/live`, {
+    transports: [websocket],
+    environment,
+    params: { topic },
+  })
+  onTestFinished(() => line.close())
+  const next = (type: 'open' | 'message') =>
+    new Promise<string>(resolve =>
+      line.addEventListener(type, event => resolve(String((event as { data?: string }).data)), {
+        once: true,
+      }),
+    )
+  await next('open')
+  await before.stop()
+  const again = next('open')
+  const after = await start(before.port)
+  onTestFinished(after.stop)
+  await again
+  const heard = next('message')
+  await after.hub.publish('company:999', 'back')
+  expect(await heard).toBe('back')
 })
 
 it('without any WebSocket a line says what can be done', async () => {

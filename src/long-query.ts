@@ -1,0 +1,67 @@
+import type { Request } from './dialects/dialect.ts'
+import type { Fetch } from './here.ts'
+import { asCause, type Failure, place, readRetryAfter } from './transports/failure.ts'
+import { setQuery } from './wire/address.ts'
+import { encode } from './wire/encoder.ts'
+
+/** Servers and proxies commonly take 8 KiB of an address, and ours puts some of its own into it. */
+const most = 4_000
+
+/** A query that is too long for an address is told by a POST, and has a name from then on (docs/PROTOCOL.md, "A long query"). */
+export interface LongQuery {
+  /** The address for requests: whole, or with the name in place of the query. */
+  address(): URL
+  /** Has the query named where that is needed; for each connection anew, since no server keeps it for ever. Gives the failure that ends the try. */
+  named(): Promise<Failure | undefined> | undefined
+}
+
+/** `request`: the POST to the address without a query. */
+export function createLongQuery(
+  whole: () => URL,
+  fetch: Fetch,
+  request: (bare: URL) => Request,
+  credentials: 'include' | 'same-origin',
+): LongQuery {
+  let known: { search: string; name: string } | undefined
+
+  return {
+    address() {
+      const url = whole()
+      if (!known || url.search !== known.search) return url
+      url.search = ''
+      setQuery(url, 'rt.q', known.name)
+      return url
+    },
+    named() {
+      known = undefined
+      try {
+        const url = whole()
+        return url.search.length > most ? tell(url) : undefined
+      } catch {
+        // What the page's function throws is told by the request that asks for it next.
+        return undefined
+      }
+    },
+  }
+
+  async function tell(url: URL): Promise<Failure | undefined> {
+    const { search } = url
+    url.search = ''
+    const { url: there, headers } = request(url)
+    const body = encode({ event: 'rt.query', data: search.slice(1) })
+    try {
+      const answer = await fetch(there, { method: 'POST', headers, body, credentials, cache: 'no-store' })
+      const { status } = answer
+      const [, name] = /^data: (\S+)$/m.exec(status === 200 ? await answer.text() : '') ?? []
+      if (name) known = { search, name }
+      // A server that does not know of this gets the whole address.
+      if (status < 500 && status !== 401 && status !== 403 && status !== 429) return undefined
+      const message = `${place(there)} answered the POST of a long query with status ${status}`
+      const retryAfter = readRetryAfter(answer.headers.get('Retry-After'))
+      return { kind: 'status', status, message, retryAfter }
+    } catch (cause) {
+      const message = `${place(there)} did not answer the POST of a long query`
+      return { kind: 'refused', message, cause: asCause(cause) }
+    }
+  }
+}
