@@ -32,6 +32,7 @@ const busy: Row['most'] = [640, 640]
 const statuses = [201, 204, 206, 301, 307, 400, 401, 403, 404, 409, 410, 413, 429, 500, 502, 503, 504]
 const later = ['0', '1', '1e9', 'soon', '99999999999', 'Thu, 01 Jan 1970 00:00:00 GMT', '1, 1']
 const codes = [1_000, 1_006, 1_008, 1_011, 1_012, 1_013, 4_401]
+const proof = 'event: rt.pong\ndata: {}\n\nevent: rt.tick\ndata: {}\n\n'
 const html: Answer = { headers: { 'Content-Type': 'text/html' }, body: '<!doctype html>' }
 
 const rows: Record<string, Row> = {
@@ -83,8 +84,23 @@ const rows: Record<string, Row> = {
   'its proof and a clean end': {
     most: failing,
     only: 'native',
+    answer: (speech, asked) => said(speech.hello(asked), proof),
+  },
+  'its proof, a message that was heard before and a clean end': {
+    most: paced,
+    only: 'native',
+    answer: (speech, asked) => said(speech.message(asked, 1), proof),
+  },
+  'a thousand greetings and a clean end': {
+    most: paced,
+    only: 'native',
     answer: (speech, asked) =>
-      said(speech.hello(asked), 'event: rt.pong\ndata: {}\n\nevent: rt.tick\ndata: {}\n\n'),
+      said(speech.hello(asked), [speech.hello(asked).body].flat().join('').repeat(1_000)),
+  },
+  'a thousand questions and a clean end': {
+    most: paced,
+    only: 'native',
+    answer: (speech, asked) => said(speech.hello(asked), 'event: rt.ping\ndata: 1\n\n'.repeat(1_000)),
   },
   ...each(codes, code => [
     `close code ${code} at once`,
