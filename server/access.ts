@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Ask } from './ask.ts'
 import type { Limits, Rights, Settings } from './options.ts'
+import { printable } from './printer.ts'
 import { refusal } from './refusal.ts'
 
 /** What `authorize` said, complete. */
@@ -21,11 +22,11 @@ export function checkOrigin(ask: Ask, { vouches }: { vouches(ask: Ask): boolean 
   const { standing, origin, via, headers } = ask
   if (standing === 'unknown' && via === 'jsonp')
     throw { ...refusal(403, `JSONP is answered only where the page tells its origin; ${hidden}`), only: true }
-  if (standing !== 'foreign' || (via === 'websocket' && vouches(ask))) return
-  if (origin === undefined) throw refusal(403, `a page of another origin asks, and hides which; ${hidden}`)
   const unsaid = via === 'websocket' && headers['sec-fetch-site'] === undefined
+  if (standing !== 'foreign' || (unsaid && vouches(ask))) return
+  if (origin === undefined) throw refusal(403, `a page of another origin asks, and hides which; ${hidden}`)
   throw {
-    ...refusal(403, `pages of ${origin} may not connect here; ${remedy(ask)}`),
+    ...refusal(403, `pages of ${printable(origin)} may not connect here; ${remedy(ask)}`),
     ...(unsaid && { only: true }),
   }
 }
@@ -71,15 +72,8 @@ export function answerPreflight({ headers }: Ask, response: ServerResponse): voi
 export async function grant(ask: Ask, { authorize, limits }: Settings): Promise<Granted> {
   const { url, address, origin, method, via, headers } = ask
   const token = readToken(ask)
-  const said = await authorize({
-    url,
-    address,
-    origin: origin ?? ownOrigin(ask),
-    method,
-    transport: via,
-    headers,
-    token,
-  })
+  const asked = { url, address, origin: origin ?? ownOrigin(ask), method, transport: via, headers, token }
+  const said = await within(limits.authorize, authorize(asked))
   if (!said) throw refusal(403, 'not allowed')
   const rights: Rights = isList(said) ? { topics: said } : said
   const topics = [...new Set(rights.topics)]
@@ -112,6 +106,20 @@ function checkTopics(topics: readonly string[], limits: Limits): void {
       400,
       `the name of a topic has at most ${limits.topicName} characters (limits.topicName); '${long.slice(0, 20)}…' has ${long.length}`,
     )
+}
+
+/** Nobody is held longer by a database that does not answer. What comes of it later is nobody's. */
+async function within<T>(ms: number, answer: T | Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`authorize gave no answer within limits.authorize, ${ms} ms`)
+    timer = setTimeout(() => reject(Object.assign(error, { status: 503, expose: false, retryAfter: 5 })), ms)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
 /** A page that the browser calls ours need not have told its origin. */

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { type Settings, type TransportName, transports } from './options.ts'
 import type { IsListed } from './origins.ts'
+import { printable } from './printer.ts'
 import type { Arrival } from './proxies.ts'
 import { refusal } from './refusal.ts'
 import { readTarget } from './target.ts'
@@ -50,7 +51,7 @@ export function readAsk(request: IncomingMessage, settings: Settings, upgrade = 
   const query = url.searchParams
   const tellsQuery = method === 'POST' && query.get('rt.via') === 'query'
   const version = query.get('rt.v') ?? '1'
-  if (version !== '1') throw refusal(400, `rt.v is ${version}; this server speaks version 1`)
+  if (version !== '1') throw refusal(400, `rt.v is ${printable(version)}; this server speaks version 1`)
   return {
     url,
     method,
@@ -105,7 +106,7 @@ function readUrl(path: string | undefined, { host, secure }: Arrival): URL {
 function readVia(name: string | null, method: string, upgrade: boolean): Ask['via'] {
   if (upgrade) {
     if (name !== null && name !== 'websocket')
-      throw refusal(400, `rt.via is ${name} on a WebSocket handshake`)
+      throw refusal(400, `rt.via is ${printable(name)} on a WebSocket handshake`)
     return 'websocket'
   }
   if (name === null) return method === 'POST' ? 'post' : 'bare'
@@ -123,10 +124,10 @@ function readOrigin(
   // No page can forge it, and it is right behind every proxy: names that begin with `Sec-` are the browser's.
   const site = headers['sec-fetch-site']
   if (site === 'same-origin') return { origin: told === 'null' ? undefined : told, standing: 'own' }
-  // Whoever hides where a page stands is believed to be elsewhere as soon as the browser says so. `none`: somebody typed the address.
-  if (told === undefined)
-    return { origin: told, standing: site === undefined || site === 'none' ? 'unknown' : 'foreign' }
-  if (isOwn(told, arrival)) return { origin: told, standing: 'own' }
+  // `none`: a person asks, by the address bar. Whatever else a browser says, another origin asks, be it that it hides which.
+  const isOther = site !== undefined && site !== 'none'
+  if (told === undefined) return { origin: told, standing: isOther ? 'foreign' : 'unknown' }
+  if (!isOther && isOwn(told, arrival)) return { origin: told, standing: 'own' }
   return { origin: told, standing: isListed(told) ? 'listed' : 'foreign' }
 }
 

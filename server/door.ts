@@ -11,7 +11,8 @@ import { servePost } from './pipes/post.ts'
 import { serveQuery } from './pipes/query.ts'
 import { serveStream } from './pipes/stream.ts'
 import { serveWebSocket } from './pipes/websocket.ts'
-import { asRefusal, type Refusal, refusal } from './refusal.ts'
+import { printable } from './printer.ts'
+import { answerTo, type Refusal, refusal } from './refusal.ts'
 
 /** Serves a request to the hub's URL, whatever it is. Nothing a client does makes it throw. */
 export async function receive(core: Core, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -131,19 +132,19 @@ function explain(
   ask: Ask | undefined,
   via?: 'websocket',
 ): Refusal {
-  const known = asRefusal(thrown)
-  if (!known) events.report(thrown)
-  const why = known ?? refusal(500, 'the server failed')
+  const { why, withheld } = answerTo(thrown)
+  if (withheld) events.report(thrown)
   const { method = 'GET', headers } = request
+  const inOneLine = (text: string | undefined) => (text === undefined ? undefined : printable(text))
   void events.tell('refused', {
     status: why.status,
-    message: why.message,
+    message: printable(why.message, 1_000),
     retryAfter: why.retryAfter,
-    via: ask?.via ?? via ?? readVoice(request).via ?? undefined,
+    via: inOneLine(ask?.via ?? via ?? readVoice(request).via ?? undefined),
     method,
-    path: targetOf(request).split('?', 1)[0] as string,
-    host: ask?.url.host ?? headers.host,
-    origin: ask?.origin ?? headers.origin,
+    path: printable(targetOf(request).split('?', 1)[0] as string),
+    host: inOneLine(ask?.url.host ?? headers.host),
+    origin: inOneLine(ask?.origin ?? headers.origin),
     address: ask?.address ?? settings.proxies.arrival(request).address,
   })
   return why

@@ -1,3 +1,5 @@
+import { createPrinter } from './printer.ts'
+
 /** What is told to an application, by name. Errors are reported, everything else is told. */
 export interface Events<Told extends { error: unknown }> {
   /** Gives back the undo. Whoever listens from within a listener hears from the next time on. Throws a TypeError for what is no name or no function. */
@@ -11,7 +13,7 @@ export interface Events<Told extends { error: unknown }> {
     event: Told[Name],
     failed?: (thrown: unknown) => void,
   ): undefined | Promise<unknown>
-  /** Tells the listeners for `error`, or the console if there is none. */
+  /** Tells the listeners for `error`, or the console if there is none: cut, and so many in a while. */
   report(error: Told['error']): void
 }
 
@@ -22,6 +24,8 @@ export function createEvents<Told extends { error: unknown }>(
 ): Events<Told> {
   // Lists are replaced and never changed, so that one who is called may listen and leave as he likes.
   const listeners: { [Name in keyof Told]?: readonly Listener<Told[Name]>[] } = {}
+
+  const print = createPrinter()
 
   return { on, tell, report }
 
@@ -48,8 +52,8 @@ export function createEvents<Told extends { error: unknown }>(
   }
 
   function report(error: Told['error']): void {
-    if (!listeners.error?.length) console.error(error)
-    else void callAll(listeners.error, error, worse => console.error(worse))
+    if (!listeners.error?.length) print(error)
+    else void callAll(listeners.error, error, print)
   }
 }
 

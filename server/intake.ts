@@ -4,8 +4,9 @@ import type { Events } from './events.ts'
 import type { Member, Send, Session } from './member.ts'
 import type { Limits } from './options.ts'
 import { atMost } from './patience.ts'
+import { printable } from './printer.ts'
 import { forget } from './receipt.ts'
-import { asRefusal, type Refusal, refusal } from './refusal.ts'
+import { answerTo, type Refusal, refusal } from './refusal.ts'
 import { inOneTurn, nextTurn } from './turns.ts'
 
 /** What the application hears of a hub. */
@@ -13,14 +14,15 @@ export interface HubEvents {
   /**
    * A client sent something. Its `send()` resolves when all listeners, and the promises they gave, are done, and rejects if one of
    * them failed: return the promises of what has to succeed, such as `hub.publish`. To refuse a message, throw an object or an
-   * error with a numeric `status` and a `message`: the client is told both. Anything else that is thrown is a 500 to it, and an `error` here.
+   * error with a numeric `status` and a `message`: the client is told both. Of an error with a status from 500 on, or with `expose: false`, it is
+   * told the status alone, and you get an `error` here. Anything else that is thrown is a 500 to it, and an `error` here.
    */
   message: { data: string | ArrayBuffer; event: string; session: Session; reply: Send }
   /** A session began. */
   open: { session: Session }
   /**
    * A request or handshake was refused, by `authorize` or by the hub. The address is given without its query, where secrets may be.
-   * Behind a proxy, `host` and `origin` tell why a page of yours counts as another's.
+   * Behind a proxy, `host` and `origin` tell why a page of yours counts as another's. Each text is one line of bounded length.
    */
   refused: Refused
   /** A session ended: its client said goodbye, or it had no pipe for `sessionTimeout`. */
@@ -151,13 +153,12 @@ export function createIntake(
 
   /** What a listener says to the client by throwing it; a failure is the application's to know. */
   function explain(thrown: unknown): Refusal {
-    const said = asRefusal(thrown)
-    if (!said || (thrown instanceof Error && said.status >= 500)) events.report(thrown)
-    return said ?? failed
+    const { why, withheld } = answerTo(thrown, { trusting: true })
+    if (withheld) events.report(thrown)
+    return why
   }
 }
 
-const failed = refusal(500, 'the server failed')
 const tooLate = refusal(504, 'the application is not done with it; it may be later')
 
 /** Blocks of names this version does not know, and a lone `retry`, are passed over, as PROTOCOL.md says of fields. */
@@ -168,12 +169,12 @@ function isMessage({ id, event, data }: Block): boolean {
 function readMessage({ id, event = 'message', data, encoding }: Block): Message {
   const number = /^[1-9]\d{0,15}$/.test(id ?? '') ? Number(id) : Number.NaN
   if (!Number.isSafeInteger(number)) throw refusal(400, 'the id of a message is its number: 1, 2, 3 …')
-  if (event.startsWith('rt.')) throw refusal(400, `${event} is no name for a message`)
-  if (data === undefined) throw refusal(400, `message ${id} has no data`)
+  if (event.startsWith('rt.')) throw refusal(400, `${printable(event)} is no name for a message`)
+  if (data === undefined) throw refusal(400, `message ${number} has no data`)
   try {
     return { number, event, data: unpack(data, encoding) }
   } catch {
-    throw refusal(400, `the data of message ${id} is not ${encoding}`)
+    throw refusal(400, `the data of message ${number} is not ${printable(`${encoding}`)}`)
   }
 }
 

@@ -44,7 +44,10 @@ export interface AuthorizeRequest {
 export interface Rights {
   /** What the client hears. */
   topics: readonly string[]
-  /** Who the client is: a session is found again only by the same one. */
+  /**
+   * Who the client is: a session is found again only by the same one. Without it, whoever knows the id of a session that lives can go on
+   * in it, and ids stand in addresses, and so in the logs of whatever is between.
+   */
   principal?: string | undefined
   /**
    * Whether it may send.
@@ -56,14 +59,25 @@ export interface Rights {
 type Maybe<T> = T | null | undefined | false
 
 /**
- * Decides what a client may hear, on each request anew. Nothing: 403. To refuse with another status, throw an object
- * with a numeric `status`, and if you like a `message` and `retryAfter` in seconds.
+ * Decides what a client may hear, on each request anew. Nothing: 403. To refuse with another status, throw an object that is no error
+ * with a numeric `status`, and if you like a `message` and `retryAfter` in seconds: the client is told them.
+ *
+ * An `Error` is taken for a fault whatever its `status`, which may be that of another server: the client is told 500, and
+ * `hub.on('error')` hears of it. It is meant for the client if `expose` is `true` (http-errors, Koa), if it is Fastify's own with a status
+ * below 500, or Boom's, of which the `payload` is told. With `expose: false` the client is told the status alone.
+ *
+ * Whoever has no answer after `limits.authorize` is answered 503.
  */
 export type Authorize = (
   request: AuthorizeRequest,
 ) => Maybe<readonly string[] | Rights> | Promise<Maybe<readonly string[] | Rights>>
 
 export interface Limits {
+  /**
+   * Milliseconds that `authorize` may take for an answer. More: 503, and an `error` event.
+   * @default 10000
+   */
+  authorize: number
   /**
    * Bytes of one message as it is written. More: 413.
    * @default 1048576
@@ -189,8 +203,8 @@ export interface HubOptions extends MemoryLogOptions {
   hosts?: readonly string[]
   /**
    * Whose word is taken for the client's address, host and scheme: that of so many proxies one behind the other (a number), or of a list
-   * of addresses, subnets such as `10.0.0.0/8`, and `'unix'` for whoever comes over a unix socket. `true` believes everybody, and so takes
-   * whatever address a client claims, unless nobody can come but through a proxy that overwrites these headers.
+   * of addresses, subnets such as `10.0.0.0/8`, and `'unix'` for whoever comes over a unix socket. `true` is one proxy. Of what
+   * headers list, only that counts which one of these has added: what was there before, anybody may have written.
    *
    * Read are `X-Forwarded-For`, `-Host`, `-Port` and `-Proto`, and, where none of these is there, `Forwarded`. The address is `unknown` where the
    * nearest proxy that is trusted tells none.
@@ -256,6 +270,7 @@ export interface Settings
 }
 
 const usualLimits: Limits = {
+  authorize: 10_000,
   message: 2 ** 20,
   batch: 2 ** 16,
   messages: 1_000,

@@ -27,9 +27,9 @@ type IsTrusted = (address: string, hop: number) => boolean
 interface Told {
   /** Who was heard from, hop by hop; the nearest is last. */
   hops: readonly string[]
-  host: string | undefined
-  port: string | undefined
-  proto: string | undefined
+  hosts: readonly string[]
+  ports: readonly string[]
+  protos: readonly string[]
 }
 
 /** The name of whoever comes over a unix socket, which has no address. */
@@ -46,29 +46,34 @@ export function createProxies(trust: boolean | number | readonly string[]): Prox
     const host = named ?? authority(headers) ?? 'localhost'
     const secure = 'encrypted' in socket
     if (!isTrusted(peer, 0)) return { address: peer, host, port: undefined, secure, proxied: false }
-    const told = readTold(headers)
+    const { hops, hosts, ports, protos } = readTold(headers)
+    const passed = countTrusted(hops)
+    const proto = nth(protos, passed)
     return {
-      address: farthest(peer, told.hops),
-      host: told.host ?? host,
-      port: told.port,
-      secure: told.proto === undefined ? secure : /^(https|wss)$/i.test(told.proto),
+      address: nth(hops, passed) ?? peer,
+      host: nth(hosts, passed) ?? host,
+      port: nth(ports, passed),
+      secure: proto === undefined ? secure : /^(https|wss)$/i.test(proto),
       proxied: true,
     }
   }
 
-  /** Each proxy adds whom it heard from at the end: the first from there that is not trusted is the client. */
-  function farthest(peer: string, hops: readonly string[]): string {
-    let address = peer
-    for (let hop = 1; hop <= hops.length; hop++) {
-      address = hops.at(-hop) as string
-      if (!isTrusted(address, hop)) break
-    }
-    return address
+  /** Each proxy adds whom it heard from at the end: whoever was heard from by the last that is trusted is the client. */
+  function countTrusted(hops: readonly string[]): number {
+    let hop = 1
+    while (hop < hops.length && isTrusted(hops.at(-hop) as string, hop)) hop++
+    return hop
   }
 }
 
+/** What the proxy that is so many hops away has added to a list; not each of them adds something. What was there before it, anybody may have written. */
+function nth(list: readonly string[], hop: number): string | undefined {
+  return list.at(-Math.min(hop, list.length))
+}
+
 function readTrust(trust: unknown): IsTrusted {
-  if (typeof trust === 'boolean') return () => trust
+  // Behind the one that is connected, anybody may have written anything.
+  if (typeof trust === 'boolean') return (_, hop) => trust && hop < 1
   if (typeof trust === 'number' && Number.isInteger(trust) && trust >= 0) return (_, hop) => hop < trust
   if (Array.isArray(trust)) return readList(trust)
   throw new TypeError(
@@ -106,16 +111,17 @@ function add(known: BlockList, entry: unknown): void {
  * knows and passes on what a client wrote into the others.
  */
 function readTold(headers: IncomingHttpHeaders): Told {
-  const [host, port, proto] = ['host', 'port', 'proto'].map(name => first(headers[`x-forwarded-${name}`]))
-  const hops = split(headers['x-forwarded-for'], ',').map(readHop)
-  if (hops.length > 0 || host || port || proto) return { hops, host, port, proto }
+  const [hosts = [], ports = [], protos = [], from = []] = ['host', 'port', 'proto', 'for'].map(name =>
+    split(headers[`x-forwarded-${name}`], ','),
+  )
+  if ([hosts, ports, protos, from].some(list => list.length > 0))
+    return { hops: from.map(readHop), hosts, ports, protos }
   const elements = split(headers.forwarded, ',').map(readElement)
-  const [farthest = {}] = elements
   return {
     hops: elements.map(element => readHop(element.for ?? '')),
-    host: farthest.host,
-    port: undefined,
-    proto: farthest.proto,
+    hosts: elements.flatMap(({ host = [] }) => host),
+    ports: [],
+    protos: elements.flatMap(({ proto = [] }) => proto),
   }
 }
 

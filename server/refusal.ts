@@ -1,3 +1,5 @@
+import { types } from 'node:util'
+
 /** Why a request is not served. Thrown, and turned into an answer in one place. */
 export interface Refusal {
   readonly status: number
@@ -8,27 +10,53 @@ export interface Refusal {
   readonly only?: boolean | undefined
 }
 
+/** What is answered to something that was thrown. */
+export interface Answer {
+  readonly why: Refusal
+  /** Whether the client is told less than was thrown, so that the operator has to be told of it. */
+  readonly withheld: boolean
+}
+
 export function refusal(status: number, message: string, retryAfter?: number): Refusal {
   return { status, message, retryAfter }
 }
 
+const failed = refusal(500, 'the server failed')
+
 /**
- * What `authorize` threw, or we did, if it is meant for the client: an object with a status that says no. Frameworks call it `statusCode`
- * (Fastify, http-errors) or keep it in `output` (Boom); a message that they say is not to be exposed is not.
+ * What the client is told of something thrown. An object with a `status` that says no was made to be thrown at it. An error is rather a fault
+ * in the program, and many a library's has the status of another server: it is for the client only where it says so.
+ * `trusting`: a status below 500 is word enough, as the `message` event promises.
  */
-export function asRefusal(thrown: unknown): Refusal | undefined {
+export function answerTo(thrown: unknown, { trusting = false } = {}): Answer {
   const own = fields(thrown)
   const boom = fields(own.output)
   const status = own.status ?? own.statusCode ?? boom.statusCode
-  if (typeof status !== 'number' || !(status === 204 || (status >= 400 && status < 600))) return undefined
+  if (!isRefusal(status)) return { why: failed, withheld: true }
+  const isError = types.isNativeError(thrown) || thrown instanceof Error
+  const shows = signOf(own, status) ?? (isError ? trusting && status < 500 : true)
+  const isSigned = shows || own.expose === false || own.isBoom === true || trusting
+  if (!isSigned) return { why: failed, withheld: true }
   const message = own.output === undefined ? own.message : fields(boom.payload).message
   const { retryAfter } = own
-  return {
+  const why = {
     status: Math.trunc(status),
-    message: typeof message === 'string' && own.expose !== false ? message : '',
+    message: typeof message === 'string' && shows ? message : '',
     retryAfter: typeof retryAfter === 'number' && retryAfter >= 0 ? Math.ceil(retryAfter) : undefined,
     ...(own.only === true && { only: true }),
   }
+  return { why, withheld: !shows }
+}
+
+/** `expose` is the sign of http-errors, Koa and others. Fastify shows its own errors below 500; Boom keeps a text for the client beside its own. */
+function signOf({ expose, isBoom, name }: Record<string, unknown>, status: number): boolean | undefined {
+  if (typeof expose === 'boolean') return expose
+  if (isBoom === true || name === 'FastifyError') return status < 500
+  return undefined
+}
+
+function isRefusal(status: unknown): status is number {
+  return typeof status === 'number' && (status === 204 || (status >= 400 && status < 600))
 }
 
 function fields(value: unknown): Record<string, unknown> {

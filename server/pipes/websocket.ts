@@ -10,7 +10,7 @@ import type { Accepted } from '../intake.ts'
 import type { Line } from '../member.ts'
 import { readText } from '../reader.ts'
 import { receipt } from '../receipt.ts'
-import { asRefusal, refusal } from '../refusal.ts'
+import { answerTo, refusal } from '../refusal.ts'
 import { inOneTurn, nextTurn } from '../turns.ts'
 import { drained, ignore, type Pipe, takenBy } from './pipe.ts'
 
@@ -194,9 +194,9 @@ class WebSocketPipe implements Pipe {
 
   private fail(line: Line, thrown: unknown): void {
     const { events, lines } = this.core
-    const known = asRefusal(thrown)
-    if (!known) events.report(thrown)
-    lines.end(line, failBlock(known ?? refusal(500, 'the server failed')))
+    const { why, withheld } = answerTo(thrown)
+    if (withheld) events.report(thrown)
+    lines.end(line, failBlock(why))
   }
 
   private async answer(line: Line, { messages, pings, first, bye }: Accepted): Promise<void> {

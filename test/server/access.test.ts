@@ -338,7 +338,8 @@ describe('the address', () => {
     [['192.0.2.1'], '127.0.0.1'],
     [['127.0.0.1'], '10.1.2.3'],
     [['127.0.0.1', '10.0.0.0/8'], '198.51.100.7'],
-    [true, '203.0.113.9'],
+    [true, '10.1.2.3'],
+    [2, '198.51.100.7'],
   ])('with trustProxy %j is %s', async (trustProxy, expected) => {
     const request = await seen(forwarded, poll, trustProxy === undefined ? {} : { trustProxy })
     expect(request?.address).toBe(expected)

@@ -224,7 +224,7 @@ function openSocket(url: string, headers: Record<string, string>, heard: (text: 
 }
 
 function openStream(url: string, headers: Record<string, string>, heard: (text: string) => void): Opened {
-  const request = http.get(url, { headers, agent: false })
+  const request = http.get(url, { headers: asPage(url, headers), agent: false })
   let response: IncomingMessage | undefined
   request.on('error', () => {})
   request.on('response', answer => {

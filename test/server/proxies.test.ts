@@ -61,7 +61,8 @@ it.each<[Trust, string, string]>([
   [['127.0.0.1', '10.0.0.0/8'], '198.51.100.1, _hidden, 10.0.0.2', 'unknown'],
   [['127.0.0.1'], '<b>', 'unknown'],
   [['127.0.0.1'], '203.0.113.7.8', 'unknown'],
-  [true, 'unknown, 203.0.113.7', 'unknown'],
+  [true, '198.51.100.1, unknown', 'unknown'],
+  [true, '198.51.100.1, 203.0.113.7', '203.0.113.7'],
   [1, '198.51.100.1, 203.0.113.7', '203.0.113.7'],
   [2, '192.0.2.1, 203.0.113.7, 10.9.9.9', '203.0.113.7'],
   [2, '203.0.113.7', '203.0.113.7'],
@@ -190,4 +191,16 @@ it('finds a stranger where only the port of a proxy that is not trusted would fi
     origin: 'https://www.example.com:8443',
   }
   expect(await ask(address(at, poll), { headers })).toMatchObject({ status: 403 })
+})
+
+it('the host and the scheme are what the trusted proxies have added, not what was there before', async () => {
+  const headers = {
+    'x-forwarded-for': '198.51.100.1, 203.0.113.7, 10.0.0.2',
+    'x-forwarded-host': 'forged.example, www.example.com, inner',
+    'x-forwarded-proto': 'https, http',
+  }
+  const [one, two] = [await arrived(1, headers), await arrived(2, headers)]
+  expect([one.url.host, two.url.host, two.url.protocol]).toEqual(['inner', 'www.example.com', 'https:'])
+  const forwarded = 'for=198.51.100.1;host=forged.example, for=203.0.113.7;host=www.example.com'
+  expect((await arrived(1, { forwarded })).url.host).toBe('www.example.com')
 })

@@ -270,6 +270,7 @@ describe('an error of a framework', () => {
     ],
   ])('is understood: %s', async (_, thrown, expected) => {
     const at = await stand({ authorize: () => Promise.reject(thrown) })
+    at.hub.on('error', () => {})
     const { status, text } = await ask(address(at, { 'rt.via': 'long-polling' }))
     expect([status, text.trim()]).toEqual(expected)
   })
