@@ -22,12 +22,12 @@ import { createTombs, type Tombs } from './tombs.ts'
 
 export interface MemoryLogOptions {
   /**
-   * How many messages each topic keeps. A client that was away for longer gets a `gap`.
+   * How many messages each topic keeps. More: the oldest go first, and a client that was away for longer gets a `gap`.
    * @default 1000
    */
   retain?: number | undefined
   /**
-   * Milliseconds after its last message until a topic is forgotten. Who comes back for something in it gets a `gap`. With
+   * Milliseconds that a topic lasts after its last message. More: it is forgotten, however many names there were (before that `retainBytesInAll` bounds them), and who comes back for something in it gets a `gap`. With
    * `Infinity` topics stay until they are dropped.
    * @default 86400000
    */
@@ -39,16 +39,30 @@ export interface MemoryLogOptions {
    */
   retainBytes?: number | undefined
   /**
-   * The same for what is sent to one session alone (`reply` and `session.send`), so that nobody who asks for much without reading holds much.
+   * The same for what is sent to one session alone (`reply` and `session.send`), so that nobody who asks for much without reading holds much. More: as
+   * with `retainBytes`.
    * @default 4194304
    */
   retainBytesPerSession?: number | undefined
   /**
-   * The same for all topics together, each of which counts as much as its name and 1,000: the oldest messages go first, whatever topic they
+   * The same for all topics together, each of which counts as much as its name and 1,000. More: the oldest messages go first, whatever topic they
    * are in, and a topic of which nothing is left is forgotten.
    * @default a quarter of the memory that Node gives to its heap
    */
   retainBytesInAll?: number | undefined
+}
+
+/** What bounds the log; see `limitTable`. */
+export const retainTable = {
+  retain: { usual: 1_000, unit: 'messages', counters: '' },
+  expire: { usual: 86_400_000, unit: 'ms', counters: '' },
+  retainBytes: { usual: 2 ** 24, unit: 'bytes', counters: '' },
+  retainBytesPerSession: { usual: 2 ** 22, unit: 'bytes', counters: '' },
+  retainBytesInAll: {
+    usual: () => Math.floor(getHeapStatistics().heap_size_limit / 4),
+    unit: 'bytes',
+    counters: '',
+  },
 }
 
 /** What an entry takes beside its text, and a topic beside its entries, in bytes. */
@@ -74,11 +88,11 @@ interface Place extends Numbered {
 
 /** A log in this process's memory. It begins a new epoch, and so forgets everything, each time it is made. */
 export function memoryLog({
-  retain = 1_000,
-  expire = 86_400_000,
-  retainBytes = 2 ** 24,
-  retainBytesPerSession = 2 ** 22,
-  retainBytesInAll = Math.floor(getHeapStatistics().heap_size_limit / 4),
+  retain = retainTable.retain.usual,
+  expire = retainTable.expire.usual,
+  retainBytes = retainTable.retainBytes.usual,
+  retainBytesPerSession = retainTable.retainBytesPerSession.usual,
+  retainBytesInAll = retainTable.retainBytesInAll.usual(),
 }: MemoryLogOptions = {}): Log {
   checkRetain(retain)
   checkTime('expire', expire)

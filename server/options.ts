@@ -107,7 +107,7 @@ export interface Limits {
    */
   unhandled: number
   /**
-   * The same of all sessions. Those of one address, or of one principal, may have half of it.
+   * The same of all sessions. Those of one address, or of one principal, may have half of it. More: as with `unhandled`.
    * @default 32 times `unhandled`, 134217728
    */
   unhandledInAll: number
@@ -129,7 +129,8 @@ export interface Limits {
    */
   bytesPerSecond: number
   /**
-   * Milliseconds of `sendsPerSecond` and `bytesPerSecond` that a client may use at once: with the defaults 30,000 messages, or 30 MiB.
+   * Milliseconds of `sendsPerSecond` and `bytesPerSecond` that a client may use at once: with the defaults 30,000 messages, or 30 MiB. More: as
+   * with `sendsPerSecond`.
    * @default 30000
    */
   burst: number
@@ -157,12 +158,12 @@ export interface Limits {
   /**
    * Sessions that begin from one address, so that no single one can take all. More: as with `sessions`, with 429. Behind a proxy all clients
    * have its address unless it is named in `trustProxy`.
-   * @default half of `sessions`
+   * @default half of `sessions`, 50000
    */
   sessionsPerAddress: number
   /**
    * Sessions of one `principal`. More: as with `sessions`, with 429.
-   * @default half of `sessions`
+   * @default half of `sessions`, 50000
    */
   sessionsPerPrincipal: number
   /**
@@ -218,27 +219,29 @@ export interface HubOptions extends MemoryLogOptions {
    */
   jsonp?: boolean
   /**
-   * Milliseconds within which a line hears a sign of life.
+   * Milliseconds within which a line hears a sign of life. Without one for more than twice that: our client takes the line
+   * for dead, and comes again.
    * @default 15000
    */
   heartbeat?: number
   /**
-   * Milliseconds a client waits before it reconnects.
+   * Milliseconds a client waits before it reconnects. Sooner: nobody of ours comes but within the spread that `admission` gives; others are
+   * bounded by the limits on sessions.
    * @default 1000
    */
   retry?: number
   /**
-   * Lines per second that this server can admit: reconnecting clients are told to spread themselves so.
+   * Lines per second that this server can admit. More: reconnecting clients are told to spread themselves so.
    * @default 2000
    */
   admission?: number
   /**
-   * Milliseconds that a session outlives its last pipe.
+   * Milliseconds that a session outlives its last pipe. More: it ends, and a client that comes back begins another one, after its last message.
    * @default 120000
    */
   sessionTimeout?: number
   /**
-   * Milliseconds after which a stream or a WebSocket is ended with the word to come back at once, which costs a client that is there a
+   * Milliseconds that a stream or a WebSocket lasts. More: it is ended with the word to come back at once, which costs a client that is there a
    * round trip and loses nothing. A proxy may hold a connection whose browser is long gone: nothing else tells. Lines end spread over the last tenth
    * of it. `Infinity`: never.
    * @default 7200000
@@ -269,26 +272,46 @@ export interface Settings
   longQueries: LongQueries
 }
 
-const usualLimits: Limits = {
-  authorize: 10_000,
-  message: 2 ** 20,
-  batch: 2 ** 16,
-  messages: 1_000,
-  unsent: 2 ** 20,
-  unhandled: 2 ** 22,
-  unhandledInAll: 2 ** 27,
-  handling: 120_000,
-  sendsPerSecond: 1_000,
-  bytesPerSecond: 2 ** 20,
-  burst: 30_000,
-  topics: 10_000,
-  topicName: 1_024,
-  pipes: 8,
-  sessions: 100_000,
-  sessionsPerAddress: 50_000,
-  sessionsPerPrincipal: 50_000,
-  queries: 2 ** 24,
+/** What `hub.stats()` shows of a limit, its default and its unit. The words are in the docstrings; `npm run limits` makes docs/limits.md of both. */
+export interface Bound {
+  usual: number
+  unit: string
+  counters: string
 }
+
+export const limitTable: Record<keyof Limits, Bound> = {
+  authorize: { usual: 10_000, unit: 'ms', counters: 'refused' },
+  message: { usual: 2 ** 20, unit: 'bytes', counters: 'refused' },
+  batch: { usual: 2 ** 16, unit: 'bytes', counters: 'refused' },
+  messages: { usual: 1_000, unit: 'messages', counters: 'slowed' },
+  unsent: { usual: 2 ** 20, unit: 'bytes', counters: 'unsent, stuck' },
+  unhandled: { usual: 2 ** 22, unit: 'bytes', counters: 'unhandled, slowed' },
+  unhandledInAll: { usual: 2 ** 27, unit: 'bytes', counters: 'unhandled, slowed' },
+  handling: { usual: 120_000, unit: 'ms', counters: 'overdue' },
+  sendsPerSecond: { usual: 1_000, unit: 'messages a second', counters: 'slowed' },
+  bytesPerSecond: { usual: 2 ** 20, unit: 'bytes a second', counters: 'slowed' },
+  burst: { usual: 30_000, unit: 'ms', counters: 'slowed' },
+  topics: { usual: 10_000, unit: 'topics', counters: 'refused' },
+  topicName: { usual: 1_024, unit: 'characters', counters: 'refused' },
+  pipes: { usual: 8, unit: 'pipes', counters: 'lines' },
+  sessions: { usual: 100_000, unit: 'sessions', counters: 'sessions, refused' },
+  sessionsPerAddress: { usual: 50_000, unit: 'sessions', counters: 'refused' },
+  sessionsPerPrincipal: { usual: 50_000, unit: 'sessions', counters: 'refused' },
+  queries: { usual: 2 ** 24, unit: 'characters', counters: '' },
+}
+
+/** The options that are numbers. */
+export const optionTable = {
+  heartbeat: { usual: 15_000, unit: 'ms', counters: '' },
+  retry: { usual: 1_000, unit: 'ms', counters: '' },
+  admission: { usual: 2_000, unit: 'lines a second', counters: '' },
+  sessionTimeout: { usual: 120_000, unit: 'ms', counters: 'sessions' },
+  maxAge: { usual: 7_200_000, unit: 'ms', counters: 'lines' },
+} satisfies Partial<Record<keyof HubOptions, Bound>>
+
+const usualLimits = Object.fromEntries(
+  Object.entries(limitTable).map(([name, { usual }]) => [name, usual]),
+) as unknown as Limits
 
 /** What each option has to be, as a test and in words; those without words say it themselves. */
 const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words: string]> = {
@@ -332,11 +355,11 @@ export function readOptions(options: HubOptions): Settings {
     isListed: readOrigins(options.origins === undefined ? [] : options.origins),
     isKnownHost: readHosts(options.hosts),
     jsonp: jsonp ?? true,
-    heartbeat: heartbeat ?? 15_000,
-    retry: retry ?? 1_000,
-    admission: admission ?? 2_000,
-    sessionTimeout: sessionTimeout ?? 120_000,
-    maxAge: maxAge ?? 7_200_000,
+    heartbeat: heartbeat ?? optionTable.heartbeat.usual,
+    retry: retry ?? optionTable.retry.usual,
+    admission: admission ?? optionTable.admission.usual,
+    sessionTimeout: sessionTimeout ?? optionTable.sessionTimeout.usual,
+    maxAge: maxAge ?? optionTable.maxAge.usual,
     log: log ?? memoryLog(Object.fromEntries(logOptions.map(name => [name, options[name]]))),
     proxies: createProxies(options.trustProxy === undefined ? false : options.trustProxy),
     limits,

@@ -18,22 +18,22 @@ import { asItIs, type Codec, largest, show } from './wire/codec.ts'
 /** What a line keeps at most. A `send()` beyond it rejects, and says so; a message that is received beyond it is told by a `gap` event. */
 export interface LineLimits {
   /**
-   * How many messages may wait to be taken by the server.
+   * How many messages may wait to be taken by the server. More: `send()` rejects.
    * @default 1000
    */
   messages?: number
   /**
-   * How many bytes of them, as UTF-8; no single message may be larger. What the server says it takes counts besides.
+   * How many bytes of them, as UTF-8; no single message may be larger. What the server says it takes counts besides. More: `send()` rejects.
    * @default 1048576
    */
   bytes?: number
   /**
-   * How long a message may wait, in ms, before it is given up.
+   * How long a message may wait, in ms. More: it is given up, and its `send()` rejects.
    * @default 120000
    */
   age?: number
   /**
-   * How many characters a message may have that is received, as it comes: bytes as base64 have a third more. One that is larger is passed
+   * How many characters a message may have that is received, as it comes: bytes as base64 have a third more. More: it is passed
    * over and told by a `gap` event whose reason is `too large`. What a WebSocket brings as one message of a foreign server, and what
    * the browser's own EventSource reads, is the browser's to limit.
    * @default 8388608
@@ -149,7 +149,7 @@ const rules: Record<keyof Options, [fits: (value: unknown) => boolean, words: st
 
 /** Given by the build: whether it is one that warns. */
 declare const DEV: boolean | undefined
-const usualLimits: Required<LineLimits> = { ...usualWaiting, received: largest }
+export const usualLimits: Required<LineLimits> = { ...usualWaiting, received: largest }
 
 /** Opens a line with what an entry brings along. */
 export function open<Messages>(

@@ -16,13 +16,13 @@ export interface Circumstances {
   random(): number
 }
 
-const shortest = 250
+export const shortest = 250
 /** What EventSource waits that nobody told a time, in ms. */
 const unknown = 2_000
 /** What a line to a server without our wire waits at least, and spreads itself over at least, if nobody told a time, in ms. */
 const unhurried = 1_000
 /** With the `retry` that a server of ours sends, half a minute in all. */
-const longest = 28_000
+export const longest = 28_000
 
 /**
  * How long to wait, in ms. The first try after a line that was well comes within the server's spread, so that a small site is back

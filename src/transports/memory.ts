@@ -5,8 +5,8 @@ import type { TransportName } from './failure.ts'
 const lifetime = 6 * 60 * 60 * 1000
 
 /** Browsers slow down sockets that keep failing, for all tabs at once: at most so many tries in this time. */
-const tries = 6
-const during = 120_000
+export const tries = 6
+export const during = 120_000
 
 /** So many of them are kept for a line that another transport carries: an outage alone does not use up all. */
 const reserve = 2

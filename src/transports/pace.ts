@@ -26,10 +26,10 @@ const held = 1_000
 const longest = 5_000
 
 /** So many requests may follow each other at once. */
-const burst = 20
+export const burst = 20
 
 /** How far apart those after them are, in ms. */
-const apart = 250
+export const apart = 250
 
 /**
  * Decides how soon a pipe asks again. An answer that brought something new, or was held, is followed by the next request at once. One that came at

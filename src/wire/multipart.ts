@@ -22,7 +22,7 @@ export function boundaryOf(type: string | null): string | undefined {
   return quoted ?? token
 }
 
-const largestHeader = 16_384
+export const largestHeader = 16_384
 
 export function createMultipart(boundary: string): Multipart {
   // "The boundary delimiter MUST occur at the beginning of a line, i.e., following a CRLF, and the initial CRLF is considered

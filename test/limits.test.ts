@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { page, type Row, server, write } from '../scripts/limits.ts'
+
+const rows = [...server, ...page]
+
+it('docs/limits.md is what the code says', () => {
+  expect(readFileSync('docs/limits.md', 'utf8'), 'run `npm run limits`').toBe(write())
+})
+
+it.each(rows.map((row): [string, Row] => [row.name, row]))(
+  '%s says what it bounds, and what happens beyond',
+  (_, row) => {
+    for (const cell of [row.what, row.usual, row.unit, row.beyond]) expect(cell).not.toBe('')
+  },
+)
+
+it.each(rows.filter(({ said }) => said !== undefined).map((row): [string, Row] => [row.name, row]))(
+  '%s has the default that its docstring says',
+  (_, { said = '', usual }) => {
+    if (/^[\d,]+$/.test(usual)) expect(said).toMatch(new RegExp(`\\b${usual.replaceAll(',', '')}$`))
+    else expect(said).toContain(usual)
+  },
+)
