@@ -43,7 +43,7 @@ export interface LineLimits {
 
 export interface Options<T = TransportName | Transport, D = Dialect> {
   /**
-   * Which transports to try, in order of preference.
+   * Which transports to try, in order of preference. JSONP goes to another origin only if the option `jsonp` says so.
    * @default all five, for the `throughline` entry; `throughline/core` has none of its own
    */
   transports?: readonly T[]
@@ -67,6 +67,11 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
    * @default false
    */
   withCredentials?: boolean
+  /**
+   * JSONP runs what the server answers as a script of the page, so it goes to the page's own origin only. `'cross-origin'` lets it go to any that the
+   * line goes to: to a server that you trust as you trust your own scripts. Otherwise `report()` says that it was not tried, and why.
+   */
+  jsonp?: 'cross-origin'
   /** Continue after this id: the `lastEventId` of an earlier line. */
   lastEventId?: string
   /**
@@ -129,6 +134,7 @@ const rules: Record<keyof Options, [fits: (value: unknown) => boolean, words: st
     'an object, a list of pairs, or a function that returns one',
   ],
   withCredentials: [isBoolean, 'true or false'],
+  jsonp: [value => value === 'cross-origin', '"cross-origin", or absent'],
   lastEventId: [
     value => typeof value === 'string' && !/[\r\n\0]/.test(value),
     'a string without CR, LF and NUL',
@@ -239,6 +245,7 @@ export function prepare(catalogue: Catalogue, url: string | AnyURL, options: Any
     dialect,
     environment,
     withCredentials,
+    jsonp: options.jsonp,
     timeout,
     largest: received,
     positioned: () => position.cursor !== '' && (!dialect.greets || position.session !== undefined),

@@ -57,6 +57,7 @@ async function ends(
   world = createWorld(answering.parts)
   const { environment } = world
   const line = open({ transports: over, dialects: [dialect] }, '/live', {
+    jsonp: 'cross-origin',
     environment,
     ...(token && { token }),
   })

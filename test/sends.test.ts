@@ -118,7 +118,12 @@ async function play(dialect: Dialect, way: Way, kinds: Trouble): Promise<string[
     },
   }
   const outcomes: string[] = []
-  const line = open({ transports: [way], dialects: [troubled] }, '/live', { environment, codec, retry: 100 })
+  const line = open({ transports: [way], dialects: [troubled] }, '/live', {
+    environment,
+    codec,
+    retry: 100,
+    jsonp: 'cross-origin',
+  })
   for (const name of ['open', 'message', 'error']) line.addEventListener(name, () => may('listener'))
   const send = (name: string) => {
     const at = outcomes.push('pending') - 1

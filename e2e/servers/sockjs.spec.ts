@@ -148,7 +148,8 @@ test.describe('', () => {
     await using place = await startSockJs({}, true)
     const page = await openPage()
     const url = `http://localhost:${place.site.port}${prefix}`
-    await openForeign(page, { ...lineTo(place, 'jsonp'), url })
+    const near = lineTo(place, 'jsonp')
+    await openForeign(page, { ...near, url, options: { ...near.options, jsonp: 'cross-origin' } })
     await page.evaluate(() => line.send('한글'))
     await waitForCount(page, 1)
     expect(place.heard).toEqual(['한글'])

@@ -3,6 +3,7 @@ import type { Environment } from '../environment.ts'
 import { type Failure, place, tryTo } from './failure.ts'
 import { createPace } from './pace.ts'
 import { postAlone } from './post.ts'
+import { originOf } from './request.ts'
 import { type Done, gate, type Target, type Transport } from './transport.ts'
 
 /** How much URL-encoded text one request carries upward: addresses beyond some thousand characters are refused by many servers. */
@@ -22,7 +23,7 @@ const settling = 100
 
 /**
  * Script tags whose answers call a function: the last way, which needs neither CORS nor XMLHttpRequest. It runs what the
- * server answers, so it only ever knocks where the page itself pointed it.
+ * server answers, so it only ever knocks at the page's own origin, and at another one if the page says so.
  */
 export const jsonp: Transport = {
   name: 'jsonp',
@@ -38,7 +39,12 @@ export const jsonp: Transport = {
       cancelSend()
       environment.clearTimeout(pause)
     })
-    poll(0)
+    const origin = originOf(target.knock('jsonp').url)
+    if (target.jsonp || origin === pageOf(environment.document as Document).origin) poll(0)
+    else {
+      const message = `jsonp would run scripts of ${origin} in this page, which jsonp: 'cross-origin' allows`
+      queueMicrotask(() => out.ended({ kind: 'unsupported', message }))
+    }
     return {
       close: out.close,
       send: (text, done) =>
@@ -136,7 +142,7 @@ function call(target: Target, details: Details, limit: number, heard: Heard): ()
 function insert(target: Target, details: Details, limit: number, heard: Heard): () => void {
   const { environment } = target
   const document = environment.document as Document
-  const page = (document.defaultView ?? globalThis) as unknown as Record<string, unknown>
+  const page = pageOf(document)
   const callback = `_rt${(calls++).toString(36)}${Math.floor(environment.random() * 2 ** 32).toString(36)}`
   const { url } = target.knock('jsonp', { ...details, callback })
   const script = document.createElement('script')
@@ -165,6 +171,10 @@ function insert(target: Target, details: Details, limit: number, heard: Heard): 
   script.src = (trusted() as (url: string) => string)(url)
   document.head.append(script)
   return clean
+}
+
+function pageOf(document: Document): Record<string, unknown> {
+  return (document.defaultView ?? globalThis) as unknown as Record<string, unknown>
 }
 
 function elsewhere(document: Document): Document {

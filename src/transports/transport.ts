@@ -61,6 +61,8 @@ export interface Target {
   readonly dialect: Dialect
   readonly environment: Environment
   readonly withCredentials: boolean
+  /** Whether a script may come from another origin. */
+  readonly jsonp?: 'cross-origin' | undefined
   /** How long a transport may stay silent before it has failed, in ms. */
   readonly timeout: number
   /** How many characters a message may have that is read without the dialect. @default 8 MiB */

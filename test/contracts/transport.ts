@@ -375,6 +375,7 @@ async function stage(
     dialect,
     environment,
     withCredentials: false,
+    jsonp: 'cross-origin',
     timeout: 5_000,
     taken: () => 0,
     positioned: () => position.cursor !== '',

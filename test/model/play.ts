@@ -60,7 +60,12 @@ function setUp({ transports, eager, seed }: Script): Stage {
   const network = createNetwork(world, server.serve, world.environment.random)
   const browser = createBrowser(world, () => network)
   const { environment } = browser
-  const line = open<Record<string, unknown>>(catalogue, '/live', { transports, eager, environment })
+  const line = open<Record<string, unknown>>(catalogue, '/live', {
+    transports,
+    eager,
+    environment,
+    jsonp: 'cross-origin',
+  })
   const stage: Stage = { world, server, network, browser, line, heard: [], sent: [], after: undefined }
   line.addEventListener('open', () => {
     stage.after ??= line.lastEventId

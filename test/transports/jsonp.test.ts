@@ -19,8 +19,10 @@ function start({
   dialect = native as Dialect,
   fetch = undefined as Fetch | undefined,
   loading = false,
+  url = 'https://page.test/',
+  crossOrigin = true,
 } = {}) {
-  const dom = new JSDOM(html, { url: 'https://page.test/' })
+  const dom = new JSDOM(html, { url })
   const readyState = () => (loading ? 'interactive' : 'complete')
   Object.defineProperty(dom.window.document, 'readyState', { get: readyState })
   const page = dom.window as unknown as Record<string, (answer: unknown) => void>
@@ -32,6 +34,7 @@ function start({
     dialect,
     environment: world.environment,
     withCredentials: false,
+    jsonp: crossOrigin ? 'cross-origin' : undefined,
     timeout: 10_000,
     taken: () => taken,
     positioned: () => false,
@@ -371,6 +374,40 @@ describe('close', () => {
     await world.pass(60_000)
     expect(heard).toEqual(['opened'])
     expect(left()).toEqual(nothing)
+  })
+})
+
+describe('where it goes', () => {
+  const scripts = (dom: JSDOM) => dom.window.document.querySelectorAll('script[src]').length
+
+  test.each([
+    'https://page.test/',
+    'https://sub.host.test/',
+    'http://host.test/',
+    'https://host.test:8443/',
+    'about:blank',
+  ])('is not to another origin than that of %s, and it says so', async url => {
+    const { dom, failures } = start({ url, crossOrigin: false })
+    await Promise.resolve()
+    expect(scripts(dom)).toBe(0)
+    expect(failures).toEqual([
+      {
+        kind: 'unsupported',
+        message:
+          "jsonp would run scripts of https://host.test in this page, which jsonp: 'cross-origin' allows",
+      },
+    ])
+  })
+
+  test('is to the origin of the page, whatever its base is', () => {
+    const html = '<base href="https://elsewhere.test/">'
+    expect(scripts(start({ html, url: 'https://host.test/x', crossOrigin: false }).dom)).toBe(1)
+  })
+
+  test('is to another where the page allows it, which then is told whose page it is', () => {
+    const { dom, script } = start()
+    expect(scripts(dom)).toBe(1)
+    expect(script().getAttribute('referrerpolicy') ?? script().referrerPolicy).toBe('origin')
   })
 })
 
