@@ -8,6 +8,7 @@ import { retainTable } from '../server/memory-log.ts'
 import { type Bound, limitTable, optionTable } from '../server/options.ts'
 import { usualLimits } from '../src/connect.ts'
 import { longest, shortest } from '../src/connection/backoff.ts'
+import { longestId } from '../src/connection/session.ts'
 import { during, tries } from '../src/transports/memory.ts'
 import { apart, burst } from '../src/transports/pace.ts'
 import { largestHeader } from '../src/wire/multipart.ts'
@@ -68,6 +69,13 @@ export const page: Row[] = [
     `in ${number(during)} ms`,
     'another transport is used meanwhile',
     waiting,
+  ),
+  fixed(
+    'id of a message',
+    longestId,
+    'characters',
+    'the message is passed over, told by a `gap` event whose reason is `too large`, and the line goes on after the one before',
+    '`gap` events',
   ),
   fixed('headers of a part (multipart)', largestHeader, 'bytes', 'the pipe ends, and is opened anew'),
 ]
@@ -135,11 +143,11 @@ Options of \`createHub\`; \`retain…\` and \`expire\` also of \`memoryLog\`. Th
 
 ${table(server)}
 
-The log in Redis has \`retain\` and \`expire\` too; its bytes are bounded by the \`maxmemory\` of Redis ([more](growing.md#redis)). An id of ours has at most 64 characters of \`[0-9A-Za-z._~-]\`.
+The log in Redis has \`retain\` and \`expire\` too; its bytes are bounded by the \`maxmemory\` of Redis ([more](growing.md#redis)). An id of ours has at most 64 characters of \`[0-9A-Za-z._~-]\`; whoever asks with another one is told by a \`gap\` whose reason is \`unknown\`.
 
 ## The page
 
-Options of \`connect\`, and numbers that are no options. Foreign servers' ids are theirs, of any length.
+Options of \`connect\`, and numbers that are no options. Foreign servers' ids are theirs, in any form.
 
 ${table(page)}
 `

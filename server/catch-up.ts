@@ -1,7 +1,7 @@
 import type { Piece } from './batch.ts'
 import { gapBlock, openBlock } from './blocks.ts'
 import type { Fanout } from './fanout.ts'
-import { type History, readPlace } from './log.ts'
+import { type History, isId, readPlace } from './log.ts'
 import { fromLive, fromLog, heardBy, isOver, type Line } from './member.ts'
 import type { Settings } from './options.ts'
 import { surelyAcked } from './receipt.ts'
@@ -75,7 +75,7 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
 
   function open({ member }: Line, { start, gap }: History, cursor: string | undefined): Piece {
     // Whoever is cut off between this and the gap comes back with the same cursor, and is told again.
-    const id = cursor !== undefined && /^[0-9A-Za-z._~-]{1,64}$/.test(cursor) ? cursor : start
+    const id = cursor !== undefined && isId(cursor) ? cursor : start
     const { message, batch, messages } = limits
     return openBlock(id, retry, {
       session: member.session.id,

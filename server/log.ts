@@ -72,9 +72,17 @@ export interface Place {
   readonly tag: string
 }
 
+/** How many characters an id of ours has at most. */
+const longestId = 64
+
+/** Whether it can stand in an id: of what a client asks with, it may be anything. */
+export function isId(text: string): boolean {
+  return text.length <= longestId && /^[0-9A-Za-z._~-]+$/.test(text)
+}
+
 /** What every server and every log can read; a position beyond 2^53 was never given to anybody. */
 export function readPlace(id: string): Place | undefined {
-  const parts = id.length > 64 ? null : /^([0-9A-Za-z_~-]+)\.(\d+)\.([0-9A-Za-z_~-]+)$/.exec(id)
+  const parts = !isId(id) ? null : /^([0-9A-Za-z_~-]+)\.(\d+)\.([0-9A-Za-z_~-]+)$/.exec(id)
   const [, epoch, digits, tag] = parts ?? []
   if (epoch === undefined || tag === undefined || !Number.isSafeInteger(Number(digits))) return undefined
   return { epoch, seq: Number(digits), tag }

@@ -2,6 +2,7 @@ import { advise, adviseOnForbidden, adviseOnHeaders } from './advice.ts'
 import { Line } from './connection/line.ts'
 import { usualWaiting } from './connection/outbox.ts'
 import { run } from './connection/runner.ts'
+import { longestId } from './connection/session.ts'
 import { createToken } from './connection/token.ts'
 import type { Dialect, Knock, Position, Via } from './dialects/dialect.ts'
 import { browser, type Environment } from './environment.ts'
@@ -72,7 +73,7 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
    * line goes to: to a server that you trust as you trust your own scripts. Otherwise `report()` says that it was not tried, and why.
    */
   jsonp?: 'cross-origin'
-  /** Continue after this id: the `lastEventId` of an earlier line. */
+  /** Continue after this id: the `lastEventId` of an earlier line, 4,096 characters at most. */
   lastEventId?: string
   /**
    * The page's credential, asked for before the first request and once more when the server answers 401. It goes as
@@ -136,8 +137,8 @@ const rules: Record<keyof Options, [fits: (value: unknown) => boolean, words: st
   withCredentials: [isBoolean, 'true or false'],
   jsonp: [value => value === 'cross-origin', '"cross-origin", or absent'],
   lastEventId: [
-    value => typeof value === 'string' && !/[\r\n\0]/.test(value),
-    'a string without CR, LF and NUL',
+    value => typeof value === 'string' && value.length <= longestId && !/[\r\n\0]/.test(value),
+    `a string without CR, LF and NUL, of ${longestId} characters at most`,
   ],
   token: [isFunction, 'a function that returns one'],
   resume: [value => value === 'session' || value === false, '"session" or false'],

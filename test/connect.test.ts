@@ -78,6 +78,7 @@ describe('an option', () => {
     ['headers', 'x: y'],
     ['withCredentials', 'yes'],
     ['lastEventId', 5],
+    ['lastEventId', 'x'.repeat(4_097)],
     ['token', 'secret'],
     ['resume', 'local'],
     ['codec', 'json'],

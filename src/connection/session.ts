@@ -28,6 +28,9 @@ export type Heard = Meaning & { type: 'message' | 'gap' }
 /** A greeting is none: a server that does not know the session greets each time. */
 const news: ReadonlySet<Meaning['type']> = new Set(['message', 'gap', 'ack', 'answer', 'reply'])
 
+/** How many characters of an id fit into a request in any case: servers and proxies take headers of 8 KiB, some of less. */
+export const longestId = 4_096
+
 export function createSession(dialect: Dialect, lastEventId: string): Session {
   const position: { -readonly [Key in keyof Position]: Position[Key] } = {
     cursor: lastEventId,
@@ -44,9 +47,11 @@ export function createSession(dialect: Dialect, lastEventId: string): Session {
       return taken
     },
     take(block, now = 0) {
-      const { oversized } = block
+      // No request could name it, and the next pipe would be refused for ever.
+      const nameless = (block.id?.length ?? 0) > longestId
+      const oversized = block.oversized || nameless
       const read = dialect.read(oversized ? { ...block, data: '' } : block, position)
-      const { cursor } = read as { cursor?: string }
+      const cursor = nameless ? undefined : (read as { cursor?: string }).cursor
       const verdict = read.type === 'message' && cursor && replays?.judge(cursor, read.data, now)
       const meaning = oversized && read.type === 'message' ? passedOver(cursor, position.cursor) : read
       if (verdict) {

@@ -236,7 +236,7 @@ export interface Limits {
 export interface Gap {
   /**
    * In the server's words; or `unreadable`: the message at `to` came, and could not be unpacked or decoded; `too large`: it was larger
-   * than `limits.received`.
+   * than `limits.received`, or had an id of more than 4,096 characters.
    */
   reason: string
   from: string

@@ -157,3 +157,30 @@ describe('where ids can only be equal', () => {
     expect(delivered(...many)).toEqual(['0'])
   })
 })
+
+describe('an id that no request could name', () => {
+  const long = 'x'.repeat(4_097)
+
+  test.each([
+    ['native', native],
+    ['plain', plain],
+  ])('is told at once, with the %s dialect, and the line goes on after the one before', (_, dialect) => {
+    const { take, delivered, session } = listen(dialect)
+    expect(delivered({ id: 'e.1.a', event: undefined, data: 'one' })).toEqual(['one'])
+    expect(take({ id: long, event: undefined, data: 'two' })).toMatchObject({
+      type: 'gap',
+      gap: { reason: 'too large', from: 'e.1.a', to: 'e.1.a' },
+    })
+    take({ id: long })
+    expect(session.position.cursor).toBe('e.1.a')
+    expect(delivered({ id: 'e.3.c', event: undefined, data: 'three' })).toEqual(['three'])
+    expect(session.position.cursor).toBe('e.3.c')
+  })
+
+  test('is not one of 4,096 characters, in whatever form', () => {
+    const { take, session } = listen(plain)
+    const id = JSON.stringify([{ topic: '한', partition: 0 }]).padEnd(4_096)
+    expect(take({ id, event: undefined, data: 'one' })).toMatchObject({ type: 'message', data: 'one' })
+    expect(session.position.cursor).toBe(id)
+  })
+})
