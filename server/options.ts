@@ -313,6 +313,8 @@ const usualLimits = Object.fromEntries(
   Object.entries(limitTable).map(([name, { usual }]) => [name, usual]),
 ) as unknown as Limits
 
+const timerWords = 'a positive number of milliseconds, 2147483647 at most, which is what a timer can hold'
+
 /** What each option has to be, as a test and in words; those without words say it themselves. */
 const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words: string]> = {
   path: [value => typeof value === 'string', 'a text'],
@@ -326,10 +328,10 @@ const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words:
   hosts: [() => true, ''],
   trustProxy: [() => true, ''],
   jsonp: [value => typeof value === 'boolean', 'true or false'],
-  heartbeat: [isPositive, 'a positive number'],
-  retry: [isPositive, 'a positive number'],
+  heartbeat: [isTimer, timerWords],
+  retry: [isTimer, timerWords],
   admission: [isPositive, 'a positive number'],
-  sessionTimeout: [isPositive, 'a positive number'],
+  sessionTimeout: [isTimer, timerWords],
   maxAge: [isPositiveOrInfinite, 'a positive number'],
   limits: [isObject, 'an object'],
   log: [isObject, 'a log, such as memoryLog() or redisLog()'],
@@ -376,9 +378,16 @@ export function checkTransports(names: readonly string[]): void {
     )
 }
 
+type Rule = [fits: (value: unknown) => boolean, words: string]
+
+/** The limits that end in a timer. */
+const times = ['authorize', 'handling', 'burst']
+
 function readLimits(given: Partial<Limits>): Limits {
   const names = Object.keys(usualLimits)
-  check('limits.', given, Object.fromEntries(names.map(name => [name, [isPositive, 'a positive number']])))
+  const rule = (name: string): Rule =>
+    times.includes(name) ? [isTimer, timerWords] : [isPositive, 'a positive number']
+  check('limits.', given, Object.fromEntries(names.map(name => [name, rule(name)])))
   const half = Math.ceil((given.sessions ?? usualLimits.sessions) / 2)
   const told = Object.entries(given).filter(([, value]) => value !== undefined)
   const { message, batch } = { ...usualLimits, ...Object.fromEntries(told) }
@@ -428,6 +437,11 @@ function check(
     if (value !== undefined && !fits(value))
       throw new TypeError(`createHub: ${before}${name} is ${show(value)}; it has to be ${words}`)
   }
+}
+
+/** A timer of Node's that is longer is over at once. */
+function isTimer(value: unknown): boolean {
+  return isPositive(value) && (value as number) < 2 ** 31
 }
 
 function isPositive(value: unknown): boolean {
