@@ -62,7 +62,12 @@ export const page: Row[] = [
     waiting,
   ),
   fixed('longest pause', longest, 'ms', 'the wait grows no further, jitter and `retry` aside', waiting),
-  fixed('requests at once', burst, 'requests', `the next are ${apart} ms apart, on each pipe that asks`),
+  fixed(
+    'requests at once',
+    burst,
+    'requests',
+    `the next are ${apart.told} ms apart, on each pipe that asks, and ${apart.unknown} where the server keeps no account of what was heard`,
+  ),
   fixed(
     'WebSockets that fail',
     tries,

@@ -4,7 +4,10 @@ import { createReplays } from './replays.ts'
 /** Where a line stands in its stream: takes blocks, drops what came before, keeps the cursor. */
 export interface Session {
   readonly position: Position
-  /** How many things were taken that were new: messages, gaps, and what the server answered. */
+  /**
+   * How many things were taken that were new: messages, gaps that led on, and answers that were asked for. A greeting is none, since a server that
+   * does not know the session greets each time.
+   */
   readonly taken: number
   /** What the block means here, at this time. What has been delivered already means nothing. */
   take(block: Incoming, now?: number): Meaning
@@ -24,9 +27,6 @@ export interface Session {
 
 /** What the page is told of. */
 export type Heard = Meaning & { type: 'message' | 'gap' }
-
-/** A greeting is none: a server that does not know the session greets each time. */
-const news: ReadonlySet<Meaning['type']> = new Set(['message', 'gap', 'ack', 'answer', 'reply'])
 
 /** How many characters of an id fit into a request in any case: servers and proxies take headers of 8 KiB, some of less. */
 export const longestId = 4_096
@@ -52,6 +52,7 @@ export function createSession(dialect: Dialect, lastEventId: string): Session {
       const oversized = block.oversized || nameless
       const read = dialect.read(oversized ? { ...block, data: '' } : block, position)
       const cursor = nameless ? undefined : (read as { cursor?: string }).cursor
+      const before = position.cursor
       const verdict = read.type === 'message' && cursor && replays?.judge(cursor, read.data, now)
       const meaning = oversized && read.type === 'message' ? passedOver(cursor, position.cursor) : read
       if (verdict) {
@@ -65,7 +66,8 @@ export function createSession(dialect: Dialect, lastEventId: string): Session {
         // A pipe's welcome names where the pipe starts, which may be behind what another one has brought since.
         if (meaning.type !== 'open' || position.cursor === '') position.cursor = cursor
       }
-      if (news.has(meaning.type)) taken++
+      const { type } = meaning
+      if (type === 'message' || type === 'answer' || (type === 'gap' && position.cursor !== before)) taken++
       return meaning
     },
     late(now) {

@@ -28,17 +28,17 @@ const longest = 5_000
 /** So many requests may follow each other at once. */
 export const burst = 20
 
-/** How far apart those after them are, in ms. */
-export const apart = 250
+/** How far apart those after them are, in ms: where the server keeps account of what this page has heard, and where it does not. */
+export const apart = { told: 10, unknown: 250 }
 
 /**
  * Decides how soon a pipe asks again. An answer that brought something new, or was held, is followed by the next request at once. One that came at
  * once and had nothing new is not, be it from a cache, a script, or a server that does not know the session. Where the server keeps no account of
- * what this page has heard, what looks new may be told to everybody who asks: then only so many requests are made in a minute.
+ * what this page has heard, what looks new may be told to everybody who asks. Whatever the answers are, only so many requests are made in a minute.
  */
 export function createPace({ dialect, environment, taken }: Target): Pace {
   const interval = dialect.interval ?? 1_000
-  const accounted = dialect.greets || dialect.continues
+  const spacing = dialect.greets || dialect.continues ? apart.told : apart.unknown
   let before = taken()
   let last: string | undefined
   let idle = 0
@@ -51,7 +51,6 @@ export function createPace({ dialect, environment, taken }: Target): Pace {
     const isNew = taken() > before && (text === undefined || text !== last)
     before = taken()
     last = text
-    if (isNew && accounted) return rested()
     const wait = isNew || environment.now() - since >= held ? rested() : vain(spoke)
     if (retry === undefined || dialect.greets) return spaced(wait)
     return spaced(dialect.exact ? retry : Math.max(retry, wait))
@@ -74,8 +73,8 @@ export function createPace({ dialect, environment, taken }: Target): Pace {
 
   function spaced(wait: number): number {
     const now = environment.now()
-    const at = Math.max(now + wait, due - burst * apart)
-    due = Math.max(due, at) + apart
+    const at = Math.max(now + wait, due - burst * spacing)
+    due = Math.max(due, at) + spacing
     return at - now
   }
 }
