@@ -156,7 +156,7 @@ export interface Limits {
    */
   sessions: number
   /**
-   * Sessions that begin from one address, so that no single one can take all. More: as with `sessions`, with 429. Behind a proxy all clients
+   * Sessions that begin from one address, of IPv6 from one network of 64 bits, so that no single client can take all. More: as with `sessions`, with 429. Behind a proxy all clients
    * have its address unless it is named in `trustProxy`.
    * @default half of `sessions`, 50000
    */

@@ -168,6 +168,21 @@ function peerOf({ remoteAddress, localAddress, destroyed }: IncomingMessage['soc
   return localAddress || destroyed ? unknown : unixSocket
 }
 
+/** What one client can have addresses of: of IPv6 that is a network of 64 bits at least (RFC 6177). */
+export function networkOf(address: string): string {
+  if (!address.includes(':')) return address
+  const [head = '', tail] = address.split('::') as [string, string?]
+  const groups = head.split(':')
+  if (tail !== undefined) {
+    const rest = tail.split(':')
+    groups.push(...Array.from({ length: Math.max(0, 8 - groups.length - rest.length) }, () => '0'), ...rest)
+  }
+  return groups
+    .slice(0, 4)
+    .map(group => (Number.parseInt(group, 16) || 0).toString(16))
+    .join(':')
+}
+
 function familyOf(address: string): 'ipv4' | 'ipv6' | undefined {
   return ({ 4: 'ipv4', 6: 'ipv6' } as const)[isIP(address)]
 }

@@ -3,6 +3,7 @@ import type { Granted } from './access.ts'
 import type { Ask } from './ask.ts'
 import { type Crowd, type Line, type Member, type Send, type Session, type Stage, settled } from './member.ts'
 import type { Settings, TransportName } from './options.ts'
+import { networkOf } from './proxies.ts'
 import { type Refusal, refusal } from './refusal.ts'
 
 export interface Sessions {
@@ -201,7 +202,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
 
   function crowdsOf({ address }: Ask, { principal }: Granted): Crowd[] {
     const found = [everybody]
-    if (address) found.push(crowdOf(`address ${address}`))
+    if (address) found.push(crowdOf(`address ${networkOf(address)}`))
     if (principal !== undefined) found.push(crowdOf(`principal ${principal}`))
     return found
   }

@@ -54,6 +54,18 @@ describe('one address that opens session after session and comes back to none', 
   })
 })
 
+it.each([
+  ['2001:db8::1', '2001:db8::2', '2001:db8:0:1::1'],
+  ['2001:db8:1:2:3:4:5:6', '2001:0DB8:0001:0002::', '2001:db8:1:3:3:4:5:6'],
+  ['::1', '::2', '0:0:0:1::1'],
+  ['::ffff:10.0.0.1', '10.0.0.1', '::ffff:10.0.0.2'],
+])('the addresses %s and %s are one client’s, and %s is another’s', async (one, same, other) => {
+  const at = await crowded({ sessions: 10, sessionsPerAddress: 1 })
+  await listen(at, 'websocket', {}, from(one)).opened()
+  expect(await arrive(at, same)).toMatchObject({ status: 429 })
+  expect(await arrive(at, other)).toMatchObject({ status: 200 })
+})
+
 it('one principal may have so many sessions, from wherever it comes', async () => {
   const at = await stand({
     trustProxy: true,
