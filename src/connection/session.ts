@@ -5,7 +5,7 @@ import { createReplays } from './replays.ts'
 export interface Session {
   readonly position: Position
   /**
-   * How many things were taken that were new: messages, gaps that led on, and answers that were asked for. A greeting is none, since a server that
+   * How many things were taken that were new: messages, gaps that led on, answers, and what wants one. A greeting is none, since a server that
    * does not know the session greets each time.
    */
   readonly taken: number
@@ -67,7 +67,8 @@ export function createSession(dialect: Dialect, lastEventId: string): Session {
         if (meaning.type !== 'open' || position.cursor === '') position.cursor = cursor
       }
       const { type } = meaning
-      if (type === 'message' || type === 'answer' || (type === 'gap' && position.cursor !== before)) taken++
+      const leads = type === 'gap' && position.cursor !== before
+      if (leads || type === 'message' || type === 'answer' || type === 'reply') taken++
       return meaning
     },
     late(now) {

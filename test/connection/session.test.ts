@@ -3,6 +3,7 @@ import { createSession } from '../../src/connection/session.ts'
 import type { Dialect, Incoming } from '../../src/dialects/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
+import { socketio } from '../../src/dialects/socketio.ts'
 import { message, welcome } from '../support/blocks.ts'
 
 /** A session that is asked what blocks mean, and answers with the data of those that are new. */
@@ -182,5 +183,21 @@ describe('an id that no request could name', () => {
     const id = JSON.stringify([{ topic: '한', partition: 0 }]).padEnd(4_096)
     expect(take({ id, event: undefined, data: 'one' })).toMatchObject({ type: 'message', data: 'one' })
     expect(session.position.cursor).toBe(id)
+  })
+})
+
+describe('what is new, so that the next poll may follow at once,', () => {
+  test.each<[string, Dialect, Partial<Incoming>, number]>([
+    ['a message', native, { id: 'e.1.x', data: 'a' }, 1],
+    ['a gap that leads on', native, { id: 'e.1.x', event: 'rt.gap', data: '{"from":"","to":"e.1.x"}' }, 1],
+    ['no gap that leads nowhere', native, { event: 'rt.gap', data: '{"from":"","to":""}' }, 0],
+    ['no acknowledgement', native, { event: 'rt.ack', data: '7' }, 0],
+    ['no greeting', native, welcome() as Partial<Incoming>, 0],
+    ['a ping that wants an answer', socketio(), { event: '2' }, 1],
+  ])('is %s', (_, dialect, block, taken) => {
+    const { session, take } = listen(dialect)
+    take(block)
+    take(block)
+    expect(session.taken).toBe(taken === 0 ? 0 : session.position.cursor ? 1 : 2)
   })
 })
