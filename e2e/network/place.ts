@@ -90,9 +90,12 @@ export async function startPlace<Front extends Box>(
 
   function flow(perSecond = 100) {
     let publishing = Promise.resolve()
-    const timer = setInterval(() => {
-      publishing = publishing.then(() => publish(perSecond / 100))
-    }, 10)
+    const timer = setInterval(
+      () => {
+        publishing = publishing.then(() => publish(Math.ceil(perSecond / 100)))
+      },
+      Math.max(10, 1000 / perSecond),
+    )
     return {
       stop() {
         clearInterval(timer)
