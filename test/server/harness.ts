@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { onTestFinished } from 'vitest'
+import { onTestFinished, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import {
   type Authorize,
@@ -47,11 +47,19 @@ export async function stand(options: HubOptions = {}): Promise<Stand> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(async () => {
+    vi.useRealTimers()
     await hub.close()
     server.closeAllConnections()
     server.close()
   })
   return { hub, server, host: `127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+/** From here on the time of timers passes only when it is told to: a machine may be as busy as it likes. The network goes on. */
+export function stopTime(): { pass(ms: number): void } {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  return { pass: ms => void vi.advanceTimersByTime(ms) }
 }
 
 /** An `authorize` that lets everybody in and keeps what it was shown. */
@@ -307,9 +315,12 @@ function isMessage({ event, data }: Block): boolean {
   return data !== undefined && !event?.startsWith('rt.')
 }
 
+/** By the clock on the wall, where time stands still too. */
 export function wait(ms: number): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, ms))
+  return new Promise(resolve => realTimeout(resolve, ms))
 }
+
+const realTimeout = setTimeout
 
 /** Tries until it holds. */
 export async function until(holds: () => boolean): Promise<void> {
