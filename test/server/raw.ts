@@ -2,19 +2,30 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { wait } from './harness.ts'
 
-/** Sends bytes as they are, and gives back all that comes until the connection ends or nothing comes for a while. */
-export async function raw(host: string, text: string, patience = 5_000): Promise<string> {
+/**
+ * Sends bytes as they are, and gives back all that comes until the connection ends, or until it is enough: what came matches, or so
+ * many ms are over, which is for what is not answered.
+ */
+export async function raw(host: string, text: string, enough: RegExp | number = 20_000): Promise<string> {
   const socket = net.connect(Number(host.split(':')[1]), '127.0.0.1')
   let heard = ''
-  socket.setEncoding('latin1').on('data', chunk => {
-    heard += chunk
-  })
+  socket.setEncoding('latin1')
   socket.on('error', () => {})
+  const came = new Promise<void>(resolve => {
+    socket.on('data', chunk => {
+      heard += chunk
+      if (typeof enough !== 'number' && enough.test(heard)) resolve()
+    })
+  })
   socket.write(text, 'latin1')
-  await Promise.race([once(socket, 'close').catch(() => {}), wait(patience)])
+  const patience = typeof enough === 'number' ? [wait(enough)] : []
+  await Promise.race([once(socket, 'close').catch(() => {}), came, ...patience])
   socket.destroy()
   return heard
 }
+
+/** The end of an answer's headers. */
+export const head = /\r\n\r\n/
 
 export function handshake(target: string, headers: Record<string, string> = {}): string {
   const all = {

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { HubOptions } from '../../server/index.ts'
 import { address, ask, listen, pipes, type Stand, stand, until, witness } from './harness.ts'
-import { handshake, raw } from './raw.ts'
+import { handshake, head, raw } from './raw.ts'
 
 const gets = ['eventsource', 'xhr-streaming', 'fetch-streaming', 'long-polling', 'jsonp', 'iframe', 'bare']
 
@@ -99,7 +99,7 @@ it('writes nothing but an origin into the policy of a frame, whatever a function
   const headers = { origin: 'https://a.example; script-src *' }
   const ear = listen(at, 'iframe', {}, headers)
   await ear.opened()
-  const answer = await raw(at.host, get(target('iframe'), { Host: at.host, Origin: headers.origin }), 300)
+  const answer = await raw(at.host, get(target('iframe'), { Host: at.host, Origin: headers.origin }), head)
   expect(answer).toContain("frame-ancestors 'self'\r\n")
 })
 
