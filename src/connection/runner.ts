@@ -68,6 +68,9 @@ const lastMoment = 1_000
 /** A request that outlives its page may carry 64 KiB (Fetch, "http-network-or-cache fetch"); this leaves room for others. */
 const lastBytes = 60_000
 
+/** So many sessions may be left on one connection: each of its transports may have been given one, now and then. */
+const mostLeft = 100
+
 /** A server without our wire that asks for at least this `retry` has set the pace itself, in ms. */
 const unhurried = 1_000
 
@@ -356,6 +359,8 @@ export function run(plan: Plan, hear: Listener): Connection {
   function join(told: Welcome): void {
     if (left.has(told.session)) return lost()
     if (welcome && welcome.session !== told.session) {
+      if (left.size === mostLeft)
+        return ended({ kind: 'content', message: `the server began ${mostLeft} sessions on one connection` })
       left.add(welcome.session)
       outbox.renew()
     }

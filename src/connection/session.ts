@@ -1,4 +1,5 @@
-import type { Dialect, Incoming, Meaning, Position } from '../dialects/dialect.ts'
+import type { Dialect, Incoming, Meaning, Position, Welcome } from '../dialects/dialect.ts'
+import { longestAway } from '../transports/failure.ts'
 import { createReplays } from './replays.ts'
 
 /** Where a line stands in its stream: takes blocks, drops what came before, keeps the cursor. */
@@ -66,6 +67,8 @@ export function createSession(dialect: Dialect, lastEventId: string): Session {
         // A pipe's welcome names where the pipe starts, which may be behind what another one has brought since.
         if (meaning.type !== 'open' || position.cursor === '') position.cursor = cursor
       }
+      if (meaning.type === 'open') return { ...meaning, welcome: believable(meaning.welcome) }
+      if (meaning.type === 'life') return { ...meaning, spread: bounded(meaning.spread) }
       const { type } = meaning
       const leads = type === 'gap' && position.cursor !== before
       if (leads || type === 'message' || type === 'answer' || type === 'reply') taken++
@@ -103,6 +106,33 @@ export function createSession(dialect: Dialect, lastEventId: string): Session {
     held = undefined
     replays?.none()
   }
+}
+
+/** What a server says of itself is taken where it can be true; the rest is as if it had not been said. */
+function believable({ session, heartbeat, spread, limits, ...told }: Welcome): Welcome {
+  // It goes into each address.
+  if (typeof session !== 'string' || session.length > longestId)
+    throw new TypeError('the session has no name')
+  const known = Object.entries(limits ?? {}).filter(([, limit]) => isAmount(limit) && limit >= 1)
+  return {
+    ...told,
+    session,
+    heartbeat: isAmount(heartbeat) ? heartbeat : usualHeartbeat,
+    spread: bounded(spread),
+    limits: Object.fromEntries(known),
+  }
+}
+
+/** A server of ours says something so often, in ms, if it does not say how often. */
+const usualHeartbeat = 15_000
+
+/** No word of a server keeps a line away for longer than a `Retry-After` may. */
+function bounded(spread: unknown): number | undefined {
+  return isAmount(spread) ? Math.min(spread, longestAway) : undefined
+}
+
+function isAmount(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0
 }
 
 /** A message that was too large to be kept. */

@@ -194,7 +194,7 @@ export type Meaning =
   | { type: 'reply'; text: (token: string | undefined) => Payload; session?: string }
   | { type: 'refused'; failure: Failure }
   /** `answers`: it was asked for. */
-  | { type: 'life'; spread?: number; answers?: boolean }
+  | { type: 'life'; spread?: number | undefined; answers?: boolean }
   /**
    * The server ends this pipe in good order; `status` is what a response would have had that says why. No number above `acked` was
    * taken, nor will be.

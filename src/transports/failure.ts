@@ -93,6 +93,9 @@ export function inWords(failure: Failure, text: string): Failure {
   return words ? { ...failure, message: `${failure.message}, ${words}` } : failure
 }
 
+/** How long a server may keep a line away by what it says of the time, in ms. */
+export const longestAway = 600_000
+
 /**
  * `Retry-After` in ms: seconds or a date (RFC 9110, 10.2.3), the longest of several, never more than ten minutes. A time that is over already says
  * nothing: a line that obeyed it would knock without a pause.
@@ -103,7 +106,7 @@ export function readRetryAfter(value: string | null): number | undefined {
       ?.match(/[a-z]+, [^,]*GMT|[^,]+/gi)
       ?.map(timeOf)
       .filter(ms => ms > 0) ?? []
-  return times.length > 0 ? Math.min(Math.max(...times), 600_000) : undefined
+  return times.length > 0 ? Math.min(Math.max(...times), longestAway) : undefined
 }
 
 /** `Date.parse` makes a date of nearly anything, "7.5" included; one of HTTP ends in GMT. */
