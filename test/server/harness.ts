@@ -55,7 +55,7 @@ export async function stand(options: HubOptions = {}): Promise<Stand> {
   return { hub, server, host: `127.0.0.1:${(server.address() as AddressInfo).port}` }
 }
 
-/** From here on the time of timers passes only when it is told to: a machine may be as busy as it likes. The network goes on. */
+/** Stops timers and the clock until `pass` is called, so that a busy machine changes nothing. Sockets go on. */
 export function stopTime(): { pass(ms: number): void } {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'Date'] })
   onTestFinished(() => void vi.useRealTimers())
@@ -315,7 +315,7 @@ function isMessage({ event, data }: Block): boolean {
   return data !== undefined && !event?.startsWith('rt.')
 }
 
-/** By the clock on the wall, where time stands still too. */
+/** Waits in real time, also after `stopTime`. */
 export function wait(ms: number): Promise<void> {
   return new Promise(resolve => realTimeout(resolve, ms))
 }

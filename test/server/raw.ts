@@ -3,8 +3,8 @@ import net from 'node:net'
 import { wait } from './harness.ts'
 
 /**
- * Sends bytes as they are, and gives back all that comes until the connection ends, or until it is enough: what came matches, or so
- * many ms are over, which is for what is not answered.
+ * Sends bytes as they are. Gives back what came when the connection ends, when it matches `enough`, or after `enough` ms: a time is for
+ * what gets no answer.
  */
 export async function raw(host: string, text: string, enough: RegExp | number = 20_000): Promise<string> {
   const socket = net.connect(Number(host.split(':')[1]), '127.0.0.1')
