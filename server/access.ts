@@ -69,10 +69,12 @@ export function answerPreflight({ headers }: Ask, response: ServerResponse): voi
 }
 
 /** Asks the application. Throws a refusal, its own or ours. */
-export async function grant(ask: Ask, { authorize, limits }: Settings): Promise<Granted> {
+export async function grant(ask: Ask, { authorize, limits, tickets }: Settings): Promise<Granted> {
   const { url, address, origin, method, via, headers } = ask
-  const token = readToken(ask)
-  const asked = { url, address, origin: origin ?? ownOrigin(ask), method, transport: via, headers, token }
+  const ticket = url.searchParams.get('rt.ticket')
+  const { token, principal } = ticket === null ? { token: readToken(ask) } : tickets.use(ticket)
+  const who = { token, principal, origin: origin ?? ownOrigin(ask) }
+  const asked = { ...who, url, address, method, transport: via, headers }
   const said = await within(limits.authorize, authorize(asked))
   if (!said) throw refusal(403, 'not allowed')
   const rights: Rights = isList(said) ? { topics: said } : said
@@ -80,11 +82,11 @@ export async function grant(ask: Ask, { authorize, limits }: Settings): Promise<
   if (topics.some(topic => topic.startsWith('rt.')))
     throw refusal(403, 'topics that begin with rt. are private')
   checkTopics(topics, limits)
-  return { topics: shared(topics), principal: rights.principal, send: rights.send ?? true }
+  return { topics: shared(topics), principal: rights.principal ?? principal, send: rights.send ?? true }
 }
 
 /** A header, the subprotocol in which a WebSocket has it, or the address, where a page can use neither. */
-function readToken({ url, via, headers }: Ask): string | undefined {
+export function readToken({ url, via, headers }: Ask): string | undefined {
   const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]
   if (bearer !== undefined) return bearer
   const offered = via === 'websocket' ? headers['sec-websocket-protocol'] : undefined

@@ -15,8 +15,8 @@ export interface Ask {
   /** Whether a proxy that is trusted told of it. */
   readonly proxied: boolean
   readonly via: TransportName | 'post'
-  /** Whether it is a POST that tells a query which is too long for an address. */
-  readonly tellsQuery: boolean
+  /** What a POST is for that comes before a line: to tell a query which is too long for an address, or to fetch a ticket. */
+  readonly before: 'query' | 'ticket' | undefined
   /** The origin of the page that asks, if the request tells it. */
   readonly origin: string | undefined
   /** What that origin is to us; `unknown` when the request does not tell it. */
@@ -49,7 +49,7 @@ export function readAsk(request: IncomingMessage, settings: Settings, upgrade = 
   const long = url.searchParams.get('rt.q')
   if (long !== null) url.search = `${known(long, settings)}&${url.search.slice(1)}`
   const query = url.searchParams
-  const tellsQuery = method === 'POST' && query.get('rt.via') === 'query'
+  const before = method === 'POST' ? befores.find(name => name === query.get('rt.via')) : undefined
   const version = query.get('rt.v') ?? '1'
   if (version !== '1') throw refusal(400, `rt.v is ${printable(version)}; this server speaks version 1`)
   return {
@@ -58,8 +58,8 @@ export function readAsk(request: IncomingMessage, settings: Settings, upgrade = 
     headers,
     address: arrival.address,
     proxied: arrival.proxied,
-    via: tellsQuery ? 'post' : readVia(query.get('rt.via'), method, upgrade),
-    tellsQuery,
+    via: before ? 'post' : readVia(query.get('rt.via'), method, upgrade),
+    before,
     ...readOrigin(headers, arrival, settings.isListed),
     sid: query.get('rt.sid') || undefined,
     // "A Last-Event-ID header wins, because a browser that reconnects by itself repeats an old URL."
@@ -68,6 +68,8 @@ export function readAsk(request: IncomingMessage, settings: Settings, upgrade = 
     callback: readCallback(query),
   }
 }
+
+const befores = ['query', 'ticket'] as const
 
 function known(name: string, { longQueries }: Settings): string {
   const query = longQueries.find(name)

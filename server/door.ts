@@ -10,6 +10,7 @@ import { servePoll } from './pipes/poll.ts'
 import { servePost } from './pipes/post.ts'
 import { serveQuery } from './pipes/query.ts'
 import { serveStream } from './pipes/stream.ts'
+import { serveTicket } from './pipes/ticket.ts'
 import { serveWebSocket } from './pipes/websocket.ts'
 import { printable } from './printer.ts'
 import { answerTo, type Refusal, refusal } from './refusal.ts'
@@ -29,7 +30,8 @@ export async function receive(core: Core, request: IncomingMessage, response: Se
     checkMethod(ask)
     checkOpen(core, ask)
     checkRoom(core, ask, request)
-    if (ask.tellsQuery) return await serveQuery(core, ask, request, response)
+    if (ask.before === 'query') return await serveQuery(core, ask, request, response)
+    if (ask.before === 'ticket') return serveTicket(core, ask, response)
     const granted = await grant(ask, core.settings)
     if (response.destroyed) return
     checkOpen(core, ask)

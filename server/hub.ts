@@ -50,6 +50,14 @@ export interface Hub {
    * nobody publishes are forgotten by the log's `expire`.
    */
   drop(topic: string): Promise<void>
+  /**
+   * A text that lets its bearer in as `principal`, once, within 30 seconds: `rt.ticket` in the address of a line or a request. For clients
+   * that can carry no credential otherwise, such as a page's own EventSource: give it to whoever has shown you who they are. `authorize` is
+   * shown the `principal`. Pages with `token` need not ask for it: the SDK fetches a ticket where it needs one.
+   *
+   * @throws {TypeError} when the principal is no text, or an empty one.
+   */
+  ticket(principal: string): string
   /** Gives back the undo. */
   on<Name extends keyof HubEvents>(name: Name, listener: Listener<HubEvents[Name]>): () => void
   /** Refuses connections over these transports, and cuts those that are open, until it is called again. */
@@ -158,11 +166,17 @@ export function createHub(options: HubOptions = {}): Hub {
       return away
     },
   }
-  const hub: Hub = { attach, handle, upgrade, publish, drop, on, refuse, drain, close, stats }
+  const hub: Hub = { attach, handle, upgrade, publish, drop, ticket, on, refuse, drain, close, stats }
   return hub
 
   function attach(server: AnyServer): () => void {
     return attachTo(server, { owns: isOurs, handle, upgrade })
+  }
+
+  function ticket(principal: string): string {
+    if (typeof principal !== 'string' || principal === '')
+      throw new TypeError(`ticket: the principal is ${show(principal)}; it has to be a text`)
+    return settings.tickets.make({ principal })
   }
 
   function handle(request: IncomingMessage, response: ServerResponse, next?: () => void): boolean {

@@ -6,6 +6,7 @@ import { type MemoryLogOptions, memoryLog } from './memory-log.ts'
 import { type IsListed, readOrigins } from './origins.ts'
 import { createProxies, type Proxies } from './proxies.ts'
 import { canonicalPath } from './target.ts'
+import { createTickets, type Tickets } from './tickets.ts'
 
 /** All that may be refused. */
 export const transports = [
@@ -29,10 +30,12 @@ export interface AuthorizeRequest {
   readonly url: URL
   readonly headers: IncomingHttpHeaders
   /**
-   * What the page's `token()` gave: an `Authorization: Bearer` header, on a WebSocket a subprotocol, or `rt.token` in the address
-   * where neither can be had: over EventSource, JSONP and frames.
+   * What the page's `token()` gave: an `Authorization: Bearer` header, on a WebSocket a subprotocol, and what a ticket was given for over
+   * EventSource, JSONP and frames, which can have neither. `rt.token` in the address is taken too: pages that ask for it send it.
    */
   readonly token: string | undefined
+  /** Whom the ticket was made for that is used, see `hub.ticket`; it is the session's `principal` unless `authorize` names one. */
+  readonly principal: string | undefined
   /** The client's address; proxies are believed if `trustProxy` says so. */
   readonly address: string
   /** The origin of the page that asks, if the request tells it. */
@@ -172,6 +175,11 @@ export interface Limits {
    * @default 16777216
    */
   queries: number
+  /**
+   * Tickets that were used within the last 30 seconds, which is how long each has to be remembered. More: 503, to come again after a second.
+   * @default 100000
+   */
+  tickets: number
 }
 
 /** Those of `memoryLog` are for the log that a hub makes for itself: where `log` is given they are an error. */
@@ -202,6 +210,12 @@ export interface HubOptions extends MemoryLogOptions {
    * @default undefined every host is answered; `npm run serve` and the demo answer loopback and the host they listen on
    */
   hosts?: readonly string[]
+  /**
+   * A secret text of 32 characters or more, the same on all nodes, so that each of them takes the tickets that another one made. That a
+   * ticket is used once is then seen to by each node for itself.
+   * @default undefined tickets are good on the node that made them, as long as it runs
+   */
+  ticketKey?: string
   /**
    * Whose word is taken for the client's address, host and scheme: that of so many proxies one behind the other (a number), or of a list
    * of addresses, subnets such as `10.0.0.0/8`, and `'unix'` for whoever comes over a unix socket. `true` is one proxy. Of what
@@ -263,13 +277,17 @@ export interface HubOptions extends MemoryLogOptions {
 /** The options, complete. */
 export interface Settings
   extends Required<
-    Omit<HubOptions, 'origins' | 'hosts' | 'trustProxy' | keyof MemoryLogOptions | 'limits' | 'refuse'>
+    Omit<
+      HubOptions,
+      'origins' | 'hosts' | 'trustProxy' | 'ticketKey' | keyof MemoryLogOptions | 'limits' | 'refuse'
+    >
   > {
   limits: Limits
   isListed: IsListed
   isKnownHost: IsKnownHost
   proxies: Proxies
   longQueries: LongQueries
+  tickets: Tickets
 }
 
 /** What `hub.stats()` shows of a limit, its default and its unit. The words are in the docstrings; `npm run limits` makes docs/limits.md of both. */
@@ -298,6 +316,7 @@ export const limitTable: Record<keyof Limits, Bound> = {
   sessionsPerAddress: { usual: 50_000, unit: 'sessions', counters: 'refused' },
   sessionsPerPrincipal: { usual: 50_000, unit: 'sessions', counters: 'refused' },
   queries: { usual: 2 ** 24, unit: 'characters', counters: '' },
+  tickets: { usual: 100_000, unit: 'tickets', counters: 'refused' },
 }
 
 /** The options that are numbers. */
@@ -326,6 +345,7 @@ const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words:
   retainBytesInAll: [isPositiveOrInfinite, 'a positive number'],
   origins: [() => true, ''],
   hosts: [() => true, ''],
+  ticketKey: [value => typeof value === 'string' && value.length >= 32, 'a text of 32 characters or more'],
   trustProxy: [() => true, ''],
   jsonp: [value => typeof value === 'boolean', 'true or false'],
   heartbeat: [isTimer, timerWords],
@@ -366,6 +386,7 @@ export function readOptions(options: HubOptions): Settings {
     proxies: createProxies(options.trustProxy === undefined ? false : options.trustProxy),
     limits,
     longQueries: createLongQueries(limits.queries),
+    tickets: createTickets(options.ticketKey, limits.tickets),
   }
 }
 
@@ -435,7 +456,9 @@ function check(
     if (!rule) throw new TypeError(`createHub: unknown option '${before}${name}'; the options are ${known}`)
     const [fits, words] = rule
     if (value !== undefined && !fits(value))
-      throw new TypeError(`createHub: ${before}${name} is ${show(value)}; it has to be ${words}`)
+      throw new TypeError(
+        `createHub: ${before}${name} is ${name === 'ticketKey' ? 'too short, or no text' : show(value)}; it has to be ${words}`,
+      )
   }
 }
 

@@ -77,11 +77,18 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
   lastEventId?: string
   /**
    * The page's credential, asked for before the first request and once more when the server answers 401. It goes as
-   * `Authorization: Bearer` where a transport can set headers, and as a subprotocol on WebSocket; on EventSource, JSONP and frames in the
-   * address, which ends up in logs, so give out one that is short-lived. With the plain dialect it goes as that header only: WebSocket and EventSource ask without it. A function that throws, gives anything but a string, or takes longer than `timeout` is told by an `error`
+   * `Authorization: Bearer` where a transport can set headers, and as a subprotocol on WebSocket. EventSource, JSONP and frames can have
+   * neither: a ticket stands for it there, which is fetched by a POST and good once. It is never in an address, which ends up in logs, unless `tokenIn`
+   * says so; see there for other servers. With the plain dialect it goes as that header only: WebSocket and EventSource ask without it. A function that throws, gives anything but a string, or takes longer than `timeout` is told by an `error`
    * event and asked again.
    */
   token?: () => string | Promise<string>
+  /**
+   * `'address'`: the token may stand in the address of requests that can have no header, as logs, proxies and the browser's history keep
+   * them. Give out one that is short-lived. For servers without tickets: Mercure over EventSource, Nchan over EventSource and WebSocket, SockJS over
+   * WebSocket, EventSource and JSONP. Without it these transports are left out where there is a `token`, and `report()` says why.
+   */
+  tokenIn?: 'address'
   /**
    * `session`: after a reload of the page, continue after the last message that it heard. Of several lines of one page to the same
    * address, `params` included, only the first continues.
@@ -141,6 +148,7 @@ const rules: Record<keyof Options, [fits: (value: unknown) => boolean, words: st
     `a string without CR, LF and NUL, of ${longestId} characters at most`,
   ],
   token: [isFunction, 'a function that returns one'],
+  tokenIn: [value => value === 'address', '"address", or absent'],
   resume: [value => value === 'session' || value === false, '"session" or false'],
   codec: [
     value => isObject(value) && isFunction(value.encode) && isFunction(value.decode),
@@ -230,6 +238,7 @@ export function prepare(catalogue: Catalogue, url: string | AnyURL, options: Any
   const asked = { params: asking(params, readParams), headers: asking(headers, readHeaders) }
   const names = nameRegister()
   const token = options.token && createToken(options.token)
+  const hidden = token !== undefined && options.tokenIn !== 'address'
   const whole = () => withParams(http, asked.params())
   const nowhere: Position = { cursor: '', session: undefined }
   const long: LongQuery | undefined =
@@ -238,7 +247,7 @@ export function prepare(catalogue: Catalogue, url: string | AnyURL, options: Any
           whole,
           environment.fetch,
           bare => knock('query', { position: nowhere }, bare),
-          withCredentials ? 'include' : 'same-origin',
+          withCredentials,
         )
       : undefined
   const target = (position: Position, taken = () => 0): Target => ({
@@ -247,6 +256,8 @@ export function prepare(catalogue: Catalogue, url: string | AnyURL, options: Any
     environment,
     withCredentials,
     jsonp: options.jsonp,
+    ticketed: hidden && dialect.tickets,
+    hides: name => hidden && dialect.showsToken?.includes(name),
     timeout,
     largest: received,
     positioned: () => position.cursor !== '' && (!dialect.greets || position.session !== undefined),
@@ -256,7 +267,15 @@ export function prepare(catalogue: Catalogue, url: string | AnyURL, options: Any
   })
   function knock(via: Via, details: Knock & { position: Position }, url = long?.address() ?? whole()) {
     const nonce = Math.floor(environment.random() * 2 ** 32).toString(36)
-    return dialect.knock({ ...details, via, url, headers: asked.headers(), token: token?.value, nonce })
+    return dialect.knock({
+      ...details,
+      via,
+      url,
+      headers: asked.headers(),
+      token: token?.value,
+      hidden,
+      nonce,
+    })
   }
   // What is learned of one address, dialect and choice of transports says nothing about others.
   const { origin, pathname } = http

@@ -1,8 +1,8 @@
 import type { Request } from './dialects/dialect.ts'
 import type { Fetch } from './here.ts'
-import { asCause, type Failure, place, readRetryAfter } from './transports/failure.ts'
+import { exchange } from './transports/exchange.ts'
+import type { Failure } from './transports/failure.ts'
 import { setQuery } from './wire/address.ts'
-import { encode } from './wire/encoder.ts'
 
 /** Servers and proxies commonly take 8 KiB of an address, and ours puts some of its own into it. */
 const most = 4_000
@@ -20,7 +20,7 @@ export function createLongQuery(
   whole: () => URL,
   fetch: Fetch,
   request: (bare: URL) => Request,
-  credentials: 'include' | 'same-origin',
+  withCredentials: boolean,
 ): LongQuery {
   let known: { search: string; name: string } | undefined
 
@@ -47,21 +47,20 @@ export function createLongQuery(
   async function tell(url: URL): Promise<Failure | undefined> {
     const { search } = url
     url.search = ''
-    const { url: there, headers } = request(url)
-    const body = encode({ event: 'rt.query', data: search.slice(1) })
-    try {
-      const answer = await fetch(there, { method: 'POST', headers, body, credentials, cache: 'no-store' })
-      const { status } = answer
-      const [, name] = /^data: (\S+)$/m.exec(status === 200 ? await answer.text() : '') ?? []
-      if (name) known = { search, name }
-      // A server that does not know of this gets the whole address.
-      if (status < 500 && status !== 401 && status !== 403 && status !== 429) return undefined
-      const message = `${place(there)} answered the POST of a long query with status ${status}`
-      const retryAfter = readRetryAfter(answer.headers.get('Retry-After'))
-      return { kind: 'status', status, message, retryAfter }
-    } catch (cause) {
-      const message = `${place(there)} did not answer the POST of a long query`
-      return { kind: 'refused', message, cause: asCause(cause) }
+    const name = await exchange(
+      fetch,
+      request(url),
+      withCredentials,
+      'rt.query',
+      search.slice(1),
+      'a long query',
+    )
+    if (typeof name === 'string') {
+      known = { search, name }
+      return undefined
     }
+    const { status = 500 } = name
+    // A server that does not know of this gets the whole address.
+    return status < 500 && status !== 401 && status !== 403 && status !== 429 ? undefined : name
   }
 }

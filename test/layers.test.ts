@@ -40,7 +40,7 @@ const arrows: Record<string, string[]> = {
     'src/wire/codec.ts',
     'src/wire/address.ts',
   ],
-  'src/long-query.ts': ['src/wire/', ...contracts],
+  'src/long-query.ts': ['src/transports/exchange.ts', 'src/wire/', ...contracts],
   'src/given.ts': ['src/wire/codec.ts'],
   'src/connection/': ['src/connection/', 'src/wire/codec.ts', 'src/wire/payload.ts', ...contracts],
 
@@ -52,6 +52,8 @@ const arrows: Record<string, string[]> = {
     'src/transports/fetched.ts',
     'src/transports/message.ts',
     'src/transports/patience.ts',
+    'src/transports/ticket.ts',
+    'src/transports/exchange.ts',
     'src/wire/',
     ...contracts,
   ],

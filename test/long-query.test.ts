@@ -14,7 +14,7 @@ function given(search: string | (() => string), answer: () => Response | Promise
       return answer()
     },
     bare => ({ url: `${bare.href}?rt.via=query`, headers: {} }),
-    'same-origin',
+    false,
   )
   return { query, asked }
 }

@@ -95,7 +95,10 @@ for (const pipe of pipes) {
         const publish = { topic: 'a', private: 'on' }
         const given = draft === 7 ? { publish } : { publish, token: 'access_token' }
         const params = draft === 7 ? { topic: 'a' } : { match: 'a' }
-        await openForeign(page, { ...lineTo(hub, pipe, { given, options: { params } }), token })
+        await openForeign(page, {
+          ...lineTo(hub, pipe, { given, options: { params, tokenIn: 'address' } }),
+          token,
+        })
         await page.evaluate(async () => {
           for (const data of ['one', '안녕 & = +', { to: 'ALL' }]) await line.send(data)
         })
@@ -109,7 +112,11 @@ for (const pipe of pipes) {
       await using hub = await startMercure()
       const page = await openPage()
       const token = hub.token({ publish: ['b'] })
-      await openForeign(page, { ...lineTo(hub, pipe, { given: { publish: { topic: 'a' } } }), token })
+      const options = { tokenIn: 'address' }
+      await openForeign(page, {
+        ...lineTo(hub, pipe, { given: { publish: { topic: 'a' } }, options }),
+        token,
+      })
       const send = () => page.evaluate(() => line.send('no').catch(({ kind, status }) => ({ kind, status })))
       expect(await send()).toEqual({ kind: 'forbidden', status: 403 })
       expect(
@@ -154,6 +161,15 @@ test.describe('', () => {
     missSome(hub)
     await expectTexts(page, ['update 0', 'update 4', 'update 5'])
     expect(await page.evaluate(() => heard.filter(({ type }) => type === 'gap'))).toEqual([])
+  })
+
+  test('does not show the token in an address unasked, and says why', async ({ openPage }) => {
+    await using hub = await startMercure()
+    const page = await openPage()
+    await beginForeign(page, { ...lineTo(hub, 'eventsource'), token: hub.token({ subscribe: ['a'] }) })
+    await page.waitFor(() => line.readyState === 2)
+    expect(await page.evaluate(() => JSON.stringify(heard))).toContain("tokenIn: 'address' allows")
+    expect(hub.asked).toEqual([])
   })
 
   test('asks for the token once more, and ends for good where the hub knows neither', async ({

@@ -42,6 +42,10 @@ export interface Dialect {
   write(message: Outgoing, number: number): Payload
   /** What has to go as several frames over WebSocket. @default one */
   frames?(payload: Payload): Payload[]
+  /** Whether the server gives tickets, which stand for the token where a request can have no header. @default false */
+  readonly tickets?: boolean
+  /** The transports over which the token has to stand in the address. @default none */
+  readonly showsToken?: readonly TransportName[]
   /** Whether the server gives a name for a query that is too long for an address. @default false */
   readonly namesQueries?: boolean
   /** Whether the server says that a line is open, by a block, before anything else. */
@@ -68,8 +72,8 @@ export interface Dialect {
   readonly exact?: boolean
 }
 
-/** What a request is for. `query`: it tells a query that is too long for an address. */
-export type Via = TransportName | 'post' | 'query'
+/** What a request is for. `query`: it tells a query that is too long for an address. `ticket`: it fetches one. */
+export type Via = TransportName | 'post' | 'query' | 'ticket'
 
 /** What is particular to one request. */
 export interface Knock {
@@ -83,6 +87,8 @@ export interface Knock {
   callback?: string
   /** Further query parameters. */
   query?: Record<string, string>
+  /** What stands for the token in the address. */
+  ticket?: string
   /** What a POST carries. */
   body?: Payload
 }
@@ -94,6 +100,8 @@ export interface Ask extends Knock {
   url: AnyURL
   headers: Record<string, string>
   token: string | undefined
+  /** Whether the token may not stand in an address. */
+  hidden?: boolean | undefined
   position: Position
   /** A fresh random text, against caches. */
   nonce: string

@@ -30,6 +30,7 @@ export function mercure({
     overlaps: false,
     eventsource: 'events',
     addressed: true,
+    showsToken: ['eventsource'],
     greets: false,
     codec: {
       encode(value) {

@@ -22,6 +22,7 @@ export const native: Dialect = {
   overlaps: true,
   eventsource: 'wrapped',
   namesQueries: true,
+  tickets: true,
   greets: true,
   acknowledges: true,
   ping: ask(0),
@@ -88,6 +89,8 @@ function knock({
   turn,
   callback,
   query,
+  ticket,
+  hidden,
 }: Ask): ReturnType<Dialect['knock']> {
   const there = new URL(url)
   const set = (name: string, value: string | undefined) => value && setQuery(there, `rt.${name}`, value)
@@ -95,10 +98,10 @@ function knock({
   set('via', via)
   set('sid', position.session)
   if (token && canSetHeaders(via)) headers = { ...headers, Authorization: `Bearer ${token}` }
-  else if (via !== 'websocket') set('token', token)
+  else if (via !== 'websocket' && !hidden) set('token', token)
+  set('ticket', ticket)
   if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
-  if (via === 'post' || via === 'query')
-    return { url: there.href, headers: { ...headers, 'Content-Type': 'text/event-stream' } }
+  if (isPost(via)) return { url: there.href, headers: { ...headers, 'Content-Type': 'text/event-stream' } }
   if (!query) set('id', position.cursor)
   if (turn !== undefined) set('n', `${turn}`)
   set('x', nonce)
@@ -115,7 +118,11 @@ function asName(token: string): string {
 }
 
 function canSetHeaders(via: Ask['via']): boolean {
-  return via === 'post' || via === 'query' || via === 'long-polling' || via.endsWith('streaming')
+  return isPost(via) || via === 'long-polling' || via.endsWith('streaming')
+}
+
+function isPost(via: Ask['via']): boolean {
+  return via === 'post' || via === 'query' || via === 'ticket'
 }
 
 /** What a server that says less is taken to mean. */

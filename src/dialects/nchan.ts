@@ -47,6 +47,7 @@ export function nchan({
     overlaps: !multiplexed,
     eventsource: 'events',
     addressed: true,
+    showsToken: ['websocket', 'eventsource'],
     continues: true,
     posts: true,
     greets: false,

@@ -32,6 +32,7 @@ export function sockjs({
     overlaps: false,
     eventsource: 'wrapped',
     continues: true,
+    showsToken: ['websocket', 'eventsource', 'jsonp'],
     greets: true,
     codec: {
       encode(value) {

@@ -1,6 +1,7 @@
 import { onStay } from '../environment.ts'
 import { place } from './failure.ts'
 import { type Receiving, receive } from './receive.ts'
+import { addressed } from './ticket.ts'
 import { type Gate, pour, type Target, type Transport } from './transport.ts'
 
 /** The browser's own EventSource. Sends go beside it, by POST. */
@@ -18,8 +19,11 @@ const hastes = 20
 const hasty = 50
 
 function begin(out: Receiving, target: Target): void {
+  addressed(target, 'eventsource', {}, url => listen(out, target, url), out.ended, out.underway)
+}
+
+function listen(out: Receiving, target: Target, url: string): void {
   const { dialect, environment, withCredentials } = target
-  const { url } = target.knock('eventsource')
   const Source = environment.EventSource as typeof EventSource
   const source = new Source(url, { withCredentials })
   const wrapped = dialect.eventsource === 'wrapped'

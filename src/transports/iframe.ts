@@ -1,6 +1,7 @@
 import { place } from './failure.ts'
 import { poster } from './post.ts'
 import { originOf } from './request.ts'
+import { addressed } from './ticket.ts'
 import { gate, type Transport } from './transport.ts'
 
 /**
@@ -44,7 +45,6 @@ export function iframeFrom(...origins: string[]): Transport {
         })
       frame.style.display = 'none'
       frame.referrerPolicy = 'origin' // by which a server knows a page it has listed
-      frame.src = url
       if (origin !== document.location.origin && !origins.includes(origin)) refuse()
       // A page that is still loading would go on loading for as long as the frame does.
       else if (document.readyState !== 'complete') held.push(environment.listen('load', insert))
@@ -52,6 +52,11 @@ export function iframeFrom(...origins: string[]): Transport {
       return { close: out.close, send: post.send }
 
       function insert(): void {
+        addressed(target, 'iframe', {}, load, out.ended, stop => held.push(stop))
+      }
+
+      function load(url: string): void {
+        frame.src = url
         ;(document.body ?? document.documentElement).append(frame)
       }
 

@@ -4,6 +4,7 @@ import { type Failure, place, tryTo } from './failure.ts'
 import { createPace } from './pace.ts'
 import { postAlone } from './post.ts'
 import { originOf } from './request.ts'
+import { addressed } from './ticket.ts'
 import { type Done, gate, type Target, type Transport } from './transport.ts'
 
 /** How much URL-encoded text one request carries upward: addresses beyond some thousand characters are refused by many servers. */
@@ -126,12 +127,14 @@ type Heard = (answer: string | Failure) => void
 function call(target: Target, details: Details, limit: number, heard: Heard): () => void {
   let stop = () => {}
   let stopped = false
-  tryTo(
-    () => {
-      stop = insert(target, details, limit, heard)
-    },
-    failure => queueMicrotask(() => stopped || heard(failure)),
-  )
+  const { environment } = target
+  const callback = `_rt${(calls++).toString(36)}${Math.floor(environment.random() * 2 ** 32).toString(36)}`
+  const fail = (failure: Failure) => queueMicrotask(() => stopped || heard(failure))
+  const begin = (url: string) => underway(insert(target, url, callback, limit, heard))
+  const underway = (current: () => void) => {
+    stop = current
+  }
+  tryTo(() => addressed(target, 'jsonp', { ...details, callback }, begin, fail, underway), fail)
   return () => {
     stopped = true
     stop()
@@ -139,12 +142,10 @@ function call(target: Target, details: Details, limit: number, heard: Heard): ()
 }
 
 /** Adds it, hears its call or its failure, and takes away the tag and the function in every case. */
-function insert(target: Target, details: Details, limit: number, heard: Heard): () => void {
+function insert(target: Target, url: string, callback: string, limit: number, heard: Heard): () => void {
   const { environment } = target
   const document = environment.document as Document
   const page = pageOf(document)
-  const callback = `_rt${(calls++).toString(36)}${Math.floor(environment.random() * 2 ** 32).toString(36)}`
-  const { url } = target.knock('jsonp', { ...details, callback })
   const script = document.createElement('script')
   const clean = () => {
     environment.clearTimeout(timer)

@@ -156,8 +156,12 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       racing.add(rung)
       attempts.push(attempt)
       if (attempts.length > kept) attempts.shift()
-      if (!possible(transport))
-        return fail(rung, { kind: 'unsupported', message: `${transport.name} cannot be used here` })
+      if (!possible(transport)) {
+        const why = isHidden(transport)
+          ? "would show the token in the address, which tokenIn: 'address' allows"
+          : 'cannot be used here'
+        return fail(rung, { kind: 'unsupported', message: `${transport.name} ${why}` })
+      }
       // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
       if (dialect.greets || transport.name === 'websocket') limit(rung)
       tryTo(
@@ -511,7 +515,11 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     }
 
     function possible(transport: Transport): boolean {
-      return dialect.transports.includes(transport.name) && transport.supports(target)
+      return dialect.transports.includes(transport.name) && transport.supports(target) && !isHidden(transport)
+    }
+
+    function isHidden({ name }: Transport): boolean | undefined {
+      return target.hides?.(name)
     }
 
     /** Three round trips, within what a person does not notice and what a slow network needs. */

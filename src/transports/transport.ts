@@ -63,6 +63,10 @@ export interface Target {
   readonly withCredentials: boolean
   /** Whether a script may come from another origin. */
   readonly jsonp?: 'cross-origin' | undefined
+  /** Whether a ticket stands in the address of a request that can have no header. */
+  readonly ticketed?: boolean | undefined
+  /** Whether the page has a token that this transport could only show in the address. */
+  hides?(name: TransportName): boolean | undefined
   /** How long a transport may stay silent before it has failed, in ms. */
   readonly timeout: number
   /** How many characters a message may have that is read without the dialect. @default 8 MiB */

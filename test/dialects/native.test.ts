@@ -85,7 +85,7 @@ describe('a knock', () => {
     expect(knock({ via: 'websocket' })).not.toHaveProperty('protocols')
   })
 
-  test('carries the token in a header where one can be set, else in the address', () => {
+  test('carries the token in a header where one can be set, else in the address if the page says so, or as a ticket', () => {
     for (const via of ['xhr-streaming', 'long-polling', 'post'] as const) {
       const { headers, query } = knock({ via, token: 'secret', headers: { 'X-A': '1' } })
       expect(headers).toMatchObject({ 'X-A': '1', Authorization: 'Bearer secret' })
@@ -95,6 +95,9 @@ describe('a knock', () => {
       const { headers, query } = knock({ via, token: 'secret' })
       expect(headers).not.toHaveProperty('Authorization')
       expect(query['rt.token']).toBe('secret')
+      const hidden = knock({ via, token: 'secret', hidden: true, ticket: 'sealed' })
+      expect(hidden.query).not.toHaveProperty('rt.token')
+      expect(hidden.query['rt.ticket']).toBe('sealed')
     }
   })
 

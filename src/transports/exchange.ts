@@ -1,0 +1,31 @@
+import type { Request } from '../dialects/dialect.ts'
+import type { Fetch } from '../here.ts'
+import { encode } from '../wire/encoder.ts'
+import { asCause, type Failure, place, readRetryAfter } from './failure.ts'
+
+/** A POST that comes before a connection: tells one block, and gives the data of the one that answers it, or why there is none. */
+export async function exchange(
+  fetch: Fetch,
+  { url, headers }: Request,
+  withCredentials: boolean,
+  event: string,
+  data: string,
+  what: string,
+): Promise<string | Failure> {
+  const credentials = withCredentials ? 'include' : 'same-origin'
+  const body = encode({ event, data })
+  try {
+    const answer = await fetch(url, { method: 'POST', headers, body, credentials, cache: 'no-store' })
+    const { status } = answer
+    const [, told] = /^data: (\S+)$/m.exec(status === 200 ? await answer.text() : '') ?? []
+    if (told) return told
+    const message = `${place(url)} answered the POST of ${what} with status ${status}`
+    return { kind: 'status', status, message, retryAfter: readRetryAfter(answer.headers.get('Retry-After')) }
+  } catch (cause) {
+    return {
+      kind: 'refused',
+      message: `${place(url)} did not answer the POST of ${what}`,
+      cause: asCause(cause),
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import type { Knock } from '../dialects/dialect.ts'
+import type { Fetch } from '../here.ts'
+import { exchange } from './exchange.ts'
+import { type Failure, type TransportName, tryTo } from './failure.ts'
+import { wait } from './patience.ts'
+import type { Target } from './transport.ts'
+
+/**
+ * Begins a request that can have no header. Where the line has a token, a ticket stands in the address in its place, which is good once
+ * and fetched by a POST before (docs/PROTOCOL.md, "A ticket"): `underway` is then told what stops that.
+ */
+export function addressed(
+  target: Target,
+  via: TransportName,
+  details: Knock,
+  begin: (url: string) => void,
+  failed: (failure: Failure) => void,
+  underway: (stop: () => void) => void,
+): void {
+  const { environment, timeout, withCredentials } = target
+  if (!target.ticketed) return begin(target.knock(via, details).url)
+  const stop = wait(environment, timeout, () =>
+    over(() => failed({ kind: 'silent', message: `${via} got no ticket for ${timeout} ms` })),
+  )
+  let waits = true
+  underway(() => over(() => {}))
+  const fetch = environment.fetch as Fetch
+  void exchange(fetch, target.knock('ticket'), withCredentials, 'rt.ticket', '', `a ticket for ${via}`).then(
+    ticket =>
+      over(() => {
+        if (typeof ticket !== 'string') return failed(ticket)
+        tryTo(() => begin(target.knock(via, { ...details, ticket }).url), failed)
+      }),
+  )
+
+  function over(act: () => void): void {
+    if (!waits) return
+    waits = false
+    stop()
+    act()
+  }
+}
