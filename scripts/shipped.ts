@@ -23,6 +23,7 @@ export const shipped: readonly string[] = [
   'docs/PROTOCOL.md',
   'docs/ends.md',
   'docs/growing.md',
+  'docs/hostile-servers.md',
   'docs/limits.md',
   'docs/load-balancers.md',
   'docs/places.md',

@@ -1,4 +1,4 @@
-/** docs/faults.md says which test tries which fault, docs/advisories.md the same of others' faults; neither may name one that is gone. */
+/** docs/faults.md says which test tries which fault, docs/advisories.md the same of others' faults, docs/hostile-servers.md of what a server may do; none may name one that is gone. */
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
@@ -12,6 +12,7 @@ interface Row {
 describe.each([
   ['docs/faults.md', 60],
   ['docs/advisories.md', 15],
+  ['docs/hostile-servers.md', 10],
 ])('%s', (page, least) => {
   const rows = readRows(readFileSync(page, 'utf8'))
 
@@ -44,7 +45,7 @@ describe('a name', () => {
 function readRows(text: string): Row[] {
   return [...text.matchAll(/^\| (.*?) \| (.*) \|$/gm)]
     .map(([, fault = '', cell = '']) => ({ fault, tests: readTests(cell) }))
-    .filter(({ fault }) => fault !== 'fault' && fault !== 'advisory')
+    .filter(({ fault }) => !['fault', 'advisory', 'what'].includes(fault))
 }
 
 function readTests(cell: string): Row['tests'] {
