@@ -6,6 +6,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import ts from 'typescript'
 import { retainTable } from '../server/memory-log.ts'
 import { type Bound, limitTable, optionTable } from '../server/options.ts'
+import { most as mostPrinted, within as printedWithin } from '../server/printer.ts'
+import { mostPieces } from '../server/sockets.ts'
 import { usualLimits } from '../src/connect.ts'
 import { longest, shortest } from '../src/connection/backoff.ts'
 import { longestId } from '../src/connection/session.ts'
@@ -39,6 +41,13 @@ export const server: Row[] = [
       ...bound,
       usual: typeof usual === 'number' ? usual : heap,
     }),
+  ),
+  fixed('pieces of one WebSocket message', mostPieces, 'frames', 'the WebSocket is closed with 1008'),
+  fixed(
+    'errors that are printed',
+    mostPrinted,
+    `in ${number(printedWithin)} ms`,
+    'it is printed how many more there were; `hub.on("error")` hears them all',
   ),
 ]
 

@@ -30,6 +30,8 @@ export interface CatchUp {
   goOn(line: Line, first?: History, lost?: string): Promise<void>
   /** Lets a line read anew, wherever it is: something was missed. */
   again(line: Line): Promise<void>
+  /** How many losses were told so far. */
+  readonly gaps: number
 }
 
 /** `spread` tells the current one, in ms. */
@@ -37,8 +39,16 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
   const { log, limits, heartbeat, retry } = settings
 
   let latest: Line['at'] | undefined
+  let gaps = 0
 
-  return { begin, goOn, again }
+  return {
+    begin,
+    goOn,
+    again,
+    get gaps() {
+      return gaps
+    },
+  }
 
   async function begin(line: Line, { cursor, lost, welcome }: Start): Promise<History> {
     const history = await read(line, cursor, lost)
@@ -91,7 +101,10 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
   function tell(line: Line, { start, gap, entries }: History, told: number): number {
     const lost = gap ? seqOf(gap.to) : -1
     const isNews = gap !== undefined && (gap.reason !== 'trimmed' || lost > told)
-    if (isNews) fanout.queue(line, gapBlock(start, gap))
+    if (isNews) {
+      gaps++
+      fanout.queue(line, gapBlock(start, gap))
+    }
     line.at = placeAt(start)
     for (const entry of entries) fanout.give(line, entry)
     return isNews ? lost : told

@@ -94,6 +94,8 @@ export interface Stats {
   unhandled: number
   /** Messages so far that listeners were not done with in time; see `limits.handling`. */
   overdue: number
+  /** How often a line was told by a `gap` that it has lost messages, since a log keeps so much and for so long. */
+  gaps: number
   /** How often a client was held back that sends too much, or more than listeners are done with. */
   slowed: number
 }
@@ -298,6 +300,7 @@ export function createHub(options: HubOptions = {}): Hub {
       stuck: lines.stuck,
       unhandled: inflow.held,
       overdue,
+      gaps: lines.gaps,
       slowed: inflow.slowed,
     }
   }

@@ -50,6 +50,8 @@ export interface Lines {
   farewell(pace: Pace): Promise<void>
   /** How many were cut because nothing was taken of what waited. */
   readonly stuck: number
+  /** How many losses lines were told of so far. */
+  readonly gaps: number
 }
 
 export interface Pace {
@@ -103,6 +105,9 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     get stuck() {
       return stuck
     },
+    get gaps() {
+      return catchUp.gaps
+    },
   }
 
   function prepare(ask: Ask, granted: Granted): Opening {
@@ -111,6 +116,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     const elsewhere = sid && !sessions.knows(sid)
     const start = { address, topics: granted.topics, cursor, lost: undefined }
     if (known) {
+      sessions.checkMore(known)
       roaming.polled(known, turn)
       return { ...start, member: known, welcome: turn === 0 }
     }

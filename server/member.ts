@@ -81,6 +81,8 @@ export interface Crowd {
   /** What they have in common; `undefined` for all sessions. */
   readonly key: string | undefined
   size: number
+  /** Their open pipes. */
+  lines: number
   /** Bytes of all of them that are on their way to the application. */
   held: number
   /** Those that have no pipe and never came back, the longest away first: they make room for others. */

@@ -54,14 +54,14 @@ export interface MemoryLogOptions {
 
 /** What bounds the log; see `limitTable`. */
 export const retainTable = {
-  retain: { usual: 1_000, unit: 'messages', counters: '' },
-  expire: { usual: 86_400_000, unit: 'ms', counters: '' },
-  retainBytes: { usual: 2 ** 24, unit: 'bytes', counters: '' },
-  retainBytesPerSession: { usual: 2 ** 22, unit: 'bytes', counters: '' },
+  retain: { usual: 1_000, unit: 'messages', counters: 'gaps' },
+  expire: { usual: 86_400_000, unit: 'ms', counters: 'gaps' },
+  retainBytes: { usual: 2 ** 24, unit: 'bytes', counters: 'gaps' },
+  retainBytesPerSession: { usual: 2 ** 22, unit: 'bytes', counters: 'gaps' },
   retainBytesInAll: {
     usual: () => Math.floor(getHeapStatistics().heap_size_limit / 4),
     unit: 'bytes',
-    counters: '',
+    counters: 'gaps',
   },
 }
 

@@ -170,6 +170,17 @@ export interface Limits {
    */
   sessionsPerPrincipal: number
   /**
+   * Open pipes of the sessions of one address, held polls among them. A session has one, and a second one for the moment in which it changes over.
+   * More: 429, to come again after ten seconds.
+   * @default `sessions`, 100000
+   */
+  linesPerAddress: number
+  /**
+   * Open pipes of the sessions of one `principal`. More: as with `linesPerAddress`.
+   * @default `sessions`, 100000
+   */
+  linesPerPrincipal: number
+  /**
    * Characters of all queries together that clients have told by a POST since an address cannot hold them. More: those go that were not asked
    * for the longest; their clients tell them again.
    * @default 16777216
@@ -315,6 +326,8 @@ export const limitTable: Record<keyof Limits, Bound> = {
   sessions: { usual: 100_000, unit: 'sessions', counters: 'sessions, refused' },
   sessionsPerAddress: { usual: 50_000, unit: 'sessions', counters: 'refused' },
   sessionsPerPrincipal: { usual: 50_000, unit: 'sessions', counters: 'refused' },
+  linesPerAddress: { usual: 100_000, unit: 'pipes', counters: 'lines, refused' },
+  linesPerPrincipal: { usual: 100_000, unit: 'pipes', counters: 'lines, refused' },
   queries: { usual: 2 ** 24, unit: 'characters', counters: '' },
   tickets: { usual: 100_000, unit: 'tickets', counters: 'refused' },
 }
@@ -409,7 +422,8 @@ function readLimits(given: Partial<Limits>): Limits {
   const rule = (name: string): Rule =>
     times.includes(name) ? [isTimer, timerWords] : [isPositive, 'a positive number']
   check('limits.', given, Object.fromEntries(names.map(name => [name, rule(name)])))
-  const half = Math.ceil((given.sessions ?? usualLimits.sessions) / 2)
+  const all = given.sessions ?? usualLimits.sessions
+  const half = Math.ceil(all / 2)
   const told = Object.entries(given).filter(([, value]) => value !== undefined)
   const { message, batch } = { ...usualLimits, ...Object.fromEntries(told) }
   const unhandled = given.unhandled ?? 4 * Math.max(message, batch)
@@ -419,6 +433,8 @@ function readLimits(given: Partial<Limits>): Limits {
     unhandledInAll: 32 * unhandled,
     sessionsPerAddress: half,
     sessionsPerPrincipal: half,
+    linesPerAddress: all,
+    linesPerPrincipal: all,
     ...Object.fromEntries(told),
   }
   // What there is never room for would be sent again and again.

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 
 /** So many errors are printed within so many ms; of others it is printed how many there were. */
-const most = 20
-const within = 10_000
+export const most = 20
+export const within = 10_000
 
 /** How much of one is printed, in characters, and of a text in it. */
 const longest = 4_000

@@ -11,6 +11,8 @@ export interface Sessions {
   find(ask: Ask, granted: Granted): Member | undefined
   /** Throws a refusal when there are too many for a new one. */
   check(ask: Ask, granted: Granted): void
+  /** Throws a refusal when its client has too many lines for one more. */
+  checkMore(member: Member): void
   /** A new one. Throws a refusal when there are too many. */
   begin(ask: Ask, granted: Granted): Member
   /** Stands for a session of another node, as long as it has a pipe here. Throws a refusal when there are too many. */
@@ -65,7 +67,7 @@ const stay = 3
 export function createSessions({ limits, sessionTimeout }: Settings, { name, send, ended }: Hooks): Sessions {
   const members = new Map<string, Member>()
   const guests = new Set<Member>()
-  const everybody: Crowd = { key: undefined, size: 0, held: 0, passing: new Set() }
+  const everybody: Crowd = { key: undefined, size: 0, lines: 0, held: 0, passing: new Set() }
   const crowds = new Map<string, Crowd>()
   let open = 0
   const away = new Set<Member>() // those without a pipe, the longest away first
@@ -112,6 +114,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   return {
     find,
     check,
+    checkMore,
     begin,
     invite,
     knows: sid => members.has(sid),
@@ -144,8 +147,22 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   }
 
   function check(ask: Ask, granted: Granted): void {
-    for (const crowd of crowdsOf(ask, granted)) {
-      if (isFull(crowd) && !crowd.passing.size) throw tooMany(crowd)
+    const own = crowdsOf(ask, granted)
+    for (const crowd of own) {
+      if (isFull(crowd) && !crowd.passing.size) throw tooMany('sessions', crowd)
+    }
+    checkLines(own)
+  }
+
+  /** One more of a session that has all it may have takes the place of its oldest. */
+  function checkMore({ lines, crowds }: Member): void {
+    if (lines.length < limits.pipes) checkLines(crowds)
+  }
+
+  function checkLines(own: readonly Crowd[]): void {
+    for (const crowd of own) {
+      const { key, lines } = crowd
+      if (key !== undefined && lines >= limitOf(key, 'lines')) throw tooMany('lines', crowd)
     }
   }
 
@@ -208,12 +225,16 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   }
 
   function crowdOf(key: string): Crowd {
-    return crowds.get(key) ?? { key, size: 0, held: 0, passing: new Set() }
+    return crowds.get(key) ?? { key, size: 0, lines: 0, held: 0, passing: new Set() }
   }
 
   function isFull({ key, size }: Crowd): boolean {
     if (key === undefined) return size >= limits.sessions
-    return size >= (key.startsWith('a') ? limits.sessionsPerAddress : limits.sessionsPerPrincipal)
+    return size >= limitOf(key, 'sessions')
+  }
+
+  function limitOf(key: string, what: 'sessions' | 'lines'): number {
+    return limits[`${what}Per${key.startsWith('a') ? 'Address' : 'Principal'}`]
   }
 
   function enter(line: Line): void {
@@ -221,6 +242,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     // An array that is spread has room for more, and there will hardly be more.
     member.lines = member.lines.concat(line)
     open++
+    for (const crowd of member.crowds) crowd.lines++
     away.delete(member)
   }
 
@@ -229,6 +251,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     if (!member.lines.includes(line)) return false
     member.lines = member.lines.filter(other => other !== line)
     open--
+    for (const crowd of member.crowds) crowd.lines--
     if (member.lines.length > 0) return true
     // A bare stream has no way to name its session again, and a client that was gone before the first answer has never heard its name.
     if (line.pipe.transport === 'bare' || member.stage === 'new' || member.stage === 'guest') end(member)
@@ -281,8 +304,8 @@ function isPassing({ member, began, wrote }: Line): boolean {
   return member.stage === 'begun' && wrote - began < stay
 }
 
-function tooMany({ key }: Crowd): Refusal {
-  if (key === undefined) return refusal(503, 'too many sessions', 10)
+function tooMany(what: string, { key }: Crowd): Refusal {
+  if (key === undefined) return refusal(503, `too many ${what}`, 10)
   const [common] = key.split(' ', 1)
-  return refusal(429, `too many sessions of one ${common}`, 10)
+  return refusal(429, `too many ${what} of one ${common}`, 10)
 }

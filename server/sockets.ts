@@ -31,7 +31,7 @@ export class LineSocket extends WebSocket {
  * In how many pieces the largest message may come. Each costs some 200 bytes until the message is whole, however little is in it; the
  * packets of an honest client have several hundred.
  */
-const mostPieces = 2 ** 14
+export const mostPieces = 2 ** 14
 
 /** What does a hub's handshakes, and makes its sockets. */
 export function createSockets({ message, batch }: Limits): Server<typeof LineSocket> {

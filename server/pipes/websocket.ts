@@ -24,7 +24,9 @@ export function serveWebSocket(
   head: Buffer,
 ): void {
   // Nothing begins before `ws` has found the handshake to be one.
-  if (!core.sessions.find(ask, granted)) core.sessions.check(ask, granted)
+  const known = core.sessions.find(ask, granted)
+  if (known) core.sessions.checkMore(known)
+  else core.sessions.check(ask, granted)
   core.sockets.handleUpgrade(request, socket, head, ws => {
     // From here on `ws` listens.
     socket.off('error', ignore)

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type AuthorizeRequest, memoryLog } from '../../server/index.ts'
-import { address, ask, listen, message, post, type Stand, stand, until, wait } from './harness.ts'
+import { address, ask, type Ear, listen, message, post, type Stand, stand, until, wait } from './harness.ts'
 
 const poll = { 'rt.via': 'long-polling', 'rt.n': 0 }
 const from = (client: string) => ({ 'x-forwarded-for': client })
@@ -51,6 +51,56 @@ describe('one address that opens session after session and comes back to none', 
     expect(socket.blocks.map(block => block.event)).toEqual(['rt.fail'])
     expect(await arrive(at, '10.0.0.2')).toMatchObject({ status: 200 })
     expect(await arrive(at, '10.0.0.1', { 'rt.sid': session })).toMatchObject({ status: 200 })
+  })
+})
+
+describe('the lines of one address', () => {
+  it.each(['websocket', 'eventsource', 'long-polling'] as const)(
+    'are so many over %s, of however few sessions, and others are let in',
+    async via => {
+      const at = await crowded({ sessions: 10, linesPerAddress: 3 })
+      const first = listen(at, 'eventsource', {}, from('10.0.0.1'))
+      const { session } = await first.opened()
+      const again = { 'rt.sid': session }
+      for (let n = 0; n < 2; n++) await listen(at, 'xhr-streaming', again, from('10.0.0.1')).opened()
+      const more = listen(at, via, again, from('10.0.0.1'))
+      await more.closed
+      expect(at.hub.stats().lines[via]).toBe(via === 'eventsource' ? 1 : 0)
+      expect(await arrive(at, '10.0.0.1')).toMatchObject({
+        status: 429,
+        text: 'too many lines of one address\n',
+        headers: { 'retry-after': '10' },
+      })
+      expect(await arrive(at, '10.0.0.2')).toMatchObject({ status: 200 })
+      first.close()
+      await until(() => at.hub.stats().lines.eventsource === 0)
+      expect(await arrive(at, '10.0.0.1', again)).toMatchObject({ status: 200 })
+    },
+  )
+
+  it('are not more by one that takes the place of its session’s oldest', async () => {
+    const at = await crowded({ pipes: 2, linesPerAddress: 2 })
+    const ears = [listen(at, 'eventsource', {}, from('10.0.0.1'))]
+    const session = (await (ears[0] as Ear).opened()).session
+    for (let n = 0; n < 4; n++) {
+      const ear = listen(at, 'eventsource', { 'rt.sid': session }, from('10.0.0.1'))
+      await ear.opened()
+      ears.push(ear)
+    }
+    await until(() => at.hub.stats().lines.eventsource === 2)
+  })
+
+  it('of one principal likewise, from wherever it comes', async () => {
+    const at = await stand({
+      trustProxy: true,
+      limits: { linesPerPrincipal: 1 },
+      authorize: ({ url }) => ({ topics: ['x'], principal: url.searchParams.get('who') ?? undefined }),
+    })
+    await listen(at, 'eventsource', { who: 'ann' }, from('10.0.0.1')).opened()
+    const come = (who: string) =>
+      ask(address(at, { 'rt.via': 'long-polling', 'rt.n': 0, who }), { headers: from('10.0.0.2') })
+    expect(await come('ann')).toMatchObject({ status: 429, text: 'too many lines of one principal\n' })
+    expect(await come('bob')).toMatchObject({ status: 200 })
   })
 })
 

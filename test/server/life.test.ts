@@ -138,6 +138,7 @@ describe('a line', () => {
     const ear = listen(at, 'websocket', { 'rt.id': start })
     await ear.messages(1_200 + 1_500)
     expect(ear.blocks.filter(block => block.event === 'rt.gap')).toHaveLength(1)
+    expect(at.hub.stats().gaps).toBe(1)
   })
 
   it('gets each message once when the log answers late', async () => {
@@ -550,6 +551,7 @@ it('counts sessions, lines and messages', async () => {
     stuck: 0,
     unhandled: 0,
     overdue: 0,
+    gaps: 0,
     slowed: 0,
   })
 })
