@@ -33,14 +33,11 @@ const heap = 'a quarter of the memory that Node gives to its heap'
 
 export const server: Row[] = [
   ...Object.entries(limitTable).map(([name, bound]) =>
-    row('server/options.ts', 'Limits', name, bound, 'limits.'),
+    row('server/options.ts', 'Limits', name, shown(bound), 'limits.'),
   ),
   ...Object.entries(optionTable).map(([name, bound]) => row('server/options.ts', 'HubOptions', name, bound)),
-  ...Object.entries(retainTable).map(([name, { usual, ...bound }]) =>
-    row('server/memory-log.ts', 'MemoryLogOptions', name, {
-      ...bound,
-      usual: typeof usual === 'number' ? usual : heap,
-    }),
+  ...Object.entries(retainTable).map(([name, bound]) =>
+    row('server/memory-log.ts', 'MemoryLogOptions', name, shown(bound)),
   ),
   fixed('pieces of one WebSocket message', mostPieces, 'frames', 'the WebSocket is closed with 1008'),
   fixed(
@@ -93,6 +90,11 @@ export const page: Row[] = [
   ),
   fixed('headers of a part (multipart)', largestHeader, 'bytes', 'the pipe ends, and is opened anew'),
 ]
+
+/** Numbers as they are; what depends on the machine in words. */
+function shown({ usual, ...bound }: Bound): Omit<Bound, 'usual'> & { usual: number | string } {
+  return { ...bound, usual: typeof usual === 'number' ? usual : heap }
+}
 
 function unitOf(name: string): string {
   return { messages: 'messages', bytes: 'bytes', age: 'ms', received: 'characters' }[name] ?? name

@@ -116,7 +116,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     const elsewhere = sid && !sessions.knows(sid)
     const start = { address, topics: granted.topics, cursor, lost: undefined }
     if (known) {
-      sessions.checkMore(known)
+      sessions.checkMore(known, granted)
       roaming.polled(known, turn)
       return { ...start, member: known, welcome: turn === 0 }
     }

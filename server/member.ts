@@ -35,6 +35,8 @@ export interface Member {
   readonly own: boolean | undefined
   /** Its pipes, the oldest first: nearly always one. */
   lines: readonly Line[]
+  /** What the names of its topics take, in bytes. */
+  names: number
   /** The crowds that it is one of, and that are limited. */
   readonly crowds: readonly Crowd[]
   stage: Stage
@@ -83,6 +85,8 @@ export interface Crowd {
   size: number
   /** Their open pipes. */
   lines: number
+  /** What their topics' names take, in bytes. */
+  names: number
   /** Bytes of all of them that are on their way to the application. */
   held: number
   /** Those that have no pipe and never came back, the longest away first: they make room for others. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
-import { getHeapStatistics } from 'node:v8'
 import { encode } from '../src/wire/encoder.ts'
 import { type Numbered, removeFirst, settle } from './heap.ts'
+import { quarterOfHeap } from './heap-size.ts'
 import {
   checkRetain,
   checkTime,
@@ -59,7 +59,7 @@ export const retainTable = {
   retainBytes: { usual: 2 ** 24, unit: 'bytes', counters: 'gaps' },
   retainBytesPerSession: { usual: 2 ** 22, unit: 'bytes', counters: 'gaps' },
   retainBytesInAll: {
-    usual: () => Math.floor(getHeapStatistics().heap_size_limit / 4),
+    usual: quarterOfHeap,
     unit: 'bytes',
     counters: 'gaps',
   },

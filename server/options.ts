@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { quarterOfHeap } from './heap-size.ts'
 import { type IsKnownHost, readHosts } from './hosts.ts'
 import type { Log } from './log.ts'
 import { createLongQueries, type LongQueries } from './long-queries.ts'
@@ -147,6 +148,12 @@ export interface Limits {
    * @default 1024
    */
   topicName: number
+  /**
+   * Bytes that the names of all sessions' topics take, each 16 more than it has characters. Those of one address, or of one principal, may have half of
+   * it. More: as with `sessions` and `sessionsPerAddress`.
+   * @default a quarter of the memory that Node gives to its heap
+   */
+  topicsInAll: number
   /**
    * Pipes that one session may have open at once. More: the oldest is cut.
    * @default 8
@@ -303,7 +310,7 @@ export interface Settings
 
 /** What `hub.stats()` shows of a limit, its default and its unit. The words are in the docstrings; `npm run limits` makes docs/limits.md of both. */
 export interface Bound {
-  usual: number
+  usual: number | (() => number)
   unit: string
   counters: string
 }
@@ -322,6 +329,7 @@ export const limitTable: Record<keyof Limits, Bound> = {
   burst: { usual: 30_000, unit: 'ms', counters: 'slowed' },
   topics: { usual: 10_000, unit: 'topics', counters: 'refused' },
   topicName: { usual: 1_024, unit: 'characters', counters: 'refused' },
+  topicsInAll: { usual: quarterOfHeap, unit: 'bytes', counters: 'refused' },
   pipes: { usual: 8, unit: 'pipes', counters: 'lines' },
   sessions: { usual: 100_000, unit: 'sessions', counters: 'sessions, refused' },
   sessionsPerAddress: { usual: 50_000, unit: 'sessions', counters: 'refused' },
@@ -342,7 +350,7 @@ export const optionTable = {
 } satisfies Partial<Record<keyof HubOptions, Bound>>
 
 const usualLimits = Object.fromEntries(
-  Object.entries(limitTable).map(([name, { usual }]) => [name, usual]),
+  Object.entries(limitTable).map(([name, { usual }]) => [name, typeof usual === 'number' ? usual : usual()]),
 ) as unknown as Limits
 
 const timerWords = 'a positive number of milliseconds, 2147483647 at most, which is what a timer can hold'

@@ -11,8 +11,8 @@ export interface Sessions {
   find(ask: Ask, granted: Granted): Member | undefined
   /** Throws a refusal when there are too many for a new one. */
   check(ask: Ask, granted: Granted): void
-  /** Throws a refusal when its client has too many lines for one more. */
-  checkMore(member: Member): void
+  /** Throws a refusal when its client has too many lines for one more, or too many topics for what this one hears. */
+  checkMore(member: Member, granted: Granted): void
   /** A new one. Throws a refusal when there are too many. */
   begin(ask: Ask, granted: Granted): Member
   /** Stands for a session of another node, as long as it has a pipe here. Throws a refusal when there are too many. */
@@ -67,7 +67,7 @@ const stay = 3
 export function createSessions({ limits, sessionTimeout }: Settings, { name, send, ended }: Hooks): Sessions {
   const members = new Map<string, Member>()
   const guests = new Set<Member>()
-  const everybody: Crowd = { key: undefined, size: 0, lines: 0, held: 0, passing: new Set() }
+  const everybody: Crowd = { key: undefined, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
   const crowds = new Map<string, Crowd>()
   let open = 0
   const away = new Set<Member>() // those without a pipe, the longest away first
@@ -150,13 +150,30 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     const own = crowdsOf(ask, granted)
     for (const crowd of own) {
       if (isFull(crowd) && !crowd.passing.size) throw tooMany('sessions', crowd)
+      if (hasNoRoom(crowd, namesOf(granted.topics))) throw tooMany('topics', crowd)
     }
     checkLines(own)
   }
 
   /** One more of a session that has all it may have takes the place of its oldest. */
-  function checkMore({ lines, crowds }: Member): void {
+  function checkMore({ lines, crowds, names }: Member, { topics }: Granted): void {
     if (lines.length < limits.pipes) checkLines(crowds)
+    const more = namesOf(topics) - names
+    for (const crowd of crowds)
+      if (more > 0 && crowd.names + more > roomFor(crowd)) throw tooMany('topics', crowd)
+  }
+
+  /** Also when all have gone that never came back. */
+  function hasNoRoom(crowd: Crowd, more: number): boolean {
+    let left = crowd.names + more
+    if (left <= roomFor(crowd)) return false
+    for (const { names } of crowd.passing) left -= names
+    return left > roomFor(crowd)
+  }
+
+  /** Those of one address, or of one principal, may have half. */
+  function roomFor({ key }: Crowd): number {
+    return key === undefined ? limits.topicsInAll : limits.topicsInAll / 2
   }
 
   function checkLines(own: readonly Crowd[]): void {
@@ -185,12 +202,18 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     for (const crowd of crowdsOf(ask, granted)) {
       const [oldest] = isFull(crowd) ? crowd.passing : []
       if (oldest) end(oldest)
+      for (const next of crowd.passing) {
+        if (crowd.names + namesOf(granted.topics) <= roomFor(crowd)) break
+        end(next)
+      }
     }
     const { address, origin, standing, via, turn } = ask
     const { topics, principal } = granted
+    const names = namesOf(topics)
     const own = crowdsOf(ask, granted)
     for (const crowd of own) {
       crowd.size++
+      crowd.names += names
       if (crowd.key !== undefined) crowds.set(crowd.key, crowd)
     }
     return {
@@ -199,6 +222,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       origin,
       own: standing === 'unknown' ? undefined : standing === 'own',
       lines: [],
+      names,
       crowds: own,
       stage,
       addressed: stage === 'guest', // by its own node
@@ -225,7 +249,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   }
 
   function crowdOf(key: string): Crowd {
-    return crowds.get(key) ?? { key, size: 0, lines: 0, held: 0, passing: new Set() }
+    return crowds.get(key) ?? { key, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
   }
 
   function isFull({ key, size }: Crowd): boolean {
@@ -242,7 +266,12 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     // An array that is spread has room for more, and there will hardly be more.
     member.lines = member.lines.concat(line)
     open++
-    for (const crowd of member.crowds) crowd.lines++
+    const names = namesOf(line.topics)
+    for (const crowd of member.crowds) {
+      crowd.lines++
+      crowd.names += names - member.names
+    }
+    member.names = names
     away.delete(member)
   }
 
@@ -290,6 +319,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     away.delete(member)
     for (const crowd of member.crowds) {
       crowd.passing.delete(member)
+      crowd.names -= member.names
       if (--crowd.size === 0 && crowd.key !== undefined) crowds.delete(crowd.key)
     }
     if (!isOurs) return
@@ -302,6 +332,11 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
 /** Whether its client may have been one that asks once and is gone. */
 function isPassing({ member, began, wrote }: Line): boolean {
   return member.stage === 'begun' && wrote - began < stay
+}
+
+/** An entry in a list, and the name. */
+function namesOf(topics: readonly string[]): number {
+  return topics.reduce((sum, { length }) => sum + length + 16, 0)
 }
 
 function tooMany(what: string, { key }: Crowd): Refusal {

@@ -25,7 +25,7 @@ export function serveWebSocket(
 ): void {
   // Nothing begins before `ws` has found the handshake to be one.
   const known = core.sessions.find(ask, granted)
-  if (known) core.sessions.checkMore(known)
+  if (known) core.sessions.checkMore(known, granted)
   else core.sessions.check(ask, granted)
   core.sockets.handleUpgrade(request, socket, head, ws => {
     // From here on `ws` listens.

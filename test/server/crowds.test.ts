@@ -265,3 +265,56 @@ describe('topics', () => {
     expect(await refusedBy(at, [])).toMatch(/^400 .*limits\.topics\); these are 10001/)
   })
 })
+
+describe('the names of all topics', () => {
+  const names = (count: number, of: string) =>
+    Array.from({ length: count }, (_, n) => `${of}${n}`.padEnd(100, '.'))
+  const limits = { topicsInAll: 100 * 116 }
+  const come = (at: Stand, client: string, topics: string[], query = {}) =>
+    ask(address(at, { ...poll, topic: topics.join(), ...query }), { headers: from(client) })
+  const place = (more = {}) =>
+    stand({
+      trustProxy: true,
+      limits: { ...limits, ...more },
+      authorize: ({ url }) => url.searchParams.get('topic')?.split(','),
+    })
+
+  it('of abandoned sessions make room for others, the oldest first', async () => {
+    const at = await place()
+    for (let n = 0; n < 20; n++)
+      expect(await come(at, '10.0.0.1', names(20, `s${n}`))).toMatchObject({ status: 200 })
+    expect(at.hub.stats().sessions).toBe(2)
+    expect(await come(at, '10.0.0.2', names(50, 'other'))).toMatchObject({ status: 200 })
+  })
+
+  it('of one address take half at most while they are heard, and nobody else is kept out', async () => {
+    const at = await place()
+    const hear = (client: string, of: string) =>
+      listen(at, 'eventsource', { topic: names(20, of).join() }, from(client)).opened()
+    for (const of of ['a', 'b']) await hear('10.0.0.1', of)
+    expect(await come(at, '10.0.0.1', names(20, 'c'))).toMatchObject({
+      status: 429,
+      text: 'too many topics of one address\n',
+    })
+    for (const of of ['a', 'b']) await hear('10.0.0.2', of)
+    expect(await come(at, '10.0.0.3', names(21, 'd'))).toMatchObject({
+      status: 503,
+      text: 'too many topics\n',
+    })
+    expect(await come(at, '10.0.0.3', names(20, 'd'))).toMatchObject({ status: 200 })
+  })
+
+  it('are counted anew where a session comes back with others, and are free when it is over', async () => {
+    const at = await place({ sessions: 10 })
+    const ear = listen(at, 'eventsource', { topic: names(50, 'a').join() }, from('10.0.0.1'))
+    const { session } = await ear.opened()
+    ear.close()
+    await until(() => at.hub.stats().lines.eventsource === 0)
+    const again = { 'rt.sid': session }
+    expect(await come(at, '10.0.0.1', names(51, 'a'), again)).toMatchObject({ status: 429 })
+    expect(await come(at, '10.0.0.1', names(10, 'a'), again)).toMatchObject({ status: 200 })
+    expect(await come(at, '10.0.0.1', names(40, 'b'))).toMatchObject({ status: 200 })
+    await at.hub.close()
+    expect(at.hub.stats().sessions).toBe(0)
+  })
+})
