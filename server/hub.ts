@@ -263,19 +263,28 @@ export function createHub(options: HubOptions = {}): Hub {
     lines.cut(({ pipe }) => refused.has(pipe.transport))
   }
 
-  function drain({
+  async function drain({
     perSecond = admission,
     within = Number.POSITIVE_INFINITY,
   }: {
     perSecond?: number
     within?: number
   } = {}): Promise<void> {
+    checkAmount('drain', 'perSecond', perSecond, perSecond > 0, 'a positive number')
+    checkAmount('drain', 'within', within, within > 0, 'a positive number of ms')
     leave()
     const enough = (sessions.open / within) * 1000
     return lines.farewell({ perSecond: Math.max(perSecond, enough), within: Math.min(within, patience) })
   }
 
   async function close({ within = patience }: { within?: number } = {}): Promise<void> {
+    checkAmount(
+      'close',
+      'within',
+      within,
+      within >= 0 && within < 2 ** 31,
+      'a number of ms from 0 to 2147483647',
+    )
     leave()
     await lines.farewell({ perSecond: admission, hurry: true, within })
     clearInterval(clock)
@@ -308,6 +317,11 @@ export function createHub(options: HubOptions = {}): Hub {
 
 function isLater<T>(result: T | PromiseLike<T>): result is PromiseLike<T> {
   return typeof (result as PromiseLike<T> | undefined)?.then === 'function'
+}
+
+function checkAmount(call: string, name: string, value: unknown, fits: boolean, words: string): void {
+  if (typeof value !== 'number' || !fits)
+    throw new TypeError(`${call}: ${name} is ${show(value)}; it has to be ${words}`)
 }
 
 /** A name stands alone on its line: what would end the line, or means something to the protocol, is no name. */

@@ -414,6 +414,23 @@ describe.each(['close', 'drain'] as const)('%s', ending => {
   )
 })
 
+describe('a time that is none', () => {
+  it.each([
+    ['close', { within: 2 ** 31 }, /^close: within is 2147483648; it has to be a number of ms from 0/],
+    ['close', { within: Number.NaN }, /^close: within is NaN/],
+    ['close', { within: '5s' }, /^close: within is "5s"/],
+    ['drain', { within: 0 }, /^drain: within is 0; it has to be a positive number of ms/],
+    ['drain', { perSecond: -1 }, /^drain: perSecond is -1; it has to be a positive number/],
+  ] as const)('is named by %s, given %j, and nothing ends', async (call, given, words) => {
+    const at = await stand()
+    const ear = listen(at, 'websocket')
+    await ear.opened()
+    await expect(at.hub[call](given as never)).rejects.toThrow(words)
+    await at.hub.publish('x', 'still here')
+    expect(await ear.messages(1)).toEqual(['still here'])
+  })
+})
+
 describe('close', () => {
   it('waits no longer than it may for a listener that never ends, and then does not say how far that came', async () => {
     const at = await stand()
