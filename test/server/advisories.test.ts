@@ -73,6 +73,17 @@ describe('a frame', () => {
   })
 })
 
+it('a message in more pieces than an honest one has, each of which costs memory however small it is, ends its line', async () => {
+  const at = await stand()
+  const piece = (first: number) => String.fromCharCode(first, 0x81, 0, 0, 0, 0, 0x78)
+  const begun = handshake('/live?topic=x') + piece(0x01)
+  const heard = await raw(at.host, begun + piece(0x00).repeat(2 ** 14))
+  expect(
+    heard.charCodeAt(heard.indexOf('\x88') + 2) * 256 + heard.charCodeAt(heard.indexOf('\x88') + 3),
+  ).toBe(1008)
+  await lives(at)
+})
+
 describe('a request', () => {
   it.each([
     [
