@@ -8,6 +8,7 @@ import { retainTable } from '../server/memory-log.ts'
 import { type Bound, limitTable, optionTable } from '../server/options.ts'
 import { most as mostPrinted, within as printedWithin } from '../server/printer.ts'
 import { mostPieces } from '../server/sockets.ts'
+import { life as ticketLife } from '../server/tickets.ts'
 import { usualLimits } from '../src/connect.ts'
 import { longest, shortest } from '../src/connection/backoff.ts'
 import { longestId } from '../src/connection/session.ts'
@@ -40,6 +41,12 @@ export const server: Row[] = [
     row('server/memory-log.ts', 'MemoryLogOptions', name, shown(bound)),
   ),
   fixed('pieces of one WebSocket message', mostPieces, 'frames', 'the WebSocket is closed with 1008'),
+  fixed(
+    'age of a ticket',
+    ticketLife,
+    'ms',
+    '401, for the transport that used it; the page fetches another one',
+  ),
   fixed(
     'errors that are printed',
     mostPrinted,

@@ -224,7 +224,8 @@ export interface HubOptions extends MemoryLogOptions {
    * The names this server has, without scheme and port: `www.example.com`, `*.example.com` for all subdomains of a name, `192.0.2.1`; `localhost`
    * stands for all of loopback. A request for another host is refused with 403. A name of somebody else can be made to lead to your
    * server (DNS rebinding), and for the browser their page is then of the same origin: list the names wherever the server trusts whoever reaches
-   * it, as on a developer's machine and in a company's network. Behind a proxy that is trusted, what it tells of the host counts.
+   * it, as on a developer's machine and in a company's network. Behind a proxy that is trusted, what it tells of the host counts:
+   * so do not trust loopback on a machine where somebody browses, for a page's script can tell it too.
    * @default undefined every host is answered; `npm run serve` and the demo answer loopback and the host they listen on
    */
   hosts?: readonly string[]

@@ -15,7 +15,7 @@ export interface Tickets {
 }
 
 /** Long enough for the request that it is fetched for, short for whoever finds it in a log. In ms. */
-const life = 30_000
+export const life = 30_000
 
 /** Nonce and tag of AES-GCM, in bytes (NIST SP 800-38D, 5.2.1.1 and 5.2.1.2). */
 const nonceBytes = 12
