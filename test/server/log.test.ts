@@ -78,17 +78,21 @@ describe('bytes', () => {
     const step = fc.tuple(
       fc.constantFrom('a', 'b', 'c', 'rt.to.d'),
       fc.integer({ min: 0, max: 3_000 }),
-      fc.nat(9),
+      fc.nat(39),
     )
+    const bounds = { a: 6_000, b: 6_000, c: 6_000, 'rt.to.d': 4_000 }
+    const bytesOf = ({ entries }: { entries: readonly Entry[] }) =>
+      entries.reduce((all, { text }) => all + text.length, 0)
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 200 }), steps => {
+      fc.property(fc.array(step, { minLength: 40, maxLength: 120 }), steps => {
         const log = memoryLog({ retainBytes: 6_000, retainBytesPerSession: 4_000, retainBytesInAll: 12_000 })
         const start = whole(log, 'start', 0).id
         for (const [topic, bytes, dice] of steps) {
           const { id, seq } = whole(log, topic, bytes)
           const found = kept(log, start, 'a', 'b', 'c', 'rt.to.d')
-          const sum = found.entries.reduce((all, { text }) => all + text.length, 0)
-          expect(sum).toBeLessThanOrEqual(12_000)
+          expect(bytesOf(found)).toBeLessThanOrEqual(12_000)
+          for (const [each, bound] of Object.entries(bounds))
+            expect(bytesOf(kept(log, start, each))).toBeLessThanOrEqual(bound)
           expect(seqs(found)).toContain(seq)
           expect(kept(log, id, 'a', 'b', 'c', 'rt.to.d')).toEqual({ start: id, entries: [], more: false })
           if (dice === 0) void log.drop(topic)
