@@ -4,11 +4,11 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import ts from 'typescript'
-import { retainTable } from '../server/memory-log.ts'
+import { life as ticketLife } from '../server/http/tickets.ts'
+import { retainTable } from '../server/log/memory-log.ts'
 import { type Bound, limitTable, optionTable } from '../server/options.ts'
 import { most as mostPrinted, within as printedWithin } from '../server/printer.ts'
-import { mostPieces } from '../server/sockets.ts'
-import { life as ticketLife } from '../server/tickets.ts'
+import { mostPieces } from '../server/transports/websocket-server.ts'
 import { usualLimits } from '../src/connect.ts'
 import { longest, shortest } from '../src/connection/backoff.ts'
 import { longestId } from '../src/connection/session.ts'
@@ -38,7 +38,7 @@ export const server: Row[] = [
   ),
   ...Object.entries(optionTable).map(([name, bound]) => row('server/options.ts', 'HubOptions', name, bound)),
   ...Object.entries(retainTable).map(([name, bound]) =>
-    row('server/memory-log.ts', 'MemoryLogOptions', name, shown(bound)),
+    row('server/log/memory-log.ts', 'MemoryLogOptions', name, shown(bound)),
   ),
   fixed('pieces of one WebSocket message', mostPieces, 'frames', 'the WebSocket is closed with 1008'),
   fixed(

@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { quarterOfHeap } from './heap-size.ts'
-import { type IsKnownHost, readHosts } from './hosts.ts'
-import type { Log } from './log.ts'
-import { createLongQueries, type LongQueries } from './long-queries.ts'
-import { type MemoryLogOptions, memoryLog } from './memory-log.ts'
-import { type IsListed, readOrigins } from './origins.ts'
-import { createProxies, type Proxies } from './proxies.ts'
-import { canonicalPath } from './target.ts'
-import { createTickets, type Tickets } from './tickets.ts'
+import { type IsKnownHost, readHosts } from './http/hosts.ts'
+import { createLongQueries, type LongQueries } from './http/long-queries.ts'
+import { type IsListed, readOrigins } from './http/origins.ts'
+import { createProxies, type Proxies } from './http/proxies.ts'
+import { canonicalPath } from './http/target.ts'
+import { createTickets, type Tickets } from './http/tickets.ts'
+import type { Log } from './log/log.ts'
+import { type MemoryLogOptions, memoryLog } from './log/memory-log.ts'
 
 /** All that may be refused. */
 export const transports = [

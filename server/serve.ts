@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { parseArgs } from 'node:util'
-import { hostnameOf, ownHosts, readHosts } from './hosts.ts'
+import { hostnameOf, ownHosts, readHosts } from './http/hosts.ts'
 import { createHub, redisLog } from './index.ts'
 
 /**

@@ -24,6 +24,21 @@ const theLadder = [
 /** An entry picks from everything beneath it. */
 const below = ['src/connection/', 'src/transports/', 'src/dialects/', 'src/wire/', environment, here]
 
+const rooms = ['server/wire/', 'server/http/', 'server/sessions/', 'server/delivery/', 'server/transports/']
+
+/** Parts of the server that any room may use. */
+const beside = [
+  'server/options.ts',
+  'server/http-error.ts',
+  'server/printer.ts',
+  'server/random.ts',
+  'server/reported.ts',
+  'server/patience.ts',
+  'server/heap-size.ts',
+  'src/wire/',
+  'node:',
+]
+
 /** Who may import what: a path that ends in `/` or `:` stands for all that begins so. The longest key that fits rules. */
 const arrows: Record<string, string[]> = {
   'src/index.ts': ['src/connect.ts', 'src/diagnose.ts', ...below],
@@ -71,7 +86,14 @@ const arrows: Record<string, string[]> = {
   'src/here.ts': [],
 
   'server/': ['server/', 'src/wire/', 'node:', 'ws'],
-  'server/redis-link.ts': ['server/', 'node:', 'redis'],
+  // A room of the server sees those before it, and what several need that is in no room.
+  'server/log/': ['server/log/', ...beside],
+  'server/log/redis-link.ts': ['server/log/', 'node:', 'redis'],
+  'server/wire/': ['server/wire/', 'server/log/log.ts', ...beside],
+  'server/http/': ['server/http/', 'server/wire/', ...beside],
+  'server/sessions/': [...rooms.slice(0, 3), 'server/events.ts', 'server/log/log.ts', ...beside],
+  'server/delivery/': [...rooms.slice(0, 4), 'server/log/log.ts', ...beside],
+  'server/transports/': [...rooms, 'server/context.ts', ...beside, 'ws'],
 }
 
 const imports = new Map(sourceFiles().map(file => [file, importsOf(file)]))

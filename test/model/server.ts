@@ -1,3 +1,7 @@
+import { type Refusal, refusal } from '../../server/http-error.ts'
+import type { History, Log } from '../../server/log/log.ts'
+import { memoryLog } from '../../server/log/memory-log.ts'
+import { forget, receipt, surelyAcked } from '../../server/sessions/acknowledgement.ts'
 import {
   beatBlock,
   byeBlock,
@@ -6,11 +10,7 @@ import {
   openBlock,
   pongBlock,
   tickBlock,
-} from '../../server/blocks.ts'
-import type { History, Log } from '../../server/log.ts'
-import { memoryLog } from '../../server/memory-log.ts'
-import { forget, receipt, surelyAcked } from '../../server/receipt.ts'
-import { type Refusal, refusal } from '../../server/refusal.ts'
+} from '../../server/wire/control-events.ts'
 import type { Block } from '../../src/wire/block.ts'
 import { createParser } from '../../src/wire/parser.ts'
 import { pack } from '../../src/wire/payload.ts'

@@ -1,6 +1,6 @@
 import { expect, it, vi } from 'vitest'
-import { type Batch, bytesOf, emptyBatch, extend, textOf, wrappedBytesOf } from '../../server/batch.ts'
 import { memoryLog } from '../../server/index.ts'
+import { type Batch, bytesOf, emptyBatch, extend, textOf, wrappedBytesOf } from '../../server/wire/batch.ts'
 import { listen, stand, stopTime } from './harness.ts'
 
 it.each(['websocket', 'xhr-streaming', 'eventsource'] as const)(

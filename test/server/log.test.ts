@@ -104,7 +104,7 @@ describe('bytes', () => {
 
   it('of 200 messages of 1 MB each leave a heap of 128 MB standing, with what is kept without asking', () => {
     const fill = `
-      import { memoryLog } from './server/memory-log.ts'
+      import { memoryLog } from './server/log/memory-log.ts'
       const log = memoryLog()
       for (let n = 0; n < 400; n++) {
         const data = Array.from({ length: 1000 }, (_, line) => n + 'x'.repeat(1000) + line).join('')

@@ -1,6 +1,6 @@
 import net from 'node:net'
 import { describe, expect, it, vi } from 'vitest'
-import { createLongQueries, type LongQueries } from '../../server/long-queries.ts'
+import { createLongQueries, type LongQueries } from '../../server/http/long-queries.ts'
 import { encode } from '../../src/wire/encoder.ts'
 import { address, ask, listen, parse, pipes, type Stand, stand, type Via, witness } from './harness.ts'
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import type { Member } from '../../server/member.ts'
-import { createRoaming } from '../../server/roaming.ts'
+import { createRoaming } from '../../server/sessions/roaming.ts'
+import type { Member } from '../../server/sessions/session.ts'
 
 function warnings(turns: readonly number[]): Error[] {
   const warned: Error[] = []

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import { expect, it, onTestFinished } from 'vitest'
-import { createRoom } from '../../server/room.ts'
+import { createRoom } from '../../server/http/connection-room.ts'
 import { address, ask, stand } from './harness.ts'
 
 const by = (fd: number | undefined) => ({ socket: { _handle: { fd } } }) as unknown as IncomingMessage

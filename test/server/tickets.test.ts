@@ -1,7 +1,7 @@
 /** What stands for a credential in an address: sealed, good once, and not for long. */
 import { expect, it, vi } from 'vitest'
+import { createTickets } from '../../server/http/tickets.ts'
 import { createHub } from '../../server/index.ts'
-import { createTickets } from '../../server/tickets.ts'
 import {
   address,
   ask,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { createWatch } from '../../server/watch.ts'
+import { createWatch } from '../../server/log/watch.ts'
 
 describe('a watch over somebody who is asked', () => {
   beforeEach(() => void vi.useFakeTimers())

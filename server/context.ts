@@ -1,0 +1,28 @@
+import type { Lines } from './delivery/connections.ts'
+import type { Events } from './events.ts'
+import type { Room } from './http/connection-room.ts'
+import type { Settings, TransportName } from './options.ts'
+import type { HubEvents, Intake } from './sessions/inbox.ts'
+import type { Inflow } from './sessions/inflow.ts'
+import type { Roaming } from './sessions/roaming.ts'
+import type { Sessions } from './sessions/sessions.ts'
+import type { Turns } from './sessions/turns.ts'
+import type { createSockets } from './transports/websocket-server.ts'
+
+/** What the parts of a hub share. */
+export interface Core {
+  readonly settings: Settings
+  readonly events: Events<HubEvents>
+  readonly sessions: Sessions
+  readonly lines: Lines
+  readonly accept: Intake
+  readonly inflow: Inflow
+  readonly turns: Turns
+  readonly room: Room
+  readonly sockets: ReturnType<typeof createSockets>
+  /** Transports that are refused just now. */
+  readonly refused: ReadonlySet<TransportName | 'post'>
+  readonly roaming: Roaming
+  /** Once it is going away it lets nobody in; how long newcomers are told to wait, in seconds. */
+  readonly away: number | undefined
+}

@@ -1,0 +1,153 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Core } from './context.ts'
+import { allowOrigin, answerPreflight, checkHost, checkOrigin, grant } from './http/access.ts'
+import { type Ask, readAsk, readVoice, targetOf } from './http/hub-request.ts'
+import { answerTo, type Refusal, refusal } from './http-error.ts'
+import { printable } from './printer.ts'
+import { isSlice, serveSlice } from './transports/jsonp.ts'
+import { servePoll } from './transports/poll.ts'
+import { servePost } from './transports/post.ts'
+import { serveQuery } from './transports/query.ts'
+import { refuse, refuseSocket, refuseUpgrade, setCommonHeaders } from './transports/responses.ts'
+import { serveStream } from './transports/stream.ts'
+import { serveTicket } from './transports/ticket.ts'
+import { serveWebSocket } from './transports/websocket.ts'
+import { ignore } from './wire/channel.ts'
+
+/** Serves a request to the hub's URL, whatever it is. Nothing a client does makes it throw. */
+export async function receive(core: Core, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  request.on('error', ignore)
+  response.on('error', ignore)
+  let ask: Ask | undefined
+  try {
+    setCommonHeaders(response)
+    ask = readAsk(request, core.settings)
+    checkHost(ask, core.settings)
+    allowOrigin(ask, response)
+    checkOrigin(ask, core.sessions)
+    if (ask.method === 'OPTIONS') return answerPreflight(ask, response)
+    checkMethod(ask)
+    checkOpen(core, ask)
+    checkRoom(core, ask, request)
+    if (ask.before === 'query') return await serveQuery(core, ask, request, response)
+    if (ask.before === 'ticket') return serveTicket(core, ask, response)
+    const granted = await grant(ask, core.settings)
+    if (response.destroyed) return
+    checkOpen(core, ask)
+    if (ask.via === 'post') await servePost(core, ask, granted, request, response)
+    else if (isSlice(ask)) await serveSlice(core, ask, granted, response)
+    else if (ask.via === 'jsonp' || ask.via === 'long-polling') servePoll(core, ask, granted, response)
+    else serveStream(core, ask, granted, response)
+  } catch (thrown) {
+    if (response.destroyed) return
+    const why = explain(core, thrown, request, ask)
+    const voice = ask ?? readVoice(request)
+    if (response.headersSent) response.destroy()
+    else refuse(request, response, isHidden(core, voice) ? undefined : voice, why)
+  }
+}
+
+/** Serves a WebSocket handshake to the hub's URL. */
+export async function receiveUpgrade(
+  core: Core,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<void> {
+  // From here on until `ws` listens: a socket that fails with nobody listening ends the process.
+  socket.on('error', ignore)
+  let ask: Ask | undefined
+  const fault = faultOf(request)
+  try {
+    ask = readAsk(request, core.settings, true)
+    checkHost(ask, core.settings)
+    checkOrigin(ask, core.sessions)
+    if (fault) throw fault
+    checkOpen(core, ask)
+    checkRoom(core, ask, request)
+    const granted = await grant(ask, core.settings)
+    if (socket.destroyed) return
+    checkOpen(core, ask)
+    serveWebSocket(core, ask, granted, request, socket, head)
+  } catch (thrown) {
+    if (socket.destroyed) return
+    const why = explain(core, thrown, request, ask, 'websocket')
+    const voice = readVoice(request)
+    const canHear = !fault && voice.via === 'websocket' && !isHidden(core, voice)
+    if (canHear) refuseSocket(core.sockets, request, socket, head, why)
+    else refuseUpgrade(socket, why)
+  }
+}
+
+/** What a handshake lacks of what RFC 6455, 4.2.1, demands, seen before it costs anything. `ws` looks once more. */
+function faultOf({ method, headers }: IncomingMessage): Refusal | undefined {
+  if (method !== 'GET') return refusal(405, `${method} is not for a WebSocket handshake`)
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? ''))
+    return refusal(400, 'Sec-WebSocket-Key is missing or not valid')
+  return headers['sec-websocket-version'] === '13'
+    ? undefined
+    : refusal(426, 'Sec-WebSocket-Version has to be 13')
+}
+
+function checkMethod({ via, method, callback }: Ask): void {
+  if (via === 'websocket') throw refusal(426, 'a WebSocket handshake was expected')
+  if (method !== (via === 'post' ? 'POST' : 'GET')) throw refusal(405, `${method} is not for ${via}`)
+  if (via === 'jsonp' && callback === undefined) throw refusal(400, 'rt.cb is missing or not allowed')
+}
+
+function checkOpen(core: Core, ask: Ask): void {
+  const { via } = ask
+  if (core.away !== undefined && !goesOn(core, ask)) throw refusal(503, 'the server is going away', core.away)
+  // What a client sends is the application's, which may not need the log.
+  if (via !== 'post' && core.settings.log.ready === false) {
+    throw refusal(503, 'messages cannot be read just now', Math.max(2, Math.ceil(core.lines.spread() / 1000)))
+  }
+  if (isRefused(core, via)) throw refusal(400, `${via} is refused`)
+}
+
+/** What a line that is open needs, until it is told to go. */
+function goesOn({ sessions }: Core, { via, turn, sid, url }: Ask): boolean {
+  return (via === 'post' || turn > 0 || url.searchParams.has('rt.up')) && sessions.knows(sid ?? '')
+}
+
+/** What is sent takes a socket for a moment only, and may be from those who are in. */
+function checkRoom({ room }: Core, ask: Ask, request: IncomingMessage): void {
+  if (ask.via !== 'post' && !isSlice(ask) && room.isFull(request))
+    throw refusal(503, 'too many connections', 10)
+}
+
+/** A transport that is refused is gone for good, also for JSONP and frames: no script comes. */
+function isHidden(core: Core, { via }: { via: string | null }): boolean {
+  return isRefused(core, via as Ask['via'])
+}
+
+function isRefused({ refused, settings }: Core, via: Ask['via']): boolean {
+  return refused.has(via) || (via === 'jsonp' && !settings.jsonp)
+}
+
+/** What is not meant for the client is told to the application as an error, and each refusal as such. */
+function explain(
+  { events, settings }: Core,
+  thrown: unknown,
+  request: IncomingMessage,
+  ask: Ask | undefined,
+  via?: 'websocket',
+): Refusal {
+  const { why, withheld } = answerTo(thrown)
+  if (withheld) events.report(thrown)
+  const { method = 'GET', headers } = request
+  const inOneLine = (text: string | undefined) => (text === undefined ? undefined : printable(text))
+  void events.tell('refused', {
+    status: why.status,
+    message: printable(why.message, 1_000),
+    retryAfter: why.retryAfter,
+    via: inOneLine(ask?.via ?? via ?? readVoice(request).via ?? undefined),
+    method,
+    path: printable(targetOf(request).split('?', 1)[0] as string),
+    host: inOneLine(ask?.url.host ?? headers.host),
+    origin: inOneLine(ask?.origin ?? headers.origin),
+    address: ask?.address ?? settings.proxies.arrival(request).address,
+  })
+  return why
+}

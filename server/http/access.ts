@@ -1,0 +1,143 @@
+import type { ServerResponse } from 'node:http'
+import { refusal } from '../http-error.ts'
+import type { Limits, Rights, Settings } from '../options.ts'
+import { printable } from '../printer.ts'
+import type { Ask } from './hub-request.ts'
+
+/** What `authorize` said, complete. */
+export interface Granted {
+  readonly topics: readonly string[]
+  readonly principal: string | undefined
+  readonly send: boolean
+}
+
+/**
+ * Pages of other origins get in only if they are listed. Must come before `authorize`, which may believe cookies. The answer to a script
+ * tag can be read by any page: it is given only to one that is known to be allowed.
+ *
+ * On a WebSocket some browsers do not say that a page is of the same origin. That it is, as was seen on other requests, is said by the id of
+ * its session, which nobody else has; until there is one, the page is let in by other transports.
+ */
+export function checkOrigin(ask: Ask, { vouches }: { vouches(ask: Ask): boolean }): void {
+  const { standing, origin, via, headers } = ask
+  if (standing === 'unknown' && via === 'jsonp')
+    throw { ...refusal(403, `JSONP is answered only where the page tells its origin; ${hidden}`), only: true }
+  const unsaid = via === 'websocket' && headers['sec-fetch-site'] === undefined
+  if (standing !== 'foreign' || (unsaid && vouches(ask))) return
+  if (origin === undefined) throw refusal(403, `a page of another origin asks, and hides which; ${hidden}`)
+  throw {
+    ...refusal(403, `pages of ${printable(origin)} may not connect here; ${remedy(ask)}`),
+    ...(unsaid && { only: true }),
+  }
+}
+
+const hidden =
+  'let it send a Referer (Referrer-Policy: strict-origin), and list its origin in origins if it is not this one'
+
+/** What somebody has to do who knows that the page is their own. */
+function remedy({ headers, proxied }: Ask): string {
+  const told = headers['x-forwarded-host'] ?? headers.forwarded
+  return told !== undefined && !proxied
+    ? 'a proxy tells another host than Host does, and is not believed: name it in trustProxy'
+    : 'if a proxy brings them, let it pass on their host (nginx: proxy_set_header Host $http_host), or list them in origins'
+}
+
+/** A name that somebody else has made to lead here is not ours. Must come before anything is believed that a browser says of origins. */
+export function checkHost({ url }: Ask, { isKnownHost }: Settings): void {
+  if (isKnownHost(url.hostname)) return
+  throw refusal(403, `${url.host} is none of this server's hosts; if it should be, list it in hosts`)
+}
+
+/** Lets a listed origin read the answer. */
+export function allowOrigin({ standing, origin }: Ask, response: ServerResponse): void {
+  response.setHeader('Vary', 'Origin')
+  if (standing !== 'listed' || origin === undefined) return
+  response.setHeader('Access-Control-Allow-Origin', origin)
+  response.setHeader('Access-Control-Allow-Credentials', 'true')
+  response.setHeader('Access-Control-Expose-Headers', 'Retry-After')
+}
+
+/** The answer to a browser that asks before it sends. A listed origin may send whatever headers it likes. */
+export function answerPreflight({ headers }: Ask, response: ServerResponse): void {
+  const asked = headers['access-control-request-headers'] ?? 'content-type, last-event-id, authorization'
+  response.writeHead(204, {
+    'Access-Control-Allow-Methods': 'GET, POST',
+    'Access-Control-Allow-Headers': asked,
+    'Access-Control-Max-Age': '7200',
+  })
+  response.end()
+}
+
+/** Asks the application. Throws a refusal, its own or ours. */
+export async function grant(ask: Ask, { authorize, limits, tickets }: Settings): Promise<Granted> {
+  const { url, address, origin, method, via, headers } = ask
+  const ticket = url.searchParams.get('rt.ticket')
+  const { token, principal } = ticket === null ? { token: readToken(ask) } : tickets.use(ticket)
+  const who = { token, principal, origin: origin ?? ownOrigin(ask) }
+  const asked = { ...who, url, address, method, transport: via, headers }
+  const said = await within(limits.authorize, authorize(asked))
+  if (!said) throw refusal(403, 'not allowed')
+  const rights: Rights = isList(said) ? { topics: said } : said
+  const topics = [...new Set(rights.topics)]
+  if (topics.some(topic => topic.startsWith('rt.')))
+    throw refusal(403, 'topics that begin with rt. are private')
+  checkTopics(topics, limits)
+  return { topics: shared(topics), principal: rights.principal ?? principal, send: rights.send ?? true }
+}
+
+/** A header, the subprotocol in which a WebSocket has it, or the address, where a page can use neither. */
+export function readToken({ url, via, headers }: Ask): string | undefined {
+  const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]
+  if (bearer !== undefined) return bearer
+  const offered = via === 'websocket' ? headers['sec-websocket-protocol'] : undefined
+  const name = /(?:^|,)\s*rt\.token\.([\w-]+)\s*(?:,|$)/.exec(offered ?? '')?.[1]
+  if (name !== undefined) return Buffer.from(name, 'base64url').toString()
+  return url.searchParams.get('rt.token') ?? undefined
+}
+
+/** Each costs memory as long as its session lives, and a look into the log whenever the client comes. */
+function checkTopics(topics: readonly string[], limits: Limits): void {
+  if (topics.length > limits.topics)
+    throw refusal(
+      400,
+      `a line hears at most ${limits.topics} topics (limits.topics); these are ${topics.length}`,
+    )
+  const long = topics.find(topic => topic.length > limits.topicName)
+  if (long !== undefined)
+    throw refusal(
+      400,
+      `the name of a topic has at most ${limits.topicName} characters (limits.topicName); '${long.slice(0, 20)}…' has ${long.length}`,
+    )
+}
+
+/** Nobody is held longer by a database that does not answer. What comes of it later is nobody's. */
+async function within<T>(ms: number, answer: T | Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    const error = new Error(`authorize gave no answer within limits.authorize, ${ms} ms`)
+    timer = setTimeout(() => reject(Object.assign(error, { status: 503, expose: false, retryAfter: 5 })), ms)
+  })
+  try {
+    return await Promise.race([answer, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** A page that the browser calls ours need not have told its origin. */
+function ownOrigin({ standing, url }: Ask): string | undefined {
+  return standing === 'own' ? url.origin : undefined
+}
+
+let latest: readonly string[] = []
+
+/** Thousands of lines hear the same, and need not each have a list of it. */
+function shared(topics: readonly string[]): readonly string[] {
+  const same = topics.length === latest.length && topics.every((topic, at) => topic === latest[at])
+  if (!same) latest = Object.freeze(topics)
+  return latest
+}
+
+function isList(said: readonly string[] | Rights): said is readonly string[] {
+  return Array.isArray(said)
+}

@@ -1,0 +1,77 @@
+import { createCipheriv, createDecipheriv, createHash, randomBytes } from 'node:crypto'
+import { refusal } from '../http-error.ts'
+
+/** What a ticket stands for: the token that `authorize` would be shown, or whom the application made it for. */
+export interface Ticket {
+  readonly token?: string
+  readonly principal?: string
+}
+
+/** Stands in an address in place of a credential: sealed, so that nothing is kept until it is used, and good for one use within a short time. */
+export interface Tickets {
+  make(ticket: Ticket): string
+  /** Throws a refusal for what is no ticket of ours, is too old, or was used. */
+  use(text: string): Ticket
+}
+
+/** Long enough for the request that it is fetched for, short for whoever finds it in a log. In ms. */
+export const life = 30_000
+
+/** Nonce and tag of AES-GCM, in bytes (NIST SP 800-38D, 5.2.1.1 and 5.2.1.2). */
+const nonceBytes = 12
+const tagBytes = 16
+
+/** `key`: a text that all nodes share, so that each takes the tickets of the others. `most`: so many that were used are remembered. */
+export function createTickets(key: string | undefined, most: number): Tickets {
+  const secret = key === undefined ? randomBytes(32) : createHash('sha256').update(key).digest()
+  const used = new Map<string, number>() // until when; nearly in this order
+  return { make, use }
+
+  function make(ticket: Ticket): string {
+    const nonce = randomBytes(nonceBytes)
+    const cipher = createCipheriv('aes-256-gcm', secret, nonce)
+    const text = JSON.stringify({ ...ticket, until: Date.now() + life })
+    const sealed = [cipher.update(text), cipher.final(), cipher.getAuthTag()]
+    return Buffer.concat([nonce, ...sealed]).toString('base64url')
+  }
+
+  function use(text: string): Ticket {
+    const { until, ...ticket } = unseal(text)
+    const now = Date.now()
+    if (until <= now) throw refused('is too old')
+    // As bytes it may be written in several ways, and is the same one.
+    const name = Buffer.from(text, 'base64url').subarray(0, nonceBytes).toString('latin1')
+    if (used.has(name)) throw refused('was used')
+    forget(now)
+    // To forget one early would be to let it in twice.
+    if (used.size >= most) throw refusal(503, 'too many tickets were used just now', 1)
+    used.set(name, until)
+    return ticket
+  }
+
+  function forget(now: number): void {
+    for (const [name, until] of used) {
+      if (until > now) break
+      used.delete(name)
+    }
+  }
+
+  function unseal(text: string): Ticket & { until: number } {
+    const bytes = Buffer.from(text, 'base64url')
+    try {
+      const cipher = createDecipheriv('aes-256-gcm', secret, bytes.subarray(0, nonceBytes), {
+        authTagLength: tagBytes,
+      })
+      cipher.setAuthTag(bytes.subarray(-tagBytes))
+      const sealed = bytes.subarray(nonceBytes, -tagBytes)
+      return JSON.parse(Buffer.concat([cipher.update(sealed), cipher.final()]).toString())
+    } catch {
+      throw refused('is not one of this server’s; its nodes need the same ticketKey')
+    }
+  }
+}
+
+/** Another transport may need none, and a new one may be had. */
+function refused(what: string): object {
+  return { ...refusal(401, `the ticket ${what}`), only: true }
+}

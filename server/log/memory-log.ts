@@ -1,0 +1,248 @@
+import { randomBytes } from 'node:crypto'
+import { encode } from '../../src/wire/encoder.ts'
+import { quarterOfHeap } from '../heap-size.ts'
+import { randomName } from '../random.ts'
+import { type Numbered, removeFirst, settle } from './heap.ts'
+import {
+  checkRetain,
+  checkTime,
+  type Entry,
+  type GapReason,
+  type History,
+  isPrivate,
+  type Log,
+  type LogListener,
+  placeOf,
+  readPlace,
+  writePlace,
+} from './log.ts'
+import { emptyPage, firstPage, type Page } from './page.ts'
+import { createRing, type Ring } from './ring.ts'
+import { createTombs, type Tombs } from './tombs.ts'
+
+export interface MemoryLogOptions {
+  /**
+   * How many messages each topic keeps. More: the oldest go first, and a client that was away for longer gets a `gap`.
+   * @default 1000
+   */
+  retain?: number | undefined
+  /**
+   * Milliseconds that a topic lasts after its last message. More: it is forgotten, however many names there were (before that `retainBytesInAll` bounds them), and who comes back for something in it gets a `gap`. With
+   * `Infinity` topics stay until they are dropped.
+   * @default 86400000
+   */
+  expire?: number | undefined
+  /**
+   * Bytes of messages that each topic keeps, but its newest message in any case. More: the oldest go first, and a client that was away
+   * for longer gets a `gap`. A message counts as much as it has bytes in UTF-8, and 200 for what it takes to keep it.
+   * @default 16777216
+   */
+  retainBytes?: number | undefined
+  /**
+   * The same for what is sent to one session alone (`reply` and `session.send`), so that nobody who asks for much without reading holds much. More: as
+   * with `retainBytes`.
+   * @default 4194304
+   */
+  retainBytesPerSession?: number | undefined
+  /**
+   * The same for all topics together, each of which counts as much as its name and 1,000. More: the oldest messages go first, whatever topic they
+   * are in, and a topic of which nothing is left is forgotten.
+   * @default a quarter of the memory that Node gives to its heap
+   */
+  retainBytesInAll?: number | undefined
+}
+
+/** What bounds the log; see `limitTable`. */
+export const retainTable = {
+  retain: { usual: 1_000, unit: 'messages', counters: 'gaps' },
+  expire: { usual: 86_400_000, unit: 'ms', counters: 'gaps' },
+  retainBytes: { usual: 2 ** 24, unit: 'bytes', counters: 'gaps' },
+  retainBytesPerSession: { usual: 2 ** 22, unit: 'bytes', counters: 'gaps' },
+  retainBytesInAll: {
+    usual: quarterOfHeap,
+    unit: 'bytes',
+    counters: 'gaps',
+  },
+}
+
+/** What an entry takes beside its text, and a topic beside its entries, in bytes. */
+const overhead = 200
+const topicOverhead = 1_000
+
+/** How many dropped topics are remembered by name; those of sessions come and go, and are counted for themselves. */
+const remembered = 10_000
+
+/** A topic: what it keeps and how many bytes that is, the number of the newest message it had to let go, that of its newest, and when that was. */
+interface Topic {
+  kept: Ring<Entry>
+  bytes: number
+  trimmed: number
+  newest: number
+  time: number
+}
+
+/** A topic among all, by the oldest that it keeps or kept when that was last looked at. */
+interface Place extends Numbered {
+  topic: Topic
+}
+
+/** A log in this process's memory. It begins a new epoch, and so forgets everything, each time it is made. */
+export function memoryLog({
+  retain = retainTable.retain.usual,
+  expire = retainTable.expire.usual,
+  retainBytes = retainTable.retainBytes.usual,
+  retainBytesPerSession = retainTable.retainBytesPerSession.usual,
+  retainBytesInAll = retainTable.retainBytesInAll.usual(),
+}: MemoryLogOptions = {}): Log {
+  checkRetain(retain)
+  checkTime('expire', expire)
+  checkBytes({ retainBytes, retainBytesPerSession, retainBytesInAll })
+  const epoch = randomName(6)
+  const topics = new Map<string, Topic>()
+  const tombs = { public: createTombs(remembered), private: createTombs(remembered) }
+  const listeners = new Set<LogListener>()
+  const key = randomBytes(4).readUInt32LE()
+  let places: Place[] = [] // a heap; those of dropped topics stay for a while
+  let bytes = 0
+  let top = 0
+  let swept = Date.now()
+  let newest = idOf(top) // thousands of lines begin here, and share this text
+
+  return { append, after, listen, drop }
+
+  function append(topic: string, { event, data, encoding }: Parameters<Log['append']>[1]): Entry {
+    const seq = top + 1
+    const id = idOf(seq)
+    const entry = { id, seq, topic, text: encode({ id, event, data, encoding }) }
+    top = seq
+    newest = id
+    keep(entry)
+    for (const listener of listeners) listener.heard(entry)
+    return entry
+  }
+
+  function keep(entry: Entry): void {
+    const topic = topics.get(entry.topic) ?? begin(entry.topic, entry)
+    topic.newest = entry.seq
+    topic.time = Date.now()
+    if (topic.time - swept > expire / 60) sweep(topic.time)
+    topic.kept.push(entry)
+    count(topic, sizeOf(entry))
+    const most = isPrivate(entry.topic) ? retainBytesPerSession : retainBytes
+    while (topic.kept.length > retain || (topic.bytes > most && topic.kept.length > 1)) trim(topic)
+    while (bytes > retainBytesInAll && top > oldestOf(places)) trim((places[0] as Place).topic)
+  }
+
+  function count(topic: Topic, change: number): void {
+    topic.bytes += change
+    bytes += change
+  }
+
+  function trim(topic: Topic): void {
+    const gone = topic.kept.shift() as Entry
+    count(topic, -sizeOf(gone))
+    topic.trimmed = gone.seq
+    if (topic.kept.length === 0) drop(gone.topic)
+  }
+
+  /** The number of the oldest that is kept, whose topic is the first then. */
+  function oldestOf(places: Place[]): number {
+    for (let first = places[0]; first; first = places[0]) {
+      const next = first.topic.kept.at(0)
+      if (next === first.next) return next.seq
+      if (next) first.next = next
+      else removeFirst(places)
+      settle(places)
+    }
+    return top
+  }
+
+  /** The topic of a session has a new name: one whose tomb is not there was never dropped. */
+  function begin(name: string, next: Entry): Topic {
+    const lost = tombsOf(name).remove(name) ?? (isPrivate(name) ? 0 : tombs.public.newestOf(name))
+    const topic = { kept: createRing<Entry>(), bytes: 0, trimmed: lost, newest: 0, time: 0 }
+    topics.set(name, topic)
+    if (places.length > 2 * topics.size)
+      places = places.filter(place => place.topic.kept.length > 0).sort(byNext)
+    count(topic, name.length + topicOverhead)
+    places.push({ topic, next }) // the last, for its number is the highest
+    return topic
+  }
+
+  /** What is published goes on making room: a timer would keep a log that nobody has any more. */
+  function sweep(now: number): void {
+    swept = now
+    for (const [name, { time }] of topics) if (now - time > expire) drop(name)
+  }
+
+  function after(cursor: string | undefined, names: readonly string[]): History {
+    if (cursor === undefined) return { start: newest, entries: [], more: false }
+    const from = readPlace(cursor)
+    if (!from) return gap('unknown', cursor)
+    if (from.epoch !== epoch) return gap('epoch', cursor, read(0, names), trimmedOf(names))
+    if (from.seq > top) return gap('future', cursor)
+    if (idOf(from.seq) !== cursor) return gap('rollback', cursor)
+    const found = read(from.seq, names)
+    const trimmed = trimmedOf(names)
+    return trimmed > from.seq ? gap('trimmed', cursor, found, trimmed) : { start: cursor, ...found }
+  }
+
+  /**
+   * Delivery goes on just before what was found. Of several topics one may have kept messages from before those that
+   * another had to trim: they are delivered too, so `to` can lie beyond the start.
+   */
+  function gap(reason: GapReason, from: string, found: Page = emptyPage, trimmed = 0): History {
+    const start = found.entries[0] ? found.entries[0].seq - 1 : top
+    return { start: idOf(start), gap: { reason, from, to: idOf(Math.max(trimmed, start)) }, ...found }
+  }
+
+  function idOf(seq: number): string {
+    return writePlace(placeOf(epoch, seq, key))
+  }
+
+  function trimmedOf(names: readonly string[]): number {
+    return names.reduce(
+      (most, name) => Math.max(most, topics.get(name)?.trimmed ?? tombsOf(name).newestOf(name)),
+      0,
+    )
+  }
+
+  function tombsOf(name: string): Tombs {
+    return isPrivate(name) ? tombs.private : tombs.public
+  }
+
+  function read(seq: number, names: readonly string[]): Page {
+    return firstPage(
+      names.flatMap(name => topics.get(name)?.kept ?? []),
+      seq,
+    )
+  }
+
+  function listen(listener: LogListener): () => void {
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  }
+
+  function drop(name: string): void {
+    const topic = topics.get(name)
+    if (!topic) return
+    topics.delete(name)
+    count(topic, -topic.bytes)
+    topic.kept = createRing()
+    tombsOf(name).add(name, topic.newest)
+  }
+}
+
+function sizeOf({ text }: Entry): number {
+  return Buffer.byteLength(text) + overhead
+}
+
+function byNext(one: Place, other: Place): number {
+  return one.next.seq - other.next.seq
+}
+
+function checkBytes(options: Record<string, number>): void {
+  for (const [name, value] of Object.entries(options))
+    if (!(typeof value === 'number' && value >= 1))
+      throw new TypeError(`${name} is ${value}; it must be a number of bytes, 1 or more`)
+}

@@ -1,0 +1,500 @@
+import { randomBytes } from 'node:crypto'
+import { encode } from '../../src/wire/encoder.ts'
+import { randomName } from '../random.ts'
+import { reported } from '../reported.ts'
+import {
+  checkRetain,
+  checkTime,
+  type Entry,
+  type GapReason,
+  type History,
+  isPrivate,
+  type Log,
+  type LogListener,
+  type Packed,
+  type Place,
+  placeOf,
+  readPlace,
+  writePlace,
+} from './log.ts'
+import { emptyPage, type Page, page } from './page.ts'
+import { createLink } from './redis-link.ts'
+import type { ScriptName } from './redis-scripts.ts'
+
+export interface RedisLogOptions {
+  /**
+   * `redis[s]://[[user][:password]@]host[:port][/database]`
+   * @default 'redis://127.0.0.1:6379'
+   */
+  url?: string
+  /**
+   * What all names in Redis begin with. Logs that share it, and the Redis, are one.
+   * @default 'throughline'
+   */
+  prefix?: string
+  /**
+   * How many messages each topic keeps. A client that was away for longer gets a `gap`. The same on all nodes. Bytes are bounded by the
+   * `maxmemory` of Redis: beyond it publishing fails, and nothing that is kept goes missing.
+   * @default 1000
+   */
+  retain?: number
+  /**
+   * Milliseconds after its last message until a topic is forgotten. Who comes back for something in it gets a `gap`. With
+   * `Infinity` topics stay until they are dropped. The same on all nodes.
+   * @default 86400000
+   */
+  expire?: number
+  /**
+   * Milliseconds that reading and publishing wait for Redis. Then they fail: a new client is told to come again, and
+   * `publish` rejects. A connection on which nothing is answered for so long is given up, and made anew.
+   * @default 5000
+   */
+  patience?: number
+  /**
+   * Milliseconds between two looks at whether a message was missed, and whether Redis is still fit for use.
+   * @default 1000
+   */
+  check?: number
+}
+
+export interface RedisLog extends Log {
+  /** Ends the connections. What was appended before is finished first. */
+  close(): Promise<void>
+}
+
+/** How many of the newest numbers can be traced to their topics, by a node that missed them. */
+const recent = 10_000
+
+/** How many entries are remembered as they were heard, so that thousands of clients coming back share their text. */
+const shared = 1_000
+
+/**
+ * How many readers Redis serves at once; the others wait, so that those who publish need not, and equal questions are asked
+ * once.
+ */
+const readers = 4
+
+/** How many readers are remembered who have not read to the end. */
+const bookmarks = 1_000
+
+/** How many dropped topics are remembered by name, of each kind. */
+const tombs = 10_000
+
+/** How long a private topic is kept in which nobody writes, in ms: what sessions leave that die with their node. */
+const idle = 3_600_000
+
+/** How many topics can be told to have moved; if there are more, all lines read anew. */
+const nameable = 10_000
+
+/** Topics of sessions come and go in large numbers: they are counted for themselves. */
+type Kind = 'public' | 'private'
+
+/** A log as Redis holds it: which life, the newest number, and the keys that numbers are scrambled with. */
+interface Life {
+  readonly epoch: string
+  readonly top: number
+  readonly keys: readonly { from: number; key: number }[]
+}
+
+/** Up to where all entries were heard. */
+type Position = Pick<Entry, 'id' | 'seq'> & { epoch: string }
+
+/** How entries are heard. */
+type Hearing =
+  | { by: 'notice' } // as they are published
+  | { by: 'reading'; early: Entry[] } // those that were missed are read; what is published meanwhile waits
+
+/** Where each topic of a reader goes on, and with which keys the log was when that was found. */
+interface Bookmark {
+  readonly keys: string
+  readonly next: readonly string[]
+}
+
+/**
+ * A log in Redis, 6.2 or newer, that any number of nodes share: what is published on one is heard on all, and any
+ * continues where a client left another. Needs the package `redis`.
+ */
+export function redisLog({
+  url = 'redis://127.0.0.1:6379',
+  prefix = 'throughline',
+  retain = 1_000,
+  expire = 86_400_000,
+  patience = 5_000,
+  check = 1_000,
+}: RedisLogOptions = {}): RedisLog {
+  checkUrl(url)
+  checkRetain(retain)
+  checkTime('expire', expire)
+  checkTime('patience', patience, longestTimer)
+  checkTime('check', check, longestTimer)
+  const name = (rest: string) => `{${prefix}}:${rest}` // scripts need all of a log on one machine
+  const names = {
+    log: name('log'),
+    trial: name('trial'),
+    recent: name('recent'),
+    trimmed: name('trimmed'),
+    marks: name('marks'),
+    newest: { public: name('newest:public'), private: name('newest:private') },
+    dropped: { public: name('dropped:public'), private: name('dropped:private') },
+    kept: name(`kept:${randomName(9)}`),
+  }
+  const ages = { public: expire, private: idle }
+  const streamOf = (topic: string) => name(`topic:${topic}`)
+  const listeners = new Set<LogListener>()
+  const numbers = new Set<number>() // of appends that are not answered yet
+  const known = new Map<string, Entry>()
+  const reads = createReads<Read>(readers)
+  const marked = new Map<string, Bookmark>()
+  const told = new Set<string>()
+  let appended = 0
+  let position: Position = { epoch: '', seq: 0, id: '' }
+  let hearing: Hearing = { by: 'notice' }
+  const link = createLink(
+    {
+      url,
+      patience,
+      check,
+      channel: names.log,
+      greeting: run => ({
+        name: 'begin',
+        keys: [names.log, names.trial],
+        values: [...offer(), run ?? randomName(9)], // a Redis that does not say which it is may be another
+      }),
+    },
+    { heard: text => hear(readNotice(text)), ready: catchUp, failed },
+  )
+  const clocks = [
+    setInterval(catchUp, check).unref(),
+    setInterval(sweepAll, Math.min(60_000, Math.max(50, expire / 10))).unref(),
+  ]
+
+  return {
+    append,
+    after,
+    listen,
+    drop,
+    get ready() {
+      return link.reachable
+    },
+    close,
+  }
+
+  async function append(topic: string, message: Packed): Promise<Entry> {
+    if (/[\r\n\0]/.test(topic)) throw new TypeError(`topic is ${JSON.stringify(topic)}; it must be one line`)
+    const block = encode({ event: message.event, data: message.data, encoding: message.encoding })
+    const number = ++appended
+    numbers.add(number)
+    const [lowest = number] = numbers
+    const kind = kindOf(topic)
+    const keys = [names.recent, names.trimmed, names.dropped[kind], names.newest[kind], names.kept]
+    try {
+      const place = await run(
+        'append',
+        [names.log, streamOf(topic), ...keys],
+        [String(number), String(lowest), String(retain), String(recent), topic, block, kind],
+      )
+      const [epoch = '', seq, key] = String(place).split(' ')
+      return entryOf(epoch, Number(seq), Number(key), topic, block)
+    } finally {
+      numbers.delete(number)
+    }
+  }
+
+  async function after(cursor: string | undefined, topics: readonly string[]): Promise<History> {
+    const from = readPlace(cursor ?? '')
+    const asked = from ? topics : []
+    const question = questionOf(cursor, asked)
+    const answer = await reads(question, () => read(question, from, asked))
+    return historyOf(cursor, from, answer)
+  }
+
+  /** One page. Redis looks for it in pieces of bounded work, so that others get their turn. */
+  async function read(question: string, from: Place | undefined, topics: readonly string[]): Promise<Read> {
+    const { dropped } = names
+    const keys = [names.log, names.trimmed, dropped.public, dropped.private, ...topics.map(streamOf)]
+    const cursor = [from?.epoch ?? '', String(from?.seq ?? 0), String(page.entries), String(page.characters)]
+    for (let mark = marked.get(question); ; ) {
+      const places = topics.flatMap((topic, index) => [topic, mark?.next[index] ?? ''])
+      const reply = await run('after', keys, [...cursor, mark?.keys ?? '', ...places])
+      const [epoch, top, scramble, trimmed, found, next] = reply as AfterReply
+      const life = readLife(epoch, top, scramble)
+      const entries = found.map(each => readEntry(life, each))
+      const last = entries.at(-1)
+      const more = next.length > 0
+      mark = { keys: scramble, next }
+      if (!last && more) continue
+      if (last && more) keepNewest(marked, questionOf(last.id, topics), mark, bookmarks)
+      return { life, trimmed: Number(trimmed), found: { entries, more } }
+    }
+  }
+
+  function historyOf(
+    cursor: string | undefined,
+    from: Place | undefined,
+    { life, trimmed, found }: Read,
+  ): History {
+    if (cursor === undefined) return { start: idOf(life, life.top) ?? '', ...emptyPage }
+    if (!from) return gapIn(life, 'unknown', cursor)
+    if (from.epoch !== life.epoch) return gapIn(life, 'epoch', cursor, found, trimmed)
+    if (from.seq > life.top) return gapIn(life, 'future', cursor)
+    if (idOf(life, from.seq) !== cursor) return gapIn(life, 'rollback', cursor)
+    return trimmed > from.seq ? gapIn(life, 'trimmed', cursor, found, trimmed) : { start: cursor, ...found }
+  }
+
+  function readEntry({ epoch }: Life, [place, topic, block]: Found): Entry {
+    const [seq, key] = place.split('-')
+    return entryOf(epoch, Number(seq), Number(key), topic, block)
+  }
+
+  function entryOf(epoch: string, seq: number, key: number, topic: string, block: string): Entry {
+    const id = writePlace(placeOf(epoch, seq, key))
+    return known.get(id) ?? { id, seq, topic, text: `id: ${id}\n${block}` }
+  }
+
+  function readNotice(text: string): Entry {
+    const first = text.indexOf('\n')
+    const second = text.indexOf('\n', first + 1)
+    const [epoch = '', seq, key] = text.slice(0, first).split(' ')
+    return entryOf(epoch, Number(seq), Number(key), text.slice(first + 1, second), text.slice(second + 1))
+  }
+
+  function hear(entry: Entry): void {
+    if (hearing.by === 'reading') hearing.early.push(entry)
+    else if (!take(entry)) catchUp()
+  }
+
+  /** Whether it was the next, or one that was heard before. */
+  function take(entry: Entry): boolean {
+    if (epochOf(entry) !== position.epoch) return false
+    if (entry.seq <= position.seq) return true
+    if (entry.seq > position.seq + 1) return false
+    position = { epoch: position.epoch, seq: entry.seq, id: entry.id }
+    keepNewest(known, entry.id, entry, shared)
+    for (const listener of listeners) listener.heard(entry)
+    return true
+  }
+
+  /** Notices go missing when a connection breaks: what they told is read. */
+  function catchUp(): void {
+    if (hearing.by === 'reading') return
+    hearing = { by: 'reading', early: [] }
+    void readOn()
+      .catch(() => {}) // the next look finds the same; what is wrong was said by the link
+      .then(() => goOn())
+  }
+
+  async function readOn(): Promise<void> {
+    const { newest, dropped } = names
+    const keys = [names.log, names.recent, newest.public, newest.private, dropped.public, dropped.private]
+    for (;;) {
+      const { epoch, seq } = position
+      const reply = await run('since', keys, [epoch, String(seq), streamOf(''), String(nameable)])
+      const [lifeEpoch, top, scramble, found, moved = []] = reply as SinceReply
+      const life = readLife(lifeEpoch, top, scramble)
+      if (!found || idOf(life, seq) !== position.id) return jump(life)
+      if (moved.length) return jump(life, moved)
+      takeAll(life, found)
+      if (position.seq >= life.top) return
+    }
+  }
+
+  /** An entry that is gone already is told to those who hear its topic: they read for themselves what is left of it. */
+  function takeAll(life: Life, found: readonly Found[]): void {
+    const gone = new Set<string>()
+    for (const each of found) {
+      const entry = readEntry(life, each)
+      const [, topic, block] = each
+      if (block) take(entry)
+      else if (entry.seq === position.seq + 1) {
+        position = { epoch: position.epoch, seq: entry.seq, id: entry.id }
+        if (!gone.has(topic)) miss([topic])
+        gone.add(topic)
+      }
+    }
+  }
+
+  /** Not all can be told one by one, or all begins anew: each reads for itself. */
+  function jump(life: Life, topics?: readonly string[]): void {
+    position = { epoch: life.epoch, seq: life.top, id: idOf(life, life.top) ?? '' }
+    miss(topics)
+  }
+
+  function miss(topics?: readonly string[]): void {
+    for (const listener of listeners) {
+      if (topics && listener.moved) listener.moved(topics)
+      else listener.missed()
+    }
+  }
+
+  function goOn(): void {
+    if (hearing.by !== 'reading') return
+    const { early } = hearing
+    hearing = { by: 'notice' }
+    // A hole is left to the next look: what can't be read now would be asked for without end.
+    for (const entry of early) if (!take(entry)) return
+  }
+
+  function listen(listener: LogListener): () => void {
+    listeners.add(listener)
+    return () => listeners.delete(listener)
+  }
+
+  function drop(topic: string): PromiseLike<void> {
+    return reported(forget(topic, ''), error => link.reachable && failed(error as Error))
+  }
+
+  async function forget(topic: string, newest: string): Promise<void> {
+    const kind = kindOf(topic)
+    const keys = [names.log, streamOf(topic), names.trimmed, names.dropped[kind], names.newest[kind]]
+    await run('drop', keys, [topic, String(tombs), kind, newest])
+  }
+
+  async function sweepAll(): Promise<void> {
+    try {
+      for (const kind of ['public', 'private'] as const) if (ages[kind] < Infinity) await sweep(kind)
+    } catch (error) {
+      // That Redis is away is said by the link; what it refuses is said once.
+      if (link.reachable && !told.has(String(error))) failed(error as Error)
+      told.add(String(error))
+    }
+  }
+
+  async function sweep(kind: Kind): Promise<void> {
+    const longest = Math.max(...Object.values(ages).filter(Number.isFinite))
+    const values = [ages[kind], longest, longest / 1_000].map(ms => String(Math.ceil(ms)))
+    for (let full = true; full; ) {
+      const [newest, topics] = (await run('sweep', [names.log, names.marks, names.newest[kind]], values)) as [
+        string,
+        string[],
+      ]
+      await Promise.all(topics.map(topic => forget(topic, newest)))
+      full = topics.length > 0
+    }
+  }
+
+  function failed(error: Error): void {
+    for (const listener of listeners) listener.failed(error)
+  }
+
+  function run(script: ScriptName, keys: readonly string[], values: readonly string[]): Promise<unknown> {
+    return link.run(script, keys, [...offer(), ...values])
+  }
+
+  function close(): Promise<void> {
+    for (const clock of clocks) clearInterval(clock)
+    return link.close()
+  }
+}
+
+/** What scripts answer: places are `<seq>-<key>`. */
+type Found = readonly [place: string, topic: string, block: string]
+type AfterReply = readonly [
+  epoch: string,
+  top: string,
+  keys: string,
+  trimmed: string,
+  found: readonly Found[],
+  next: readonly string[],
+]
+type SinceReply = readonly [
+  epoch: string,
+  top: string,
+  keys: string,
+  found?: readonly Found[],
+  moved?: readonly string[],
+]
+
+interface Read {
+  life: Life
+  trimmed: number
+  found: Page
+}
+
+function kindOf(topic: string): Kind {
+  return isPrivate(topic) ? 'private' : 'public'
+}
+
+/** Two that ask the same get the same answer. */
+function questionOf(cursor: string | undefined, topics: readonly string[]): string {
+  return [cursor ?? '', ...topics].join('\n')
+}
+
+/** An epoch and a key for a log that is not there yet: whoever comes first begins it. */
+function offer(): [epoch: string, key: string] {
+  return [randomName(6), String(randomBytes(4).readUInt32LE())]
+}
+
+function readLife(epoch: string, top: string, keys: string): Life {
+  const list = keys.split(',').map(pair => pair.split(':').map(Number))
+  return { epoch, top: Number(top), keys: list.map(([from = 0, key = 0]) => ({ from, key })) }
+}
+
+/** Nothing if the number is older than the keys that are known. */
+function idOf({ epoch, keys }: Life, seq: number): string | undefined {
+  const found = keys.findLast(({ from }) => from <= seq)
+  return found && writePlace(placeOf(epoch, seq, found.key))
+}
+
+/** As in memory-log.ts: delivery goes on just before what was found, and `to` can lie beyond. */
+function gapIn(life: Life, reason: GapReason, from: string, found: Page = emptyPage, trimmed = 0): History {
+  const start = found.entries[0] ? found.entries[0].seq - 1 : life.top
+  const to = idOf(life, Math.max(trimmed, start)) ?? from
+  return { start: idOf(life, start) ?? to, gap: { reason, from, to }, ...found }
+}
+
+function epochOf({ id }: Entry): string {
+  return id.slice(0, id.indexOf('.'))
+}
+
+/**
+ * Lets so many read at once. Who asks what somebody else is still waiting to ask shares the answer; an answer that is on its
+ * way already may be older than the one who asks now.
+ */
+function createReads<T>(count: number): (question: string, read: () => Promise<T>) => Promise<T> {
+  const waiting = new Map<string, { answer: Promise<T>; start(): void }>()
+  let free = count
+
+  return (question, read) => {
+    if (free > 0) {
+      free--
+      return act(read)
+    }
+    const same = waiting.get(question)
+    if (same) return same.answer
+    let start = () => {}
+    const turn = new Promise<void>(resolve => {
+      start = resolve
+    })
+    const answer = turn.then(() => act(read))
+    waiting.set(question, { answer, start })
+    return answer
+  }
+
+  async function act(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read()
+    } finally {
+      const [next] = waiting
+      if (next) {
+        waiting.delete(next[0])
+        next[1].start()
+      } else free++
+    }
+  }
+}
+
+function keepNewest<T>(map: Map<string, T>, key: string, value: T, most: number): void {
+  map.set(key, value)
+  const [oldest] = map.keys()
+  if (map.size > most && oldest !== undefined) map.delete(oldest)
+}
+
+/** Timers of Node are no longer. */
+const longestTimer = 2 ** 31 - 1
+
+function checkUrl(url: string): void {
+  const known = URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol)
+  // A password is not for logs.
+  const shown = String(url).replace(/\/\/.*@/, '//***@')
+  if (!known) throw new TypeError(`url is '${shown}'; it is redis:// or rediss://, and a host`)
+}

@@ -1,0 +1,90 @@
+import type { Ask } from '../http/hub-request.ts'
+import { randomName } from '../random.ts'
+import type { Member } from './session.ts'
+
+/**
+ * Notices clients that a balancer does not keep on their node. A poll that is brought to another one is answered there as a guest, since
+ * messages are in the shared log: a new session for each would make its client ask again at once, and find a third node.
+ */
+export interface Roaming {
+  /** The id of a new session: which hub's it is can be seen. */
+  name(): string
+  /**
+   * Whether a poll whose session is not known here is a guest. One of a session of ours is not: that session is over. Nor is one that keeps
+   * coming: nobody else gets its polls.
+   */
+  isGuest(ask: Ask): boolean
+  /** A poll of a session that is known here. */
+  polled(member: Member, turn: number): void
+  /** A POST in which its session is known here, or is not. */
+  posted(ask: Ask, known: boolean): void
+}
+
+/** For how long the polls of a session have to come one after the other before it is taken for one that has moved here, in ms. */
+const settling = 5_000
+
+/** How many guests are remembered. */
+const most = 10_000
+
+/** So many polls of one client in a row before which another node answered prove it; so many POSTs of unknown sessions, if they are a third of all in this time (ms), hint at it. */
+const proof = 3
+const hint = 10
+const time = 60_000
+
+/** `warn` is called once at most. */
+export function createRoaming(warn: (what: Error) => void): Roaming {
+  const own = randomName(6)
+  const guests = new Map<string, { turn: number; since: number }>()
+  let posts = { all: 0, strayed: 0, since: 0 }
+  let warned = false
+
+  return { name: () => own + randomName(), isGuest, polled, posted }
+
+  function isGuest({ sid, via, turn }: Ask): boolean {
+    if (sid === undefined || turn === 0 || !isAnothers(sid)) return false
+    if (via !== 'long-polling' && via !== 'jsonp') return false
+    const now = Date.now()
+    const before = guests.get(sid)
+    const since = before?.turn === turn - 1 ? before.since : now
+    guests.delete(sid)
+    if (now - since >= settling) return false
+    guests.set(sid, { turn, since })
+    const [oldest] = guests.keys()
+    if (guests.size > most && oldest !== undefined) guests.delete(oldest)
+    return true
+  }
+
+  function isAnothers(sid: string): boolean {
+    return /^[\w-]{32}$/.test(sid) && !sid.startsWith(own)
+  }
+
+  function polled(member: Member, turn: number): void {
+    // A client goes on to the next turn when the one before it was answered, here or elsewhere. A late poll of a pipe that was left skips too,
+    // but the next one comes from the new pipe then.
+    member.skipped = turn > member.turn + 1 ? member.skipped + 1 : 0
+    if (member.skipped === proof) say(`another node answered between ${proof} polls of a client of this node`)
+    member.turn = turn
+  }
+
+  function posted({ sid = '' }: Ask, known: boolean): void {
+    const now = Date.now()
+    if (now - posts.since > time) posts = { all: 0, strayed: 0, since: now }
+    posts.all++
+    if (known || !isAnothers(sid)) return
+    posts.strayed++
+    if (posts.strayed >= hint && posts.strayed * 3 >= posts.all)
+      say(
+        `${posts.strayed} of ${posts.all} POSTs named a session of another node, which is normal only just after that node has stopped`,
+      )
+  }
+
+  function say(sign: string): void {
+    if (warned) return
+    warned = true
+    warn(
+      new Error(
+        `the balancer does not seem to keep a client on its node: ${sign}. Its send() has to start over each time; let the balancer go by a cookie or the client's address`,
+      ),
+    )
+  }
+}

@@ -1,0 +1,354 @@
+import { createHash } from 'node:crypto'
+import type { Granted } from '../http/access.ts'
+import type { Ask } from '../http/hub-request.ts'
+import { networkOf } from '../http/proxies.ts'
+import { type Refusal, refusal } from '../http-error.ts'
+import type { Settings, TransportName } from '../options.ts'
+import {
+  type Crowd,
+  type Line,
+  type Member,
+  type Send,
+  type Session,
+  type Stage,
+  settled,
+} from './session.ts'
+
+export interface Sessions {
+  /** The session that was asked for, if it still lives and belongs to who asks. */
+  find(ask: Ask, granted: Granted): Member | undefined
+  /** Throws a refusal when there are too many for a new one. */
+  check(ask: Ask, granted: Granted): void
+  /** Throws a refusal when its client has too many lines for one more, or too many topics for what this one hears. */
+  checkMore(member: Member, granted: Granted): void
+  /** A new one. Throws a refusal when there are too many. */
+  begin(ask: Ask, granted: Granted): Member
+  /** Stands for a session of another node, as long as it has a pipe here. Throws a refusal when there are too many. */
+  invite(ask: Ask, granted: Granted): Member
+  knows(sid: string): boolean
+  /** Whether the session that is asked for is known to live on a page of the origin that asks. */
+  vouches(ask: Ask): boolean
+  enter(line: Line): void
+  /** Whether it was there. */
+  leave(line: Line): boolean
+  /** Ends one that has no pipe any more. */
+  end(member: Member): void
+  /** Ends those that have been away for too long. */
+  sweep(): void
+  clear(): void
+  /** Guests are none. */
+  readonly size: number
+  /** All, and the guests. */
+  all(): Iterable<Member>
+  /** The lines of all. */
+  lines(): Iterable<Line>
+  readonly open: number
+}
+
+interface Hooks {
+  /** A new id. */
+  name(): string
+  send(topic: string, ...message: Parameters<Send>): Promise<string>
+  ended(member: Member): void
+}
+
+/** Not every request tells its origin; one that tells another is somebody else's. */
+function isSamePage(member: Member, standing: Ask['standing'], origin: string | undefined): boolean {
+  if (member.own === undefined || standing === 'unknown') return true
+  return standing === 'own' ? member.own : origin === member.origin
+}
+
+/**
+ * The private topic of a session. Its name cannot be published to, nor granted, from outside. The principal is in it, so
+ * that a node which does not know the session need not be told whose it is.
+ */
+export function privateTopic(sid: string, principal: string | undefined): string {
+  const whose = JSON.stringify([sid, principal])
+  const hash = createHash('sha256').update(whose).digest().toString('base64url', 0, 18)
+  // One text, where `+` would keep two and how they go together.
+  return ['rt.to.', hash].join('')
+}
+
+/** How many beats of the hub's clock a pipe lasts at least whose client was no passer-by. */
+const stay = 3
+
+export function createSessions({ limits, sessionTimeout }: Settings, { name, send, ended }: Hooks): Sessions {
+  const members = new Map<string, Member>()
+  const guests = new Set<Member>()
+  const everybody: Crowd = { key: undefined, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
+  const crowds = new Map<string, Crowd>()
+  let open = 0
+  const away = new Set<Member>() // those without a pipe, the longest away first
+
+  /** What few applications ask of a session is made when it is asked for: tens of thousands live at a time. */
+  class HubSession implements Session {
+    readonly id: string
+    address: string
+    transport: TransportName
+    topics: readonly string[]
+    readonly principal: string | undefined
+    #data: Record<string, unknown> | undefined
+
+    constructor(
+      id: string,
+      address: string,
+      transport: TransportName,
+      topics: readonly string[],
+      principal: string | undefined,
+    ) {
+      this.id = id
+      this.address = address
+      this.transport = transport
+      this.topics = topics
+      this.principal = principal
+    }
+
+    get data(): Record<string, unknown> {
+      this.#data ??= {}
+      return this.#data
+    }
+
+    get send(): Send {
+      const { id } = this
+      return (...message) => {
+        const member = members.get(id)
+        if (!member) return Promise.resolve(undefined)
+        member.addressed = true
+        return send(member.topic, ...message)
+      }
+    }
+  }
+
+  return {
+    find,
+    check,
+    checkMore,
+    begin,
+    invite,
+    knows: sid => members.has(sid),
+    vouches: ({ sid = '', origin }) => origin !== undefined && members.get(sid)?.origin === origin,
+    enter,
+    leave,
+    end,
+    sweep,
+    clear,
+    get size() {
+      return members.size
+    },
+    all,
+    lines,
+    get open() {
+      return open
+    },
+  }
+
+  function find({ sid = '', origin, standing }: Ask, { principal }: Granted): Member | undefined {
+    const member = members.get(sid)
+    if (member?.session.principal !== principal) return undefined
+    if (!member || !isSamePage(member, standing, origin)) return undefined
+    // A page of our own is known by the name it has told of late: proxies may have others.
+    if (origin !== undefined && standing !== 'foreign')
+      Object.assign(member, { origin, own: standing === 'own' })
+    if (member.stage === 'begun') member.stage = 'proven'
+    for (const { passing } of member.crowds) passing.delete(member)
+    return member
+  }
+
+  function check(ask: Ask, granted: Granted): void {
+    const own = crowdsOf(ask, granted)
+    for (const crowd of own) {
+      if (isFull(crowd) && !crowd.passing.size) throw tooMany('sessions', crowd)
+      if (hasNoRoom(crowd, namesOf(granted.topics))) throw tooMany('topics', crowd)
+    }
+    checkLines(own)
+  }
+
+  /** One more of a session that has all it may have takes the place of its oldest. */
+  function checkMore({ lines, crowds, names }: Member, { topics }: Granted): void {
+    if (lines.length < limits.pipes) checkLines(crowds)
+    const more = namesOf(topics) - names
+    for (const crowd of crowds)
+      if (more > 0 && crowd.names + more > roomFor(crowd)) throw tooMany('topics', crowd)
+  }
+
+  /** Also when all have gone that never came back. */
+  function hasNoRoom(crowd: Crowd, more: number): boolean {
+    let left = crowd.names + more
+    if (left <= roomFor(crowd)) return false
+    for (const { names } of crowd.passing) left -= names
+    return left > roomFor(crowd)
+  }
+
+  /** Those of one address, or of one principal, may have half. */
+  function roomFor({ key }: Crowd): number {
+    return key === undefined ? limits.topicsInAll : limits.topicsInAll / 2
+  }
+
+  function checkLines(own: readonly Crowd[]): void {
+    for (const crowd of own) {
+      const { key, lines } = crowd
+      if (key !== undefined && lines >= limitOf(key, 'lines')) throw tooMany('lines', crowd)
+    }
+  }
+
+  function begin(ask: Ask, granted: Granted): Member {
+    const member = make(name(), 'new', ask, granted)
+    members.set(member.session.id, member)
+    away.add(member)
+    return member
+  }
+
+  function invite(ask: Ask, granted: Granted): Member {
+    const member = make(ask.sid ?? '', 'guest', ask, granted)
+    guests.add(member)
+    return member
+  }
+
+  /** Takes it into its crowds. Where one is full, whoever never came back has to go. */
+  function make(id: string, stage: Stage, ask: Ask, granted: Granted): Member {
+    check(ask, granted)
+    for (const crowd of crowdsOf(ask, granted)) {
+      const [oldest] = isFull(crowd) ? crowd.passing : []
+      if (oldest) end(oldest)
+      for (const next of crowd.passing) {
+        if (crowd.names + namesOf(granted.topics) <= roomFor(crowd)) break
+        end(next)
+      }
+    }
+    const { address, origin, standing, via, turn } = ask
+    const { topics, principal } = granted
+    const names = namesOf(topics)
+    const own = crowdsOf(ask, granted)
+    for (const crowd of own) {
+      crowd.size++
+      crowd.names += names
+      if (crowd.key !== undefined) crowds.set(crowd.key, crowd)
+    }
+    return {
+      session: new HubSession(id, address, via === 'post' ? 'bare' : via, topics, principal),
+      topic: privateTopic(id, principal),
+      origin,
+      own: standing === 'unknown' ? undefined : standing === 'own',
+      lines: [],
+      names,
+      crowds: own,
+      stage,
+      addressed: stage === 'guest', // by its own node
+      turn,
+      skipped: 0,
+      leaving: false,
+      taken: 0,
+      acked: 0,
+      refused: undefined,
+      done: settled,
+      slices: '',
+      held: 0,
+      paidUntil: 0,
+      pinged: undefined,
+      left: Date.now(),
+    }
+  }
+
+  function crowdsOf({ address }: Ask, { principal }: Granted): Crowd[] {
+    const found = [everybody]
+    if (address) found.push(crowdOf(`address ${networkOf(address)}`))
+    if (principal !== undefined) found.push(crowdOf(`principal ${principal}`))
+    return found
+  }
+
+  function crowdOf(key: string): Crowd {
+    return crowds.get(key) ?? { key, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
+  }
+
+  function isFull({ key, size }: Crowd): boolean {
+    if (key === undefined) return size >= limits.sessions
+    return size >= limitOf(key, 'sessions')
+  }
+
+  function limitOf(key: string, what: 'sessions' | 'lines'): number {
+    return limits[`${what}Per${key.startsWith('a') ? 'Address' : 'Principal'}`]
+  }
+
+  function enter(line: Line): void {
+    const { member } = line
+    // An array that is spread has room for more, and there will hardly be more.
+    member.lines = member.lines.concat(line)
+    open++
+    const names = namesOf(line.topics)
+    for (const crowd of member.crowds) {
+      crowd.lines++
+      crowd.names += names - member.names
+    }
+    member.names = names
+    away.delete(member)
+  }
+
+  function leave(line: Line): boolean {
+    const { member } = line
+    if (!member.lines.includes(line)) return false
+    member.lines = member.lines.filter(other => other !== line)
+    open--
+    for (const crowd of member.crowds) crowd.lines--
+    if (member.lines.length > 0) return true
+    // A bare stream has no way to name its session again, and a client that was gone before the first answer has never heard its name.
+    if (line.pipe.transport === 'bare' || member.stage === 'new' || member.stage === 'guest') end(member)
+    else {
+      member.left = Date.now()
+      away.add(member)
+      if (isPassing(line)) for (const { passing } of member.crowds) passing.add(member)
+    }
+    return true
+  }
+
+  function* lines(): Iterable<Line> {
+    for (const member of all()) yield* member.lines
+  }
+
+  function* all(): Iterable<Member> {
+    yield* members.values()
+    yield* guests
+  }
+
+  function sweep(): void {
+    const due = Date.now() - sessionTimeout
+    for (const member of away) {
+      if (member.left > due) return
+      end(member)
+    }
+  }
+
+  function clear(): void {
+    for (const member of members.values()) end(member)
+  }
+
+  function end(member: Member): void {
+    const isOurs = members.get(member.session.id) === member
+    if (!isOurs && !guests.delete(member)) return
+    away.delete(member)
+    for (const crowd of member.crowds) {
+      crowd.passing.delete(member)
+      crowd.names -= member.names
+      if (--crowd.size === 0 && crowd.key !== undefined) crowds.delete(crowd.key)
+    }
+    if (!isOurs) return
+    members.delete(member.session.id)
+    ended(member)
+    member.stage = 'over'
+  }
+}
+
+/** Whether its client may have been one that asks once and is gone. */
+function isPassing({ member, began, wrote }: Line): boolean {
+  return member.stage === 'begun' && wrote - began < stay
+}
+
+/** An entry in a list, and the name. */
+function namesOf(topics: readonly string[]): number {
+  return topics.reduce((sum, { length }) => sum + length + 16, 0)
+}
+
+function tooMany(what: string, { key }: Crowd): Refusal {
+  if (key === undefined) return refusal(503, `too many ${what}`, 10)
+  const [common] = key.split(' ', 1)
+  return refusal(429, `too many ${what} of one ${common}`, 10)
+}

@@ -1,0 +1,39 @@
+import type { ServerResponse } from 'node:http'
+import type { Core } from '../context.ts'
+import type { Granted } from '../http/access.ts'
+import type { Ask } from '../http/hub-request.ts'
+import type { TransportName } from '../options.ts'
+import { textOf } from '../wire/batch.ts'
+import { checkFirst, courseOf, type Pipe } from '../wire/channel.ts'
+import { beatBlock } from '../wire/control-events.ts'
+import { sendScript, sendText } from './responses.ts'
+
+/** How long a poll is held, in ms: shorter than the patience of the usual proxies. */
+const hold = 25_000
+
+/** Answers with what is waiting, or waits until something is. */
+export function servePoll({ lines }: Core, ask: Ask, granted: Granted, response: ServerResponse): void {
+  checkFirst(response)
+  const opening = lines.prepare(ask, granted)
+  const line = lines.open(pollPipe(response, ask), opening)
+  const timer = setTimeout(() => lines.say(line, beatBlock(lines.spread())), hold)
+  response.once('close', () => {
+    clearTimeout(timer)
+    lines.gone(line)
+  })
+}
+
+function pollPipe(response: ServerResponse, ask: Ask): Pipe {
+  return {
+    transport: ask.via as TransportName,
+    once: true,
+    write(batch) {
+      if (ask.via === 'jsonp') sendScript(response, ask, textOf(batch))
+      // With text Node writes head and body at once.
+      else sendText(response, 200, 'text/event-stream', textOf(batch))
+    },
+    ...courseOf(response),
+    end: () => {}, // it has ended with what was written
+    cut: () => void response.destroy(),
+  }
+}

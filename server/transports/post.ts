@@ -1,0 +1,101 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Core } from '../context.ts'
+import type { Granted } from '../http/access.ts'
+import { createReader, type Reader } from '../http/body-reader.ts'
+import type { Ask } from '../http/hub-request.ts'
+import { refusal } from '../http-error.ts'
+import { receipt } from '../sessions/acknowledgement.ts'
+import type { Member } from '../sessions/session.ts'
+import { sendText } from './responses.ts'
+
+/** Takes the messages of one POST, and answers when the application is done with them. */
+export async function servePost(
+  core: Core,
+  ask: Ask,
+  granted: Granted,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const { sessions, accept, lines, roaming, inflow } = core
+  checkType(ask)
+  const member = sessions.find(ask, granted)
+  roaming.posted(ask, member !== undefined)
+  if (!member) throw refusal(404, 'session unknown')
+  const reader = createReader(core.settings.limits)
+  try {
+    await readBody(core, member, request, reader)
+    const { blocks } = reader
+    // A client always has something to say: an acknowledgement of nothing would look like success to it.
+    if (blocks.length === 0)
+      throw refusal(400, 'the POST holds no block; something between has taken its body')
+    const { inOrder, pings, first, bye } = accept(member, blocks, granted.send)
+    for (const ping of pings) lines.pong(member, ping)
+    await member.done
+    sendText(response, inOrder ? 200 : 409, 'text/event-stream', receipt(member, first).text)
+    if (bye) lines.dismiss(member)
+  } finally {
+    inflow.release(member, reader.bytes)
+  }
+}
+
+/** Before anything else is told: a form of another site cannot say this type. */
+export function checkType({ headers }: Ask): void {
+  if (!/^text\/event-stream\s*(;|$)/i.test(headers['content-type'] ?? '')) {
+    throw refusal(415, 'the Content-Type of a POST is text/event-stream')
+  }
+}
+
+/** Reads no further than the limits, and holds what it has read. */
+async function readBody(core: Core, member: Member, request: IncomingMessage, reader: Reader): Promise<void> {
+  const { inflow, settings } = core
+  const { message, batch } = settings.limits
+  const length = Number(request.headers['content-length'] ?? 0)
+  if (length > Math.max(message, batch)) throw refusal(413, 'too much at once')
+  inflow.check(member, length)
+  const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
+  try {
+    for await (const chunk of gathered(bodyOf(core, request))) {
+      const { length } = chunk
+      inflow.reserve(member, length)
+      reader.feed(decoder.decode(chunk, { stream: true }), length)
+    }
+  } finally {
+    inflow.count(member, Math.max(1, reader.blocks.length), reader.bytes)
+  }
+}
+
+/** Pieces of some size: a text that is put together from single characters takes thirty times its length. */
+async function* gathered(body: AsyncIterable<unknown>): AsyncIterable<Uint8Array> {
+  const small = Buffer.allocUnsafeSlow(2 ** 12)
+  let held = 0
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    if (held + chunk.length > small.length) {
+      yield small.subarray(0, held)
+      held = 0
+    }
+    if (chunk.length > small.length) yield chunk
+    else held += chunk.copy(small, held)
+  }
+  if (held > 0) yield small.subarray(0, held)
+}
+
+const told = new WeakSet<Core>()
+
+/** What comes, or what a body parser that was before us has left: Express, Fastify and others keep it as `rawBody` or `body`. */
+export async function* bodyOf(core: Core, request: IncomingMessage): AsyncIterable<unknown> {
+  // An answer can still be sent when the reading stops half way.
+  if (!request.readableDidRead) return yield* request.iterator({ destroyOnReturn: false })
+  const { rawBody, body } = request as { rawBody?: unknown; body?: unknown }
+  const read = rawBody ?? body
+  if (typeof read === 'string' || read instanceof Uint8Array) return yield Buffer.from(read as string)
+  const words = 'the body of the POST was read by a body parser before the hub'
+  if (!told.has(core)) {
+    told.add(core)
+    core.events.report(
+      new Error(
+        `${words}; attach() the hub, use hub.handle before the parser, or keep the text/event-stream type from it`,
+      ),
+    )
+  }
+  throw refusal(400, words)
+}

@@ -1,0 +1,47 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { encode } from '../../src/wire/encoder.ts'
+import type { Core } from '../context.ts'
+import { grant } from '../http/access.ts'
+import { createReader } from '../http/body-reader.ts'
+import type { Ask } from '../http/hub-request.ts'
+import { refusal } from '../http-error.ts'
+import { bodyOf, checkType } from './post.ts'
+import { sendText } from './responses.ts'
+
+/** Takes a query that is too long for an address, from whoever may come with it, and answers with its name. */
+export async function serveQuery(
+  core: Core,
+  ask: Ask,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  checkType(ask)
+  const { longQueries } = core.settings
+  const query = await readQuery(core, request)
+  const url = new URL(ask.url)
+  url.search = `${query}&${ask.url.search.slice(1)}`
+  const name = longQueries.nameOf(query)
+  await grant({ ...ask, url }, core.settings)
+  longQueries.keep(name, query)
+  sendText(response, 200, 'text/event-stream', encode({ event: 'rt.query', data: name }))
+}
+
+/** What arrives has no session yet that it could be counted to. */
+async function readQuery(core: Core, request: IncomingMessage): Promise<string> {
+  const { limits, longQueries } = core.settings
+  const length = Number(request.headers['content-length'] ?? Number.NaN)
+  if (Number.isNaN(length)) throw refusal(411, 'the POST of a query has to tell its Content-Length')
+  if (length > limits.message) throw refusal(413, 'too much at once')
+  const release = longQueries.arriving(length)
+  try {
+    const reader = createReader(limits)
+    const pieces: Buffer[] = []
+    for await (const chunk of bodyOf(core, request)) pieces.push(chunk as Buffer)
+    reader.feed(Buffer.concat(pieces).toString(), length)
+    const [block, ...more] = reader.blocks
+    if (block?.event === 'rt.query' && more.length === 0) return block.data ?? ''
+    throw refusal(400, 'the POST has to hold one rt.query and nothing else')
+  } finally {
+    release()
+  }
+}

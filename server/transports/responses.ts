@@ -1,0 +1,142 @@
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { wrap } from '../../src/wire/encoder.ts'
+import type { Ask, Voice } from '../http/hub-request.ts'
+import { literal } from '../http/js-string.ts'
+import type { Refusal } from '../http-error.ts'
+import { ignore } from '../wire/channel.ts'
+import { failBlock } from '../wire/control-events.ts'
+import { createFrame } from './iframe.ts'
+import type { createSockets } from './websocket-server.ts'
+
+/** How long the rest of a body that nobody wants is read, and a refused socket may take to close, in ms. */
+const patience = 1_000
+
+/** What all answers say: keep it nowhere, change nothing, hold nothing back, and take it for what it says it is. */
+export function setCommonHeaders(response: ServerResponse): void {
+  response.setHeader('Cache-Control', 'no-store, no-transform')
+  response.setHeader('X-Accel-Buffering', 'no')
+  response.setHeader('X-Content-Type-Options', 'nosniff')
+}
+
+export function sendText(
+  response: ServerResponse,
+  status: number,
+  type: string,
+  text: string | Buffer,
+): void {
+  setHead(response, status, type, text)
+  response.end(text)
+}
+
+/** Answers with a script that calls back with a text. The comment keeps the answer from being anything but a script. */
+export function sendScript(
+  response: ServerResponse,
+  { callback }: Pick<Ask, 'callback'>,
+  text: string,
+): void {
+  sendText(response, 200, 'text/javascript', `/**/${callback}(${literal(text)});`)
+}
+
+/** Answers with a frame that says why. Of 204 no browser makes a page. */
+function sendFrame(response: ServerResponse, ask: Voice, why: Refusal): void {
+  const { begin, say } = createFrame(ask, response)
+  sendText(response, why.status === 204 ? 200 : why.status, 'text/html', begin + say(failBlock(why).text))
+}
+
+/**
+ * Says why, in the way that reaches the page: PROTOCOL.md, "rt.fail", has the table. Without a voice, as to somebody who knows nothing of
+ * our wire.
+ */
+export function refuse(
+  request: IncomingMessage,
+  response: ServerResponse,
+  voice: Voice | undefined,
+  why: Refusal,
+): void {
+  const { status, retryAfter } = why
+  // A server that has too much to do is helped by each connection less.
+  if (status === 503) closeAfter(request, response)
+  if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter)
+  if (voice?.via === 'jsonp' && voice.callback) return sendScript(response, voice, failBlock(why).text)
+  if (voice?.via === 'iframe') return sendFrame(response, voice, why)
+  if (voice?.via === 'eventsource' && request.method === 'GET')
+    return sendText(response, 200, 'text/event-stream', wrap(failBlock(why).text))
+  if (status === 426) response.setHeader('Upgrade', 'websocket')
+  if (status === 405) response.setHeader('Allow', 'GET, POST, OPTIONS')
+  const text = status === 204 ? '' : wordsOf(why)
+  if (request.method === 'POST' && !request.complete) refuseBody(request, response, status, text)
+  else sendText(response, status, 'text/plain', text)
+}
+
+/** HTTP/2 knows no such header. */
+function closeAfter({ httpVersionMajor }: IncomingMessage, response: ServerResponse): void {
+  if (httpVersionMajor === 1) response.setHeader('Connection', 'close')
+}
+
+function wordsOf({ status, message }: Refusal): string {
+  return `${message || STATUS_CODES[status]}\n`
+}
+
+/** To close a connection on which bytes still arrive is to reset it, and the client may lose the answer. */
+function refuseBody(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {
+  closeAfter(request, response)
+  setHead(response, status, 'text/plain', text)
+  response.write(text)
+  const end = () => response.end()
+  const timer = setTimeout(end, patience)
+  request.once('end', end).once('close', end).resume()
+  response.once('close', () => clearTimeout(timer))
+}
+
+/** The same on a socket that wanted to become a WebSocket. */
+export function refuseUpgrade(socket: Duplex, why: Refusal): void {
+  const { status, retryAfter } = why
+  const text = wordsOf(why)
+  const head = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Refused'}`,
+    'Connection: close',
+    'Cache-Control: no-store',
+    'Content-Type: text/plain; charset=utf-8',
+    ...(status === 204 ? [] : [`Content-Length: ${Buffer.byteLength(text)}`]),
+    ...(status === 426 ? ['Sec-WebSocket-Version: 13'] : []),
+    ...(retryAfter === undefined ? [] : [`Retry-After: ${retryAfter}`]),
+  ]
+  socket.once('finish', () => socket.destroy())
+  socket.end(`${head.join('\r\n')}\r\n\r\n${status === 204 ? '' : text}`)
+}
+
+/** No page sees why a handshake failed, so it succeeds, and the first frame says why. */
+export function refuseSocket(
+  sockets: ReturnType<typeof createSockets>,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+  why: Refusal,
+): void {
+  sockets.handleUpgrade(request, socket, head, ws => {
+    socket.off('error', ignore)
+    ws.on('error', ignore)
+    ws.send(failBlock(why).text)
+    const { status } = why
+    const code = status === 429 || status === 503 ? 1013 : status >= 500 ? 1011 : 1008
+    ws.close(code, shortened(why.message || STATUS_CODES[status] || ''))
+    const timer = setTimeout(() => ws.terminate(), patience)
+    ws.once('close', () => clearTimeout(timer))
+  })
+}
+
+/** "The body MAY contain UTF-8-encoded data" of at most 123 bytes (RFC 6455, 5.5 and 5.5.1). */
+function shortened(reason: string): Buffer {
+  const bytes = Buffer.from(reason)
+  let end = Math.min(bytes.length, 123)
+  // Not in the middle of a character.
+  while (end < bytes.length && ((bytes[end] as number) & 0xc0) === 0x80) end--
+  return bytes.subarray(0, end)
+}
+
+function setHead(response: ServerResponse, status: number, type: string, text: string | Buffer): void {
+  response.statusCode = status
+  response.setHeader('Content-Type', `${type}; charset=utf-8`)
+  if (status !== 204) response.setHeader('Content-Length', Buffer.byteLength(text))
+}

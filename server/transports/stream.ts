@@ -1,0 +1,43 @@
+import type { ServerResponse } from 'node:http'
+import type { Core } from '../context.ts'
+import type { Granted } from '../http/access.ts'
+import type { Ask } from '../http/hub-request.ts'
+import type { TransportName } from '../options.ts'
+import { bytesOf, wrappedBytesOf } from '../wire/batch.ts'
+import { checkFirst, courseOf, type Pipe } from '../wire/channel.ts'
+import { tickBlock } from '../wire/control-events.ts'
+import { createFrame, framePipe } from './iframe.ts'
+
+/** When the second sign comes, in ms. What holds a stream back holds the first one until then. */
+const tickAfter = 400
+
+/** Answers with an event stream, or a frame, that ends only when somebody ends it. */
+export function serveStream({ lines }: Core, ask: Ask, granted: Granted, response: ServerResponse): void {
+  checkFirst(response)
+  const opening = lines.prepare(ask, granted)
+  const transport = ask.via as TransportName
+  const frame = transport === 'iframe' ? createFrame(ask, response) : undefined
+  response.writeHead(200, { 'Content-Type': `${frame ? 'text/html' : 'text/event-stream'}; charset=utf-8` })
+  response.flushHeaders()
+  const stream = streamPipe(response, transport)
+  if (frame) response.write(frame.begin + frame.say(''))
+  const line = lines.open(frame ? framePipe(stream, frame, response) : stream, opening)
+  response.once('close', () => lines.gone(line))
+  if (transport === 'bare') return
+  void line.welcomed.then(() => {
+    const timer = setTimeout(() => lines.say(line, tickBlock), tickAfter)
+    response.once('close', () => clearTimeout(timer))
+  })
+}
+
+function streamPipe(response: ServerResponse, transport: TransportName): Pipe {
+  const write = transport === 'eventsource' ? wrappedBytesOf : bytesOf
+  return {
+    transport,
+    once: false,
+    write: batch => void response.write(write(batch)),
+    ...courseOf(response),
+    end: () => void response.end(),
+    cut: () => void response.destroy(),
+  }
+}

@@ -1,0 +1,65 @@
+import { type Server, WebSocket, WebSocketServer } from 'ws'
+import type { Limits } from '../options.ts'
+import { ignore } from '../wire/channel.ts'
+
+/** What a hub's sockets tell. */
+interface Ear {
+  heard(frame: Buffer, isBinary: boolean): void
+  /** So many more bytes came, or fewer: those of a frame that is no part of a message. */
+  arrived(bytes: number): void
+  closed(): void
+}
+
+/**
+ * A socket of a hub's. Tens of thousands are open at a time: functions and methods that all have in common take half of the memory
+ * that closures would, so a socket knows who listens to it.
+ */
+export class LineSocket extends WebSocket {
+  ear: Ear | undefined
+
+  listen(ear: Ear): void {
+    this.ear = ear
+    this.on('message', heard)
+    this.on('ping', passed)
+    this.on('pong', passed)
+    this.on('close', closed)
+    this.on('error', ignore)
+  }
+}
+
+/**
+ * In how many pieces the largest message may come. Each costs some 200 bytes until the message is whole, however little is in it; the
+ * packets of an honest client have several hundred.
+ */
+export const mostPieces = 2 ** 14
+
+/** What does a hub's handshakes, and makes its sockets. */
+export function createSockets({ message, batch }: Limits): Server<typeof LineSocket> {
+  return new WebSocketServer({
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: Math.max(message, batch),
+    maxFragments: mostPieces,
+    maxBufferedChunks: mostPieces,
+    WebSocket: LineSocket,
+    // The first that a page offers, but never its token.
+    handleProtocols: offered => [...offered].find(name => !name.startsWith('rt.token.')) ?? false,
+  })
+}
+
+function heard(this: WebSocket, frame: unknown, isBinary: boolean): void {
+  const { ear } = this as LineSocket
+  ear?.heard(frame as Buffer, isBinary)
+}
+
+/** "All control frames MUST have a payload length of 125 bytes or less" (RFC 6455, 5.5), so two bytes and the mask come before it. */
+function passed(this: WebSocket, data: Buffer): void {
+  const { ear } = this as LineSocket
+  ear?.arrived(-data.length - 6)
+}
+
+function closed(this: WebSocket): void {
+  const { ear } = this as LineSocket
+  ear?.closed()
+}

@@ -1,0 +1,69 @@
+import type { ServerResponse } from 'node:http'
+import type { Duplex, Writable } from 'node:stream'
+import { refusal } from '../http-error.ts'
+import type { TransportName } from '../options.ts'
+import type { Batch } from './batch.ts'
+
+/** The way down to one client, as its line sees it: the same for all transports. */
+export interface Pipe {
+  readonly transport: TransportName
+  /** Whether it ends with the first thing written to it, as the answer to a poll does. */
+  readonly once: boolean
+  /** One frame, one chunk, or one answer. */
+  write(batch: Batch): void
+  /** Bytes written that the network has not taken. */
+  unsent(): number
+  /** A number that stays the same while the network takes nothing, whatever is written. */
+  taken(): number
+  /** Whether it has ended, whoever tells so. */
+  isOver(): boolean
+  /** Settles when it takes more again. */
+  drained(): Promise<void>
+  /** Ends it in good order, after what was written. */
+  end(): void
+  /** Ends it at once; what was written may be lost. */
+  cut(): void
+}
+
+/** For the errors of a stream: what they mean is said by its `close`, which follows. */
+export function ignore(): void {}
+
+/**
+ * Throws a refusal for a request that came behind another on its connection whose answer is not over: what is held there may never go out, and
+ * Node does not tell when such a connection ends. No browser sends requests so.
+ */
+export function checkFirst(response: ServerResponse): void {
+  if (response.socket === null)
+    throw refusal(400, 'a line cannot wait behind another answer on its connection')
+}
+
+/** What an answer or a socket tells of how far it has come. */
+export type Course = Pick<Pipe, 'unsent' | 'taken' | 'isOver' | 'drained'>
+
+export function courseOf(response: ServerResponse): Course {
+  // What HTTP/2 lends a response of HTTP/1 does not tell when it is full; its stream does.
+  const { stream } = response as { stream?: Writable }
+  const out = stream ?? response
+  return {
+    unsent: () => out.writableLength,
+    // Streams of HTTP/2 share a socket, and stand still each for itself.
+    taken: () => (stream ? -stream.writableLength : response.socket ? takenBy(response.socket) : 0),
+    isOver: () => out.destroyed || (!stream && response.socket?.destroyed === true),
+    drained: () => drained(out),
+  }
+}
+
+/** `Pipe.taken` of a socket. How much of a large piece has gone only the system's own queue tells. */
+export function takenBy(socket: Duplex): number {
+  const { bytesWritten = 0, _handle: handle } = socket as Duplex & { bytesWritten?: number; _handle?: Queue }
+  return bytesWritten - socket.writableLength - (handle?.writeQueueSize ?? 0)
+}
+
+interface Queue {
+  readonly writeQueueSize?: number
+}
+
+/** Never settles if the stream ends first. */
+export async function drained(stream: Writable): Promise<void> {
+  if (stream.writableNeedDrain) await new Promise(resolve => stream.once('drain', resolve))
+}
