@@ -1,8 +1,8 @@
-import type { Lines } from './delivery/connections.ts'
+import type { Connections } from './delivery/connections.ts'
 import type { Events } from './events.ts'
 import type { Room } from './http/connection-room.ts'
 import type { Settings, TransportName } from './options.ts'
-import type { HubEvents, Intake } from './sessions/inbox.ts'
+import type { HubEvents, Inbox } from './sessions/inbox.ts'
 import type { Inflow } from './sessions/inflow.ts'
 import type { Roaming } from './sessions/roaming.ts'
 import type { Sessions } from './sessions/sessions.ts'
@@ -10,12 +10,12 @@ import type { Turns } from './sessions/turns.ts'
 import type { createSockets } from './transports/websocket-server.ts'
 
 /** What the parts of a hub share. */
-export interface Core {
+export interface Context {
   readonly settings: Settings
   readonly events: Events<HubEvents>
   readonly sessions: Sessions
-  readonly lines: Lines
-  readonly accept: Intake
+  readonly lines: Connections
+  readonly accept: Inbox
   readonly inflow: Inflow
   readonly turns: Turns
   readonly room: Room

@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Core } from './context.ts'
+import type { Context } from './context.ts'
 import { allowOrigin, answerPreflight, checkHost, checkOrigin, grant } from './http/access.ts'
-import { type Ask, readAsk, readVoice, targetOf } from './http/hub-request.ts'
+import { type HubRequest, readHubRequest, readRecipient, targetOf } from './http/hub-request.ts'
 import { answerTo, type Refusal, refusal } from './http-error.ts'
 import { printable } from './printer.ts'
 import { isSlice, serveSlice } from './transports/jsonp.ts'
@@ -16,13 +16,17 @@ import { serveWebSocket } from './transports/websocket.ts'
 import { ignore } from './wire/channel.ts'
 
 /** Serves a request to the hub's URL, whatever it is. Nothing a client does makes it throw. */
-export async function receive(core: Core, request: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function handleRequest(
+  core: Context,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   request.on('error', ignore)
   response.on('error', ignore)
-  let ask: Ask | undefined
+  let ask: HubRequest | undefined
   try {
     setCommonHeaders(response)
-    ask = readAsk(request, core.settings)
+    ask = readHubRequest(request, core.settings)
     checkHost(ask, core.settings)
     allowOrigin(ask, response)
     checkOrigin(ask, core.sessions)
@@ -42,25 +46,25 @@ export async function receive(core: Core, request: IncomingMessage, response: Se
   } catch (thrown) {
     if (response.destroyed) return
     const why = explain(core, thrown, request, ask)
-    const voice = ask ?? readVoice(request)
+    const voice = ask ?? readRecipient(request)
     if (response.headersSent) response.destroy()
     else refuse(request, response, isHidden(core, voice) ? undefined : voice, why)
   }
 }
 
 /** Serves a WebSocket handshake to the hub's URL. */
-export async function receiveUpgrade(
-  core: Core,
+export async function handleUpgrade(
+  core: Context,
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
 ): Promise<void> {
   // From here on until `ws` listens: a socket that fails with nobody listening ends the process.
   socket.on('error', ignore)
-  let ask: Ask | undefined
+  let ask: HubRequest | undefined
   const fault = faultOf(request)
   try {
-    ask = readAsk(request, core.settings, true)
+    ask = readHubRequest(request, core.settings, true)
     checkHost(ask, core.settings)
     checkOrigin(ask, core.sessions)
     if (fault) throw fault
@@ -73,7 +77,7 @@ export async function receiveUpgrade(
   } catch (thrown) {
     if (socket.destroyed) return
     const why = explain(core, thrown, request, ask, 'websocket')
-    const voice = readVoice(request)
+    const voice = readRecipient(request)
     const canHear = !fault && voice.via === 'websocket' && !isHidden(core, voice)
     if (canHear) refuseSocket(core.sockets, request, socket, head, why)
     else refuseUpgrade(socket, why)
@@ -90,13 +94,13 @@ function faultOf({ method, headers }: IncomingMessage): Refusal | undefined {
     : refusal(426, 'Sec-WebSocket-Version has to be 13')
 }
 
-function checkMethod({ via, method, callback }: Ask): void {
+function checkMethod({ via, method, callback }: HubRequest): void {
   if (via === 'websocket') throw refusal(426, 'a WebSocket handshake was expected')
   if (method !== (via === 'post' ? 'POST' : 'GET')) throw refusal(405, `${method} is not for ${via}`)
   if (via === 'jsonp' && callback === undefined) throw refusal(400, 'rt.cb is missing or not allowed')
 }
 
-function checkOpen(core: Core, ask: Ask): void {
+function checkOpen(core: Context, ask: HubRequest): void {
   const { via } = ask
   if (core.away !== undefined && !goesOn(core, ask)) throw refusal(503, 'the server is going away', core.away)
   // What a client sends is the application's, which may not need the log.
@@ -107,31 +111,31 @@ function checkOpen(core: Core, ask: Ask): void {
 }
 
 /** What a line that is open needs, until it is told to go. */
-function goesOn({ sessions }: Core, { via, turn, sid, url }: Ask): boolean {
+function goesOn({ sessions }: Context, { via, turn, sid, url }: HubRequest): boolean {
   return (via === 'post' || turn > 0 || url.searchParams.has('rt.up')) && sessions.knows(sid ?? '')
 }
 
 /** What is sent takes a socket for a moment only, and may be from those who are in. */
-function checkRoom({ room }: Core, ask: Ask, request: IncomingMessage): void {
+function checkRoom({ room }: Context, ask: HubRequest, request: IncomingMessage): void {
   if (ask.via !== 'post' && !isSlice(ask) && room.isFull(request))
     throw refusal(503, 'too many connections', 10)
 }
 
 /** A transport that is refused is gone for good, also for JSONP and frames: no script comes. */
-function isHidden(core: Core, { via }: { via: string | null }): boolean {
-  return isRefused(core, via as Ask['via'])
+function isHidden(core: Context, { via }: { via: string | null }): boolean {
+  return isRefused(core, via as HubRequest['via'])
 }
 
-function isRefused({ refused, settings }: Core, via: Ask['via']): boolean {
+function isRefused({ refused, settings }: Context, via: HubRequest['via']): boolean {
   return refused.has(via) || (via === 'jsonp' && !settings.jsonp)
 }
 
 /** What is not meant for the client is told to the application as an error, and each refusal as such. */
 function explain(
-  { events, settings }: Core,
+  { events, settings }: Context,
   thrown: unknown,
   request: IncomingMessage,
-  ask: Ask | undefined,
+  ask: HubRequest | undefined,
   via?: 'websocket',
 ): Refusal {
   const { why, withheld } = answerTo(thrown)
@@ -142,7 +146,7 @@ function explain(
     status: why.status,
     message: printable(why.message, 1_000),
     retryAfter: why.retryAfter,
-    via: inOneLine(ask?.via ?? via ?? readVoice(request).via ?? undefined),
+    via: inOneLine(ask?.via ?? via ?? readRecipient(request).via ?? undefined),
     method,
     path: printable(targetOf(request).split('?', 1)[0] as string),
     host: inOneLine(ask?.url.host ?? headers.host),

@@ -3,19 +3,19 @@ import type { Duplex } from 'node:stream'
 import { isBytes, show } from '../src/wire/codec.ts'
 import { pack } from '../src/wire/payload.ts'
 import { type AnyServer, attachTo, isHandshake } from './attach.ts'
-import type { Core } from './context.ts'
-import { createLines } from './delivery/connections.ts'
+import type { Context } from './context.ts'
+import { createConnections } from './delivery/connections.ts'
 import { createEvents, type Listener } from './events.ts'
-import { receive, receiveUpgrade } from './handler.ts'
-import { createRoom } from './http/connection-room.ts'
+import { handleRequest, handleUpgrade } from './handler.ts'
+import { createConnectionRoom } from './http/connection-room.ts'
 import { targetOf } from './http/hub-request.ts'
 import { canonicalPath } from './http/target.ts'
 import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
 import { reported } from './reported.ts'
-import { createIntake, type HubEvents, hubEvents } from './sessions/inbox.ts'
+import { createInbox, type HubEvents, hubEvents } from './sessions/inbox.ts'
 import { createInflow } from './sessions/inflow.ts'
 import { createRoaming } from './sessions/roaming.ts'
-import type { Line, Payload } from './sessions/session.ts'
+import type { Connection, Payload } from './sessions/session.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { createTurns } from './sessions/turns.ts'
 import { dropSlices } from './transports/jsonp.ts'
@@ -131,7 +131,7 @@ export function createHub(options: HubOptions = {}): Hub {
       if (stage !== 'new') void events.tell('close', { session })
     },
   })
-  const lines = createLines(settings, sessions, roaming, {
+  const lines = createConnections(settings, sessions, roaming, {
     began: ({ session }) => void events.tell('open', { session }),
     failed: events.report,
   })
@@ -152,16 +152,16 @@ export function createHub(options: HubOptions = {}): Hub {
     lines.beat()
     sessions.sweep()
   }, heartbeat / 3).unref()
-  const core: Core = {
+  const core: Context = {
     settings,
     events,
     sessions,
     lines,
-    accept: createIntake(events, limits, () => overdue++),
+    accept: createInbox(events, limits, () => overdue++),
     inflow,
     turns: createTurns(),
     sockets: createSockets(limits),
-    room: createRoom(events.report),
+    room: createConnectionRoom(events.report),
     refused,
     roaming,
     get away() {
@@ -186,13 +186,13 @@ export function createHub(options: HubOptions = {}): Hub {
       next?.()
       return false
     }
-    void receive(core, request, response)
+    void handleRequest(core, request, response)
     return true
   }
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     if (!isOurs(request) || !isHandshake(request)) return false
-    void receiveUpgrade(core, request, socket, head)
+    void handleUpgrade(core, request, socket, head)
     return true
   }
 
@@ -260,7 +260,7 @@ export function createHub(options: HubOptions = {}): Hub {
     checkTransports(transports)
     refused.clear()
     for (const name of transports) refused.add(name)
-    lines.cut(({ pipe }) => refused.has(pipe.transport))
+    lines.cut(({ channel: pipe }) => refused.has(pipe.transport))
   }
 
   async function drain({
@@ -299,7 +299,7 @@ export function createHub(options: HubOptions = {}): Hub {
 
   function stats(): Stats {
     let unsent = 0
-    for (const { pipe } of sessions.lines()) unsent += pipe.unsent()
+    for (const { channel: pipe } of sessions.lines()) unsent += pipe.unsent()
     return {
       sessions: sessions.size,
       lines: countByTransport(sessions.lines()),
@@ -334,7 +334,7 @@ function checkName(what: 'topic' | 'event', name: string): string {
   return name
 }
 
-function countByTransport(lines: Iterable<Line>): Record<TransportName, number> {
+function countByTransport(lines: Iterable<Connection>): Record<TransportName, number> {
   const counts = {
     websocket: 0,
     eventsource: 0,
@@ -345,7 +345,7 @@ function countByTransport(lines: Iterable<Line>): Record<TransportName, number> 
     jsonp: 0,
     bare: 0,
   }
-  for (const { pipe } of lines) counts[pipe.transport]++
+  for (const { channel: pipe } of lines) counts[pipe.transport]++
   return counts
 }
 

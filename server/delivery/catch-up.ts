@@ -1,7 +1,7 @@
 import { type History, isId, readPlace } from '../log/log.ts'
 import type { Settings } from '../options.ts'
-import { surelyAcked } from '../sessions/acknowledgement.ts'
-import { fromLive, fromLog, heardBy, isOver, type Line } from '../sessions/session.ts'
+import { ackedForSure } from '../sessions/acknowledgement.ts'
+import { type Connection, fromLive, fromLog, isOver, topicsOf } from '../sessions/session.ts'
 import type { Piece } from '../wire/batch.ts'
 import { gapBlock, openBlock } from '../wire/control-events.ts'
 import type { Fanout } from './fanout.ts'
@@ -22,14 +22,14 @@ export interface Start {
 /** Brings lines from where they begin to the present. */
 export interface CatchUp {
   /** Says the first block. */
-  begin(line: Line, start: Start): Promise<History>
+  begin(line: Connection, start: Start): Promise<History>
   /**
    * Reads on, page by page as the pipe takes them, until there is no more; from then on the line is live, or it is over.
    * Without a first page it waits for the pipe first. `lost`: see `Start`.
    */
-  goOn(line: Line, first?: History, lost?: string): Promise<void>
+  goOn(line: Connection, first?: History, lost?: string): Promise<void>
   /** Lets a line read anew, wherever it is: something was missed. */
-  again(line: Line): Promise<void>
+  again(line: Connection): Promise<void>
   /** How many losses were told so far. */
   readonly gaps: number
 }
@@ -38,7 +38,7 @@ export interface CatchUp {
 export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => number): CatchUp {
   const { log, limits, heartbeat, retry } = settings
 
-  let latest: Line['at'] | undefined
+  let latest: Connection['at'] | undefined
   let gaps = 0
 
   return {
@@ -50,19 +50,19 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
     },
   }
 
-  async function begin(line: Line, { cursor, lost, welcome }: Start): Promise<History> {
+  async function begin(line: Connection, { cursor, lost, welcome }: Start): Promise<History> {
     const history = await read(line, cursor, lost)
     if (welcome) fanout.queue(line, open(line, history, cursor))
     return history
   }
 
-  async function goOn(line: Line, first?: History, lost?: string): Promise<void> {
+  async function goOn(line: Connection, first?: History, lost?: string): Promise<void> {
     let history = first
     let told = history ? tell(line, history, -1) : -1
     while ((!history || history.more || line.feed.from === 'log') && !isOver(line)) {
       line.feed = fromLog
       fanout.flush(line)
-      await line.pipe.drained()
+      await line.channel.drained()
       if (isOver(line)) return
       history = await read(line, line.at.id, lost)
       told = tell(line, history, told)
@@ -70,27 +70,27 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
     goLive(line)
   }
 
-  async function again(line: Line): Promise<void> {
+  async function again(line: Connection): Promise<void> {
     if (line.feed.from === 'live') await goOn(line)
     else if (line.feed.from === 'both') line.feed = fromLog // what is on its way may be of before
   }
 
   /** Listens first, then reads: what is published between falls into neither hole, and what comes twice has a number. */
-  async function read(line: Line, cursor: string | undefined, lost?: string): Promise<History> {
+  async function read(line: Connection, cursor: string | undefined, lost?: string): Promise<History> {
     line.feed = { from: 'both', early: [] }
     // Most sessions were never addressed: those who hear the same topics ask the same.
-    const topics = line.member.addressed ? heardBy(line) : line.topics
+    const topics = line.member.addressed ? topicsOf(line) : line.topics
     return log.after(cursor, lost === undefined ? topics : [...topics, lost])
   }
 
-  function open({ member }: Line, { start, gap }: History, cursor: string | undefined): Piece {
+  function open({ member }: Connection, { start, gap }: History, cursor: string | undefined): Piece {
     // Whoever is cut off between this and the gap comes back with the same cursor, and is told again.
     const id = cursor !== undefined && isId(cursor) ? cursor : start
     const { message, batch, messages } = limits
     return openBlock(id, retry, {
       session: member.session.id,
       resumed: cursor !== undefined && !gap,
-      acked: surelyAcked(member),
+      acked: ackedForSure(member),
       heartbeat,
       spread: spread(),
       limits: { message, batch, messages },
@@ -98,7 +98,7 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
   }
 
   /** Gives back up to where the line knows of losses: a gap that spans several pages is told once. */
-  function tell(line: Line, { start, gap, entries }: History, told: number): number {
+  function tell(line: Connection, { start, gap, entries }: History, told: number): number {
     const lost = gap ? seqOf(gap.to) : -1
     const isNews = gap !== undefined && (gap.reason !== 'trimmed' || lost > told)
     if (isNews) {
@@ -111,12 +111,12 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
   }
 
   /** Most lines begin at the newest message, which is the same for many. */
-  function placeAt(id: string): Line['at'] {
+  function placeAt(id: string): Connection['at'] {
     if (latest?.id !== id) latest = { id, seq: seqOf(id) }
     return latest
   }
 
-  function goLive(line: Line): void {
+  function goLive(line: Connection): void {
     if (line.feed.from !== 'both') return
     const { early } = line.feed
     line.feed = fromLive

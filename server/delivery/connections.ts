@@ -1,14 +1,14 @@
 import type { Granted } from '../http/access.ts'
-import type { Ask } from '../http/hub-request.ts'
+import type { HubRequest } from '../http/hub-request.ts'
 import type { Entry } from '../log/log.ts'
 import type { Settings } from '../options.ts'
 import { atMost } from '../patience.ts'
-import { receipt } from '../sessions/acknowledgement.ts'
+import { acknowledgement } from '../sessions/acknowledgement.ts'
 import type { Roaming } from '../sessions/roaming.ts'
-import { fromLog, isOver, type Line, type Member, settled } from '../sessions/session.ts'
+import { type Connection, fromLog, isOver, type Member, settled } from '../sessions/session.ts'
 import { privateTopic, type Sessions } from '../sessions/sessions.ts'
 import type { Piece } from '../wire/batch.ts'
-import { ignore, type Pipe } from '../wire/channel.ts'
+import { type Channel, ignore } from '../wire/channel.ts'
 import { beatBlock, byeBlock, pongTo } from '../wire/control-events.ts'
 import { createCatchUp, type Start } from './catch-up.ts'
 import { createFanout } from './fanout.ts'
@@ -21,21 +21,21 @@ export interface Opening extends Start {
 }
 
 /** All lines of a hub. */
-export interface Lines {
+export interface Connections {
   /** Finds the session or begins one. Throws a refusal when there are too many. */
-  prepare(ask: Ask, granted: Granted): Opening
+  prepare(ask: HubRequest, granted: Granted): Opening
   /** Brings the line up to date and keeps it so, until its pipe is over. */
-  open(pipe: Pipe, opening: Opening): Line
+  open(pipe: Channel, opening: Opening): Connection
   /** The pipe is over, whoever ended it. */
-  gone(line: Line): void
+  gone(line: Connection): void
   /** Hands what was published to all who hear it. */
   deliver(entry: Entry): void
   /** Lets all read anew, or those who hear one of the topics: something was published that was not handed over. */
   reread(topics?: readonly string[]): void
   /** Says something of the protocol's own. */
-  say(line: Line, piece: Piece): void
+  say(line: Connection, piece: Piece): void
   /** Says the last thing, and ends the pipe in good order. */
-  end(line: Line, piece: Piece): void
+  end(line: Connection, piece: Piece): void
   /** Answers an `rt.ping` that did not come over a pipe of its own. */
   pong(member: Member, ping: string): void
   /** Milliseconds over which all should spread if they had to come back now. */
@@ -43,7 +43,7 @@ export interface Lines {
   /** Ends a session whose client has said goodbye, and its pipes. */
   dismiss(member: Member): void
   /** Cuts the lines that are meant. */
-  cut(which: (line: Line) => boolean): void
+  cut(which: (line: Connection) => boolean): void
   /** Counts time, and gives a sign of life to those who have heard nothing. Called thrice in a `heartbeat`. */
   beat(): void
   /** Lets all go, so many in a second. Resolves when the last pipe is over. */
@@ -77,9 +77,14 @@ const grace = 1_000
 /** For how long nothing of what waits may be taken, in thirds of a heartbeat. What came through by then counts. */
 const patience = 12
 
-export function createLines(settings: Settings, sessions: Sessions, roaming: Roaming, hooks: Hooks): Lines {
+export function createConnections(
+  settings: Settings,
+  sessions: Sessions,
+  roaming: Roaming,
+  hooks: Hooks,
+): Connections {
   const { limits, admission, heartbeat, maxAge, log } = settings
-  const ending = new Set<Line>() // whose pipes are not over
+  const ending = new Set<Connection>() // whose pipes are not over
   const waiting: (() => void)[] = [] // for the last of them
   let stuck = 0
   let toldSpread = 0
@@ -110,7 +115,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     },
   }
 
-  function prepare(ask: Ask, granted: Granted): Opening {
+  function prepare(ask: HubRequest, granted: Granted): Opening {
     const { sid, address, cursor, turn } = ask
     const known = sessions.find(ask, granted)
     const elsewhere = sid && !sessions.knows(sid)
@@ -126,7 +131,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     return { ...start, member: sessions.begin(ask, granted), lost, welcome: true }
   }
 
-  function open(pipe: Pipe, opening: Opening): Line {
+  function open(pipe: Channel, opening: Opening): Connection {
     const line = enter(pipe, opening)
     if (opening.member.leaving) {
       end(line, farewellBlock(line, 0))
@@ -145,9 +150,9 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     return line
   }
 
-  function enter(pipe: Pipe, { member, address, topics }: Opening): Line {
-    const line: Line = {
-      pipe,
+  function enter(pipe: Channel, { member, address, topics }: Opening): Connection {
+    const line: Connection = {
+      channel: pipe,
       member,
       topics,
       feed: fromLog,
@@ -169,14 +174,14 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     return line
   }
 
-  function announce(line: Line): void {
+  function announce(line: Connection): void {
     const { member } = line
     if (isOver(line) || member.stage !== 'new') return
     member.stage = 'begun'
     hooks.began(member)
   }
 
-  function greet(line: Line): void {
+  function greet(line: Connection): void {
     const { member } = line
     if (isOver(line)) return
     if (member.pinged !== undefined) pong(member, member.pinged)
@@ -184,7 +189,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
   }
 
   /** What a slow reader cannot take is not kept for it: it is read from the log when it can. */
-  function fallBehind(line: Line): void {
+  function fallBehind(line: Connection): void {
     catchUp
       .goOn(line)
       .then(() => greet(line))
@@ -197,7 +202,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
   }
 
   /** That the log is out of reach it tells itself, once and not for each line. */
-  function fail(line: Line, error: unknown): void {
+  function fail(line: Connection, error: unknown): void {
     drop(line)
     if (log.ready !== false) hooks.failed(error)
   }
@@ -205,7 +210,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
   /** Where it cannot be said now it is said later, and only the newest: whoever reads nothing may ask all the same. */
   function pong(member: Member, ping: string): void {
     const newest = member.lines.findLast(line => !isOver(line))
-    const now = newest && newest.pipe.unsent() + (newest.queue?.size ?? 0) <= limits.unsent
+    const now = newest && newest.channel.unsent() + (newest.queue?.size ?? 0) <= limits.unsent
     member.pinged = now ? undefined : ping
     if (now) fanout.queue(newest, pongTo(ping))
   }
@@ -224,20 +229,20 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     for (const line of sessions.lines()) {
       const quiet = fanout.clock - line.wrote
       // Between two and three thirds of a heartbeat have passed.
-      if (line.feed.from === 'live' && !line.pipe.once && (news || quiet > 2)) fanout.queue(line, sign)
-      if (line.pipe.isOver()) gone(line)
+      if (line.feed.from === 'live' && !line.channel.once && (news || quiet > 2)) fanout.queue(line, sign)
+      if (line.channel.isOver()) gone(line)
       else if (isStuck(line)) giveUp(line)
-      else if (fanout.clock >= line.due && !line.pipe.once) end(line, byeBlock(0))
+      else if (fanout.clock >= line.due && !line.channel.once) end(line, byeBlock(0))
     }
     for (const line of ending) {
-      if (line.pipe.isOver()) gone(line)
+      if (line.channel.isOver()) gone(line)
       else if (isStuck(line)) giveUp(line)
     }
   }
 
   /** Whether the network has taken nothing of what waits for so long that nobody can be there. */
-  function isStuck(line: Line): boolean {
-    const { pipe } = line
+  function isStuck(line: Connection): boolean {
+    const { channel: pipe } = line
     const taken = pipe.unsent() > 0 ? pipe.taken() : undefined
     if (taken === undefined || taken !== line.taken) {
       line.taken = taken
@@ -246,7 +251,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     return fanout.clock - line.tookAt > patience
   }
 
-  function giveUp(line: Line): void {
+  function giveUp(line: Connection): void {
     stuck++
     drop(line)
   }
@@ -256,7 +261,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     sessions.end(member)
   }
 
-  function cut(which: (line: Line) => boolean): void {
+  function cut(which: (line: Connection) => boolean): void {
     for (const line of sessions.lines()) if (which(line)) drop(line)
   }
 
@@ -277,7 +282,7 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     }
     await Promise.all(leaving)
     const timer = setTimeout(() => {
-      for (const { pipe } of ending) pipe.cut()
+      for (const { channel: pipe } of ending) pipe.cut()
     }, grace)
     if (ending.size) await new Promise<void>(resolve => waiting.push(resolve))
     clearTimeout(timer)
@@ -302,32 +307,32 @@ export function createLines(settings: Settings, sessions: Sessions, roaming: Roa
     for (const line of member.lines) end(line, farewellBlock(line, retry()))
   }
 
-  function gone(line: Line): void {
+  function gone(line: Connection): void {
     leave(line)
     ending.delete(line)
     if (!ending.size) for (const resolve of waiting.splice(0)) resolve()
   }
 
-  function end(line: Line, piece: Piece): void {
+  function end(line: Connection, piece: Piece): void {
     fanout.queue(line, piece)
     fanout.flush(line)
-    line.pipe.end()
+    line.channel.end()
     leave(line)
   }
 
-  function drop(line: Line): void {
-    line.pipe.cut()
+  function drop(line: Connection): void {
+    line.channel.cut()
     leave(line)
   }
 
   /** Behind it nothing is taken from the session any more: what it does not acknowledge was not taken, unless work is going on still. */
-  function farewellBlock({ member }: Line, retry: number): Piece {
+  function farewellBlock({ member }: Connection, retry: number): Piece {
     const isKnown = member.stage !== 'guest' && member.acked === member.taken
     if (!isKnown) return byeBlock(retry)
-    return { text: receipt(member, 0).text + byeBlock(retry, member.acked).text }
+    return { text: acknowledgement(member, 0).text + byeBlock(retry, member.acked).text }
   }
 
-  function leave(line: Line): void {
+  function leave(line: Connection): void {
     if (!sessions.leave(line)) return
     ending.add(line)
     fanout.leave(line)

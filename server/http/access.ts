@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { refusal } from '../http-error.ts'
 import type { Limits, Rights, Settings } from '../options.ts'
 import { printable } from '../printer.ts'
-import type { Ask } from './hub-request.ts'
+import type { HubRequest } from './hub-request.ts'
 
 /** What `authorize` said, complete. */
 export interface Granted {
@@ -18,7 +18,7 @@ export interface Granted {
  * On a WebSocket some browsers do not say that a page is of the same origin. That it is, as was seen on other requests, is said by the id of
  * its session, which nobody else has; until there is one, the page is let in by other transports.
  */
-export function checkOrigin(ask: Ask, { vouches }: { vouches(ask: Ask): boolean }): void {
+export function checkOrigin(ask: HubRequest, { vouches }: { vouches(ask: HubRequest): boolean }): void {
   const { standing, origin, via, headers } = ask
   if (standing === 'unknown' && via === 'jsonp')
     throw { ...refusal(403, `JSONP is answered only where the page tells its origin; ${hidden}`), only: true }
@@ -35,7 +35,7 @@ const hidden =
   'let it send a Referer (Referrer-Policy: strict-origin), and list its origin in origins if it is not this one'
 
 /** What somebody has to do who knows that the page is their own. */
-function remedy({ headers, proxied }: Ask): string {
+function remedy({ headers, proxied }: HubRequest): string {
   const told = headers['x-forwarded-host'] ?? headers.forwarded
   return told !== undefined && !proxied
     ? 'a proxy tells another host than Host does, and is not believed: name it in trustProxy'
@@ -43,13 +43,13 @@ function remedy({ headers, proxied }: Ask): string {
 }
 
 /** A name that somebody else has made to lead here is not ours. Must come before anything is believed that a browser says of origins. */
-export function checkHost({ url }: Ask, { isKnownHost }: Settings): void {
+export function checkHost({ url }: HubRequest, { isKnownHost }: Settings): void {
   if (isKnownHost(url.hostname)) return
   throw refusal(403, `${url.host} is none of this server's hosts; if it should be, list it in hosts`)
 }
 
 /** Lets a listed origin read the answer. */
-export function allowOrigin({ standing, origin }: Ask, response: ServerResponse): void {
+export function allowOrigin({ standing, origin }: HubRequest, response: ServerResponse): void {
   response.setHeader('Vary', 'Origin')
   if (standing !== 'listed' || origin === undefined) return
   response.setHeader('Access-Control-Allow-Origin', origin)
@@ -58,7 +58,7 @@ export function allowOrigin({ standing, origin }: Ask, response: ServerResponse)
 }
 
 /** The answer to a browser that asks before it sends. A listed origin may send whatever headers it likes. */
-export function answerPreflight({ headers }: Ask, response: ServerResponse): void {
+export function answerPreflight({ headers }: HubRequest, response: ServerResponse): void {
   const asked = headers['access-control-request-headers'] ?? 'content-type, last-event-id, authorization'
   response.writeHead(204, {
     'Access-Control-Allow-Methods': 'GET, POST',
@@ -69,7 +69,7 @@ export function answerPreflight({ headers }: Ask, response: ServerResponse): voi
 }
 
 /** Asks the application. Throws a refusal, its own or ours. */
-export async function grant(ask: Ask, { authorize, limits, tickets }: Settings): Promise<Granted> {
+export async function grant(ask: HubRequest, { authorize, limits, tickets }: Settings): Promise<Granted> {
   const { url, address, origin, method, via, headers } = ask
   const ticket = url.searchParams.get('rt.ticket')
   const { token, principal } = ticket === null ? { token: readToken(ask) } : tickets.use(ticket)
@@ -86,7 +86,7 @@ export async function grant(ask: Ask, { authorize, limits, tickets }: Settings):
 }
 
 /** A header, the subprotocol in which a WebSocket has it, or the address, where a page can use neither. */
-export function readToken({ url, via, headers }: Ask): string | undefined {
+export function readToken({ url, via, headers }: HubRequest): string | undefined {
   const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1]
   if (bearer !== undefined) return bearer
   const offered = via === 'websocket' ? headers['sec-websocket-protocol'] : undefined
@@ -125,7 +125,7 @@ async function within<T>(ms: number, answer: T | Promise<T>): Promise<T> {
 }
 
 /** A page that the browser calls ours need not have told its origin. */
-function ownOrigin({ standing, url }: Ask): string | undefined {
+function ownOrigin({ standing, url }: HubRequest): string | undefined {
   return standing === 'own' ? url.origin : undefined
 }
 

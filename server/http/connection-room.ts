@@ -8,7 +8,7 @@ export interface Room {
 }
 
 /** `full` is called when it has become full, once until there is room again. */
-export function createRoom(full: (error: Error) => void, limit = mayOpen()): Room {
+export function createConnectionRoom(full: (error: Error) => void, limit = mayOpen()): Room {
   // Some are left, to tell those that come then, and for whatever else the process opens.
   const spare = Math.min(64, Math.max(8, Math.floor(limit / 10)))
   let told = false

@@ -7,7 +7,7 @@ import type { Arrival } from './proxies.ts'
 import { readTarget } from './target.ts'
 
 /** A request to the hub's URL, read. */
-export interface Ask {
+export interface HubRequest {
   readonly url: URL
   readonly method: string
   readonly headers: IncomingHttpHeaders
@@ -30,17 +30,17 @@ export interface Ask {
 }
 
 /** How whoever asks can be spoken to, be it malformed what they ask for. */
-export interface Voice extends Pick<Ask, 'callback' | 'standing' | 'origin'> {
+export interface Recipient extends Pick<HubRequest, 'callback' | 'standing' | 'origin'> {
   readonly via: string | null
 }
 
-export function readVoice(request: IncomingMessage): Voice {
+export function readRecipient(request: IncomingMessage): Recipient {
   const query = new URLSearchParams(targetOf(request).split('?')[1])
   return { via: query.get('rt.via'), callback: readCallback(query), standing: 'unknown', origin: undefined }
 }
 
 /** Throws a refusal for what no server could serve. `upgrade`: the request is a WebSocket handshake. */
-export function readAsk(request: IncomingMessage, settings: Settings, upgrade = false): Ask {
+export function readHubRequest(request: IncomingMessage, settings: Settings, upgrade = false): HubRequest {
   const { headers, method = 'GET' } = request
   // Node's own: a framework that mounts us below a path takes that off `url`.
   const target = readTarget(targetOf(request))
@@ -105,7 +105,7 @@ function readUrl(path: string | undefined, { host, secure }: Arrival): URL {
   }
 }
 
-function readVia(name: string | null, method: string, upgrade: boolean): Ask['via'] {
+function readVia(name: string | null, method: string, upgrade: boolean): HubRequest['via'] {
   if (upgrade) {
     if (name !== null && name !== 'websocket')
       throw refusal(400, `rt.via is ${printable(name)} on a WebSocket handshake`)
@@ -121,7 +121,7 @@ function readOrigin(
   headers: IncomingHttpHeaders,
   arrival: Arrival,
   isListed: IsListed,
-): Pick<Ask, 'origin' | 'standing'> {
+): Pick<HubRequest, 'origin' | 'standing'> {
   const told = single(headers.origin) ?? originOf(headers.referer)
   // No page can forge it, and it is right behind every proxy: names that begin with `Sec-` are the browser's.
   const site = headers['sec-fetch-site']

@@ -9,8 +9,8 @@ type Account = Pick<Member, 'acked' | 'refused'>
  * What answers messages from number `first` on: which of them were refused, and how far the application has come. Whoever asks for no
  * message in particular may not have heard of the refusals yet.
  */
-export function receipt(member: Account, first: number | undefined): Piece {
-  if (first === undefined) return ackBlock(surelyAcked(member))
+export function acknowledgement(member: Account, first: number | undefined): Piece {
+  if (first === undefined) return ackBlock(ackedForSure(member))
   const nacks: string[] = []
   for (const [number, why] of member.refused ?? [])
     if (number >= first) nacks.push(nackBlock(number, why).text)
@@ -18,7 +18,7 @@ export function receipt(member: Account, first: number | undefined): Piece {
 }
 
 /** The number up to which all were taken, as far as refusals are kept. A client that sends the later ones again is told of each. */
-export function surelyAcked({ acked, refused }: Account): number {
+export function ackedForSure({ acked, refused }: Account): number {
   for (const oldest of refused?.keys() ?? []) return oldest - 1
   return acked
 }

@@ -78,7 +78,7 @@ export interface Accepted {
  * Takes each number of a session once, and brings the messages to the application one after the other. Throws a refusal,
  * before anything is taken, if a block is malformed or this client may not send.
  */
-export type Intake = (member: Member, blocks: readonly Block[], maySend: boolean) => Accepted
+export type Inbox = (member: Member, blocks: readonly Block[], maySend: boolean) => Accepted
 
 /** So many characters of a ping are repeated. */
 const repeated = 32
@@ -90,11 +90,11 @@ interface Message {
 }
 
 /** It is kept of the last `messages` numbers which of them were refused. `overdue` is called for each message that took longer than `handling`. */
-export function createIntake(
+export function createInbox(
   events: Events<HubEvents>,
   { messages: window, handling }: Pick<Limits, 'messages' | 'handling'>,
   overdue: () => void,
-): Intake {
+): Inbox {
   return (member, blocks, maySend) => {
     const messages = blocks.filter(isMessage).map(readMessage)
     if (messages.length && !maySend) throw refusal(403, 'sending is not allowed')

@@ -1,6 +1,6 @@
 import { type Refusal, refusal } from '../http-error.ts'
 import type { Limits } from '../options.ts'
-import type { Crowd, Member } from './session.ts'
+import type { Group, Member } from './session.ts'
 
 /**
  * Holds back what clients send, before any of it is taken: so much a second, and so much that may be on its way to the application.
@@ -87,19 +87,19 @@ export function createInflow(limits: Limits): Inflow {
   }
 
   function hasRoom(member: Member, bytes: number): boolean {
-    const { taken, acked, crowds } = member
+    const { taken, acked, groups: crowds } = member
     if (taken - acked > limits.messages || member.held + bytes > unhandled) return false
     return crowds.every(crowd => crowd.held + bytes <= roomOf(crowd))
   }
 
-  function roomOf({ key }: Crowd): number {
+  function roomOf({ key }: Group): number {
     return key === undefined ? unhandledInAll : share
   }
 
   function hold(member: Member, bytes: number): void {
     held += bytes
     member.held += bytes
-    for (const crowd of member.crowds) crowd.held += bytes
+    for (const crowd of member.groups) crowd.held += bytes
   }
 
   function release(member: Member, bytes: number): void {

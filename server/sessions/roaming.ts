@@ -1,4 +1,4 @@
-import type { Ask } from '../http/hub-request.ts'
+import type { HubRequest } from '../http/hub-request.ts'
 import { randomName } from '../random.ts'
 import type { Member } from './session.ts'
 
@@ -13,11 +13,11 @@ export interface Roaming {
    * Whether a poll whose session is not known here is a guest. One of a session of ours is not: that session is over. Nor is one that keeps
    * coming: nobody else gets its polls.
    */
-  isGuest(ask: Ask): boolean
+  isGuest(ask: HubRequest): boolean
   /** A poll of a session that is known here. */
   polled(member: Member, turn: number): void
   /** A POST in which its session is known here, or is not. */
-  posted(ask: Ask, known: boolean): void
+  posted(ask: HubRequest, known: boolean): void
 }
 
 /** For how long the polls of a session have to come one after the other before it is taken for one that has moved here, in ms. */
@@ -40,7 +40,7 @@ export function createRoaming(warn: (what: Error) => void): Roaming {
 
   return { name: () => own + randomName(), isGuest, polled, posted }
 
-  function isGuest({ sid, via, turn }: Ask): boolean {
+  function isGuest({ sid, via, turn }: HubRequest): boolean {
     if (sid === undefined || turn === 0 || !isAnothers(sid)) return false
     if (via !== 'long-polling' && via !== 'jsonp') return false
     const now = Date.now()
@@ -66,7 +66,7 @@ export function createRoaming(warn: (what: Error) => void): Roaming {
     member.turn = turn
   }
 
-  function posted({ sid = '' }: Ask, known: boolean): void {
+  function posted({ sid = '' }: HubRequest, known: boolean): void {
     const now = Date.now()
     if (now - posts.since > time) posts = { all: 0, strayed: 0, since: now }
     posts.all++

@@ -2,7 +2,7 @@ import type { Refusal } from '../http-error.ts'
 import type { Entry } from '../log/log.ts'
 import type { TransportName } from '../options.ts'
 import type { Batch } from '../wire/batch.ts'
-import type { Pipe } from '../wire/channel.ts'
+import type { Channel } from '../wire/channel.ts'
 
 /** What can be published: text, or bytes. */
 export type Payload = string | ArrayBuffer | ArrayBufferView
@@ -34,11 +34,11 @@ export interface Member {
   /** Whether that is our own, if anything is known of it. */
   readonly own: boolean | undefined
   /** Its pipes, the oldest first: nearly always one. */
-  lines: readonly Line[]
+  lines: readonly Connection[]
   /** What the names of its topics take, in bytes. */
   names: number
   /** The crowds that it is one of, and that are limited. */
-  readonly crowds: readonly Crowd[]
+  readonly groups: readonly Group[]
   stage: Stage
   /** Something was sent to it alone: its own topic may be there. */
   addressed: boolean
@@ -79,7 +79,7 @@ export interface Member {
 export type Stage = 'new' | 'begun' | 'proven' | 'guest' | 'over'
 
 /** Sessions that have something in common, of which there may only be so many. */
-export interface Crowd {
+export interface Group {
   /** What they have in common; `undefined` for all sessions. */
   readonly key: string | undefined
   size: number
@@ -96,8 +96,8 @@ export interface Crowd {
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 /** One pipe of one session, and how far it has come. */
-export interface Line {
-  readonly pipe: Pipe
+export interface Connection {
+  readonly channel: Channel
   readonly member: Member
   /** Those it was granted. */
   readonly topics: readonly string[]
@@ -134,10 +134,10 @@ export const fromLive: Feed = { from: 'live' }
 export const nowhere: Feed = { from: 'nowhere' }
 
 /** The topics it was granted, and its session's own. */
-export function heardBy({ topics, member }: Line): readonly string[] {
+export function topicsOf({ topics, member }: Connection): readonly string[] {
   return [...topics, member.topic]
 }
 
-export function isOver(line: Line): boolean {
+export function isOver(line: Connection): boolean {
   return line.feed.from === 'nowhere'
 }

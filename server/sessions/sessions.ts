@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Granted } from '../http/access.ts'
-import type { Ask } from '../http/hub-request.ts'
+import type { HubRequest } from '../http/hub-request.ts'
 import { networkOf } from '../http/proxies.ts'
 import { type Refusal, refusal } from '../http-error.ts'
 import type { Settings, TransportName } from '../options.ts'
 import {
-  type Crowd,
-  type Line,
+  type Connection,
+  type Group,
   type Member,
   type Send,
   type Session,
@@ -16,21 +16,21 @@ import {
 
 export interface Sessions {
   /** The session that was asked for, if it still lives and belongs to who asks. */
-  find(ask: Ask, granted: Granted): Member | undefined
+  find(ask: HubRequest, granted: Granted): Member | undefined
   /** Throws a refusal when there are too many for a new one. */
-  check(ask: Ask, granted: Granted): void
+  check(ask: HubRequest, granted: Granted): void
   /** Throws a refusal when its client has too many lines for one more, or too many topics for what this one hears. */
   checkMore(member: Member, granted: Granted): void
   /** A new one. Throws a refusal when there are too many. */
-  begin(ask: Ask, granted: Granted): Member
+  begin(ask: HubRequest, granted: Granted): Member
   /** Stands for a session of another node, as long as it has a pipe here. Throws a refusal when there are too many. */
-  invite(ask: Ask, granted: Granted): Member
+  invite(ask: HubRequest, granted: Granted): Member
   knows(sid: string): boolean
   /** Whether the session that is asked for is known to live on a page of the origin that asks. */
-  vouches(ask: Ask): boolean
-  enter(line: Line): void
+  vouches(ask: HubRequest): boolean
+  enter(line: Connection): void
   /** Whether it was there. */
-  leave(line: Line): boolean
+  leave(line: Connection): boolean
   /** Ends one that has no pipe any more. */
   end(member: Member): void
   /** Ends those that have been away for too long. */
@@ -41,7 +41,7 @@ export interface Sessions {
   /** All, and the guests. */
   all(): Iterable<Member>
   /** The lines of all. */
-  lines(): Iterable<Line>
+  lines(): Iterable<Connection>
   readonly open: number
 }
 
@@ -53,7 +53,7 @@ interface Hooks {
 }
 
 /** Not every request tells its origin; one that tells another is somebody else's. */
-function isSamePage(member: Member, standing: Ask['standing'], origin: string | undefined): boolean {
+function isSamePage(member: Member, standing: HubRequest['standing'], origin: string | undefined): boolean {
   if (member.own === undefined || standing === 'unknown') return true
   return standing === 'own' ? member.own : origin === member.origin
 }
@@ -75,8 +75,8 @@ const stay = 3
 export function createSessions({ limits, sessionTimeout }: Settings, { name, send, ended }: Hooks): Sessions {
   const members = new Map<string, Member>()
   const guests = new Set<Member>()
-  const everybody: Crowd = { key: undefined, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
-  const crowds = new Map<string, Crowd>()
+  const everybody: Group = { key: undefined, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
+  const crowds = new Map<string, Group>()
   let open = 0
   const away = new Set<Member>() // those without a pipe, the longest away first
 
@@ -142,7 +142,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     },
   }
 
-  function find({ sid = '', origin, standing }: Ask, { principal }: Granted): Member | undefined {
+  function find({ sid = '', origin, standing }: HubRequest, { principal }: Granted): Member | undefined {
     const member = members.get(sid)
     if (member?.session.principal !== principal) return undefined
     if (!member || !isSamePage(member, standing, origin)) return undefined
@@ -150,11 +150,11 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     if (origin !== undefined && standing !== 'foreign')
       Object.assign(member, { origin, own: standing === 'own' })
     if (member.stage === 'begun') member.stage = 'proven'
-    for (const { passing } of member.crowds) passing.delete(member)
+    for (const { passing } of member.groups) passing.delete(member)
     return member
   }
 
-  function check(ask: Ask, granted: Granted): void {
+  function check(ask: HubRequest, granted: Granted): void {
     const own = crowdsOf(ask, granted)
     for (const crowd of own) {
       if (isFull(crowd) && !crowd.passing.size) throw tooMany('sessions', crowd)
@@ -164,7 +164,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   }
 
   /** One more of a session that has all it may have takes the place of its oldest. */
-  function checkMore({ lines, crowds, names }: Member, { topics }: Granted): void {
+  function checkMore({ lines, groups: crowds, names }: Member, { topics }: Granted): void {
     if (lines.length < limits.pipes) checkLines(crowds)
     const more = namesOf(topics) - names
     for (const crowd of crowds)
@@ -172,7 +172,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   }
 
   /** Also when all have gone that never came back. */
-  function hasNoRoom(crowd: Crowd, more: number): boolean {
+  function hasNoRoom(crowd: Group, more: number): boolean {
     let left = crowd.names + more
     if (left <= roomFor(crowd)) return false
     for (const { names } of crowd.passing) left -= names
@@ -180,32 +180,32 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   }
 
   /** Those of one address, or of one principal, may have half. */
-  function roomFor({ key }: Crowd): number {
+  function roomFor({ key }: Group): number {
     return key === undefined ? limits.topicsInAll : limits.topicsInAll / 2
   }
 
-  function checkLines(own: readonly Crowd[]): void {
+  function checkLines(own: readonly Group[]): void {
     for (const crowd of own) {
       const { key, lines } = crowd
       if (key !== undefined && lines >= limitOf(key, 'lines')) throw tooMany('lines', crowd)
     }
   }
 
-  function begin(ask: Ask, granted: Granted): Member {
+  function begin(ask: HubRequest, granted: Granted): Member {
     const member = make(name(), 'new', ask, granted)
     members.set(member.session.id, member)
     away.add(member)
     return member
   }
 
-  function invite(ask: Ask, granted: Granted): Member {
+  function invite(ask: HubRequest, granted: Granted): Member {
     const member = make(ask.sid ?? '', 'guest', ask, granted)
     guests.add(member)
     return member
   }
 
   /** Takes it into its crowds. Where one is full, whoever never came back has to go. */
-  function make(id: string, stage: Stage, ask: Ask, granted: Granted): Member {
+  function make(id: string, stage: Stage, ask: HubRequest, granted: Granted): Member {
     check(ask, granted)
     for (const crowd of crowdsOf(ask, granted)) {
       const [oldest] = isFull(crowd) ? crowd.passing : []
@@ -231,7 +231,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       own: standing === 'unknown' ? undefined : standing === 'own',
       lines: [],
       names,
-      crowds: own,
+      groups: own,
       stage,
       addressed: stage === 'guest', // by its own node
       turn,
@@ -249,18 +249,18 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     }
   }
 
-  function crowdsOf({ address }: Ask, { principal }: Granted): Crowd[] {
+  function crowdsOf({ address }: HubRequest, { principal }: Granted): Group[] {
     const found = [everybody]
     if (address) found.push(crowdOf(`address ${networkOf(address)}`))
     if (principal !== undefined) found.push(crowdOf(`principal ${principal}`))
     return found
   }
 
-  function crowdOf(key: string): Crowd {
+  function crowdOf(key: string): Group {
     return crowds.get(key) ?? { key, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
   }
 
-  function isFull({ key, size }: Crowd): boolean {
+  function isFull({ key, size }: Group): boolean {
     if (key === undefined) return size >= limits.sessions
     return size >= limitOf(key, 'sessions')
   }
@@ -269,13 +269,13 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     return limits[`${what}Per${key.startsWith('a') ? 'Address' : 'Principal'}`]
   }
 
-  function enter(line: Line): void {
+  function enter(line: Connection): void {
     const { member } = line
     // An array that is spread has room for more, and there will hardly be more.
     member.lines = member.lines.concat(line)
     open++
     const names = namesOf(line.topics)
-    for (const crowd of member.crowds) {
+    for (const crowd of member.groups) {
       crowd.lines++
       crowd.names += names - member.names
     }
@@ -283,24 +283,24 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     away.delete(member)
   }
 
-  function leave(line: Line): boolean {
+  function leave(line: Connection): boolean {
     const { member } = line
     if (!member.lines.includes(line)) return false
     member.lines = member.lines.filter(other => other !== line)
     open--
-    for (const crowd of member.crowds) crowd.lines--
+    for (const crowd of member.groups) crowd.lines--
     if (member.lines.length > 0) return true
     // A bare stream has no way to name its session again, and a client that was gone before the first answer has never heard its name.
-    if (line.pipe.transport === 'bare' || member.stage === 'new' || member.stage === 'guest') end(member)
+    if (line.channel.transport === 'bare' || member.stage === 'new' || member.stage === 'guest') end(member)
     else {
       member.left = Date.now()
       away.add(member)
-      if (isPassing(line)) for (const { passing } of member.crowds) passing.add(member)
+      if (isPassing(line)) for (const { passing } of member.groups) passing.add(member)
     }
     return true
   }
 
-  function* lines(): Iterable<Line> {
+  function* lines(): Iterable<Connection> {
     for (const member of all()) yield* member.lines
   }
 
@@ -325,7 +325,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     const isOurs = members.get(member.session.id) === member
     if (!isOurs && !guests.delete(member)) return
     away.delete(member)
-    for (const crowd of member.crowds) {
+    for (const crowd of member.groups) {
       crowd.passing.delete(member)
       crowd.names -= member.names
       if (--crowd.size === 0 && crowd.key !== undefined) crowds.delete(crowd.key)
@@ -338,7 +338,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
 }
 
 /** Whether its client may have been one that asks once and is gone. */
-function isPassing({ member, began, wrote }: Line): boolean {
+function isPassing({ member, began, wrote }: Connection): boolean {
   return member.stage === 'begun' && wrote - began < stay
 }
 
@@ -347,7 +347,7 @@ function namesOf(topics: readonly string[]): number {
   return topics.reduce((sum, { length }) => sum + length + 16, 0)
 }
 
-function tooMany(what: string, { key }: Crowd): Refusal {
+function tooMany(what: string, { key }: Group): Refusal {
   if (key === undefined) return refusal(503, `too many ${what}`, 10)
   const [common] = key.split(' ', 1)
   return refusal(429, `too many ${what} of one ${common}`, 10)

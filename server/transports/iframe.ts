@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http'
-import type { Ask } from '../http/hub-request.ts'
-import { literal } from '../http/js-string.ts'
+import type { HubRequest } from '../http/hub-request.ts'
+import { jsString } from '../http/js-string.ts'
 import { randomName } from '../random.ts'
 import { textOf } from '../wire/batch.ts'
-import type { Pipe } from '../wire/channel.ts'
+import type { Channel } from '../wire/channel.ts'
 
 /** A page that never ends: each piece of text is a script that hands it to the page around the frame. */
 export interface Frame {
@@ -22,7 +22,7 @@ const padding = 512
  * it is run but what is written here.
  */
 export function createFrame(
-  { standing, origin }: Pick<Ask, 'standing' | 'origin'>,
+  { standing, origin }: Pick<HubRequest, 'standing' | 'origin'>,
   response: ServerResponse,
 ): Frame {
   const nonce = randomName()
@@ -33,11 +33,11 @@ export function createFrame(
   )
   const script = (code: string) => `<script nonce=${nonce}>${code}</script>\n`
   // By what name a page of our own has come to us only the browser knows for certain.
-  const to = standing === 'listed' && origin !== undefined ? literal(origin) : 'location.origin'
+  const to = standing === 'listed' && origin !== undefined ? jsString(origin) : 'location.origin'
   const say = `const say = text => { document.currentScript.remove(); parent.postMessage(text, ${to}) }`
   return {
     begin: `<!doctype html>\n<!--${' '.repeat(padding)}-->\n${script(`document.currentScript.remove(); ${say}`)}`,
-    say: text => script(`say(${literal(text)})`),
+    say: text => script(`say(${jsString(text)})`),
     end: script('say(null)'),
   }
 }
@@ -48,7 +48,7 @@ function isSource(origin: string | undefined): boolean {
 }
 
 /** The pipe that a frame is, by way of that of its response. */
-export function framePipe(pipe: Pipe, frame: Frame, response: ServerResponse): Pipe {
+export function framePipe(pipe: Channel, frame: Frame, response: ServerResponse): Channel {
   return {
     ...pipe,
     write: batch => void response.write(frame.say(textOf(batch))),

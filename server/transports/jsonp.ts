@@ -1,24 +1,24 @@
 import type { ServerResponse } from 'node:http'
-import type { Core } from '../context.ts'
+import type { Context } from '../context.ts'
 import type { Granted } from '../http/access.ts'
 import { readText } from '../http/body-reader.ts'
-import { type Ask, readCount } from '../http/hub-request.ts'
+import { type HubRequest, readCount } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
-import { receipt } from '../sessions/acknowledgement.ts'
+import { acknowledgement } from '../sessions/acknowledgement.ts'
 import type { Accepted } from '../sessions/inbox.ts'
 import type { Inflow } from '../sessions/inflow.ts'
 import type { Member } from '../sessions/session.ts'
 import { sendScript } from './responses.ts'
 
 /** Whether this JSONP request carries something upward. */
-export function isSlice({ via, url }: Ask): boolean {
+export function isSlice({ via, url }: HubRequest): boolean {
   return via === 'jsonp' && url.searchParams.has('rt.up')
 }
 
 /** Puts a body together from slices, takes it when it is whole, and answers each slice with an `rt.ack`. */
 export async function serveSlice(
-  core: Core,
-  ask: Ask,
+  core: Context,
+  ask: HubRequest,
   granted: Granted,
   response: ServerResponse,
 ): Promise<void> {
@@ -33,7 +33,7 @@ export async function serveSlice(
   try {
     const accepted = body ? takeBody(core, member, body, granted.send) : undefined
     if (accepted) await member.done
-    sendScript(response, ask, receipt(member, accepted?.first).text)
+    sendScript(response, ask, acknowledgement(member, accepted?.first).text)
     if (accepted?.bye) core.lines.dismiss(member)
   } finally {
     core.inflow.release(member, body.length)
@@ -41,7 +41,7 @@ export async function serveSlice(
 }
 
 /** Gives back the body once its last slice is there. */
-function gather({ inflow, settings }: Core, member: Member, url: URL, slice: string): string | undefined {
+function gather({ inflow, settings }: Context, member: Member, url: URL, slice: string): string | undefined {
   const { message, batch } = settings.limits
   const at = readCount(url.searchParams, 'rt.at')
   const length = readCount(url.searchParams, 'rt.of')
@@ -64,7 +64,7 @@ export function dropSlices(inflow: Inflow, member: Member): void {
   member.slices = ''
 }
 
-function takeBody(core: Core, member: Member, body: string, maySend: boolean): Accepted {
+function takeBody(core: Context, member: Member, body: string, maySend: boolean): Accepted {
   const blocks = readText(body, body.length, core.settings.limits)
   core.inflow.count(member, blocks.length, 0)
   const accepted = core.accept(member, blocks, maySend)

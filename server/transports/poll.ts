@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
-import type { Core } from '../context.ts'
+import type { Context } from '../context.ts'
 import type { Granted } from '../http/access.ts'
-import type { Ask } from '../http/hub-request.ts'
+import type { HubRequest } from '../http/hub-request.ts'
 import type { TransportName } from '../options.ts'
 import { textOf } from '../wire/batch.ts'
-import { checkFirst, courseOf, type Pipe } from '../wire/channel.ts'
+import { type Channel, progressOf, refuseBehindAnother } from '../wire/channel.ts'
 import { beatBlock } from '../wire/control-events.ts'
 import { sendScript, sendText } from './responses.ts'
 
@@ -12,8 +12,13 @@ import { sendScript, sendText } from './responses.ts'
 const hold = 25_000
 
 /** Answers with what is waiting, or waits until something is. */
-export function servePoll({ lines }: Core, ask: Ask, granted: Granted, response: ServerResponse): void {
-  checkFirst(response)
+export function servePoll(
+  { lines }: Context,
+  ask: HubRequest,
+  granted: Granted,
+  response: ServerResponse,
+): void {
+  refuseBehindAnother(response)
   const opening = lines.prepare(ask, granted)
   const line = lines.open(pollPipe(response, ask), opening)
   const timer = setTimeout(() => lines.say(line, beatBlock(lines.spread())), hold)
@@ -23,7 +28,7 @@ export function servePoll({ lines }: Core, ask: Ask, granted: Granted, response:
   })
 }
 
-function pollPipe(response: ServerResponse, ask: Ask): Pipe {
+function pollPipe(response: ServerResponse, ask: HubRequest): Channel {
   return {
     transport: ask.via as TransportName,
     once: true,
@@ -32,7 +37,7 @@ function pollPipe(response: ServerResponse, ask: Ask): Pipe {
       // With text Node writes head and body at once.
       else sendText(response, 200, 'text/event-stream', textOf(batch))
     },
-    ...courseOf(response),
+    ...progressOf(response),
     end: () => {}, // it has ended with what was written
     cut: () => void response.destroy(),
   }

@@ -1,17 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Core } from '../context.ts'
+import type { Context } from '../context.ts'
 import type { Granted } from '../http/access.ts'
 import { createReader, type Reader } from '../http/body-reader.ts'
-import type { Ask } from '../http/hub-request.ts'
+import type { HubRequest } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
-import { receipt } from '../sessions/acknowledgement.ts'
+import { acknowledgement } from '../sessions/acknowledgement.ts'
 import type { Member } from '../sessions/session.ts'
 import { sendText } from './responses.ts'
 
 /** Takes the messages of one POST, and answers when the application is done with them. */
 export async function servePost(
-  core: Core,
-  ask: Ask,
+  core: Context,
+  ask: HubRequest,
   granted: Granted,
   request: IncomingMessage,
   response: ServerResponse,
@@ -31,7 +31,7 @@ export async function servePost(
     const { inOrder, pings, first, bye } = accept(member, blocks, granted.send)
     for (const ping of pings) lines.pong(member, ping)
     await member.done
-    sendText(response, inOrder ? 200 : 409, 'text/event-stream', receipt(member, first).text)
+    sendText(response, inOrder ? 200 : 409, 'text/event-stream', acknowledgement(member, first).text)
     if (bye) lines.dismiss(member)
   } finally {
     inflow.release(member, reader.bytes)
@@ -39,14 +39,19 @@ export async function servePost(
 }
 
 /** Before anything else is told: a form of another site cannot say this type. */
-export function checkType({ headers }: Ask): void {
+export function checkType({ headers }: HubRequest): void {
   if (!/^text\/event-stream\s*(;|$)/i.test(headers['content-type'] ?? '')) {
     throw refusal(415, 'the Content-Type of a POST is text/event-stream')
   }
 }
 
 /** Reads no further than the limits, and holds what it has read. */
-async function readBody(core: Core, member: Member, request: IncomingMessage, reader: Reader): Promise<void> {
+async function readBody(
+  core: Context,
+  member: Member,
+  request: IncomingMessage,
+  reader: Reader,
+): Promise<void> {
   const { inflow, settings } = core
   const { message, batch } = settings.limits
   const length = Number(request.headers['content-length'] ?? 0)
@@ -79,10 +84,10 @@ async function* gathered(body: AsyncIterable<unknown>): AsyncIterable<Uint8Array
   if (held > 0) yield small.subarray(0, held)
 }
 
-const told = new WeakSet<Core>()
+const told = new WeakSet<Context>()
 
 /** What comes, or what a body parser that was before us has left: Express, Fastify and others keep it as `rawBody` or `body`. */
-export async function* bodyOf(core: Core, request: IncomingMessage): AsyncIterable<unknown> {
+export async function* bodyOf(core: Context, request: IncomingMessage): AsyncIterable<unknown> {
   // An answer can still be sent when the reading stops half way.
   if (!request.readableDidRead) return yield* request.iterator({ destroyOnReturn: false })
   const { rawBody, body } = request as { rawBody?: unknown; body?: unknown }

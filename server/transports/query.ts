@@ -1,17 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { encode } from '../../src/wire/encoder.ts'
-import type { Core } from '../context.ts'
+import type { Context } from '../context.ts'
 import { grant } from '../http/access.ts'
 import { createReader } from '../http/body-reader.ts'
-import type { Ask } from '../http/hub-request.ts'
+import type { HubRequest } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
 import { bodyOf, checkType } from './post.ts'
 import { sendText } from './responses.ts'
 
 /** Takes a query that is too long for an address, from whoever may come with it, and answers with its name. */
 export async function serveQuery(
-  core: Core,
-  ask: Ask,
+  core: Context,
+  ask: HubRequest,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -27,7 +27,7 @@ export async function serveQuery(
 }
 
 /** What arrives has no session yet that it could be counted to. */
-async function readQuery(core: Core, request: IncomingMessage): Promise<string> {
+async function readQuery(core: Context, request: IncomingMessage): Promise<string> {
   const { limits, longQueries } = core.settings
   const length = Number(request.headers['content-length'] ?? Number.NaN)
   if (Number.isNaN(length)) throw refusal(411, 'the POST of a query has to tell its Content-Length')

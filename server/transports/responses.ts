@@ -1,8 +1,8 @@
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { wrap } from '../../src/wire/encoder.ts'
-import type { Ask, Voice } from '../http/hub-request.ts'
-import { literal } from '../http/js-string.ts'
+import type { HubRequest, Recipient } from '../http/hub-request.ts'
+import { jsString } from '../http/js-string.ts'
 import type { Refusal } from '../http-error.ts'
 import { ignore } from '../wire/channel.ts'
 import { failBlock } from '../wire/control-events.ts'
@@ -32,14 +32,14 @@ export function sendText(
 /** Answers with a script that calls back with a text. The comment keeps the answer from being anything but a script. */
 export function sendScript(
   response: ServerResponse,
-  { callback }: Pick<Ask, 'callback'>,
+  { callback }: Pick<HubRequest, 'callback'>,
   text: string,
 ): void {
-  sendText(response, 200, 'text/javascript', `/**/${callback}(${literal(text)});`)
+  sendText(response, 200, 'text/javascript', `/**/${callback}(${jsString(text)});`)
 }
 
 /** Answers with a frame that says why. Of 204 no browser makes a page. */
-function sendFrame(response: ServerResponse, ask: Voice, why: Refusal): void {
+function sendFrame(response: ServerResponse, ask: Recipient, why: Refusal): void {
   const { begin, say } = createFrame(ask, response)
   sendText(response, why.status === 204 ? 200 : why.status, 'text/html', begin + say(failBlock(why).text))
 }
@@ -51,7 +51,7 @@ function sendFrame(response: ServerResponse, ask: Voice, why: Refusal): void {
 export function refuse(
   request: IncomingMessage,
   response: ServerResponse,
-  voice: Voice | undefined,
+  voice: Recipient | undefined,
   why: Refusal,
 ): void {
   const { status, retryAfter } = why

@@ -1,10 +1,10 @@
 import type { ServerResponse } from 'node:http'
-import type { Core } from '../context.ts'
+import type { Context } from '../context.ts'
 import type { Granted } from '../http/access.ts'
-import type { Ask } from '../http/hub-request.ts'
+import type { HubRequest } from '../http/hub-request.ts'
 import type { TransportName } from '../options.ts'
 import { bytesOf, wrappedBytesOf } from '../wire/batch.ts'
-import { checkFirst, courseOf, type Pipe } from '../wire/channel.ts'
+import { type Channel, progressOf, refuseBehindAnother } from '../wire/channel.ts'
 import { tickBlock } from '../wire/control-events.ts'
 import { createFrame, framePipe } from './iframe.ts'
 
@@ -12,8 +12,13 @@ import { createFrame, framePipe } from './iframe.ts'
 const tickAfter = 400
 
 /** Answers with an event stream, or a frame, that ends only when somebody ends it. */
-export function serveStream({ lines }: Core, ask: Ask, granted: Granted, response: ServerResponse): void {
-  checkFirst(response)
+export function serveStream(
+  { lines }: Context,
+  ask: HubRequest,
+  granted: Granted,
+  response: ServerResponse,
+): void {
+  refuseBehindAnother(response)
   const opening = lines.prepare(ask, granted)
   const transport = ask.via as TransportName
   const frame = transport === 'iframe' ? createFrame(ask, response) : undefined
@@ -30,13 +35,13 @@ export function serveStream({ lines }: Core, ask: Ask, granted: Granted, respons
   })
 }
 
-function streamPipe(response: ServerResponse, transport: TransportName): Pipe {
+function streamPipe(response: ServerResponse, transport: TransportName): Channel {
   const write = transport === 'eventsource' ? wrappedBytesOf : bytesOf
   return {
     transport,
     once: false,
     write: batch => void response.write(write(batch)),
-    ...courseOf(response),
+    ...progressOf(response),
     end: () => void response.end(),
     cut: () => void response.destroy(),
   }

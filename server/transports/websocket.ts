@@ -1,23 +1,23 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { WebSocket } from 'ws'
-import type { Core } from '../context.ts'
+import type { Context } from '../context.ts'
 import type { Granted } from '../http/access.ts'
 import { readText } from '../http/body-reader.ts'
-import type { Ask } from '../http/hub-request.ts'
+import type { HubRequest } from '../http/hub-request.ts'
 import { answerTo, refusal } from '../http-error.ts'
-import { receipt } from '../sessions/acknowledgement.ts'
+import { acknowledgement } from '../sessions/acknowledgement.ts'
 import type { Accepted } from '../sessions/inbox.ts'
-import type { Line } from '../sessions/session.ts'
+import type { Connection } from '../sessions/session.ts'
 import { inOneTurn, nextTurn } from '../sessions/turns.ts'
 import { type Batch, bytesOf } from '../wire/batch.ts'
-import { drained, ignore, type Pipe, takenBy } from '../wire/channel.ts'
+import { type Channel, drained, ignore, takenBy } from '../wire/channel.ts'
 import { failBlock, pongTo } from '../wire/control-events.ts'
 
 /** Answers the handshake, and carries blocks both ways until one side has had enough. */
 export function serveWebSocket(
-  core: Core,
-  ask: Ask,
+  core: Context,
+  ask: HubRequest,
   granted: Granted,
   request: IncomingMessage,
   socket: Duplex,
@@ -46,9 +46,9 @@ function measure(socket: Duplex, pipe: WebSocketPipe): void {
 const oneRead = 2 ** 16
 
 /** As with the socket: what thousands have in common is methods. */
-class WebSocketPipe implements Pipe {
-  line: Line | undefined
-  private readonly core: Core
+class WebSocketPipe implements Channel {
+  line: Connection | undefined
+  private readonly core: Context
   private readonly ws: WebSocket
   private readonly socket: Duplex
   private readonly maySend: boolean
@@ -63,7 +63,7 @@ class WebSocketPipe implements Pipe {
   private done = 0
   private turn = 0
 
-  constructor(core: Core, ws: WebSocket, socket: Duplex, maySend: boolean) {
+  constructor(core: Context, ws: WebSocket, socket: Duplex, maySend: boolean) {
     this.line = undefined
     this.core = core
     this.ws = ws
@@ -194,20 +194,20 @@ class WebSocketPipe implements Pipe {
     }
   }
 
-  private fail(line: Line, thrown: unknown): void {
+  private fail(line: Connection, thrown: unknown): void {
     const { events, lines } = this.core
     const { why, withheld } = answerTo(thrown)
     if (withheld) events.report(thrown)
     lines.end(line, failBlock(why))
   }
 
-  private async answer(line: Line, { messages, pings, first, bye }: Accepted): Promise<void> {
+  private async answer(line: Connection, { messages, pings, first, bye }: Accepted): Promise<void> {
     const { lines } = this.core
     const { member } = line
     await line.welcomed
     for (const ping of pings) lines.say(line, pongTo(ping))
     if (messages || bye) await member.done
-    if (messages) lines.say(line, receipt(member, first))
+    if (messages) lines.say(line, acknowledgement(member, first))
     if (bye) lines.dismiss(member)
   }
 }

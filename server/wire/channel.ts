@@ -5,7 +5,7 @@ import type { TransportName } from '../options.ts'
 import type { Batch } from './batch.ts'
 
 /** The way down to one client, as its line sees it: the same for all transports. */
-export interface Pipe {
+export interface Channel {
   readonly transport: TransportName
   /** Whether it ends with the first thing written to it, as the answer to a poll does. */
   readonly once: boolean
@@ -32,15 +32,15 @@ export function ignore(): void {}
  * Throws a refusal for a request that came behind another on its connection whose answer is not over: what is held there may never go out, and
  * Node does not tell when such a connection ends. No browser sends requests so.
  */
-export function checkFirst(response: ServerResponse): void {
+export function refuseBehindAnother(response: ServerResponse): void {
   if (response.socket === null)
     throw refusal(400, 'a line cannot wait behind another answer on its connection')
 }
 
 /** What an answer or a socket tells of how far it has come. */
-export type Course = Pick<Pipe, 'unsent' | 'taken' | 'isOver' | 'drained'>
+export type Progress = Pick<Channel, 'unsent' | 'taken' | 'isOver' | 'drained'>
 
-export function courseOf(response: ServerResponse): Course {
+export function progressOf(response: ServerResponse): Progress {
   // What HTTP/2 lends a response of HTTP/1 does not tell when it is full; its stream does.
   const { stream } = response as { stream?: Writable }
   const out = stream ?? response

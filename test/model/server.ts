@@ -1,7 +1,7 @@
 import { type Refusal, refusal } from '../../server/http-error.ts'
 import type { History, Log } from '../../server/log/log.ts'
 import { memoryLog } from '../../server/log/memory-log.ts'
-import { forget, receipt, surelyAcked } from '../../server/sessions/acknowledgement.ts'
+import { ackedForSure, acknowledgement, forget } from '../../server/sessions/acknowledgement.ts'
 import {
   beatBlock,
   byeBlock,
@@ -159,7 +159,7 @@ export function createServer(world: World): ModelServer {
 
   function release(member: Member): void {
     for (const pipe of [...member.pipes]) {
-      write(pipe, receipt(member, 0).text + byeBlock(700, member.acked).text)
+      write(pipe, acknowledgement(member, 0).text + byeBlock(700, member.acked).text)
       pipe.wire.end()
     }
     end(member)
@@ -171,7 +171,7 @@ export function createServer(world: World): ModelServer {
     let text = ''
     if (welcome) {
       const { id: session } = member
-      const acked = surelyAcked(member)
+      const acked = ackedForSure(member)
       const resumed = cursor !== undefined && !history.gap
       text += openBlock(cursor ?? history.start, retry, {
         session,
@@ -237,7 +237,7 @@ export function createServer(world: World): ModelServer {
       if (blocks.some(isPing)) pong(member)
       const inOrder = accept(member, blocks)
       const first = firstOf(blocks)
-      whenDone(member, () => answer(inOrder ? 200 : 409, receipt(member, first).text))
+      whenDone(member, () => answer(inOrder ? 200 : 409, acknowledgement(member, first).text))
     }
     return silent
   }
@@ -256,7 +256,7 @@ export function createServer(world: World): ModelServer {
     const { 'rt.up': slice = '', 'rt.at': at, 'rt.of': length } = query
     if (at === '0') member.slices = ''
     if (Number(at) === member.slices.length) member.slices += slice
-    if (member.slices.length < Number(length)) answer(receipt(member, undefined).text)
+    if (member.slices.length < Number(length)) answer(acknowledgement(member, undefined).text)
     else {
       const blocks = read(member.slices)
       member.slices = ''
@@ -265,7 +265,7 @@ export function createServer(world: World): ModelServer {
         if (blocks.some(isPing)) pong(member)
         accept(member, blocks)
         const first = firstOf(blocks)
-        whenDone(member, () => answer(receipt(member, first).text))
+        whenDone(member, () => answer(acknowledgement(member, first).text))
       }
     }
     return silent
@@ -282,7 +282,7 @@ export function createServer(world: World): ModelServer {
     for (const _ of blocks.filter(isPing)) say(pipe, pongBlock.text)
     accept(member, blocks)
     const first = firstOf(blocks)
-    if (first !== undefined) whenDone(member, () => say(pipe, receipt(member, first).text))
+    if (first !== undefined) whenDone(member, () => say(pipe, acknowledgement(member, first).text))
   }
 
   function read(text: string): Block[] | undefined {

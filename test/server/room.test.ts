@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import { expect, it, onTestFinished } from 'vitest'
-import { createRoom } from '../../server/http/connection-room.ts'
+import { createConnectionRoom } from '../../server/http/connection-room.ts'
 import { address, ask, stand } from './harness.ts'
 
 const by = (fd: number | undefined) => ({ socket: { _handle: { fd } } }) as unknown as IncomingMessage
 
 it('is full while few descriptors are left, and says so once until there is room again', () => {
   const told: string[] = []
-  const room = createRoom(error => told.push(error.message), 150)
+  const room = createConnectionRoom(error => told.push(error.message), 150)
   const full = (descriptor: number | undefined) => room.isFull(by(descriptor))
   expect([20, 134, 135, 149, 140].map(full)).toEqual([false, false, true, true, true])
   expect(told).toHaveLength(1)
