@@ -17,7 +17,7 @@ import { ignore } from './wire/channel.ts'
 
 /** Serves a request to the hub's URL, whatever it is. Nothing a client does makes it throw. */
 export async function handleRequest(
-  core: Context,
+  context: Context,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
@@ -26,35 +26,35 @@ export async function handleRequest(
   let ask: HubRequest | undefined
   try {
     setCommonHeaders(response)
-    ask = readHubRequest(request, core.settings)
-    checkHost(ask, core.settings)
+    ask = readHubRequest(request, context.settings)
+    checkHost(ask, context.settings)
     allowOrigin(ask, response)
-    checkOrigin(ask, core.sessions)
+    checkOrigin(ask, context.sessions)
     if (ask.method === 'OPTIONS') return answerPreflight(ask, response)
     checkMethod(ask)
-    checkOpen(core, ask)
-    checkRoom(core, ask, request)
-    if (ask.before === 'query') return await serveQuery(core, ask, request, response)
-    if (ask.before === 'ticket') return serveTicket(core, ask, response)
-    const granted = await grant(ask, core.settings)
+    checkOpen(context, ask)
+    checkRoom(context, ask, request)
+    if (ask.before === 'query') return await serveQuery(context, ask, request, response)
+    if (ask.before === 'ticket') return serveTicket(context, ask, response)
+    const granted = await grant(ask, context.settings)
     if (response.destroyed) return
-    checkOpen(core, ask)
-    if (ask.via === 'post') await servePost(core, ask, granted, request, response)
-    else if (isSlice(ask)) await serveSlice(core, ask, granted, response)
-    else if (ask.via === 'jsonp' || ask.via === 'long-polling') servePoll(core, ask, granted, response)
-    else serveStream(core, ask, granted, response)
+    checkOpen(context, ask)
+    if (ask.via === 'post') await servePost(context, ask, granted, request, response)
+    else if (isSlice(ask)) await serveSlice(context, ask, granted, response)
+    else if (ask.via === 'jsonp' || ask.via === 'long-polling') servePoll(context, ask, granted, response)
+    else serveStream(context, ask, granted, response)
   } catch (thrown) {
     if (response.destroyed) return
-    const why = explain(core, thrown, request, ask)
+    const why = explain(context, thrown, request, ask)
     const voice = ask ?? readRecipient(request)
     if (response.headersSent) response.destroy()
-    else refuse(request, response, isHidden(core, voice) ? undefined : voice, why)
+    else refuse(request, response, isHidden(context, voice) ? undefined : voice, why)
   }
 }
 
 /** Serves a WebSocket handshake to the hub's URL. */
 export async function handleUpgrade(
-  core: Context,
+  context: Context,
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
@@ -64,22 +64,22 @@ export async function handleUpgrade(
   let ask: HubRequest | undefined
   const fault = faultOf(request)
   try {
-    ask = readHubRequest(request, core.settings, true)
-    checkHost(ask, core.settings)
-    checkOrigin(ask, core.sessions)
+    ask = readHubRequest(request, context.settings, true)
+    checkHost(ask, context.settings)
+    checkOrigin(ask, context.sessions)
     if (fault) throw fault
-    checkOpen(core, ask)
-    checkRoom(core, ask, request)
-    const granted = await grant(ask, core.settings)
+    checkOpen(context, ask)
+    checkRoom(context, ask, request)
+    const granted = await grant(ask, context.settings)
     if (socket.destroyed) return
-    checkOpen(core, ask)
-    serveWebSocket(core, ask, granted, request, socket, head)
+    checkOpen(context, ask)
+    serveWebSocket(context, ask, granted, request, socket, head)
   } catch (thrown) {
     if (socket.destroyed) return
-    const why = explain(core, thrown, request, ask, 'websocket')
+    const why = explain(context, thrown, request, ask, 'websocket')
     const voice = readRecipient(request)
-    const canHear = !fault && voice.via === 'websocket' && !isHidden(core, voice)
-    if (canHear) refuseSocket(core.sockets, request, socket, head, why)
+    const canHear = !fault && voice.via === 'websocket' && !isHidden(context, voice)
+    if (canHear) refuseSocket(context.sockets, request, socket, head, why)
     else refuseUpgrade(socket, why)
   }
 }
@@ -100,14 +100,19 @@ function checkMethod({ via, method, callback }: HubRequest): void {
   if (via === 'jsonp' && callback === undefined) throw refusal(400, 'rt.cb is missing or not allowed')
 }
 
-function checkOpen(core: Context, ask: HubRequest): void {
+function checkOpen(context: Context, ask: HubRequest): void {
   const { via } = ask
-  if (core.away !== undefined && !goesOn(core, ask)) throw refusal(503, 'the server is going away', core.away)
+  if (context.away !== undefined && !goesOn(context, ask))
+    throw refusal(503, 'the server is going away', context.away)
   // What a client sends is the application's, which may not need the log.
-  if (via !== 'post' && core.settings.log.ready === false) {
-    throw refusal(503, 'messages cannot be read just now', Math.max(2, Math.ceil(core.lines.spread() / 1000)))
+  if (via !== 'post' && context.settings.log.ready === false) {
+    throw refusal(
+      503,
+      'messages cannot be read just now',
+      Math.max(2, Math.ceil(context.lines.spread() / 1000)),
+    )
   }
-  if (isRefused(core, via)) throw refusal(400, `${via} is refused`)
+  if (isRefused(context, via)) throw refusal(400, `${via} is refused`)
 }
 
 /** What a line that is open needs, until it is told to go. */
@@ -122,8 +127,8 @@ function checkRoom({ room }: Context, ask: HubRequest, request: IncomingMessage)
 }
 
 /** A transport that is refused is gone for good, also for JSONP and frames: no script comes. */
-function isHidden(core: Context, { via }: { via: string | null }): boolean {
-  return isRefused(core, via as HubRequest['via'])
+function isHidden(context: Context, { via }: { via: string | null }): boolean {
+  return isRefused(context, via as HubRequest['via'])
 }
 
 function isRefused({ refused, settings }: Context, via: HubRequest['via']): boolean {

@@ -152,7 +152,7 @@ export function createHub(options: HubOptions = {}): Hub {
     lines.beat()
     sessions.sweep()
   }, heartbeat / 3).unref()
-  const core: Context = {
+  const context: Context = {
     settings,
     events,
     sessions,
@@ -186,13 +186,13 @@ export function createHub(options: HubOptions = {}): Hub {
       next?.()
       return false
     }
-    void handleRequest(core, request, response)
+    void handleRequest(context, request, response)
     return true
   }
 
   function upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean {
     if (!isOurs(request) || !isHandshake(request)) return false
-    void handleUpgrade(core, request, socket, head)
+    void handleUpgrade(context, request, socket, head)
     return true
   }
 
@@ -260,7 +260,7 @@ export function createHub(options: HubOptions = {}): Hub {
     checkTransports(transports)
     refused.clear()
     for (const name of transports) refused.add(name)
-    lines.cut(({ channel: pipe }) => refused.has(pipe.transport))
+    lines.cut(({ channel }) => refused.has(channel.transport))
   }
 
   async function drain({
@@ -299,7 +299,7 @@ export function createHub(options: HubOptions = {}): Hub {
 
   function stats(): Stats {
     let unsent = 0
-    for (const { channel: pipe } of sessions.lines()) unsent += pipe.unsent()
+    for (const { channel } of sessions.lines()) unsent += channel.unsent()
     return {
       sessions: sessions.size,
       lines: countByTransport(sessions.lines()),
@@ -345,7 +345,7 @@ function countByTransport(lines: Iterable<Connection>): Record<TransportName, nu
     jsonp: 0,
     bare: 0,
   }
-  for (const { channel: pipe } of lines) counts[pipe.transport]++
+  for (const { channel } of lines) counts[channel.transport]++
   return counts
 }
 

@@ -22,14 +22,14 @@ export interface Start {
 /** Brings lines from where they begin to the present. */
 export interface CatchUp {
   /** Says the first block. */
-  begin(line: Connection, start: Start): Promise<History>
+  begin(connection: Connection, start: Start): Promise<History>
   /**
    * Reads on, page by page as the pipe takes them, until there is no more; from then on the line is live, or it is over.
    * Without a first page it waits for the pipe first. `lost`: see `Start`.
    */
-  goOn(line: Connection, first?: History, lost?: string): Promise<void>
+  goOn(connection: Connection, first?: History, lost?: string): Promise<void>
   /** Lets a line read anew, wherever it is: something was missed. */
-  again(line: Connection): Promise<void>
+  again(connection: Connection): Promise<void>
   /** How many losses were told so far. */
   readonly gaps: number
 }
@@ -50,36 +50,36 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
     },
   }
 
-  async function begin(line: Connection, { cursor, lost, welcome }: Start): Promise<History> {
-    const history = await read(line, cursor, lost)
-    if (welcome) fanout.queue(line, open(line, history, cursor))
+  async function begin(connection: Connection, { cursor, lost, welcome }: Start): Promise<History> {
+    const history = await read(connection, cursor, lost)
+    if (welcome) fanout.queue(connection, open(connection, history, cursor))
     return history
   }
 
-  async function goOn(line: Connection, first?: History, lost?: string): Promise<void> {
+  async function goOn(connection: Connection, first?: History, lost?: string): Promise<void> {
     let history = first
-    let told = history ? tell(line, history, -1) : -1
-    while ((!history || history.more || line.feed.from === 'log') && !isOver(line)) {
-      line.feed = fromLog
-      fanout.flush(line)
-      await line.channel.drained()
-      if (isOver(line)) return
-      history = await read(line, line.at.id, lost)
-      told = tell(line, history, told)
+    let told = history ? tell(connection, history, -1) : -1
+    while ((!history || history.more || connection.feed.from === 'log') && !isOver(connection)) {
+      connection.feed = fromLog
+      fanout.flush(connection)
+      await connection.channel.drained()
+      if (isOver(connection)) return
+      history = await read(connection, connection.at.id, lost)
+      told = tell(connection, history, told)
     }
-    goLive(line)
+    goLive(connection)
   }
 
-  async function again(line: Connection): Promise<void> {
-    if (line.feed.from === 'live') await goOn(line)
-    else if (line.feed.from === 'both') line.feed = fromLog // what is on its way may be of before
+  async function again(connection: Connection): Promise<void> {
+    if (connection.feed.from === 'live') await goOn(connection)
+    else if (connection.feed.from === 'both') connection.feed = fromLog // what is on its way may be of before
   }
 
   /** Listens first, then reads: what is published between falls into neither hole, and what comes twice has a number. */
-  async function read(line: Connection, cursor: string | undefined, lost?: string): Promise<History> {
-    line.feed = { from: 'both', early: [] }
+  async function read(connection: Connection, cursor: string | undefined, lost?: string): Promise<History> {
+    connection.feed = { from: 'both', early: [] }
     // Most sessions were never addressed: those who hear the same topics ask the same.
-    const topics = line.member.addressed ? topicsOf(line) : line.topics
+    const topics = connection.member.addressed ? topicsOf(connection) : connection.topics
     return log.after(cursor, lost === undefined ? topics : [...topics, lost])
   }
 
@@ -98,15 +98,15 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
   }
 
   /** Gives back up to where the line knows of losses: a gap that spans several pages is told once. */
-  function tell(line: Connection, { start, gap, entries }: History, told: number): number {
+  function tell(connection: Connection, { start, gap, entries }: History, told: number): number {
     const lost = gap ? seqOf(gap.to) : -1
     const isNews = gap !== undefined && (gap.reason !== 'trimmed' || lost > told)
     if (isNews) {
       gaps++
-      fanout.queue(line, gapBlock(start, gap))
+      fanout.queue(connection, gapBlock(start, gap))
     }
-    line.at = placeAt(start)
-    for (const entry of entries) fanout.give(line, entry)
+    connection.at = placeAt(start)
+    for (const entry of entries) fanout.give(connection, entry)
     return isNews ? lost : told
   }
 
@@ -116,11 +116,11 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
     return latest
   }
 
-  function goLive(line: Connection): void {
-    if (line.feed.from !== 'both') return
-    const { early } = line.feed
-    line.feed = fromLive
-    for (const entry of early) fanout.give(line, entry)
+  function goLive(connection: Connection): void {
+    if (connection.feed.from !== 'both') return
+    const { early } = connection.feed
+    connection.feed = fromLive
+    for (const entry of early) fanout.give(connection, entry)
   }
 }
 

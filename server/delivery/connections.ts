@@ -25,17 +25,17 @@ export interface Connections {
   /** Finds the session or begins one. Throws a refusal when there are too many. */
   prepare(ask: HubRequest, granted: Granted): Opening
   /** Brings the line up to date and keeps it so, until its pipe is over. */
-  open(pipe: Channel, opening: Opening): Connection
+  open(channel: Channel, opening: Opening): Connection
   /** The pipe is over, whoever ended it. */
-  gone(line: Connection): void
+  gone(connection: Connection): void
   /** Hands what was published to all who hear it. */
   deliver(entry: Entry): void
   /** Lets all read anew, or those who hear one of the topics: something was published that was not handed over. */
   reread(topics?: readonly string[]): void
   /** Says something of the protocol's own. */
-  say(line: Connection, piece: Piece): void
+  say(connection: Connection, piece: Piece): void
   /** Says the last thing, and ends the pipe in good order. */
-  end(line: Connection, piece: Piece): void
+  end(connection: Connection, piece: Piece): void
   /** Answers an `rt.ping` that did not come over a pipe of its own. */
   pong(member: Member, ping: string): void
   /** Milliseconds over which all should spread if they had to come back now. */
@@ -43,7 +43,7 @@ export interface Connections {
   /** Ends a session whose client has said goodbye, and its pipes. */
   dismiss(member: Member): void
   /** Cuts the lines that are meant. */
-  cut(which: (line: Connection) => boolean): void
+  cut(which: (connection: Connection) => boolean): void
   /** Counts time, and gives a sign of life to those who have heard nothing. Called thrice in a `heartbeat`. */
   beat(): void
   /** Lets all go, so many in a second. Resolves when the last pipe is over. */
@@ -131,28 +131,28 @@ export function createConnections(
     return { ...start, member: sessions.begin(ask, granted), lost, welcome: true }
   }
 
-  function open(pipe: Channel, opening: Opening): Connection {
-    const line = enter(pipe, opening)
+  function open(channel: Channel, opening: Opening): Connection {
+    const connection = enter(channel, opening)
     if (opening.member.leaving) {
-      end(line, farewellBlock(line, 0))
-      return line
+      end(connection, farewellBlock(connection, 0))
+      return connection
     }
-    const first = catchUp.begin(line, opening)
-    line.welcomed = first
-      .then(() => announce(line), ignore)
+    const first = catchUp.begin(connection, opening)
+    connection.welcomed = first
+      .then(() => announce(connection), ignore)
       .then(() => {
-        line.welcomed = settled
+        connection.welcomed = settled
       })
     first
-      .then(history => catchUp.goOn(line, history, opening.lost))
-      .then(() => greet(line))
-      .catch(error => fail(line, error))
-    return line
+      .then(history => catchUp.goOn(connection, history, opening.lost))
+      .then(() => greet(connection))
+      .catch(error => fail(connection, error))
+    return connection
   }
 
-  function enter(pipe: Channel, { member, address, topics }: Opening): Connection {
-    const line: Connection = {
-      channel: pipe,
+  function enter(channel: Channel, { member, address, topics }: Opening): Connection {
+    const connection: Connection = {
+      channel: channel,
       member,
       topics,
       feed: fromLog,
@@ -166,50 +166,50 @@ export function createConnections(
       taken: undefined,
       tookAt: fanout.clock,
     }
-    const [oldest] = member.lines
-    if (oldest && member.lines.length >= limits.pipes) drop(oldest)
-    Object.assign(member.session, { address, topics, transport: pipe.transport })
-    sessions.enter(line)
-    fanout.join(line)
-    return line
+    const [oldest] = member.connections
+    if (oldest && member.connections.length >= limits.pipes) drop(oldest)
+    Object.assign(member.session, { address, topics, transport: channel.transport })
+    sessions.enter(connection)
+    fanout.join(connection)
+    return connection
   }
 
-  function announce(line: Connection): void {
-    const { member } = line
-    if (isOver(line) || member.stage !== 'new') return
+  function announce(connection: Connection): void {
+    const { member } = connection
+    if (isOver(connection) || member.stage !== 'new') return
     member.stage = 'begun'
     hooks.began(member)
   }
 
-  function greet(line: Connection): void {
-    const { member } = line
-    if (isOver(line)) return
+  function greet(connection: Connection): void {
+    const { member } = connection
+    if (isOver(connection)) return
     if (member.pinged !== undefined) pong(member, member.pinged)
-    fanout.flush(line)
+    fanout.flush(connection)
   }
 
   /** What a slow reader cannot take is not kept for it: it is read from the log when it can. */
-  function fallBehind(line: Connection): void {
+  function fallBehind(connection: Connection): void {
     catchUp
-      .goOn(line)
-      .then(() => greet(line))
-      .catch(error => fail(line, error))
+      .goOn(connection)
+      .then(() => greet(connection))
+      .catch(error => fail(connection, error))
   }
 
   function reread(topics?: readonly string[]): void {
     const lines = topics ? new Set(topics.flatMap(topic => [...fanout.hearers(topic)])) : sessions.lines()
-    for (const line of lines) catchUp.again(line).catch(error => fail(line, error))
+    for (const connection of lines) catchUp.again(connection).catch(error => fail(connection, error))
   }
 
   /** That the log is out of reach it tells itself, once and not for each line. */
-  function fail(line: Connection, error: unknown): void {
-    drop(line)
+  function fail(connection: Connection, error: unknown): void {
+    drop(connection)
     if (log.ready !== false) hooks.failed(error)
   }
 
   /** Where it cannot be said now it is said later, and only the newest: whoever reads nothing may ask all the same. */
   function pong(member: Member, ping: string): void {
-    const newest = member.lines.findLast(line => !isOver(line))
+    const newest = member.connections.findLast(connection => !isOver(connection))
     const now = newest && newest.channel.unsent() + (newest.queue?.size ?? 0) <= limits.unsent
     member.pinged = now ? undefined : ping
     if (now) fanout.queue(newest, pongTo(ping))
@@ -226,43 +226,44 @@ export function createConnections(
     const news = Math.abs(now - toldSpread) > toldSpread / 4 + 100
     if (news) toldSpread = now
     const sign = beatBlock(now)
-    for (const line of sessions.lines()) {
-      const quiet = fanout.clock - line.wrote
+    for (const connection of sessions.lines()) {
+      const quiet = fanout.clock - connection.wrote
       // Between two and three thirds of a heartbeat have passed.
-      if (line.feed.from === 'live' && !line.channel.once && (news || quiet > 2)) fanout.queue(line, sign)
-      if (line.channel.isOver()) gone(line)
-      else if (isStuck(line)) giveUp(line)
-      else if (fanout.clock >= line.due && !line.channel.once) end(line, byeBlock(0))
+      if (connection.feed.from === 'live' && !connection.channel.once && (news || quiet > 2))
+        fanout.queue(connection, sign)
+      if (connection.channel.isOver()) gone(connection)
+      else if (isStuck(connection)) giveUp(connection)
+      else if (fanout.clock >= connection.due && !connection.channel.once) end(connection, byeBlock(0))
     }
-    for (const line of ending) {
-      if (line.channel.isOver()) gone(line)
-      else if (isStuck(line)) giveUp(line)
+    for (const connection of ending) {
+      if (connection.channel.isOver()) gone(connection)
+      else if (isStuck(connection)) giveUp(connection)
     }
   }
 
   /** Whether the network has taken nothing of what waits for so long that nobody can be there. */
-  function isStuck(line: Connection): boolean {
-    const { channel: pipe } = line
-    const taken = pipe.unsent() > 0 ? pipe.taken() : undefined
-    if (taken === undefined || taken !== line.taken) {
-      line.taken = taken
-      line.tookAt = fanout.clock
+  function isStuck(connection: Connection): boolean {
+    const { channel } = connection
+    const taken = channel.unsent() > 0 ? channel.taken() : undefined
+    if (taken === undefined || taken !== connection.taken) {
+      connection.taken = taken
+      connection.tookAt = fanout.clock
     }
-    return fanout.clock - line.tookAt > patience
+    return fanout.clock - connection.tookAt > patience
   }
 
-  function giveUp(line: Connection): void {
+  function giveUp(connection: Connection): void {
     stuck++
-    drop(line)
+    drop(connection)
   }
 
   function dismiss(member: Member): void {
-    for (const line of member.lines) end(line, byeBlock(settings.retry))
+    for (const connection of member.connections) end(connection, byeBlock(settings.retry))
     sessions.end(member)
   }
 
-  function cut(which: (line: Connection) => boolean): void {
-    for (const line of sessions.lines()) if (which(line)) drop(line)
+  function cut(which: (connection: Connection) => boolean): void {
+    for (const connection of sessions.lines()) if (which(connection)) drop(connection)
   }
 
   async function farewell({ perSecond, hurry: all = false, within }: Pace): Promise<void> {
@@ -277,12 +278,12 @@ export function createConnections(
       const wait = due - Date.now()
       if (wait > 0 && !hurried) await pause(wait)
       // Whoever is away takes nobody's time.
-      if (member.lines.length > 0) due += 1000 / perSecond
+      if (member.connections.length > 0) due += 1000 / perSecond
       leaving.push(release(member, within, () => (hurried ? Math.max(wait, 0) : 0)))
     }
     await Promise.all(leaving)
     const timer = setTimeout(() => {
-      for (const { channel: pipe } of ending) pipe.cut()
+      for (const { channel } of ending) channel.cut()
     }, grace)
     if (ending.size) await new Promise<void>(resolve => waiting.push(resolve))
     clearTimeout(timer)
@@ -304,25 +305,25 @@ export function createConnections(
     member.leaving = true
     const isOver = member.acked === member.taken || (await atMost(within, member.done))
     if (isOver) member.taken = member.acked
-    for (const line of member.lines) end(line, farewellBlock(line, retry()))
+    for (const connection of member.connections) end(connection, farewellBlock(connection, retry()))
   }
 
-  function gone(line: Connection): void {
-    leave(line)
-    ending.delete(line)
+  function gone(connection: Connection): void {
+    leave(connection)
+    ending.delete(connection)
     if (!ending.size) for (const resolve of waiting.splice(0)) resolve()
   }
 
-  function end(line: Connection, piece: Piece): void {
-    fanout.queue(line, piece)
-    fanout.flush(line)
-    line.channel.end()
-    leave(line)
+  function end(connection: Connection, piece: Piece): void {
+    fanout.queue(connection, piece)
+    fanout.flush(connection)
+    connection.channel.end()
+    leave(connection)
   }
 
-  function drop(line: Connection): void {
-    line.channel.cut()
-    leave(line)
+  function drop(connection: Connection): void {
+    connection.channel.cut()
+    leave(connection)
   }
 
   /** Behind it nothing is taken from the session any more: what it does not acknowledge was not taken, unless work is going on still. */
@@ -332,9 +333,9 @@ export function createConnections(
     return { text: acknowledgement(member, 0).text + byeBlock(retry, member.acked).text }
   }
 
-  function leave(line: Connection): void {
-    if (!sessions.leave(line)) return
-    ending.add(line)
-    fanout.leave(line)
+  function leave(connection: Connection): void {
+    if (!sessions.leave(connection)) return
+    ending.add(connection)
+    fanout.leave(connection)
   }
 }

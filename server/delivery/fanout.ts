@@ -4,18 +4,18 @@ import { emptyBatch, extend, type Piece } from '../wire/batch.ts'
 
 /** Brings what is published to the lines that hear it, and what a line has to say into as few frames as may be. */
 export interface Fanout {
-  join(line: Connection): void
-  leave(line: Connection): void
+  join(connection: Connection): void
+  leave(connection: Connection): void
   /** Hands an entry to all who hear its topic. */
   deliver(entry: Entry): void
   /** The lines that hear a topic. */
   hearers(topic: string): Iterable<Connection>
   /** Hands an entry to one line, unless it had it. */
-  give(line: Connection, entry: Entry): void
+  give(connection: Connection, entry: Entry): void
   /** Lets a line say something at the end of this turn of the event loop, together with all else it has to say. */
-  queue(line: Connection, piece: Piece): void
+  queue(connection: Connection, piece: Piece): void
   /** Says it now. */
-  flush(line: Connection): void
+  flush(connection: Connection): void
   /** Counts time: `Line.wrote` is in these. */
   clock: number
 }
@@ -28,7 +28,7 @@ const frame = 2 ** 16
 const answer = 2 ** 19
 
 /** `slow` is told of each live line that leaves more than `unsent` bytes waiting. */
-export function createFanout(unsent: number, slow: (line: Connection) => void): Fanout {
+export function createFanout(unsent: number, slow: (connection: Connection) => void): Fanout {
   // Most topics are a session's own, which one line hears: it stands there by itself.
   const topics = new Map<string, Connection | Set<Connection>>()
   let waiting: Connection[] = []
@@ -36,28 +36,28 @@ export function createFanout(unsent: number, slow: (line: Connection) => void): 
   const fanout: Fanout = { join, leave, deliver, hearers, give, queue, flush, clock: 0 }
   return fanout
 
-  function join(line: Connection): void {
-    for (const topic of topicsOf(line)) {
+  function join(connection: Connection): void {
+    for (const topic of topicsOf(connection)) {
       const lines = topics.get(topic)
-      if (!lines) topics.set(topic, line)
-      else if (lines instanceof Set) lines.add(line)
-      else topics.set(topic, new Set([lines, line]))
+      if (!lines) topics.set(topic, connection)
+      else if (lines instanceof Set) lines.add(connection)
+      else topics.set(topic, new Set([lines, connection]))
     }
   }
 
-  function leave(line: Connection): void {
-    line.feed = nowhere
-    line.queue = undefined
-    for (const topic of topicsOf(line)) {
+  function leave(connection: Connection): void {
+    connection.feed = nowhere
+    connection.queue = undefined
+    for (const topic of topicsOf(connection)) {
       const lines = topics.get(topic)
-      if (lines instanceof Set) lines.delete(line)
-      if (lines === line || (lines instanceof Set && lines.size === 0)) topics.delete(topic)
+      if (lines instanceof Set) lines.delete(connection)
+      if (lines === connection || (lines instanceof Set && lines.size === 0)) topics.delete(topic)
     }
   }
 
   function deliver(entry: Entry): void {
     const lines = topics.get(entry.topic)
-    if (lines instanceof Set) for (const line of lines) offer(line, entry)
+    if (lines instanceof Set) for (const connection of lines) offer(connection, entry)
     else if (lines) offer(lines, entry)
   }
 
@@ -66,42 +66,42 @@ export function createFanout(unsent: number, slow: (line: Connection) => void): 
     return lines instanceof Set ? lines : lines ? [lines] : []
   }
 
-  function offer(line: Connection, entry: Entry): void {
-    if (line.feed.from === 'live') give(line, entry)
-    else if (line.feed.from === 'both') line.feed.early.push(entry)
+  function offer(connection: Connection, entry: Entry): void {
+    if (connection.feed.from === 'live') give(connection, entry)
+    else if (connection.feed.from === 'both') connection.feed.early.push(entry)
   }
 
-  function give(line: Connection, entry: Entry): void {
-    if (entry.seq <= line.at.seq) return
-    line.at = entry
-    queue(line, entry)
+  function give(connection: Connection, entry: Entry): void {
+    if (entry.seq <= connection.at.seq) return
+    connection.at = entry
+    queue(connection, entry)
   }
 
-  function queue(line: Connection, piece: Piece): void {
-    const most = line.channel.once ? answer : frame
-    if (line.queue && line.queue.size + piece.text.length > most) flush(line)
-    if (isOver(line)) return
-    if (!line.queue) {
+  function queue(connection: Connection, piece: Piece): void {
+    const most = connection.channel.once ? answer : frame
+    if (connection.queue && connection.queue.size + piece.text.length > most) flush(connection)
+    if (isOver(connection)) return
+    if (!connection.queue) {
       if (!waiting.length) setImmediate(flushAll)
-      waiting.push(line)
+      waiting.push(connection)
     }
-    line.queue = extend(line.queue ?? root, piece)
+    connection.queue = extend(connection.queue ?? root, piece)
   }
 
   function flushAll(): void {
-    const lines = waiting
+    const connections = waiting
     waiting = []
     root = emptyBatch()
-    for (const line of lines) flush(line)
+    for (const connection of connections) flush(connection)
   }
 
-  function flush(line: Connection): void {
-    const { queue, channel: pipe } = line
+  function flush(connection: Connection): void {
+    const { queue, channel } = connection
     if (!queue) return
-    line.queue = undefined
-    line.wrote = fanout.clock
-    pipe.write(queue)
-    if (pipe.once) leave(line)
-    else if (line.feed === fromLive && pipe.unsent() > unsent) slow(line)
+    connection.queue = undefined
+    connection.wrote = fanout.clock
+    channel.write(queue)
+    if (channel.once) leave(connection)
+    else if (connection.feed === fromLive && channel.unsent() > unsent) slow(connection)
   }
 }

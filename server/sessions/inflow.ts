@@ -87,9 +87,9 @@ export function createInflow(limits: Limits): Inflow {
   }
 
   function hasRoom(member: Member, bytes: number): boolean {
-    const { taken, acked, groups: crowds } = member
+    const { taken, acked, groups } = member
     if (taken - acked > limits.messages || member.held + bytes > unhandled) return false
-    return crowds.every(crowd => crowd.held + bytes <= roomOf(crowd))
+    return groups.every(group => group.held + bytes <= roomOf(group))
   }
 
   function roomOf({ key }: Group): number {
@@ -99,7 +99,7 @@ export function createInflow(limits: Limits): Inflow {
   function hold(member: Member, bytes: number): void {
     held += bytes
     member.held += bytes
-    for (const crowd of member.groups) crowd.held += bytes
+    for (const group of member.groups) group.held += bytes
   }
 
   function release(member: Member, bytes: number): void {

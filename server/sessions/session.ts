@@ -34,7 +34,7 @@ export interface Member {
   /** Whether that is our own, if anything is known of it. */
   readonly own: boolean | undefined
   /** Its pipes, the oldest first: nearly always one. */
-  lines: readonly Connection[]
+  connections: readonly Connection[]
   /** What the names of its topics take, in bytes. */
   names: number
   /** The crowds that it is one of, and that are limited. */
@@ -138,6 +138,6 @@ export function topicsOf({ topics, member }: Connection): readonly string[] {
   return [...topics, member.topic]
 }
 
-export function isOver(line: Connection): boolean {
-  return line.feed.from === 'nowhere'
+export function isOver(connection: Connection): boolean {
+  return connection.feed.from === 'nowhere'
 }

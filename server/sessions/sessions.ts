@@ -28,9 +28,9 @@ export interface Sessions {
   knows(sid: string): boolean
   /** Whether the session that is asked for is known to live on a page of the origin that asks. */
   vouches(ask: HubRequest): boolean
-  enter(line: Connection): void
+  enter(connection: Connection): void
   /** Whether it was there. */
-  leave(line: Connection): boolean
+  leave(connection: Connection): boolean
   /** Ends one that has no pipe any more. */
   end(member: Member): void
   /** Ends those that have been away for too long. */
@@ -156,27 +156,27 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
 
   function check(ask: HubRequest, granted: Granted): void {
     const own = crowdsOf(ask, granted)
-    for (const crowd of own) {
-      if (isFull(crowd) && !crowd.passing.size) throw tooMany('sessions', crowd)
-      if (hasNoRoom(crowd, namesOf(granted.topics))) throw tooMany('topics', crowd)
+    for (const group of own) {
+      if (isFull(group) && !group.passing.size) throw tooMany('sessions', group)
+      if (hasNoRoom(group, namesOf(granted.topics))) throw tooMany('topics', group)
     }
     checkLines(own)
   }
 
   /** One more of a session that has all it may have takes the place of its oldest. */
-  function checkMore({ lines, groups: crowds, names }: Member, { topics }: Granted): void {
-    if (lines.length < limits.pipes) checkLines(crowds)
+  function checkMore({ connections, groups, names }: Member, { topics }: Granted): void {
+    if (connections.length < limits.pipes) checkLines(groups)
     const more = namesOf(topics) - names
-    for (const crowd of crowds)
-      if (more > 0 && crowd.names + more > roomFor(crowd)) throw tooMany('topics', crowd)
+    for (const group of groups)
+      if (more > 0 && group.names + more > roomFor(group)) throw tooMany('topics', group)
   }
 
   /** Also when all have gone that never came back. */
-  function hasNoRoom(crowd: Group, more: number): boolean {
-    let left = crowd.names + more
-    if (left <= roomFor(crowd)) return false
-    for (const { names } of crowd.passing) left -= names
-    return left > roomFor(crowd)
+  function hasNoRoom(group: Group, more: number): boolean {
+    let left = group.names + more
+    if (left <= roomFor(group)) return false
+    for (const { names } of group.passing) left -= names
+    return left > roomFor(group)
   }
 
   /** Those of one address, or of one principal, may have half. */
@@ -185,9 +185,9 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   }
 
   function checkLines(own: readonly Group[]): void {
-    for (const crowd of own) {
-      const { key, lines } = crowd
-      if (key !== undefined && lines >= limitOf(key, 'lines')) throw tooMany('lines', crowd)
+    for (const group of own) {
+      const { key, lines } = group
+      if (key !== undefined && lines >= limitOf(key, 'lines')) throw tooMany('lines', group)
     }
   }
 
@@ -207,11 +207,11 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   /** Takes it into its crowds. Where one is full, whoever never came back has to go. */
   function make(id: string, stage: Stage, ask: HubRequest, granted: Granted): Member {
     check(ask, granted)
-    for (const crowd of crowdsOf(ask, granted)) {
-      const [oldest] = isFull(crowd) ? crowd.passing : []
+    for (const group of crowdsOf(ask, granted)) {
+      const [oldest] = isFull(group) ? group.passing : []
       if (oldest) end(oldest)
-      for (const next of crowd.passing) {
-        if (crowd.names + namesOf(granted.topics) <= roomFor(crowd)) break
+      for (const next of group.passing) {
+        if (group.names + namesOf(granted.topics) <= roomFor(group)) break
         end(next)
       }
     }
@@ -219,17 +219,17 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     const { topics, principal } = granted
     const names = namesOf(topics)
     const own = crowdsOf(ask, granted)
-    for (const crowd of own) {
-      crowd.size++
-      crowd.names += names
-      if (crowd.key !== undefined) crowds.set(crowd.key, crowd)
+    for (const group of own) {
+      group.size++
+      group.names += names
+      if (group.key !== undefined) crowds.set(group.key, group)
     }
     return {
       session: new HubSession(id, address, via === 'post' ? 'bare' : via, topics, principal),
       topic: privateTopic(id, principal),
       origin,
       own: standing === 'unknown' ? undefined : standing === 'own',
-      lines: [],
+      connections: [],
       names,
       groups: own,
       stage,
@@ -269,39 +269,40 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     return limits[`${what}Per${key.startsWith('a') ? 'Address' : 'Principal'}`]
   }
 
-  function enter(line: Connection): void {
-    const { member } = line
+  function enter(connection: Connection): void {
+    const { member } = connection
     // An array that is spread has room for more, and there will hardly be more.
-    member.lines = member.lines.concat(line)
+    member.connections = member.connections.concat(connection)
     open++
-    const names = namesOf(line.topics)
-    for (const crowd of member.groups) {
-      crowd.lines++
-      crowd.names += names - member.names
+    const names = namesOf(connection.topics)
+    for (const group of member.groups) {
+      group.lines++
+      group.names += names - member.names
     }
     member.names = names
     away.delete(member)
   }
 
-  function leave(line: Connection): boolean {
-    const { member } = line
-    if (!member.lines.includes(line)) return false
-    member.lines = member.lines.filter(other => other !== line)
+  function leave(connection: Connection): boolean {
+    const { member } = connection
+    if (!member.connections.includes(connection)) return false
+    member.connections = member.connections.filter(other => other !== connection)
     open--
-    for (const crowd of member.groups) crowd.lines--
-    if (member.lines.length > 0) return true
+    for (const group of member.groups) group.lines--
+    if (member.connections.length > 0) return true
     // A bare stream has no way to name its session again, and a client that was gone before the first answer has never heard its name.
-    if (line.channel.transport === 'bare' || member.stage === 'new' || member.stage === 'guest') end(member)
+    if (connection.channel.transport === 'bare' || member.stage === 'new' || member.stage === 'guest')
+      end(member)
     else {
       member.left = Date.now()
       away.add(member)
-      if (isPassing(line)) for (const { passing } of member.groups) passing.add(member)
+      if (isPassing(connection)) for (const { passing } of member.groups) passing.add(member)
     }
     return true
   }
 
   function* lines(): Iterable<Connection> {
-    for (const member of all()) yield* member.lines
+    for (const member of all()) yield* member.connections
   }
 
   function* all(): Iterable<Member> {
@@ -325,10 +326,10 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     const isOurs = members.get(member.session.id) === member
     if (!isOurs && !guests.delete(member)) return
     away.delete(member)
-    for (const crowd of member.groups) {
-      crowd.passing.delete(member)
-      crowd.names -= member.names
-      if (--crowd.size === 0 && crowd.key !== undefined) crowds.delete(crowd.key)
+    for (const group of member.groups) {
+      group.passing.delete(member)
+      group.names -= member.names
+      if (--group.size === 0 && group.key !== undefined) crowds.delete(group.key)
     }
     if (!isOurs) return
     members.delete(member.session.id)

@@ -48,9 +48,9 @@ function isSource(origin: string | undefined): boolean {
 }
 
 /** The pipe that a frame is, by way of that of its response. */
-export function framePipe(pipe: Channel, frame: Frame, response: ServerResponse): Channel {
+export function framePipe(channel: Channel, frame: Frame, response: ServerResponse): Channel {
   return {
-    ...pipe,
+    ...channel,
     write: batch => void response.write(frame.say(textOf(batch))),
     end: () => void response.end(frame.end),
   }

@@ -17,26 +17,26 @@ export function isSlice({ via, url }: HubRequest): boolean {
 
 /** Puts a body together from slices, takes it when it is whole, and answers each slice with an `rt.ack`. */
 export async function serveSlice(
-  core: Context,
+  context: Context,
   ask: HubRequest,
   granted: Granted,
   response: ServerResponse,
 ): Promise<void> {
-  const member = core.sessions.find(ask, granted)
-  core.roaming.posted(ask, member !== undefined)
+  const member = context.sessions.find(ask, granted)
+  context.roaming.posted(ask, member !== undefined)
   if (!member) throw refusal(404, 'session unknown')
   const { url } = ask
   const slice = url.searchParams.get('rt.up') ?? ''
-  core.inflow.check(member, slice.length)
-  core.inflow.count(member, 1, slice.length)
-  const body = gather(core, member, url, slice) ?? ''
+  context.inflow.check(member, slice.length)
+  context.inflow.count(member, 1, slice.length)
+  const body = gather(context, member, url, slice) ?? ''
   try {
-    const accepted = body ? takeBody(core, member, body, granted.send) : undefined
+    const accepted = body ? takeBody(context, member, body, granted.send) : undefined
     if (accepted) await member.done
     sendScript(response, ask, acknowledgement(member, accepted?.first).text)
-    if (accepted?.bye) core.lines.dismiss(member)
+    if (accepted?.bye) context.lines.dismiss(member)
   } finally {
-    core.inflow.release(member, body.length)
+    context.inflow.release(member, body.length)
   }
 }
 
@@ -64,10 +64,10 @@ export function dropSlices(inflow: Inflow, member: Member): void {
   member.slices = ''
 }
 
-function takeBody(core: Context, member: Member, body: string, maySend: boolean): Accepted {
-  const blocks = readText(body, body.length, core.settings.limits)
-  core.inflow.count(member, blocks.length, 0)
-  const accepted = core.accept(member, blocks, maySend)
-  for (const ping of accepted.pings) core.lines.pong(member, ping)
+function takeBody(context: Context, member: Member, body: string, maySend: boolean): Accepted {
+  const blocks = readText(body, body.length, context.settings.limits)
+  context.inflow.count(member, blocks.length, 0)
+  const accepted = context.accept(member, blocks, maySend)
+  for (const ping of accepted.pings) context.lines.pong(member, ping)
   return accepted
 }

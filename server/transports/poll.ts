@@ -20,11 +20,11 @@ export function servePoll(
 ): void {
   refuseBehindAnother(response)
   const opening = lines.prepare(ask, granted)
-  const line = lines.open(pollPipe(response, ask), opening)
-  const timer = setTimeout(() => lines.say(line, beatBlock(lines.spread())), hold)
+  const connection = lines.open(pollPipe(response, ask), opening)
+  const timer = setTimeout(() => lines.say(connection, beatBlock(lines.spread())), hold)
   response.once('close', () => {
     clearTimeout(timer)
-    lines.gone(line)
+    lines.gone(connection)
   })
 }
 

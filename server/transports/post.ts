@@ -10,20 +10,20 @@ import { sendText } from './responses.ts'
 
 /** Takes the messages of one POST, and answers when the application is done with them. */
 export async function servePost(
-  core: Context,
+  context: Context,
   ask: HubRequest,
   granted: Granted,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const { sessions, accept, lines, roaming, inflow } = core
+  const { sessions, accept, lines, roaming, inflow } = context
   checkType(ask)
   const member = sessions.find(ask, granted)
   roaming.posted(ask, member !== undefined)
   if (!member) throw refusal(404, 'session unknown')
-  const reader = createReader(core.settings.limits)
+  const reader = createReader(context.settings.limits)
   try {
-    await readBody(core, member, request, reader)
+    await readBody(context, member, request, reader)
     const { blocks } = reader
     // A client always has something to say: an acknowledgement of nothing would look like success to it.
     if (blocks.length === 0)
@@ -47,19 +47,19 @@ export function checkType({ headers }: HubRequest): void {
 
 /** Reads no further than the limits, and holds what it has read. */
 async function readBody(
-  core: Context,
+  context: Context,
   member: Member,
   request: IncomingMessage,
   reader: Reader,
 ): Promise<void> {
-  const { inflow, settings } = core
+  const { inflow, settings } = context
   const { message, batch } = settings.limits
   const length = Number(request.headers['content-length'] ?? 0)
   if (length > Math.max(message, batch)) throw refusal(413, 'too much at once')
   inflow.check(member, length)
   const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
   try {
-    for await (const chunk of gathered(bodyOf(core, request))) {
+    for await (const chunk of gathered(bodyOf(context, request))) {
       const { length } = chunk
       inflow.reserve(member, length)
       reader.feed(decoder.decode(chunk, { stream: true }), length)
@@ -87,16 +87,16 @@ async function* gathered(body: AsyncIterable<unknown>): AsyncIterable<Uint8Array
 const told = new WeakSet<Context>()
 
 /** What comes, or what a body parser that was before us has left: Express, Fastify and others keep it as `rawBody` or `body`. */
-export async function* bodyOf(core: Context, request: IncomingMessage): AsyncIterable<unknown> {
+export async function* bodyOf(context: Context, request: IncomingMessage): AsyncIterable<unknown> {
   // An answer can still be sent when the reading stops half way.
   if (!request.readableDidRead) return yield* request.iterator({ destroyOnReturn: false })
   const { rawBody, body } = request as { rawBody?: unknown; body?: unknown }
   const read = rawBody ?? body
   if (typeof read === 'string' || read instanceof Uint8Array) return yield Buffer.from(read as string)
   const words = 'the body of the POST was read by a body parser before the hub'
-  if (!told.has(core)) {
-    told.add(core)
-    core.events.report(
+  if (!told.has(context)) {
+    told.add(context)
+    context.events.report(
       new Error(
         `${words}; attach() the hub, use hub.handle before the parser, or keep the text/event-stream type from it`,
       ),

@@ -10,25 +10,25 @@ import { sendText } from './responses.ts'
 
 /** Takes a query that is too long for an address, from whoever may come with it, and answers with its name. */
 export async function serveQuery(
-  core: Context,
+  context: Context,
   ask: HubRequest,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
   checkType(ask)
-  const { longQueries } = core.settings
-  const query = await readQuery(core, request)
+  const { longQueries } = context.settings
+  const query = await readQuery(context, request)
   const url = new URL(ask.url)
   url.search = `${query}&${ask.url.search.slice(1)}`
   const name = longQueries.nameOf(query)
-  await grant({ ...ask, url }, core.settings)
+  await grant({ ...ask, url }, context.settings)
   longQueries.keep(name, query)
   sendText(response, 200, 'text/event-stream', encode({ event: 'rt.query', data: name }))
 }
 
 /** What arrives has no session yet that it could be counted to. */
-async function readQuery(core: Context, request: IncomingMessage): Promise<string> {
-  const { limits, longQueries } = core.settings
+async function readQuery(context: Context, request: IncomingMessage): Promise<string> {
+  const { limits, longQueries } = context.settings
   const length = Number(request.headers['content-length'] ?? Number.NaN)
   if (Number.isNaN(length)) throw refusal(411, 'the POST of a query has to tell its Content-Length')
   if (length > limits.message) throw refusal(413, 'too much at once')
@@ -36,7 +36,7 @@ async function readQuery(core: Context, request: IncomingMessage): Promise<strin
   try {
     const reader = createReader(limits)
     const pieces: Buffer[] = []
-    for await (const chunk of bodyOf(core, request)) pieces.push(chunk as Buffer)
+    for await (const chunk of bodyOf(context, request)) pieces.push(chunk as Buffer)
     reader.feed(Buffer.concat(pieces).toString(), length)
     const [block, ...more] = reader.blocks
     if (block?.event === 'rt.query' && more.length === 0) return block.data ?? ''

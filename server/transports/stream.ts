@@ -26,11 +26,11 @@ export function serveStream(
   response.flushHeaders()
   const stream = streamPipe(response, transport)
   if (frame) response.write(frame.begin + frame.say(''))
-  const line = lines.open(frame ? framePipe(stream, frame, response) : stream, opening)
-  response.once('close', () => lines.gone(line))
+  const connection = lines.open(frame ? framePipe(stream, frame, response) : stream, opening)
+  response.once('close', () => lines.gone(connection))
   if (transport === 'bare') return
-  void line.welcomed.then(() => {
-    const timer = setTimeout(() => lines.say(line, tickBlock), tickAfter)
+  void connection.welcomed.then(() => {
+    const timer = setTimeout(() => lines.say(connection, tickBlock), tickAfter)
     response.once('close', () => clearTimeout(timer))
   })
 }

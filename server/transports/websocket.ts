@@ -16,7 +16,7 @@ import { failBlock, pongTo } from '../wire/control-events.ts'
 
 /** Answers the handshake, and carries blocks both ways until one side has had enough. */
 export function serveWebSocket(
-  core: Context,
+  context: Context,
   ask: HubRequest,
   granted: Granted,
   request: IncomingMessage,
@@ -24,14 +24,14 @@ export function serveWebSocket(
   head: Buffer,
 ): void {
   // Nothing begins before `ws` has found the handshake to be one.
-  const known = core.sessions.find(ask, granted)
-  if (known) core.sessions.checkMore(known, granted)
-  else core.sessions.check(ask, granted)
-  core.sockets.handleUpgrade(request, socket, head, ws => {
+  const known = context.sessions.find(ask, granted)
+  if (known) context.sessions.checkMore(known, granted)
+  else context.sessions.check(ask, granted)
+  context.sockets.handleUpgrade(request, socket, head, ws => {
     // From here on `ws` listens.
     socket.off('error', ignore)
-    const pipe = new WebSocketPipe(core, ws, socket, granted.send)
-    pipe.line = core.lines.open(pipe, core.lines.prepare(ask, granted))
+    const pipe = new WebSocketPipe(context, ws, socket, granted.send)
+    pipe.connection = context.lines.open(pipe, context.lines.prepare(ask, granted))
     ws.listen(pipe)
     measure(socket, pipe)
   })
@@ -47,8 +47,8 @@ const oneRead = 2 ** 16
 
 /** As with the socket: what thousands have in common is methods. */
 class WebSocketPipe implements Channel {
-  line: Connection | undefined
-  private readonly core: Context
+  connection: Connection | undefined
+  private readonly context: Context
   private readonly ws: WebSocket
   private readonly socket: Duplex
   private readonly maySend: boolean
@@ -63,9 +63,9 @@ class WebSocketPipe implements Channel {
   private done = 0
   private turn = 0
 
-  constructor(core: Context, ws: WebSocket, socket: Duplex, maySend: boolean) {
-    this.line = undefined
-    this.core = core
+  constructor(context: Context, ws: WebSocket, socket: Duplex, maySend: boolean) {
+    this.connection = undefined
+    this.context = context
     this.ws = ws
     this.socket = socket
     this.maySend = maySend
@@ -111,7 +111,7 @@ class WebSocketPipe implements Channel {
 
   closed(): void {
     this.shut()
-    if (this.line) this.core.lines.gone(this.line)
+    if (this.connection) this.context.lines.gone(this.connection)
   }
 
   /** What was not taken by now goes by the next pipe. The answer to a close frame has to be read. */
@@ -126,17 +126,17 @@ class WebSocketPipe implements Channel {
   arrived(bytes: number): void {
     this.arriving += bytes
     const more = this.arriving - this.held
-    if (!this.line || this.isShut || this.arriving <= oneRead || more <= 0) return
+    if (!this.connection || this.isShut || this.arriving <= oneRead || more <= 0) return
     try {
-      this.core.inflow.reserve(this.line.member, more)
+      this.context.inflow.reserve(this.connection.member, more)
       this.held += more
     } catch (thrown) {
-      this.fail(this.line, thrown)
+      this.fail(this.connection, thrown)
     }
   }
 
   private whole(): void {
-    if (this.held && this.line) this.core.inflow.release(this.line.member, this.held)
+    if (this.held && this.connection) this.context.inflow.release(this.connection.member, this.held)
     this.arriving = 0
     this.held = 0
   }
@@ -165,49 +165,49 @@ class WebSocketPipe implements Channel {
 
   /** What the next frame has to wait for, if anything. */
   private obstacle(frame: Buffer | undefined): Promise<void> | undefined {
-    const { line, core } = this
-    if (!line || !frame) return undefined
-    if (this.unsent() > core.settings.limits.unsent) return this.drained()
-    const turn = core.turns.now()
+    const { connection, context } = this
+    if (!connection || !frame) return undefined
+    if (this.unsent() > context.settings.limits.unsent) return this.drained()
+    const turn = context.turns.now()
     if (turn !== this.turn) this.done = 0
     this.turn = turn
-    return this.done >= inOneTurn ? nextTurn() : core.inflow.obstacle(line.member, frame.length)
+    return this.done >= inOneTurn ? nextTurn() : context.inflow.obstacle(connection.member, frame.length)
   }
 
   private take(frame: Buffer | undefined): void {
-    const { line, core } = this
+    const { connection, context } = this
     // Once it was told how far its messages were taken, none is taken any more.
-    if (!line || line.member.leaving) return
-    const { member } = line
+    if (!connection || connection.member.leaving) return
+    const { member } = connection
     try {
       if (!frame) throw refusal(400, 'frames are text')
       const { length } = frame
-      const blocks = readText(frame.toString(), length, core.settings.limits)
-      core.inflow.count(member, Math.max(1, blocks.length), length)
+      const blocks = readText(frame.toString(), length, context.settings.limits)
+      context.inflow.count(member, Math.max(1, blocks.length), length)
       // An answer repeats what was refused, so it may be much longer than its question.
       this.done += blocks.length + 1 + (member.refused?.size ?? 0)
-      const accepted = core.accept(member, blocks, this.maySend)
-      core.inflow.hold(member, length)
-      void this.answer(line, accepted).finally(() => core.inflow.release(member, length))
+      const accepted = context.accept(member, blocks, this.maySend)
+      context.inflow.hold(member, length)
+      void this.answer(connection, accepted).finally(() => context.inflow.release(member, length))
     } catch (thrown) {
-      this.fail(line, thrown)
+      this.fail(connection, thrown)
     }
   }
 
-  private fail(line: Connection, thrown: unknown): void {
-    const { events, lines } = this.core
+  private fail(connection: Connection, thrown: unknown): void {
+    const { events, lines } = this.context
     const { why, withheld } = answerTo(thrown)
     if (withheld) events.report(thrown)
-    lines.end(line, failBlock(why))
+    lines.end(connection, failBlock(why))
   }
 
-  private async answer(line: Connection, { messages, pings, first, bye }: Accepted): Promise<void> {
-    const { lines } = this.core
-    const { member } = line
-    await line.welcomed
-    for (const ping of pings) lines.say(line, pongTo(ping))
+  private async answer(connection: Connection, { messages, pings, first, bye }: Accepted): Promise<void> {
+    const { lines } = this.context
+    const { member } = connection
+    await connection.welcomed
+    for (const ping of pings) lines.say(connection, pongTo(ping))
     if (messages || bye) await member.done
-    if (messages) lines.say(line, acknowledgement(member, first))
+    if (messages) lines.say(connection, acknowledgement(member, first))
     if (bye) lines.dismiss(member)
   }
 }
