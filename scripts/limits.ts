@@ -11,9 +11,9 @@ import { most as mostPrinted, within as printedWithin } from '../server/printer.
 import { mostPieces } from '../server/transports/websocket-server.ts'
 import { usualLimits } from '../src/connect.ts'
 import { longest, shortest } from '../src/connection/backoff.ts'
-import { longestId } from '../src/connection/session.ts'
-import { during, tries } from '../src/transports/memory.ts'
-import { apart, burst } from '../src/transports/pace.ts'
+import { longestId } from '../src/connection/position.ts'
+import { during, tries } from '../src/race/preference.ts'
+import { apart, burst } from '../src/transports/http/poll-pacing.ts'
 import { largestHeader } from '../src/wire/multipart.ts'
 
 /** One row of the page. */

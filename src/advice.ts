@@ -1,7 +1,7 @@
 /** What to look at when a line does not do what its author expects. Only development builds have it. */
 import type { ConnectionError } from './connection/errors.ts'
+import { place } from './contracts/failure.ts'
 import type { Environment } from './environment.ts'
-import { place } from './transports/failure.ts'
 
 export interface Advised {
   readonly url: string

@@ -8,10 +8,10 @@
  */
 import { type Options, open } from './connect.ts'
 import type { Line } from './connection/line.ts'
-import type { Dialect } from './dialects/dialect.ts'
+import type { Dialect } from './contracts/dialect.ts'
+import type { Transport } from './contracts/transport.ts'
 import { native } from './dialects/native.ts'
 import type { AnyURL } from './here.ts'
-import type { Transport } from './transports/transport.ts'
 
 /**
  * Opens a line to a server, over the transports given. See `Options` for the rest.
@@ -37,14 +37,14 @@ export type {
 } from './connection/events.ts'
 export type { Line, SendOptions } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
-export type { Dialect } from './dialects/dialect.ts'
+export type { Dialect } from './contracts/dialect.ts'
+export type { Failure, FailureKind, TransportName } from './contracts/failure.ts'
+export type { Pipe, Sink, Target, Transport } from './contracts/transport.ts'
 export { native } from './dialects/native.ts'
 export type { AnyURL, LineMessage } from './here.ts'
 export { eventsource } from './transports/eventsource.ts'
-export type { Failure, FailureKind, TransportName } from './transports/failure.ts'
 export { jsonp } from './transports/jsonp.ts'
 export { longPolling } from './transports/long-polling.ts'
-export type { Pipe, Sink, Target, Transport } from './transports/transport.ts'
 export { websocket } from './transports/websocket.ts'
 export { xhrStreaming } from './transports/xhr-streaming.ts'
 export { type Codec, json } from './wire/codec.ts'

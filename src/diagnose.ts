@@ -1,10 +1,10 @@
 import { type AnyOptions, type Catalogue, prepare } from './connect.ts'
 import { asText, type Finding, findings } from './connection/report.ts'
+import { place } from './contracts/failure.ts'
+import type { Attempt } from './contracts/transport.ts'
 import type { AnyURL } from './here.ts'
-import { place } from './transports/failure.ts'
-import { ladder } from './transports/ladder.ts'
-import { noMemory } from './transports/memory.ts'
-import type { Attempt } from './transports/transport.ts'
+import { noMemory } from './race/preference.ts'
+import { ladder } from './race/race.ts'
 
 /** What each transport does on this network, for a person at a support desk. */
 export interface Diagnosis {

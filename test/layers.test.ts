@@ -6,23 +6,18 @@ import { expect, test } from 'vitest'
 
 const here = 'src/here.ts'
 const environment = 'src/environment.ts'
-const contracts = [
-  here,
-  'src/transports/transport.ts',
-  'src/transports/failure.ts',
-  'src/dialects/dialect.ts',
-  'src/ends.ts',
-  environment,
-]
-const theLadder = [
-  'src/transports/ladder.ts',
-  'src/transports/memory.ts',
-  'src/transports/inquiry.ts',
-  'src/transports/patience.ts',
-  'src/transports/flow.ts',
-]
+const contracts = [here, environment, 'src/contracts/']
+const race = ['src/race/', 'src/quiet-timer.ts']
 /** An entry picks from everything beneath it. */
-const below = ['src/connection/', 'src/transports/', 'src/dialects/', 'src/wire/', environment, here]
+const below = [
+  'src/contracts/',
+  'src/connection/',
+  'src/transports/',
+  'src/dialects/',
+  'src/wire/',
+  environment,
+  here,
+]
 
 const rooms = ['server/wire/', 'server/http/', 'server/sessions/', 'server/delivery/', 'server/transports/']
 
@@ -43,43 +38,32 @@ const beside = [
 const arrows: Record<string, string[]> = {
   'src/index.ts': ['src/connect.ts', 'src/diagnose.ts', ...below],
   'src/core.ts': ['src/connect.ts', ...below],
-  'src/diagnose.ts': ['src/connect.ts', 'src/connection/', ...theLadder, ...contracts],
-  'src/advice.ts': ['src/connection/errors.ts', 'src/transports/failure.ts', environment],
+  'src/diagnose.ts': ['src/connect.ts', 'src/connection/', ...race, ...contracts],
+  'src/advice.ts': ['src/connection/errors.ts', 'src/contracts/failure.ts', environment],
   'src/connect.ts': [
     'src/advice.ts',
     'src/given.ts',
     'src/long-query.ts',
     'src/connection/',
-    ...theLadder,
+    ...race,
     ...contracts,
     'src/wire/codec.ts',
     'src/wire/address.ts',
   ],
-  'src/long-query.ts': ['src/transports/exchange.ts', 'src/wire/', ...contracts],
+  'src/long-query.ts': ['src/transports/http/exchange.ts', 'src/wire/', ...contracts],
   'src/given.ts': ['src/wire/codec.ts'],
   'src/connection/': ['src/connection/', 'src/wire/codec.ts', 'src/wire/payload.ts', ...contracts],
 
-  'src/transports/': [
-    'src/transports/receive.ts',
-    'src/transports/pace.ts',
-    'src/transports/post.ts',
-    'src/transports/request.ts',
-    'src/transports/fetched.ts',
-    'src/transports/message.ts',
-    'src/transports/patience.ts',
-    'src/transports/ticket.ts',
-    'src/transports/exchange.ts',
-    'src/wire/',
-    ...contracts,
-  ],
-  'src/transports/ladder.ts': [...theLadder, ...contracts],
-  'src/transports/transport.ts': ['src/wire/codec.ts', ...contracts],
-  'src/transports/failure.ts': [],
+  'src/transports/': ['src/transports/http/', 'src/quiet-timer.ts', 'src/wire/', ...contracts],
+  'src/race/': [...race, ...contracts],
+  'src/quiet-timer.ts': [environment],
+  'src/contracts/transport.ts': ['src/wire/codec.ts', ...contracts],
+  'src/contracts/failure.ts': [],
 
-  'src/ends.ts': ['src/dialects/dialect.ts', 'src/transports/failure.ts'],
+  'src/contracts/final-failures.ts': ['src/contracts/dialect.ts', 'src/contracts/failure.ts'],
 
   'src/dialects/': ['src/wire/', ...contracts],
-  'src/dialects/dialect.ts': ['src/transports/failure.ts', 'src/wire/', here],
+  'src/contracts/dialect.ts': ['src/contracts/failure.ts', 'src/wire/', here],
 
   'src/wire/': ['src/wire/'],
   'src/environment.ts': [here],

@@ -2,8 +2,8 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import type { AnyOptions } from '../src/connect.ts'
+import { place } from '../src/contracts/failure.ts'
 import { connect, diagnose } from '../src/index.ts'
-import { place } from '../src/transports/failure.ts'
 import { createWorld, type World } from './support/world.ts'
 
 const secret = 'hunter2'

@@ -4,7 +4,7 @@
  */
 import { describe, expect, test } from 'vitest'
 import { open } from '../src/connect.ts'
-import type { Transport } from '../src/transports/transport.ts'
+import type { Transport } from '../src/contracts/transport.ts'
 import { type Answer, type Asked, createAnswering } from './support/answering.ts'
 import { type Speech, speeches, transports } from './support/speech.ts'
 import { createWorld, type World } from './support/world.ts'

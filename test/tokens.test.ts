@@ -1,15 +1,15 @@
 /** Whatever the dialect and the transport: a token that the page wants hidden stands in no address. */
 import { describe, expect, test } from 'vitest'
+import type { Dialect } from '../src/contracts/dialect.ts'
+import type { TransportName } from '../src/contracts/failure.ts'
+import type { Transport } from '../src/contracts/transport.ts'
 import { connect } from '../src/core.ts'
-import type { Dialect } from '../src/dialects/dialect.ts'
 import { mercure } from '../src/dialects/mercure.ts'
 import { native } from '../src/dialects/native.ts'
 import { nchan } from '../src/dialects/nchan.ts'
 import { plain } from '../src/dialects/plain.ts'
 import { socketio } from '../src/dialects/socketio.ts'
 import { sockjs } from '../src/dialects/sockjs.ts'
-import type { TransportName } from '../src/transports/failure.ts'
-import type { Transport } from '../src/transports/transport.ts'
 import { createWorld } from './support/world.ts'
 
 const token = 's3cret'

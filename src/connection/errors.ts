@@ -1,5 +1,5 @@
-import type { FailureKind, TransportName } from '../transports/failure.ts'
-import type { Attempt } from '../transports/transport.ts'
+import type { FailureKind, TransportName } from '../contracts/failure.ts'
+import type { Attempt } from '../contracts/transport.ts'
 
 /**
  * What a send can meet, besides what a pipe can:

@@ -1,6 +1,6 @@
-import type { Gap } from '../dialects/dialect.ts'
+import type { Gap } from '../contracts/dialect.ts'
+import type { TransportName } from '../contracts/failure.ts'
 import type { AnyEvent, LineMessage } from '../here.ts'
-import type { TransportName } from '../transports/failure.ts'
 import type { ConnectionError } from './errors.ts'
 
 /** The line is open, by this transport; also when it has moved to another one. */

@@ -1,9 +1,10 @@
-import type { Gap } from '../dialects/dialect.ts'
+import type { Gap } from '../contracts/dialect.ts'
+import type { Failure, TransportName } from '../contracts/failure.ts'
+import type { Attempt } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import type { AnyEvent, AnyListener, LineMessage, ListenerOptions, TargetClass } from '../here.ts'
-import type { Failure, TransportName } from '../transports/failure.ts'
-import type { Attempt } from '../transports/transport.ts'
 import { asPayload, type Codec, show } from '../wire/codec.ts'
+import type { Connection, Listener } from './connection.ts'
 import { ConnectionError } from './errors.ts'
 import {
   type LineCloseEvent,
@@ -16,7 +17,6 @@ import {
   stream,
 } from './events.ts'
 import { type Finding, findings } from './report.ts'
-import type { Connection, Listener } from './runner.ts'
 import { heeded } from './sending.ts'
 
 export interface LineSetup {

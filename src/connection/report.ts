@@ -1,5 +1,5 @@
-import type { TransportName } from '../transports/failure.ts'
-import type { Attempt } from '../transports/transport.ts'
+import type { TransportName } from '../contracts/failure.ts'
+import type { Attempt } from '../contracts/transport.ts'
 
 /** What became of one try of one transport, in figures and in words. Times in ms. */
 export interface Finding {

@@ -1,4 +1,4 @@
-import type { Failure, TransportName } from '../transports/failure.ts'
+import type { Failure, TransportName } from '../contracts/failure.ts'
 
 /**
  * A line's whole life. What is true only in some states lives only in those states.

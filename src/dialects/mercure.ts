@@ -1,7 +1,7 @@
+import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
 import { setQuery } from '../wire/address.ts'
 import { asItIs, largest } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
-import type { Dialect, Incoming, Reader } from './dialect.ts'
 
 export interface MercureOptions {
   /**

@@ -1,11 +1,11 @@
-import type { Failure } from '../transports/failure.ts'
+import type { Ask, Dialect, Gap, Meaning, Position, Question, Welcome } from '../contracts/dialect.ts'
+import type { Failure } from '../contracts/failure.ts'
 import { setQuery } from '../wire/address.ts'
 import type { Block } from '../wire/block.ts'
 import { largest } from '../wire/codec.ts'
 import { encode } from '../wire/encoder.ts'
 import { createParser } from '../wire/parser.ts'
 import { pack, unpack } from '../wire/payload.ts'
-import type { Ask, Dialect, Gap, Meaning, Position, Question, Welcome } from './dialect.ts'
 
 /** Our own wire, as docs/PROTOCOL.md specifies it. */
 export const native: Dialect = {

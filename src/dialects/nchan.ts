@@ -1,8 +1,8 @@
+import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
 import { setQuery } from '../wire/address.ts'
 import { largest } from '../wire/codec.ts'
 import { gatherer } from '../wire/gatherer.ts'
 import { createParser } from '../wire/parser.ts'
-import type { Dialect, Incoming, Reader } from './dialect.ts'
 
 export interface NchanOptions {
   /**

@@ -1,7 +1,7 @@
-import type { Failure } from '../transports/failure.ts'
+import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
+import type { Failure } from '../contracts/failure.ts'
 import { largest } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
-import type { Dialect, Incoming, Reader } from './dialect.ts'
 
 export interface PlainOptions {
   /**

@@ -1,7 +1,7 @@
+import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
 import { json, type Payload } from '../wire/codec.ts'
 import { gatherer } from '../wire/gatherer.ts'
 import { pack, unpack } from '../wire/payload.ts'
-import type { Dialect, Incoming, Reader } from './dialect.ts'
 
 export interface SocketIOOptions {
   /**

@@ -1,8 +1,8 @@
-import type { TransportName } from '../transports/failure.ts'
+import type { Dialect, Incoming, Meaning, Reader } from '../contracts/dialect.ts'
+import type { TransportName } from '../contracts/failure.ts'
 import { setQuery } from '../wire/address.ts'
 import { asItIs } from '../wire/codec.ts'
 import { gatherer } from '../wire/gatherer.ts'
-import type { Dialect, Incoming, Meaning, Reader } from './dialect.ts'
 
 export interface SockJSOptions {
   /**

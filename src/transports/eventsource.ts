@@ -1,8 +1,8 @@
+import { place } from '../contracts/failure.ts'
+import { type Gate, pour, type Target, type Transport } from '../contracts/transport.ts'
 import { onStay } from '../environment.ts'
-import { place } from './failure.ts'
-import { type Receiving, receive } from './receive.ts'
-import { addressed } from './ticket.ts'
-import { type Gate, pour, type Target, type Transport } from './transport.ts'
+import { type Receiving, receive } from './http/receive.ts'
+import { addressed } from './http/ticket.ts'
 
 /** The browser's own EventSource. Sends go beside it, by POST. */
 export const eventsource: Transport = {

@@ -1,8 +1,8 @@
-import type { Reader } from '../dialects/dialect.ts'
-import { type FetchOptions, fetched } from './fetched.ts'
-import { type Receiving, receive } from './receive.ts'
-import { originOf } from './request.ts'
-import { pour, type Target, type Transport } from './transport.ts'
+import type { Reader } from '../contracts/dialect.ts'
+import { pour, type Target, type Transport } from '../contracts/transport.ts'
+import { type FetchOptions, fetched } from './http/fetch-request.ts'
+import { type Receiving, receive } from './http/receive.ts'
+import { originOf } from './http/xhr-request.ts'
 
 /** One endless response, read by fetch: also in a service worker, and without keeping what was read. Sends go beside it, by POST. */
 export const fetchStreaming: Transport = fetchStreamingWith({})
@@ -58,4 +58,4 @@ function stream(out: Receiving, target: Target, asking: () => FetchOptions, befo
 }
 
 export type { FetchInit } from '../here.ts'
-export type { FetchOptions } from './fetched.ts'
+export type { FetchOptions } from './http/fetch-request.ts'

@@ -1,8 +1,8 @@
-import { place } from './failure.ts'
-import { poster } from './post.ts'
-import { originOf } from './request.ts'
-import { addressed } from './ticket.ts'
-import { gate, type Transport } from './transport.ts'
+import { place } from '../contracts/failure.ts'
+import { gate, type Transport } from '../contracts/transport.ts'
+import { poster } from './http/post.ts'
+import { addressed } from './http/ticket.ts'
+import { originOf } from './http/xhr-request.ts'
 
 /**
  * The forever frame: a hidden page of the line's own origin that never ends, whose scripts hand on what they hold and take themselves

@@ -1,11 +1,11 @@
-import type { Incoming } from '../dialects/dialect.ts'
+import type { Incoming } from '../contracts/dialect.ts'
+import { type Failure, place, tryTo } from '../contracts/failure.ts'
+import { type Done, gate, type Target, type Transport } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
-import { type Failure, place, tryTo } from './failure.ts'
-import { createPace } from './pace.ts'
-import { postAlone } from './post.ts'
-import { originOf } from './request.ts'
-import { addressed } from './ticket.ts'
-import { type Done, gate, type Target, type Transport } from './transport.ts'
+import { createPace } from './http/poll-pacing.ts'
+import { postAlone } from './http/post.ts'
+import { addressed } from './http/ticket.ts'
+import { originOf } from './http/xhr-request.ts'
 
 /** How much URL-encoded text one request carries upward: addresses beyond some thousand characters are refused by many servers. */
 const slice = 2_000

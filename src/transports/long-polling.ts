@@ -1,9 +1,9 @@
-import type { Incoming, Reader } from '../dialects/dialect.ts'
-import { place } from './failure.ts'
-import { canRequest, requester } from './fetched.ts'
-import { type Receiving, receive } from './receive.ts'
-import { originOf } from './request.ts'
-import { pour, type Target, type Transport } from './transport.ts'
+import type { Incoming, Reader } from '../contracts/dialect.ts'
+import { place } from '../contracts/failure.ts'
+import { pour, type Target, type Transport } from '../contracts/transport.ts'
+import { canRequest, requester } from './http/fetch-request.ts'
+import { type Receiving, receive } from './http/receive.ts'
+import { originOf } from './http/xhr-request.ts'
 
 /** One request after the other, each answered when there is something to say. Sends go beside it, by POST. */
 export const longPolling: Transport = {

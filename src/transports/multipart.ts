@@ -1,11 +1,11 @@
-import type { Head, Reader } from '../dialects/dialect.ts'
+import type { Head, Reader } from '../contracts/dialect.ts'
+import { type Failure, place, readRetryAfter } from '../contracts/failure.ts'
+import { pour, type Target, type Transport } from '../contracts/transport.ts'
 import { boundaryOf, createMultipart, type Multipart, type Piece } from '../wire/multipart.ts'
-import { type Failure, place, readRetryAfter } from './failure.ts'
-import { download, fetched } from './fetched.ts'
-import { isEventStream, messageReader } from './message.ts'
-import { type Receiving, receive } from './receive.ts'
-import { originOf } from './request.ts'
-import { pour, type Target, type Transport } from './transport.ts'
+import { download, fetched } from './http/fetch-request.ts'
+import { type Receiving, receive } from './http/receive.ts'
+import { isEventStream, messageReader } from './http/whole-body-reader.ts'
+import { originOf } from './http/xhr-request.ts'
 
 /** WebKit reads the second type itself, part for part, and then fails: who has the choice sends the first. */
 const types = 'multipart/mixed, multipart/x-mixed-replace;q=0.5'

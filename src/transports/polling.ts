@@ -1,11 +1,11 @@
-import type { Head, Incoming, Reader, Request } from '../dialects/dialect.ts'
+import type { Head, Incoming, Reader, Request } from '../contracts/dialect.ts'
+import type { Failure } from '../contracts/failure.ts'
+import { pour, type Transport } from '../contracts/transport.ts'
 import { setQuery } from '../wire/address.ts'
-import type { Failure } from './failure.ts'
-import { canRequest, requester } from './fetched.ts'
-import { isEventStream, messageReader } from './message.ts'
-import { receive } from './receive.ts'
-import { originOf } from './request.ts'
-import { pour, type Transport } from './transport.ts'
+import { canRequest, requester } from './http/fetch-request.ts'
+import { receive } from './http/receive.ts'
+import { isEventStream, messageReader } from './http/whole-body-reader.ts'
+import { originOf } from './http/xhr-request.ts'
 
 export interface PollingOptions {
   /** How long to wait between an answer and the next request, in ms, until the server says otherwise by `retry`. @default 5000 */

@@ -1,6 +1,6 @@
-import { place } from './failure.ts'
-import { postAlone } from './post.ts'
-import { gate, pour, type Transport } from './transport.ts'
+import { place } from '../contracts/failure.ts'
+import { gate, pour, type Transport } from '../contracts/transport.ts'
+import { postAlone } from './http/post.ts'
 
 /** One socket both ways; each frame carries whole blocks. */
 export const websocket: Transport = {

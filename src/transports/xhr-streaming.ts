@@ -1,7 +1,7 @@
-import { place } from './failure.ts'
-import { type Receiving, receive } from './receive.ts'
-import { originOf, request } from './request.ts'
-import { pour, type Target, type Transport } from './transport.ts'
+import { place } from '../contracts/failure.ts'
+import { pour, type Target, type Transport } from '../contracts/transport.ts'
+import { type Receiving, receive } from './http/receive.ts'
+import { originOf, request } from './http/xhr-request.ts'
 
 /**
  * Every look at a growing `responseText` costs as much as it is long, and the browser keeps all of it. So the stream

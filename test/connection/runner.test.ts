@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Listener, run } from '../../src/connection/runner.ts'
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import { type Listener, run } from '../../src/connection/connection.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { ack, beat, message, pong, welcome } from '../support/blocks.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { createSession } from '../../src/connection/session.ts'
-import type { Dialect, Incoming } from '../../src/dialects/dialect.ts'
+import { createSession } from '../../src/connection/position.ts'
+import type { Dialect, Incoming } from '../../src/contracts/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { socketio } from '../../src/dialects/socketio.ts'

@@ -1,10 +1,10 @@
 import { JSDOM, VirtualConsole } from 'jsdom'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Dialect, Position } from '../../src/dialects/dialect.ts'
+import type { Dialect, Position } from '../../src/contracts/dialect.ts'
+import type { Failure } from '../../src/contracts/failure.ts'
+import type { Pipe, Sink, Target, Transport } from '../../src/contracts/transport.ts'
 import { native } from '../../src/dialects/native.ts'
 import type { Environment } from '../../src/environment.ts'
-import type { Failure } from '../../src/transports/failure.ts'
-import type { Pipe, Sink, Target, Transport } from '../../src/transports/transport.ts'
 import { nowhere, type Server, serve, sign, type Visit } from '../support/server.ts'
 
 export interface Harness {
@@ -38,7 +38,7 @@ export interface Scene {
   readonly timers: number
 }
 
-/** What src/transports/transport.ts promises, each sentence tried on the transport. */
+/** What src/contracts/transport.ts promises, each sentence tried on the transport. */
 export function transportContract({ transport, parts, left = () => 0, ...can }: Harness): void {
   const begin = (options: Parameters<typeof stage>[1] = {}) => stage({ transport, parts }, options)
 

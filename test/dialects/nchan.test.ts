@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Ask, Incoming, Position, Reader } from '../../src/dialects/dialect.ts'
+import type { Ask, Incoming, Position, Reader } from '../../src/contracts/dialect.ts'
+import { endOf } from '../../src/contracts/final-failures.ts'
 import { type NchanOptions, nchan } from '../../src/dialects/nchan.ts'
-import { endOf } from '../../src/ends.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }

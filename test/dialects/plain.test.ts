@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Ask, Incoming, Position } from '../../src/dialects/dialect.ts'
+import type { Ask, Incoming, Position } from '../../src/contracts/dialect.ts'
+import { endOf } from '../../src/contracts/final-failures.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
-import { endOf } from '../../src/ends.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }

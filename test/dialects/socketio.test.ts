@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Ask, Incoming, Meaning, Position } from '../../src/dialects/dialect.ts'
+import type { Ask, Incoming, Meaning, Position } from '../../src/contracts/dialect.ts'
+import { endOf } from '../../src/contracts/final-failures.ts'
 import { socketio } from '../../src/dialects/socketio.ts'
-import { endOf } from '../../src/ends.ts'
 import { cut, fake, status } from '../support/fakes.ts'
 import { openLine } from '../support/line.ts'
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { Ask, Incoming, Position } from '../../src/dialects/dialect.ts'
+import type { Ask, Incoming, Position } from '../../src/contracts/dialect.ts'
+import type { TransportName } from '../../src/contracts/failure.ts'
+import { endOf } from '../../src/contracts/final-failures.ts'
 import { sockjs } from '../../src/dialects/sockjs.ts'
-import { endOf } from '../../src/ends.ts'
-import type { TransportName } from '../../src/transports/failure.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const dialect = sockjs()

@@ -1,11 +1,11 @@
 /** A whole line, in virtual time, that hears what a server that means harm, or is broken, says to it. */
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
+import type { TransportName } from '../../src/contracts/failure.ts'
 import { native } from '../../src/dialects/native.ts'
 import { nchan } from '../../src/dialects/nchan.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { socketio } from '../../src/dialects/socketio.ts'
 import { sockjs } from '../../src/dialects/sockjs.ts'
-import type { TransportName } from '../../src/transports/failure.ts'
 import { fake } from '../support/fakes.ts'
 import { openLine } from '../support/line.ts'
 import type { Shelf } from './corpus.ts'

@@ -1,4 +1,4 @@
-import type { Incoming, Welcome } from '../../src/dialects/dialect.ts'
+import type { Incoming, Welcome } from '../../src/contracts/dialect.ts'
 
 // What a server of the native wire says, as the parser hands it over.
 

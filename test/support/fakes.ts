@@ -1,6 +1,6 @@
-import type { Incoming, Knock, Request } from '../../src/dialects/dialect.ts'
-import type { Failure, TransportName } from '../../src/transports/failure.ts'
-import type { Sink, Target, Transport } from '../../src/transports/transport.ts'
+import type { Incoming, Knock, Request } from '../../src/contracts/dialect.ts'
+import type { Failure, TransportName } from '../../src/contracts/failure.ts'
+import type { Sink, Target, Transport } from '../../src/contracts/transport.ts'
 
 /** A transport whose pipes do what the test says. */
 export interface Fake extends Transport {

@@ -1,7 +1,7 @@
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
+import type { Failure } from '../../src/contracts/failure.ts'
+import type { Target, Transport } from '../../src/contracts/transport.ts'
 import type { Environment } from '../../src/environment.ts'
-import type { Failure } from '../../src/transports/failure.ts'
-import type { Target, Transport } from '../../src/transports/transport.ts'
 import { createWorld } from './world.ts'
 
 /** Opens one pipe of a transport in a world made by hand, over parts that the test drives. */

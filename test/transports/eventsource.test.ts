@@ -1,6 +1,6 @@
 import { EventSource } from 'undici'
 import { describe, expect, test } from 'vitest'
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { eventsource } from '../../src/transports/eventsource.ts'

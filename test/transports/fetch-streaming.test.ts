@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { fetchStreaming, fetchStreamingWith } from '../../src/transports/fetch-streaming.ts'
-import type { FetchOptions } from '../../src/transports/fetched.ts'
+import type { FetchOptions } from '../../src/transports/http/fetch-request.ts'
 import { transportContract } from '../contracts/transport.ts'
 import { openPipe } from '../support/pipe.ts'
 

@@ -1,10 +1,10 @@
 import { JSDOM } from 'jsdom'
 import { describe, expect, test } from 'vitest'
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
+import type { Failure } from '../../src/contracts/failure.ts'
+import type { Target } from '../../src/contracts/transport.ts'
 import { native } from '../../src/dialects/native.ts'
-import type { Failure } from '../../src/transports/failure.ts'
 import { jsonp } from '../../src/transports/jsonp.ts'
-import type { Target } from '../../src/transports/transport.ts'
 import { encode } from '../../src/wire/encoder.ts'
 import { createWorld } from '../support/world.ts'
 

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { memory } from '../../src/transports/memory.ts'
+import { memory } from '../../src/race/preference.ts'
 import { createWorld } from '../support/world.ts'
 
 const hour = 60 * 60 * 1_000

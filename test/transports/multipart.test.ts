@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { multipart } from '../../src/transports/multipart.ts'
 import { transportContract } from '../contracts/transport.ts'

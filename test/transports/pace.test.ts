@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
+import type { Target } from '../../src/contracts/transport.ts'
 import { native } from '../../src/dialects/native.ts'
 import { nchan } from '../../src/dialects/nchan.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { socketio } from '../../src/dialects/socketio.ts'
 import { sockjs } from '../../src/dialects/sockjs.ts'
-import { createPace, type Over } from '../../src/transports/pace.ts'
-import type { Target } from '../../src/transports/transport.ts'
+import { createPace, type Over } from '../../src/transports/http/poll-pacing.ts'
 import { createWorld } from '../support/world.ts'
 
 interface Answer extends Partial<Over> {

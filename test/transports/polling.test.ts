@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { type PollingOptions, polling } from '../../src/transports/polling.ts'
 import { transportContract } from '../contracts/transport.ts'

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
+import type { Failure } from '../../src/contracts/failure.ts'
+import type { Target } from '../../src/contracts/transport.ts'
 import { native } from '../../src/dialects/native.ts'
-import type { Failure } from '../../src/transports/failure.ts'
-import { poster } from '../../src/transports/post.ts'
-import type { Target } from '../../src/transports/transport.ts'
+import { poster } from '../../src/transports/http/post.ts'
 import { createWorld } from '../support/world.ts'
 
 function setUp() {

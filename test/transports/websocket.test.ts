@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
+import type { Failure } from '../../src/contracts/failure.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
-import type { Failure } from '../../src/transports/failure.ts'
 import { websocket } from '../../src/transports/websocket.ts'
 import { transportContract } from '../contracts/transport.ts'
 import { openPipe } from '../support/pipe.ts'

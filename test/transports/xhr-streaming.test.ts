@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { xhrStreaming } from '../../src/transports/xhr-streaming.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
 import { mercure } from '../../src/dialects/mercure.ts'
 import { native } from '../../src/dialects/native.ts'
 import { nchan } from '../../src/dialects/nchan.ts'

@@ -1,5 +1,5 @@
-import type { Dialect } from './dialects/dialect.ts'
-import type { Failure } from './transports/failure.ts'
+import type { Dialect } from './dialect.ts'
+import type { Failure } from './failure.ts'
 
 /**
  * All that ends a line for good, beside `close()` and an aborted signal; docs/ends.md has the same list. Everything else comes back.

@@ -1,4 +1,4 @@
-import type { Environment } from '../environment.ts'
+import type { Environment } from './environment.ts'
 
 /** A timer that fires so late had to wait for the page, in ms: the W3C's Long Tasks API calls such work a long task. */
 const longTask = 50

@@ -1,6 +1,6 @@
-import type { Dialect, Incoming, Knock, Reader, Request, Via } from '../dialects/dialect.ts'
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
+import type { Dialect, Incoming, Knock, Reader, Request, Via } from './dialect.ts'
 import { type Failure, type TransportName, tryTo } from './failure.ts'
 
 /**

@@ -1,7 +1,7 @@
 import type { AnyURL } from '../here.ts'
-import type { Failure, TransportName } from '../transports/failure.ts'
 import type { Block } from '../wire/block.ts'
 import type { Codec, Payload } from '../wire/codec.ts'
+import type { Failure, TransportName } from './failure.ts'
 
 /**
  * How one kind of server is spoken to: where to knock, what proves that a pipe works, what a block means, how to write
@@ -66,7 +66,7 @@ export interface Dialect {
   refusal?(blocks: readonly Incoming[]): Failure | undefined
   /** How long to wait before the next poll after an answer that came at once and brought nothing new, in ms. @default 1000 */
   readonly interval?: number
-  /** Whether this failure is the last word of this server's protocol, beside what ends every line (src/ends.ts). @default it never is */
+  /** Whether this failure is the last word of this server's protocol, beside what ends every line (src/contracts/final-failures.ts). @default it never is */
   final?(failure: Failure): boolean
   /** Whether the line waits for `retry` to the millisecond, as EventSource does. @default false */
   readonly exact?: boolean

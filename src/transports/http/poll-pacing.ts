@@ -1,4 +1,4 @@
-import type { Target } from './transport.ts'
+import type { Target } from '../../contracts/transport.ts'
 
 /** An answer that is over. */
 export interface Over {

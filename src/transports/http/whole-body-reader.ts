@@ -1,5 +1,5 @@
-import type { Reader } from '../dialects/dialect.ts'
-import { gatherer } from '../wire/gatherer.ts'
+import type { Reader } from '../../contracts/dialect.ts'
+import { gatherer } from '../../wire/gatherer.ts'
 
 /** Reads an answer that is no event stream: all of it is the text of one message. */
 export function messageReader(largest?: number): Reader {

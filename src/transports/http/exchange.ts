@@ -1,7 +1,7 @@
-import type { Request } from '../dialects/dialect.ts'
-import type { Fetch } from '../here.ts'
-import { encode } from '../wire/encoder.ts'
-import { asCause, type Failure, place, readRetryAfter } from './failure.ts'
+import type { Request } from '../../contracts/dialect.ts'
+import { asCause, type Failure, place, readRetryAfter } from '../../contracts/failure.ts'
+import type { Fetch } from '../../here.ts'
+import { encode } from '../../wire/encoder.ts'
 
 /** A POST that comes before a connection: tells one block, and gives the data of the one that answers it, or why there is none. */
 export async function exchange(

@@ -1,11 +1,18 @@
-import type { Dialect, Incoming, Proof } from '../dialects/dialect.ts'
-import { endOf, isWord } from '../ends.ts'
-import { type Failure, tooLong, tryTo } from './failure.ts'
-import { createFlow, type Flow } from './flow.ts'
-import { type Answer, inquire } from './inquiry.ts'
-import type { Memory } from './memory.ts'
-import { wait } from './patience.ts'
-import { type Attempt, handOver, type Pipe, type Sink, type Target, type Transport } from './transport.ts'
+import type { Dialect, Incoming, Proof } from '../contracts/dialect.ts'
+import { type Failure, tooLong, tryTo } from '../contracts/failure.ts'
+import { endOf, isWord } from '../contracts/final-failures.ts'
+import {
+  type Attempt,
+  handOver,
+  type Pipe,
+  type Sink,
+  type Target,
+  type Transport,
+} from '../contracts/transport.ts'
+import { wait } from '../quiet-timer.ts'
+import { createFlow, type Flow } from './flow-check.ts'
+import type { Memory } from './preference.ts'
+import { type Answer, inquire } from './status-probe.ts'
 
 export interface LadderOptions {
   readonly memory: Memory

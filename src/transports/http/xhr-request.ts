@@ -1,6 +1,4 @@
-import type { Head, Reader, Request } from '../dialects/dialect.ts'
-import { type Environment, onStay } from '../environment.ts'
-import type { Payload } from '../wire/codec.ts'
+import type { Head, Reader, Request } from '../../contracts/dialect.ts'
 import {
   type Failure,
   hasWords,
@@ -10,9 +8,11 @@ import {
   tooLong,
   tryTo,
   wordsWithin,
-} from './failure.ts'
-import { mediaType } from './message.ts'
-import type { Target } from './transport.ts'
+} from '../../contracts/failure.ts'
+import type { Target } from '../../contracts/transport.ts'
+import { type Environment, onStay } from '../../environment.ts'
+import type { Payload } from '../../wire/codec.ts'
+import { mediaType } from './whole-body-reader.ts'
 
 /** What one HTTP request brings. `text` comes as it arrives, in pieces of any size. */
 export interface Answer {

@@ -1,6 +1,6 @@
-import type { Dialect, Incoming, Meaning, Position, Welcome } from '../dialects/dialect.ts'
-import { longestAway } from '../transports/failure.ts'
-import { createReplays } from './replays.ts'
+import type { Dialect, Incoming, Meaning, Position, Welcome } from '../contracts/dialect.ts'
+import { longestAway } from '../contracts/failure.ts'
+import { createReplays } from './replay-filter.ts'
 
 /** Where a line stands in its stream: takes blocks, drops what came before, keeps the cursor. */
 export interface Session {

@@ -1,8 +1,8 @@
-import type { Request } from '../dialects/dialect.ts'
-import type { Payload } from '../wire/codec.ts'
-import { asCause, type Failure, place, readRetryAfter, tryTo } from './failure.ts'
-import { request } from './request.ts'
-import type { Done, Pipe, Sink, Target } from './transport.ts'
+import type { Request } from '../../contracts/dialect.ts'
+import { asCause, type Failure, place, readRetryAfter, tryTo } from '../../contracts/failure.ts'
+import type { Done, Pipe, Sink, Target } from '../../contracts/transport.ts'
+import type { Payload } from '../../wire/codec.ts'
+import { request } from './xhr-request.ts'
 
 /** The way up beside a pipe that only comes down: one POST at a time, whose answer is heard like everything else. */
 export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request): Required<Pipe> {

@@ -1,9 +1,9 @@
-import type { Knock } from '../dialects/dialect.ts'
-import type { Fetch } from '../here.ts'
+import type { Knock } from '../../contracts/dialect.ts'
+import { type Failure, type TransportName, tryTo } from '../../contracts/failure.ts'
+import type { Target } from '../../contracts/transport.ts'
+import type { Fetch } from '../../here.ts'
+import { wait } from '../../quiet-timer.ts'
 import { exchange } from './exchange.ts'
-import { type Failure, type TransportName, tryTo } from './failure.ts'
-import { wait } from './patience.ts'
-import type { Target } from './transport.ts'
 
 /**
  * Begins a request that can have no header. Where the line has a token, a ticket stands in the address in its place, which is good once

@@ -1,8 +1,8 @@
-import { type Failure, place, tryTo } from './failure.ts'
-import { requester } from './fetched.ts'
-import { createPace, type Over, type Pace } from './pace.ts'
+import { type Failure, place, tryTo } from '../../contracts/failure.ts'
+import { type Gate, gate, type Pipe, type Sink, type Target } from '../../contracts/transport.ts'
+import { requester } from './fetch-request.ts'
+import { createPace, type Over, type Pace } from './poll-pacing.ts'
 import { poster } from './post.ts'
-import { type Gate, gate, type Pipe, type Sink, type Target } from './transport.ts'
 
 /** What a pipe is given that receives by requests. */
 export interface Receiving extends Gate, Pick<Pace, 'spaced'> {

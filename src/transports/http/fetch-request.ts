@@ -1,10 +1,10 @@
-import type { Request } from '../dialects/dialect.ts'
-import type { FetchInit } from '../here.ts'
-import type { Payload } from '../wire/codec.ts'
-import { asCause, type Failure, hasWords, inWords, place, wordsWithin } from './failure.ts'
-import { isEventStream } from './message.ts'
-import { type Answer, isThere, originOf, refusal, request, utf8 } from './request.ts'
-import type { Target } from './transport.ts'
+import type { Request } from '../../contracts/dialect.ts'
+import { asCause, type Failure, hasWords, inWords, place, wordsWithin } from '../../contracts/failure.ts'
+import type { Target } from '../../contracts/transport.ts'
+import type { FetchInit } from '../../here.ts'
+import type { Payload } from '../../wire/codec.ts'
+import { isEventStream } from './whole-body-reader.ts'
+import { type Answer, isThere, originOf, refusal, request, utf8 } from './xhr-request.ts'
 
 /** What a page may say of a request: all that `fetch` takes, but for what is the line's to say. */
 export type FetchOptions = Omit<FetchInit, 'signal' | 'headers' | 'credentials' | 'cache'> & {

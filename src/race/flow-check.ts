@@ -1,7 +1,7 @@
-import type { Incoming, Question } from '../dialects/dialect.ts'
+import type { Incoming, Question } from '../contracts/dialect.ts'
+import type { Pipe } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
-import { wait } from './patience.ts'
-import type { Pipe } from './transport.ts'
+import { wait } from '../quiet-timer.ts'
 
 export interface FlowOptions {
   readonly environment: Environment

@@ -1,5 +1,5 @@
+import type { TransportName } from '../contracts/failure.ts'
 import type { Environment } from '../environment.ts'
-import type { TransportName } from './failure.ts'
 
 /** How long what worked is believed, in ms: networks change, and a page that is reloaded after lunch may be in another one. */
 const lifetime = 6 * 60 * 60 * 1000

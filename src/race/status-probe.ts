@@ -1,6 +1,6 @@
-import { hasWords, readRetryAfter } from './failure.ts'
-import { wait } from './patience.ts'
-import type { Target } from './transport.ts'
+import { hasWords, readRetryAfter } from '../contracts/failure.ts'
+import type { Target } from '../contracts/transport.ts'
+import { wait } from '../quiet-timer.ts'
 
 /** What plain HTTP says where WebSocket and EventSource say nothing. */
 export interface Answer {
