@@ -88,8 +88,10 @@ test('each shape of params and headers is taken whole or refused by name', async
             const rung = {
               name: 'websocket' as const,
               supports: () => true,
-              open(target: { knock(via: 'websocket'): { url: string; headers: Record<string, string> } }) {
-                const { url, headers } = target.knock('websocket')
+              open(target: {
+                buildRequest(via: 'websocket'): { url: string; headers: Record<string, string> }
+              }) {
+                const { url, headers } = target.buildRequest('websocket')
                 const own = Object.entries(headers).filter(
                   ([, text]) => text !== 'text/event-stream' && text !== 'no-cache',
                 )

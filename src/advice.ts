@@ -1,6 +1,6 @@
 /** What to look at when a line does not do what its author expects. Only development builds have it. */
 import type { ConnectionError } from './connection/errors.ts'
-import { place } from './contracts/failure.ts'
+import { withoutQuery } from './contracts/failure.ts'
 import type { Environment } from './environment.ts'
 
 export interface Advised {
@@ -22,7 +22,7 @@ export function advise(
   warn = (words: string) => console.warn(words),
 ): void {
   const said = new Set<string>()
-  const where = place(line.url)
+  const where = withoutQuery(line.url)
   const say = (what: string) => {
     if (!said.has(what)) warn(`throughline: ${where} ${what}`)
     said.add(what)
@@ -59,7 +59,7 @@ export function adviseOnHeaders(
     .filter(name => /^(websocket|eventsource|iframe)$/.test(name))
   if (names.length === 0 || bare.length === 0) return
   warn(
-    `throughline: ${place(where)} is asked by ${bare.join(' and ')} without ${names.join(' and ')}: a browser sets no headers there. Put the credential into the address (params) or a cookie, or name transports that can: 'xhr-streaming', 'long-polling'`,
+    `throughline: ${withoutQuery(where)} is asked by ${bare.join(' and ')} without ${names.join(' and ')}: a browser sets no headers there. Put the credential into the address (params) or a cookie, or name transports that can: 'xhr-streaming', 'long-polling'`,
   )
 }
 
@@ -76,7 +76,7 @@ export function adviseOnForbidden(
   const lost = names.filter(name => forbidden.test(name))
   if (lost.length === 0) return
   warn(
-    `throughline: the headers for ${place(where)} name ${lost.join(' and ')}, which a browser does not let a page set. Cookies are sent by themselves, to other origins withCredentials; put anything else into a header of another name or into params`,
+    `throughline: the headers for ${withoutQuery(where)} name ${lost.join(' and ')}, which a browser does not let a page set. Cookies are sent by themselves, to other origins withCredentials; put anything else into a header of another name or into params`,
   )
 }
 

@@ -1,20 +1,20 @@
 import { advise, adviseOnForbidden, adviseOnHeaders } from './advice.ts'
-import { run } from './connection/connection.ts'
+import { createConnection } from './connection/connection.ts'
 import { Line } from './connection/line.ts'
 import { usualWaiting } from './connection/outbox.ts'
 import { longestId } from './connection/position.ts'
 import { createToken } from './connection/token.ts'
-import type { Dialect, Knock, Position, Via } from './contracts/dialect.ts'
-import { place, type TransportName } from './contracts/failure.ts'
+import type { Dialect, Position, RequestDetails, Via } from './contracts/dialect.ts'
+import { type TransportName, withoutQuery } from './contracts/failure.ts'
 import type { Attempt, Target, Transport } from './contracts/transport.ts'
 import { browser, type Environment } from './environment.ts'
 import { type HeaderPairs, type Parameters, readHeaders, readParams } from './given.ts'
 import type { AnySignal, AnyURL } from './here.ts'
 import { createLongQuery, type LongQuery } from './long-query.ts'
-import { memory } from './race/preference.ts'
-import { ladder } from './race/race.ts'
+import { createPreference } from './race/preference.ts'
+import { createRace } from './race/race.ts'
 import { addQuery, digest } from './wire/address.ts'
-import { asItIs, type Codec, largest, show } from './wire/codec.ts'
+import { type Codec, largest, rawCodec, show } from './wire/codec.ts'
 
 /** What a line keeps at most. A `send()` beyond it rejects, and says so; a message that is received beyond it is told by a `gap` event. */
 export interface LineLimits {
@@ -121,7 +121,7 @@ export interface Options<T = TransportName | Transport, D = Dialect> {
 }
 
 /** What an entry brings along: its transports and dialects by name, and what it uses when the page names none. */
-export interface Catalogue {
+export interface Defaults {
   readonly transports: readonly Transport[]
   readonly dialects: readonly Dialect[]
 }
@@ -168,17 +168,32 @@ export const usualLimits: Required<LineLimits> = { ...usualWaiting, received: la
 
 /** Opens a line with what an entry brings along. */
 export function open<Messages>(
-  catalogue: Catalogue,
+  catalogue: Defaults,
   url: string | AnyURL,
   options: AnyOptions = {},
 ): Line<Messages> {
   const prepared = prepare(catalogue, url, options)
-  const { address, origin, way, transports, dialect, environment, names, token, target } = prepared
-  const { codec = dialect.codec ?? asItIs, withCredentials = false, eager = false, retry, signal } = options
-  const keeper = options.resume === 'session' ? cursorKeeper(environment, address, options) : undefined
+  const {
+    address,
+    origin,
+    way: preferenceKey,
+    transports,
+    dialect,
+    environment,
+    names,
+    token,
+    target,
+  } = prepared
+  const { codec = dialect.codec ?? rawCodec, withCredentials = false, eager = false, retry, signal } = options
+  const keeper = options.resume === 'session' ? reloadCursor(environment, address, options) : undefined
   const lastEventId = options.lastEventId ?? keeper?.kept ?? ''
   const attempts: Attempt[] = []
-  const route = ladder(transports, { memory: memory(environment, way), eager, origin, attempts })
+  const route = createRace(transports, {
+    memory: createPreference(environment, preferenceKey),
+    eager,
+    origin,
+    attempts,
+  })
   const line = new Line<Messages>({
     url: address.href,
     origin,
@@ -186,8 +201,8 @@ export function open<Messages>(
     codec,
     attempts,
     environment,
-    literal: !dialect.greets,
-    answers: dialect.answers === true,
+    literal: !dialect.sendsHello,
+    answers: dialect.replies === true,
     listening: names.add,
     start: listener => {
       const waiting = { ...usualWaiting, ...options.limits }
@@ -197,7 +212,7 @@ export function open<Messages>(
         signal?.removeEventListener('abort', stop)
         listener.closed(reason)
       }
-      return run(plan, { ...listener, closed })
+      return createConnection(plan, { ...listener, closed })
     },
   })
   const stop = () => line.close()
@@ -205,7 +220,7 @@ export function open<Messages>(
   else signal?.addEventListener('abort', stop, { once: true })
   if (typeof DEV !== 'undefined' && DEV) {
     advise(line, environment, namesTopic(dialect, target))
-    if (dialect.bare) adviseOnHeaders(line.url, options, transports)
+    if (dialect.tokenByHeaderOnly) adviseOnHeaders(line.url, options, transports)
     const { headers } = options
     if (typeof document === 'object' && isObject(headers))
       adviseOnForbidden(line.url, Object.keys(readHeaders(headers as HeaderPairs)))
@@ -216,11 +231,13 @@ export function open<Messages>(
 /** Only our own wire has topics in the address. */
 function namesTopic({ name }: Dialect, target: (position: Position) => Target): boolean | undefined {
   if (name !== 'native') return undefined
-  return new URL(target({ cursor: '', session: undefined }).knock('post').url).searchParams.has('topic')
+  return new URL(target({ cursor: '', session: undefined }).buildRequest('post').url).searchParams.has(
+    'topic',
+  )
 }
 
 /** Reads where the page wants to go and by what, once and completely. */
-export function prepare(catalogue: Catalogue, url: string | AnyURL, options: AnyOptions) {
+export function prepare(catalogue: Defaults, url: string | AnyURL, options: AnyOptions) {
   check(options)
   const environment = browser(options.environment)
   const received = options.limits?.received
@@ -235,8 +252,8 @@ export function prepare(catalogue: Catalogue, url: string | AnyURL, options: Any
 
   const transports = /^http/.test(http.protocol) ? choose(options.transports, catalogue.transports) : []
   const { params = {}, headers = {}, withCredentials = false, timeout = 10_000 } = options
-  const asked = { params: asking(params, readParams), headers: asking(headers, readHeaders) }
-  const names = nameRegister()
+  const asked = { params: resolveLazily(params, readParams), headers: resolveLazily(headers, readHeaders) }
+  const names = listenedEvents()
   const token = options.token && createToken(options.token)
   const hidden = token !== undefined && options.tokenIn !== 'address'
   const whole = () => withParams(http, asked.params())
@@ -260,14 +277,18 @@ export function prepare(catalogue: Catalogue, url: string | AnyURL, options: Any
     hides: name => hidden && dialect.showsToken?.includes(name),
     timeout,
     largest: received,
-    positioned: () => position.cursor !== '' && (!dialect.greets || position.session !== undefined),
+    positioned: () => position.cursor !== '' && (!dialect.sendsHello || position.session !== undefined),
     names: names.follow,
     ready: () => long?.named(),
-    knock: (via, details) => knock(via, { ...details, position }),
+    buildRequest: (via, details) => knock(via, { ...details, position }),
   })
-  function knock(via: Via, details: Knock & { position: Position }, url = long?.address() ?? whole()) {
+  function knock(
+    via: Via,
+    details: RequestDetails & { position: Position },
+    url = long?.address() ?? whole(),
+  ) {
     const nonce = Math.floor(environment.random() * 2 ** 32).toString(36)
-    return dialect.knock({
+    return dialect.buildRequest({
       ...details,
       via,
       url,
@@ -294,15 +315,15 @@ function sized(dialect: Dialect, received: number | undefined): Dialect {
  * Hands the cursor over to the same page after a reload. It is there only between two pages: a tab that is duplicated while
  * this page lives copies nothing.
  */
-function cursorKeeper(environment: Environment, address: URL, { params = {} }: AnyOptions) {
+function reloadCursor(environment: Environment, address: URL, { params = {} }: AnyOptions) {
   const given = isFunction(params) ? address : withParams(address, readParams(params as Parameters))
   const key = `throughline:${digest(given.href)}`
-  const recall = () => environment.recall(key, 'sessionStorage')
+  const recall = () => environment.getItem(key, 'sessionStorage')
   return {
     kept: recall(),
     keep(cursor: string | null) {
       // Of two lines to the same address the first will recall what is kept, so its own it has to be.
-      if (cursor === null || recall() === null) environment.remember(key, cursor, 'sessionStorage')
+      if (cursor === null || recall() === null) environment.setItem(key, cursor, 'sessionStorage')
     },
   }
 }
@@ -360,7 +381,7 @@ function isTime(value: unknown): boolean {
 }
 
 /** What the page's function gives, asked afresh. If it fails in the life of a line, what it gave last has to do. */
-function asking<T extends object, R>(source: T | (() => T), read: (given: T) => R): () => R {
+function resolveLazily<T extends object, R>(source: T | (() => T), read: (given: T) => R): () => R {
   if (typeof source !== 'function') {
     const given = read(source)
     return () => given
@@ -385,7 +406,7 @@ function report(error: unknown): void {
 }
 
 /** `ws:` and `wss:` name the same server as `http:` and `https:`; which of them is used is the transport's affair. */
-function resolve(url: string | AnyURL, base: string | undefined, { greets }: Dialect): URL {
+function resolve(url: string | AnyURL, base: string | undefined, { sendsHello: greets }: Dialect): URL {
   // An EventSource takes whatever can be made a text (Web IDL, USVString), and so does a line that stands in for one.
   if (greets && typeof url !== 'string' && typeof (url as Partial<URL> | null)?.href !== 'string')
     throw new TypeError(`connect: the URL is ${show(url)}; it has to be a string or a URL`)
@@ -393,14 +414,14 @@ function resolve(url: string | AnyURL, base: string | undefined, { greets }: Dia
   try {
     address = new URL(url, base)
   } catch {
-    const message = `connect: ${JSON.stringify(place(`${url}`))} is not a URL${base ? '' : ', and there is no page to resolve it against'}`
+    const message = `connect: ${JSON.stringify(withoutQuery(`${url}`))} is not a URL${base ? '' : ', and there is no page to resolve it against'}`
     // "If urlRecord is failure, then throw a "SyntaxError" DOMException" (WHATWG HTML 9.2.2), and so does WebSocket.
     throw greets ? new TypeError(message) : new DOMException(message, 'SyntaxError')
   }
   // An EventSource that cannot fetch its URL says so by an `error` event.
   if (!greets || /^(http|ws)s?:$/.test(address.protocol)) return address
   throw new TypeError(
-    `connect: ${JSON.stringify(place(`${url}`))} can't be reached: use an http:, https:, ws:, wss: or relative URL`,
+    `connect: ${JSON.stringify(withoutQuery(`${url}`))} can't be reached: use an http:, https:, ws:, wss: or relative URL`,
   )
 }
 
@@ -432,7 +453,7 @@ function withParams(http: URL, params: [name: string, value: string][]): URL {
 }
 
 /** Which event names have listeners, for transports that have to ask the browser for each. */
-function nameRegister() {
+function listenedEvents() {
   const names = new Set(['message'])
   const followers = new Set<(name: string) => void>()
   return {

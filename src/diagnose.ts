@@ -1,10 +1,10 @@
-import { type AnyOptions, type Catalogue, prepare } from './connect.ts'
+import { type AnyOptions, type Defaults, prepare } from './connect.ts'
 import { asText, type Finding, findings } from './connection/report.ts'
-import { place } from './contracts/failure.ts'
+import { withoutQuery } from './contracts/failure.ts'
 import type { Attempt } from './contracts/transport.ts'
 import type { AnyURL } from './here.ts'
 import { noMemory } from './race/preference.ts'
-import { ladder } from './race/race.ts'
+import { createRace } from './race/race.ts'
 
 /** What each transport does on this network, for a person at a support desk. */
 export interface Diagnosis {
@@ -17,7 +17,7 @@ export interface Diagnosis {
 
 /** Tries each transport by itself, all at the same time: each on its own connection, so that none waits for another. */
 export async function diagnose(
-  catalogue: Catalogue,
+  catalogue: Defaults,
   url: string | AnyURL,
   options: AnyOptions = {},
 ): Promise<Diagnosis> {
@@ -27,7 +27,7 @@ export async function diagnose(
     const there = target({ cursor: '', session: undefined })
     await there.ready?.()
     await new Promise<void>(resolve => {
-      const rung = ladder([transport], { memory: noMemory, eager: false, origin, attempts })
+      const rung = createRace([transport], { memory: noMemory, eager: false, origin, attempts })
       const pipe = rung.open(there, { opened: look, paused() {}, blocks: look, ended: done })
       const limit = environment.setTimeout(done, there.timeout)
 
@@ -44,6 +44,6 @@ export async function diagnose(
     return findings(attempts, environment.now())
   })
   const found = (await Promise.all(tries)).flat()
-  const shown = place(address.href)
+  const shown = withoutQuery(address.href)
   return { url: shown, findings: found, text: asText(shown, found) }
 }

@@ -17,8 +17,8 @@ export interface Environment {
   readonly fetch: Fetch | undefined
   readonly document: AnyDocument | undefined
   /** Kept over pages, or, in `sessionStorage`, over reloads. Storage that is off, full or corrupt is no error: it knows nothing. */
-  remember(key: string, value: string | null, where?: Storehouse): void
-  recall(key: string, where?: Storehouse): string | null
+  setItem(key: string, value: string | null, where?: StorageArea): void
+  getItem(key: string, where?: StorageArea): string | null
   /** Hears `online`, `pagehide` and the like on whatever this place has, and `change` of the network; gives back the undo. */
   listen(type: string, heard: (event: AnyEvent) => void): () => void
   /** Whether the page can be seen; a place without pages is always visible. */
@@ -29,7 +29,7 @@ export interface Environment {
   roundTrip(origin: string): number | undefined
 }
 
-type Storehouse = 'localStorage' | 'sessionStorage'
+type StorageArea = 'localStorage' | 'sessionStorage'
 
 /** The browser, a worker, or Node as far as it has the parts. Reads nothing before it is called, and each part when it is used. */
 export function browser(replaced: Partial<Environment> = {}): Environment {
@@ -45,7 +45,7 @@ export function browser(replaced: Partial<Environment> = {}): Environment {
     XMLHttpRequest: here.XMLHttpRequest,
     fetch: here.fetch?.bind(here),
     document: here.document,
-    remember: (key, value, where = 'localStorage') => {
+    setItem: (key, value, where = 'localStorage') => {
       try {
         if (value === null) here[where].removeItem(key)
         else here[where].setItem(key, value)
@@ -53,7 +53,7 @@ export function browser(replaced: Partial<Environment> = {}): Environment {
         // Off or full: what worked is then only remembered for this page.
       }
     },
-    recall: (key, where = 'localStorage') => {
+    getItem: (key, where = 'localStorage') => {
       try {
         return here[where].getItem(key)
       } catch {

@@ -90,7 +90,7 @@ describe.each(Object.entries(speeches))('a line that speaks %s', (name, speech) 
 
   test.each(words)('ends by status %i, whatever the transport', async status => {
     // What a server without our wire answers to a GET says nothing about its WebSocket.
-    const wanted = speech.dialect.greets ? every : byHttp
+    const wanted = speech.dialect.sendsHello ? every : byHttp
     expect(await endsOver(() => ({ status }))).toEqual(wanted)
   })
 

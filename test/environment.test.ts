@@ -27,6 +27,6 @@ test('where no network tells of itself, nothing is heard and nothing fails', () 
 test('storage that is forbidden knows nothing', () => {
   vi.stubGlobal('localStorage', undefined)
   const environment = browser()
-  expect(() => environment.remember('key', 'value')).not.toThrow()
-  expect(environment.recall('key')).toBeNull()
+  expect(() => environment.setItem('key', 'value')).not.toThrow()
+  expect(environment.getItem('key')).toBeNull()
 })

@@ -290,7 +290,7 @@ describe('close({ flush })', () => {
 
   test('waits for an answer that was asked for', async () => {
     const rung = fake('websocket')
-    const { line, world } = await openLine({ transports: [rung], dialect: { ...plain, answers: true } })
+    const { line, world } = await openLine({ transports: [rung], dialect: { ...plain, replies: true } })
     rung.pipe.opens()
     const answer = line.send('a', { answer: true, timeout: 500 }).catch(error => error.kind)
     await world.settle()

@@ -445,7 +445,7 @@ describe('the options of a send', () => {
 
   test('timeout bounds the wait; an answer that never comes is given up after 10 s by itself', async () => {
     const rung = fake('websocket')
-    const answering = { ...plain, name: 'answering', answers: true }
+    const answering = { ...plain, name: 'answering', replies: true }
     const { line, world } = await openLine({ transports: [rung], dialect: answering })
     rung.pipe.opens()
     const answers = [line.send('a', { answer: true }), line.send('b', { answer: true, timeout: 500 })]

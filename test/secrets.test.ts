@@ -2,7 +2,7 @@
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
 import type { AnyOptions } from '../src/connect.ts'
-import { place } from '../src/contracts/failure.ts'
+import { withoutQuery } from '../src/contracts/failure.ts'
 import { connect, diagnose } from '../src/index.ts'
 import { createWorld, type World } from './support/world.ts'
 
@@ -121,5 +121,5 @@ test.each([
   ['https://m@e:sec@ret@host.test/#key', 'https://host.test/'],
   ['/live?key=1', '/live'],
 ])('place: %s is shown as %s', (given, shown) => {
-  expect(place(given)).toBe(shown)
+  expect(withoutQuery(given)).toBe(shown)
 })

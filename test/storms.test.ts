@@ -147,7 +147,7 @@ describe.each(Object.entries(rows))('%s', (_, row) => {
       const speech = speeches[name] as Speech
       const possible = transports.filter(({ name }) => speech.dialect.transports.includes(name))
       const alone = row.only === 'websocket' ? possible.filter(({ name }) => name === 'websocket') : possible
-      const { greets, continues } = speech.dialect
+      const { sendsHello: greets, resumesCleanEnd: continues } = speech.dialect
       const isTalk = row.most.includes(busy[1]) && (greets || continues)
       const [one, all] = isTalk ? [talk, talk] : row.most
       const found: Record<string, number> = {}

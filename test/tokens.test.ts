@@ -18,7 +18,7 @@ const ways = dialects.flatMap(dialect =>
   dialect.transports.map(via => ({ name: dialect.name, via, dialect })),
 )
 
-function addressOf({ knock }: Dialect, via: TransportName): string {
+function addressOf({ buildRequest: knock }: Dialect, via: TransportName): string {
   const position = { cursor: '1', session: undefined }
   const asked = {
     url: new URL('https://host.test/live?topic=a'),
@@ -44,7 +44,7 @@ describe.each(ways.filter(({ dialect, via }) => dialect.showsToken?.includes(via
         name: via,
         supports: () => true,
         open(target) {
-          opened.push(target.knock(via).url)
+          opened.push(target.buildRequest(via).url)
           return { close() {} }
         },
       }

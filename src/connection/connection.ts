@@ -1,15 +1,15 @@
-import type { Dialect, Gap, Incoming, Meaning, Outgoing, Position, Welcome } from '../contracts/dialect.ts'
-import { asCause, type Failure, placesIn, type TransportName, tryTo } from '../contracts/failure.ts'
-import { endOf, inGoodOrder } from '../contracts/final-failures.ts'
-import { handOver, type Pipe, type Target, type Transport } from '../contracts/transport.ts'
+import type { Dialect, Frame, Gap, Hello, Incoming, Outgoing, Position } from '../contracts/dialect.ts'
+import { asCause, type Failure, type TransportName, tryTo, withoutQueries } from '../contracts/failure.ts'
+import { finalReason, inGoodOrder } from '../contracts/final-failures.ts'
+import { type Channel, handOver, type Target, type Transport } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
 import { utf8Length } from '../wire/payload.ts'
 import { createPatience } from './answer-time.ts'
 import { backoff } from './backoff.ts'
 import { createOutbox, type Waiting } from './outbox.ts'
-import { followPage } from './page-lifecycle.ts'
-import { createSession, type Heard } from './position.ts'
+import { watchPageLifecycle } from './page-lifecycle.ts'
+import { createPosition, type Heard } from './position.ts'
 import { fresh, hasPipe, next, type Signal, type State } from './state.ts'
 import type { Token } from './token.ts'
 
@@ -36,11 +36,11 @@ export interface Connection {
   readonly bufferedAmount: number
   send(message: Outgoing, timeout?: number): Promise<unknown>
   /** Calls once nothing waits to be taken. */
-  whenEmpty(act: () => void): void
+  whenEmpty(handleFrame: () => void): void
   close(reason: string): void
 }
 
-export interface Plan {
+export interface ConnectionConfig {
   readonly dialect: Dialect
   readonly environment: Environment
   /** Where the pipes come from: the ladder. */
@@ -69,7 +69,7 @@ const lastMoment = 1_000
 const lastBytes = 60_000
 
 /** So many sessions may be left on one connection: each of its transports may have been given one, now and then. */
-const mostLeft = 100
+const mostAbandoned = 100
 
 /** A server without our wire that asks for at least this `retry` has set the pace itself, in ms. */
 const unhurried = 1_000
@@ -81,19 +81,19 @@ const held = 5_000
 const browsersRetry = 3_000
 
 /** Keeps a line alive: carries out what the state says. Nothing else writes the state. */
-export function run(plan: Plan, hear: Listener): Connection {
+export function createConnection(plan: ConnectionConfig, hear: Listener): Connection {
   const { dialect, environment, token } = plan
-  const session = createSession(dialect, plan.lastEventId)
-  const outbox = createOutbox(dialect, environment, lost, plan.waiting)
+  const session = createPosition(dialect, plan.lastEventId)
+  const outbox = createOutbox(dialect, environment, sessionLost, plan.waiting)
   const target = plan.target(session.position, () => session.taken)
-  const page = followPage(environment, { wake, doubt, park, leave })
+  const page = watchPageLifecycle(environment, { wake, doubt, park, leave })
   const patience = createPatience()
   let state: State = { name: 'idle', grown: fresh }
-  let pipe: Pipe | undefined
+  let pipe: Channel | undefined
   let timer: unknown
   let hold: unknown
   let via: TransportName
-  let heard = 0
+  let lastActivity = 0
   let brought = false
   let departed = 0
   /** A sign of life was asked for. */
@@ -101,9 +101,9 @@ export function run(plan: Plan, hear: Listener): Connection {
   /** What the pipe was given and has not acknowledged: since when, and how many characters. `alone`: nothing was under way before it. */
   let waiting: { since: number; size: number; alone: boolean } | undefined
   let { retry } = plan
-  let welcome: Welcome | undefined
-  const welcomes = new Map<TransportName, Welcome>()
-  const left = new Set<string>()
+  let welcome: Hello | undefined
+  const welcomes = new Map<TransportName, Hello>()
+  const abandonedSessions = new Set<string>()
 
   signal({ type: 'wake' })
   return {
@@ -133,7 +133,7 @@ export function run(plan: Plan, hear: Listener): Connection {
   /** Leaving a state stops its timer and, if the new one has no pipe, closes it; entering one arms its own. */
   function enter(): void {
     stopAsking()
-    if (!hasPipe(state)) release()
+    if (!hasPipe(state)) closeChannel()
     switch (state.name) {
       case 'idle':
         return sendLast()
@@ -144,13 +144,13 @@ export function run(plan: Plan, hear: Listener): Connection {
         return prepare(state)
       case 'open':
         token?.taken()
-        heard = environment.now()
+        lastActivity = environment.now()
         waiting = undefined
         outbox.open(sendUp, welcome?.limits)
         watch()
         return hear.opened(
           state.transport,
-          welcome?.resumed ?? (!dialect.greets && session.position.cursor !== ''),
+          welcome?.resumed ?? (!dialect.sendsHello && session.position.cursor !== ''),
         )
       case 'waiting': {
         const delay = pause(state)
@@ -167,14 +167,14 @@ export function run(plan: Plan, hear: Listener): Connection {
     }
   }
 
-  function depart(): void {
+  function openChannel(): void {
     plan.keep?.(null)
     outbox.pause()
     brought = false
     // Without numbers a session is one pipe's.
     if (!dialect.acknowledges) session.forget()
     welcomes.clear()
-    left.clear()
+    abandonedSessions.clear()
     departed = environment.now()
     pipe = plan.route.open(target, { opened, blocks, paused, ended })
   }
@@ -182,7 +182,7 @@ export function run(plan: Plan, hear: Listener): Connection {
   /** A connection needs the page's token, and a name for a query that is too long for an address. Most need neither. */
   function prepare(asking: State): void {
     const ready = token ? tokenOf(token).then(trouble => trouble ?? target.ready?.()) : target.ready?.()
-    if (!ready) return depart()
+    if (!ready) return openChannel()
     timer = environment.setTimeout(() => {
       const what = token && token.value === undefined ? 'token()' : 'the POST of the query'
       ended({ kind: 'silent', message: `${what} gave nothing for ${target.timeout} ms` })
@@ -191,7 +191,7 @@ export function run(plan: Plan, hear: Listener): Connection {
       if (state !== asking) return
       environment.clearTimeout(timer)
       if (trouble) ended(trouble)
-      else depart()
+      else openChannel()
     })
   }
 
@@ -200,12 +200,12 @@ export function run(plan: Plan, hear: Listener): Connection {
       await from.ready()
       return undefined
     } catch (cause) {
-      const message = `token() failed: ${placesIn(wordsOf(cause))}`
+      const message = `token() failed: ${withoutQueries(wordsOf(cause))}`
       return { kind: 'refused', message, cause: asCause(cause) }
     }
   }
 
-  function release(): void {
+  function closeChannel(): void {
     environment.clearTimeout(hold)
     pipe?.close()
     pipe = undefined
@@ -220,8 +220,8 @@ export function run(plan: Plan, hear: Listener): Connection {
       retry,
       retryAfter,
       spread: welcome?.spread,
-      foreign: !dialect.greets,
-      exact: dialect.exact === true,
+      foreign: !dialect.sendsHello,
+      exact: dialect.exactRetry === true,
       random,
     })
   }
@@ -231,9 +231,9 @@ export function run(plan: Plan, hear: Listener): Connection {
   function opened(name: TransportName): void {
     via = name
     const told = welcomes.get(name)
-    if (told) join(told)
+    if (told) adoptSession(told)
     // Where the server greets, the line is open when its greeting came, not when somebody accepted.
-    if (!dialect.greets || state.name === 'open') arrive()
+    if (!dialect.sendsHello || state.name === 'open') markOpen()
     else if (state.name === 'connecting') awaitGreeting()
   }
 
@@ -246,7 +246,7 @@ export function run(plan: Plan, hear: Listener): Connection {
     timer = environment.setTimeout(() => ended({ kind: 'silent', message }), time)
   }
 
-  function arrive(): void {
+  function markOpen(): void {
     if (state.name === 'connecting') patience.opened(environment.now() - departed)
     signal({ type: 'opened', transport: via, now: environment.now() })
   }
@@ -254,12 +254,12 @@ export function run(plan: Plan, hear: Listener): Connection {
   function blocks(blocks: readonly Incoming[], origin?: string, name = via): void {
     const from = pipe
     const now = environment.now()
-    if (blocks.length === 0) heard = now
+    if (blocks.length === 0) lastActivity = now
     for (const block of blocks) {
       // A handler may have closed the line, or a block may have ended the pipe.
       if (pipe !== from) return
-      const meaning = understand(block, now)
-      if (meaning.type !== 'ack' && meaning.type !== 'nack') heard = now
+      const meaning = parse(block, now)
+      if (meaning.type !== 'ack' && meaning.type !== 'nack') lastActivity = now
       tellLate(origin)
       act(meaning, origin, name)
     }
@@ -268,7 +268,7 @@ export function run(plan: Plan, hear: Listener): Connection {
     hold = environment.setTimeout(() => tellLate(origin, true), unclear)
   }
 
-  function understand(block: Incoming, now: number): Meaning {
+  function parse(block: Incoming, now: number): Frame {
     try {
       const meaning = session.take(block, now)
       // A goodbye's time is for this one return.
@@ -298,8 +298,8 @@ export function run(plan: Plan, hear: Listener): Connection {
     hear.message(event, data, cursor ?? session.position.cursor, origin, back)
   }
 
-  function act(meaning: Meaning, origin: string | undefined, name: TransportName): void {
-    if (meaning.type === 'open') return greet(meaning.welcome, name)
+  function act(meaning: Frame, origin: string | undefined, name: TransportName): void {
+    if (meaning.type === 'open') return onHello(meaning.welcome, name)
     // Numbers are a session's own: what a pipe of another one hears of them is nothing to this one.
     const isOther = (welcomes.get(name) ?? welcome)?.session !== welcome?.session
     if (isOther && (meaning.type === 'ack' || meaning.type === 'nack')) return
@@ -324,7 +324,7 @@ export function run(plan: Plan, hear: Listener): Connection {
     }
     // The half of a greeting that was cut off, say: nothing has arrived.
     if (meaning.type === 'nothing') return
-    if (state.name === 'connecting' && meaning.type !== 'bye') arrive()
+    if (state.name === 'connecting' && meaning.type !== 'bye') markOpen()
     brought ||= meaning.type === 'message' || meaning.type === 'gap'
     if (meaning.type === 'message' || meaning.type === 'gap') deliver(meaning, origin)
     else if (meaning.type === 'bye') {
@@ -348,20 +348,23 @@ export function run(plan: Plan, hear: Listener): Connection {
   }
 
   /** Two pipes that ask for a session which is no more are given one each. The line's is that of the pipe in use. */
-  function greet(told: Welcome, name: TransportName): void {
+  function onHello(told: Hello, name: TransportName): void {
     welcomes.set(name, told)
     if (name !== via) return
-    join(told)
-    if (state.name === 'connecting') arrive()
+    adoptSession(told)
+    if (state.name === 'connecting') markOpen()
   }
 
   /** A session that was left is not entered again: what was in doubt there may have its numbers. */
-  function join(told: Welcome): void {
-    if (left.has(told.session)) return lost()
+  function adoptSession(told: Hello): void {
+    if (abandonedSessions.has(told.session)) return sessionLost()
     if (welcome && welcome.session !== told.session) {
-      if (left.size === mostLeft)
-        return ended({ kind: 'content', message: `the server began ${mostLeft} sessions on one connection` })
-      left.add(welcome.session)
+      if (abandonedSessions.size === mostAbandoned)
+        return ended({
+          kind: 'content',
+          message: `the server began ${mostAbandoned} sessions on one connection`,
+        })
+      abandonedSessions.add(welcome.session)
       outbox.renew()
     }
     session.enter(told.session)
@@ -378,7 +381,7 @@ export function run(plan: Plan, hear: Listener): Connection {
   function ended(failure: Failure): void {
     tellLate(undefined, true)
     if (!page.leaving()) return conclude(failure)
-    release()
+    closeChannel()
     stopAsking()
     timer = environment.setTimeout(() => conclude(failure), lastMoment)
   }
@@ -386,21 +389,21 @@ export function run(plan: Plan, hear: Listener): Connection {
   function conclude(failure: Failure): void {
     const renews = failure.status === 401 && token?.refused()
     // Of a plain EventSource only the browser can tell the position, and it does not for a page that was put aside or loaded anew.
-    const anew = failure.kind === 'unsupported' && !dialect.greets && session.position.cursor
+    const anew = failure.kind === 'unsupported' && !dialect.sendsHello && session.position.cursor
     if (anew) session.restart()
-    const final = !anew && endOf(failure, dialect, renews) !== undefined
+    const final = !anew && finalReason(failure, dialect, renews) !== undefined
     signal({ type: 'ended', failure, final, fruitful: isFruitful(failure), now: environment.now() })
   }
 
   /** A server without our wire that says when to come again need not have brought anything: scripts answer and end. */
   function isFruitful(failure: Failure): boolean {
     const lasted = state.name === 'open' && environment.now() - state.since >= held
-    const isPaced = !dialect.greets && (retry ?? 0) >= unhurried
-    return inGoodOrder(failure) && (brought || lasted || isPaced || dialect.exact === true)
+    const isPaced = !dialect.sendsHello && (retry ?? 0) >= unhurried
+    return inGoodOrder(failure) && (brought || lasted || isPaced || dialect.exactRetry === true)
   }
 
   /** The server does not know the session any more: the next pipe asks for a new one, at the same position. */
-  function lost(status?: number): void {
+  function sessionLost(status?: number): void {
     if (status === 401)
       return ended({ kind: 'status', status, message: 'what was sent was answered with status 401' })
     session.forget()
@@ -413,8 +416,8 @@ export function run(plan: Plan, hear: Listener): Connection {
   function watch(): void {
     stopAsking()
     if (outbox.unanswered === 0) waiting = undefined
-    const silence = welcome ? 2 * welcome.heartbeat + 5_000 : dialect.silence
-    const quiet = silence === undefined ? Infinity : heard + silence
+    const silence = welcome ? 2 * welcome.heartbeat + 5_000 : dialect.idleTimeout
+    const quiet = silence === undefined ? Infinity : lastActivity + silence
     const slow = waiting ? waiting.since + Math.max(acknowledgeTime, patience.time) + waiting.size : Infinity
     const left = Math.min(quiet, slow) - environment.now()
     if (left === Infinity) return
@@ -437,7 +440,7 @@ export function run(plan: Plan, hear: Listener): Connection {
     const time = stop || again ? patience.time : target.timeout
     timer = environment.setTimeout(() => {
       const late = environment.now() - asked > time + 1_000
-      if (heard >= asked) lives()
+      if (lastActivity >= asked) lives()
       else if (!again && (late || !stop)) check(true)
       else
         ended({
@@ -498,18 +501,18 @@ export function run(plan: Plan, hear: Listener): Connection {
 
   /** The page does not come back. What has not been taken goes once more, so that the goodbye behind it cannot overtake it. */
   function leave(): void {
-    if (state.name === 'idle') sendLast(dialect.bye)
+    if (state.name === 'idle') sendLast(dialect.goodbye)
   }
 
   /** The line is about to be closed: what the pipe can still take goes up, and a goodbye after it. */
   function farewell(): void {
-    const { bye } = dialect
+    const { goodbye: bye } = dialect
     const byPipe = state.name === 'open' && (via === 'websocket' || !dialect.acknowledges)
     if (byPipe) {
       outbox.last()
       if (bye) handOver(pipe, bye, () => {})
     } else {
-      release()
+      closeChannel()
       sendLast(bye)
     }
   }
@@ -543,7 +546,7 @@ export function run(plan: Plan, hear: Listener): Connection {
 
   function post(body: Payload, how: RequestInit): void {
     const send = () => {
-      const { url, headers } = target.knock('post')
+      const { url, headers } = target.buildRequest('post')
       const credentials = target.withCredentials ? 'include' : 'same-origin'
       const request = { ...how, method: 'POST', headers, body: body as BodyInit, credentials } as const
       environment.fetch?.(url, request).catch(() => {})

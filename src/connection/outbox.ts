@@ -1,6 +1,6 @@
 import type { Dialect, Limits, Outgoing } from '../contracts/dialect.ts'
 import type { Failure } from '../contracts/failure.ts'
-import { handOver, type Pipe } from '../contracts/transport.ts'
+import { type Channel, handOver } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
 import { utf8Length } from '../wire/payload.ts'
@@ -18,7 +18,7 @@ export interface Outbox {
    */
   add(message: Outgoing, timeout?: number): Promise<unknown>
   /** There is a way up: everything unanswered goes out, with the numbers it had. */
-  open(send: NonNullable<Pipe['send']>, limits: Partial<Limits> | undefined): void
+  open(send: NonNullable<Channel['send']>, limits: Partial<Limits> | undefined): void
   /** There is none any more. */
   pause(): void
   /** The server has taken everything up to this number. */
@@ -81,7 +81,7 @@ export function createOutbox(
   let size = 0
   let taken = 0 // numbers the server has taken; the first entry's number is one more
   let handed = 0 // entries that the present pipe has been given
-  let send: Pipe['send']
+  let send: Channel['send']
   const untold = dialect.acknowledges ? usual : unlimited
   let limits = unlimited
   let most = usual.messages
@@ -261,7 +261,7 @@ export function createOutbox(
 
   function transmit(text: Payload, batch: Entry[]): void {
     const present = {}
-    const way = send as NonNullable<Pipe['send']>
+    const way = send as NonNullable<Channel['send']>
     const fresh = batch.filter(entry => !entry.sent)
     flight = present
     handed += batch.length
@@ -314,7 +314,7 @@ export function createOutbox(
   /** Nothing tells a server that does not number what it has had already, so what it may have had goes no second time. */
   function undelivered(failure: Failure, entry: Entry, present: boolean): void {
     const { kind, status, retryAfter } = failure
-    const gone = status !== undefined && dialect.gone?.(status)
+    const gone = status !== undefined && dialect.isSessionLost?.(status)
     if (gone || kind === 'ended' || (retryAfter && (status === 429 || status === 503))) {
       handed = 0
       entry.sent = false

@@ -19,7 +19,7 @@ const patience = 30_000
  * Listens to the page's life. There is no `unload` among the events: a page that listens for it is kept out of the back/forward
  * cache. `leaving` says whether a navigation has begun that may take the page away; `stop` is the undo.
  */
-export function followPage(environment: Environment, { wake, doubt, park, leave }: PageLife) {
+export function watchPageLifecycle(environment: Environment, { wake, doubt, park, leave }: PageLife) {
   let left = -Infinity
   let goes = false
   const leaveNow = () => {

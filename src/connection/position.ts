@@ -1,9 +1,9 @@
-import type { Dialect, Incoming, Meaning, Position, Welcome } from '../contracts/dialect.ts'
+import type { Dialect, Frame, Hello, Incoming, Position } from '../contracts/dialect.ts'
 import { longestAway } from '../contracts/failure.ts'
 import { createReplays } from './replay-filter.ts'
 
 /** Where a line stands in its stream: takes blocks, drops what came before, keeps the cursor. */
-export interface Session {
+export interface StreamPosition {
   readonly position: Position
   /**
    * How many things were taken that were new: messages, gaps that led on, answers, and what wants one. A greeting is none, since a server that
@@ -11,7 +11,7 @@ export interface Session {
    */
   readonly taken: number
   /** What the block means here, at this time. What has been delivered already means nothing. */
-  take(block: Incoming, now?: number): Meaning
+  take(block: Incoming, now?: number): Frame
   /** A message that was kept back while it was not clear whether the server replays, once that is clear. With `now` it is. */
   late(now?: boolean): Heard | undefined
   /** Whether one is kept back. */
@@ -27,18 +27,18 @@ export interface Session {
 }
 
 /** What the page is told of. */
-export type Heard = Meaning & { type: 'message' | 'gap' }
+export type Heard = Frame & { type: 'message' | 'gap' }
 
 /** How many characters of an id fit into a request in any case: servers and proxies take headers of 8 KiB, some of less. */
 export const longestId = 4_096
 
-export function createSession(dialect: Dialect, lastEventId: string): Session {
+export function createPosition(dialect: Dialect, lastEventId: string): StreamPosition {
   const position: { -readonly [Key in keyof Position]: Position[Key] } = {
     cursor: lastEventId,
     session: undefined,
   }
   let taken = 0
-  const replays = dialect.overlaps ? undefined : createReplays()
+  const replays = dialect.comparableIds ? undefined : createReplays()
   let held: Heard | undefined
   let freed: Heard | undefined
 
@@ -51,7 +51,7 @@ export function createSession(dialect: Dialect, lastEventId: string): Session {
       // No request could name it, and the next pipe would be refused for ever.
       const nameless = (block.id?.length ?? 0) > longestId
       const oversized = block.oversized || nameless
-      const read = dialect.read(oversized ? { ...block, data: '' } : block, position)
+      const read = dialect.parseFrame(oversized ? { ...block, data: '' } : block, position)
       const cursor = nameless ? undefined : (read as { cursor?: string }).cursor
       const before = position.cursor
       const verdict = read.type === 'message' && cursor && replays?.judge(cursor, read.data, now)
@@ -109,7 +109,7 @@ export function createSession(dialect: Dialect, lastEventId: string): Session {
 }
 
 /** What a server says of itself is taken where it can be true; the rest is as if it had not been said. */
-function believable({ session, heartbeat, spread, limits, ...told }: Welcome): Welcome {
+function believable({ session, heartbeat, spread, limits, ...told }: Hello): Hello {
   // It goes into each address.
   if (typeof session !== 'string' || session.length > longestId)
     throw new TypeError('the session has no name')
@@ -136,6 +136,6 @@ function isAmount(value: unknown): value is number {
 }
 
 /** A message that was too large to be kept. */
-function passedOver(cursor: string | undefined, from: string): Meaning {
+function passedOver(cursor: string | undefined, from: string): Frame {
   return { type: 'gap', cursor, gap: { reason: 'too large', from, to: cursor ?? from } }
 }

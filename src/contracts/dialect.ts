@@ -14,7 +14,7 @@ export interface Dialect {
    * Whether ids tell what came twice, so that several pipes may deliver at once. Without them a second pipe would double
    * messages, so pipes never overlap.
    */
-  readonly overlaps: boolean
+  readonly comparableIds: boolean
   /**
    * What a native EventSource hands over: `wrapped`, whole blocks inside each event's data; or `events`, the server's
    * own events, whose names have to be listened for and which only the browser's own reconnecting can resume.
@@ -22,22 +22,22 @@ export interface Dialect {
    */
   readonly eventsource?: 'wrapped' | 'events'
   /** Whether a request's address tells the position, so that a new EventSource continues. @default false */
-  readonly addressed?: boolean
+  readonly cursorInUrl?: boolean
   /** Whether a response that ends in good order is continued by the same pipe, as if it had never ended. @default false */
-  readonly continues?: boolean
+  readonly resumesCleanEnd?: boolean
   /** Whether `token` goes in a header only, and so not by WebSocket and EventSource. @default false */
-  readonly bare?: boolean
+  readonly tokenByHeaderOnly?: boolean
   /** Whether what goes up goes by POST, also beside a WebSocket. @default false */
-  readonly posts?: boolean
+  readonly sendsByPost?: boolean
   /** How values become payloads and back where the page names no codec. @default text and bytes as they are */
   readonly codec?: Codec
-  knock(ask: Ask): Request
+  buildRequest(ask: RequestContext): Request
   /** `before` is that of the response before this on the same pipe, for what goes on from one to the next. */
   /** `largest`: how many characters a block may have; of a larger one all but its data is handed over, as `oversized`. @default 8 MiB */
   reader(via: TransportName, before?: Reader, largest?: number): Reader
   proof(via: TransportName): Proof
   /** What a block means to a line at this position, and the position after it. */
-  read(block: Block, position: Position): Meaning
+  parseFrame(block: Block, position: Position): Frame
   /** A message as it goes up; `number` is its place in the session where the dialect numbers, or what its answer will name. */
   write(message: Outgoing, number: number): Payload
   /** What has to go as several frames over WebSocket. @default one */
@@ -49,42 +49,42 @@ export interface Dialect {
   /** Whether the server gives a name for a query that is too long for an address. @default false */
   readonly namesQueries?: boolean
   /** Whether the server says that a line is open, by a block, before anything else. */
-  readonly greets: boolean
+  readonly sendsHello: boolean
   /** Whether the server acknowledges by number. If not, a message counts as taken once it is handed over. @default false */
   readonly acknowledges?: boolean
   /** Whether the server answers a message that asks for it. @default false */
-  readonly answers?: boolean
+  readonly replies?: boolean
   /** Whether a POST that is answered so was not taken, since its session is no more. @default never, where nothing is acknowledged */
-  gone?(status: number): boolean
+  isSessionLost?(status: number): boolean
   /** A text that makes the server answer, if there is one: it tells a quiet line from a dead one. */
   readonly ping?: string | undefined
   /** A text that tells the server that this line is closed for good, where it would wait for it to come back otherwise. */
-  readonly bye?: string | undefined
+  readonly goodbye?: string | undefined
   /** How long a line that hears nothing is trusted, in ms, until the server says otherwise; `undefined`: for ever. */
-  readonly silence?: number | undefined
+  readonly idleTimeout?: number | undefined
   /** The refusal that these blocks tell, on pipes where the browser hides the status. @default none */
   refusal?(blocks: readonly Incoming[]): Failure | undefined
   /** How long to wait before the next poll after an answer that came at once and brought nothing new, in ms. @default 1000 */
-  readonly interval?: number
+  readonly pollInterval?: number
   /** Whether this failure is the last word of this server's protocol, beside what ends every line (src/contracts/final-failures.ts). @default it never is */
-  final?(failure: Failure): boolean
+  isFatal?(failure: Failure): boolean
   /** Whether the line waits for `retry` to the millisecond, as EventSource does. @default false */
-  readonly exact?: boolean
+  readonly exactRetry?: boolean
 }
 
 /** What a request is for. `query`: it tells a query that is too long for an address. `ticket`: it fetches one. */
 export type Via = TransportName | 'post' | 'query' | 'ticket'
 
 /** What is particular to one request. */
-export interface Knock {
+export interface RequestDetails {
   /** A random text, the same for all requests of one pipe and those beside it. */
   pipe?: string
   /** The transport that a POST goes beside. */
-  beside?: TransportName
+  besideTransport?: TransportName
   /** Which request on this pipe it is, from 0. */
-  turn?: number
+  pollIndex?: number
   /** The name of the function that a JSONP answer calls. */
-  callback?: string
+  jsonpCallback?: string
   /** Further query parameters. */
   query?: Record<string, string>
   /** What stands for the token in the address. */
@@ -94,7 +94,7 @@ export interface Knock {
 }
 
 /** What the line knows when it knocks. */
-export interface Ask extends Knock {
+export interface RequestContext extends RequestDetails {
   via: Via
   /** The address as the page gave it, its parameters included. */
   url: AnyURL
@@ -182,7 +182,7 @@ export interface Question {
 }
 
 /** What a block means. */
-export type Meaning =
+export type Frame =
   | {
       type: 'message'
       event: string
@@ -191,7 +191,7 @@ export type Meaning =
       /** Writes the page's answer, where the server asks for one. */
       answer?: ((data: Payload) => Payload) | undefined
     }
-  | { type: 'open'; cursor: string | undefined; welcome: Welcome }
+  | { type: 'open'; cursor: string | undefined; welcome: Hello }
   | { type: 'gap'; cursor: string | undefined; gap: Gap }
   | { type: 'ack'; upTo: number }
   /** The server did not take the message of this number, and all before it are answered. */
@@ -219,7 +219,7 @@ export type Meaning =
   | { type: 'nothing' }
 
 /** What a server says about itself and the session when a pipe opens. */
-export interface Welcome {
+export interface Hello {
   session: string
   resumed: boolean
   /** The highest number taken from this session, where the server acknowledges. */

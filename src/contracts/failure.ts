@@ -55,20 +55,20 @@ export type FailureKind =
   | 'unsupported'
 
 /** An address as it is shown, in whatever place: without what may be secret in it, the user and password, the query and the fragment. */
-export function place(url: string): string {
+export function withoutQuery(url: string): string {
   return url.replace(/^([a-z][\w+.-]*:\/\/)[^/?#]*@/i, '$1').split(/[?#]/, 1)[0] as string
 }
 
 /** The same for each address in a text that others wrote. */
-export function placesIn(text: string): string {
-  return text.replace(/[a-z][\w+.-]*:\/\/[^\s"'<>]+/gi, place)
+export function withoutQueries(text: string): string {
+  return text.replace(/[a-z][\w+.-]*:\/\/[^\s"'<>]+/gi, withoutQuery)
 }
 
 /** What was thrown, as a failure may hold it. Browsers quote whole addresses. */
 export function asCause(thrown: unknown): unknown {
   if (!(thrown instanceof Error)) return thrown
   const { name } = thrown
-  const message = placesIn(thrown.message)
+  const message = withoutQueries(thrown.message)
   return message === thrown.message ? thrown : Object.assign(new Error(message), { name })
 }
 

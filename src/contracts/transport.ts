@@ -1,6 +1,6 @@
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
-import type { Dialect, Incoming, Knock, Reader, Request, Via } from './dialect.ts'
+import type { Dialect, Incoming, Reader, Request, RequestDetails, Via } from './dialect.ts'
 import { type Failure, type TransportName, tryTo } from './failure.ts'
 
 /**
@@ -14,7 +14,7 @@ export interface Transport {
   readonly name: TransportName
   /** Whether this place and this dialect allow it at all. */
   supports(target: Target): boolean
-  open(target: Target, sink: Sink): Pipe
+  open(target: Target, sink: Sink): Channel
 }
 
 /** Who hears what a pipe brings. It is handed over with the request, so that nothing can come before it listens. */
@@ -32,7 +32,7 @@ export interface Sink {
 }
 
 /** An open way. */
-export interface Pipe {
+export interface Channel {
   /**
    * Sends something upward and says `done` when the next may follow, with a failure if it is unknown or certain that this
    * was not taken. `answered`: what acknowledges it has come with that. Absent where this pipe cannot send.
@@ -45,7 +45,7 @@ export interface Pipe {
 export type Done = (failure?: Failure, answered?: boolean) => void
 
 /** Sends by what there is. Whatever throws in it, `done` is called, and once. */
-export function handOver(pipe: Pick<Pipe, 'send'> | undefined, text: Payload, done: Done): void {
+export function handOver(pipe: Pick<Channel, 'send'> | undefined, text: Payload, done: Done): void {
   let over = false
   const once: Done = (failure, answered) => {
     if (over) return
@@ -72,7 +72,7 @@ export interface Target {
   /** How many characters a message may have that is read without the dialect. @default 8 MiB */
   readonly largest?: number | undefined
   /** The request as it has to be now: position, parameters and headers are read afresh at each call. */
-  knock(via: Via, details?: Knock): Request
+  buildRequest(via: Via, details?: RequestDetails): Request
   /** What the address needs before a connection, if it needs anything: gives the failure that ends the try. */
   ready?(): Promise<Failure | undefined> | undefined
   /** Whether the line has a position, and a session where there are any, so that a second pipe would continue and not begin. */
@@ -96,7 +96,7 @@ export interface Attempt {
 }
 
 /** A sink that keeps the contract whatever the browser calls late, early or twice. */
-export interface Gate extends Sink {
+export interface GuardedSink extends Sink {
   readonly shut: boolean
   close(): void
 }
@@ -105,7 +105,7 @@ export interface Gate extends Sink {
  * Puts a gate before a sink. `release` frees what the pipe holds, and runs once, on `ended` or `close`, whichever is first. `refusal` judges
  * the first blocks, which tell of a refusal where the browser shows no status.
  */
-export function gate(sink: Sink, release: () => void, refusal?: Dialect['refusal']): Gate {
+export function guardSink(sink: Sink, release: () => void, refusal?: Dialect['refusal']): GuardedSink {
   let shut = false
   let judged = false
   let open = false
@@ -114,7 +114,7 @@ export function gate(sink: Sink, release: () => void, refusal?: Dialect['refusal
     shut = true
     release()
   }
-  const out: Gate = {
+  const out: GuardedSink = {
     get shut() {
       return shut
     },
@@ -146,7 +146,12 @@ export function gate(sink: Sink, release: () => void, refusal?: Dialect['refusal
 }
 
 /** Hands on what a reader makes of a chunk. */
-export function pour(chunk: string | ArrayBuffer, reader: Reader, out: Gate, origin?: string): Incoming[] {
+export function feed(
+  chunk: string | ArrayBuffer,
+  reader: Reader,
+  out: GuardedSink,
+  origin?: string,
+): Incoming[] {
   const blocks = reader.feed(chunk)
   out.blocks(blocks, origin)
   return blocks

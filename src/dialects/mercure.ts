@@ -1,6 +1,6 @@
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
 import { setQuery } from '../wire/address.ts'
-import { asItIs, largest } from '../wire/codec.ts'
+import { largest, rawCodec } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
 
 export interface MercureOptions {
@@ -27,20 +27,20 @@ export function mercure({
   return {
     name: 'mercure',
     transports: ['eventsource', 'xhr-streaming', 'fetch-streaming'],
-    overlaps: false,
+    comparableIds: false,
     eventsource: 'events',
-    addressed: true,
+    cursorInUrl: true,
     showsToken: ['eventsource'],
-    greets: false,
+    sendsHello: false,
     codec: {
       encode(value) {
-        const payload = asItIs.encode(value)
+        const payload = rawCodec.encode(value)
         if (typeof payload === 'string') return payload
         throw new TypeError('send: a Mercure hub takes text only; send bytes as base64')
       },
       decode: payload => payload,
     },
-    knock({ url, via, headers, token, position }) {
+    buildRequest({ url, via, headers, token, position }) {
       const there = new URL(url)
       if (token && via === 'eventsource') setQuery(there, tokenName, token)
       else if (token) headers = { Authorization: `Bearer ${token}`, ...headers }
@@ -56,7 +56,7 @@ export function mercure({
     },
     reader: (_via, _before, limit) => stream(limit),
     proof: () => ({ need: 'opened' }),
-    read(block: Incoming | Start, { cursor }) {
+    parseFrame(block: Incoming | Start, { cursor }) {
       const { id, event = 'message', data } = block
       if ('after' in block)
         return cursor && cursor !== block.after

@@ -1,4 +1,4 @@
-import type { Ask, Dialect, Gap, Meaning, Position, Question, Welcome } from '../contracts/dialect.ts'
+import type { Dialect, Frame, Gap, Hello, Position, Question, RequestContext } from '../contracts/dialect.ts'
 import type { Failure } from '../contracts/failure.ts'
 import { setQuery } from '../wire/address.ts'
 import type { Block } from '../wire/block.ts'
@@ -19,16 +19,16 @@ export const native: Dialect = {
     'long-polling',
     'jsonp',
   ],
-  overlaps: true,
+  comparableIds: true,
   eventsource: 'wrapped',
   namesQueries: true,
   tickets: true,
-  greets: true,
+  sendsHello: true,
   acknowledges: true,
   ping: ask(0),
-  bye: encode({ event: 'rt.bye', data: '' }),
-  silence: 35_000,
-  knock,
+  goodbye: encode({ event: 'rt.bye', data: '' }),
+  idleTimeout: 35_000,
+  buildRequest: knock,
   reader(_via, _before, limit = largest) {
     const parser = createParser({ bom: false, limit })
     const { feed } = parser
@@ -48,7 +48,7 @@ export const native: Dialect = {
       return { need: 'later', event: 'rt.tick', apart: 150, within: 600, question }
     return { need: 'block' }
   },
-  read(block, position) {
+  parseFrame(block, position) {
     const { id, event = 'message', data = '' } = block
     if (event.startsWith('rt.')) return control(block, data, position)
     if (id && !isNew(id, position)) return { type: 'nothing' }
@@ -86,12 +86,12 @@ function knock({
   token,
   position,
   nonce,
-  turn,
-  callback,
+  pollIndex: turn,
+  jsonpCallback: callback,
   query,
   ticket,
   hidden,
-}: Ask): ReturnType<Dialect['knock']> {
+}: RequestContext): ReturnType<Dialect['buildRequest']> {
   const there = new URL(url)
   const set = (name: string, value: string | undefined) => value && setQuery(there, `rt.${name}`, value)
   set('v', '1')
@@ -117,26 +117,26 @@ function asName(token: string): string {
   return data.replace(/[+/=]/g, found => (found === '+' ? '-' : found === '/' ? '_' : ''))
 }
 
-function canSetHeaders(via: Ask['via']): boolean {
+function canSetHeaders(via: RequestContext['via']): boolean {
   return isPost(via) || via === 'long-polling' || via.endsWith('streaming')
 }
 
-function isPost(via: Ask['via']): boolean {
+function isPost(via: RequestContext['via']): boolean {
   return via === 'post' || via === 'query' || via === 'ticket'
 }
 
 /** What a server that says less is taken to mean. */
-const usual: Welcome = {
+const usual: Hello = {
   session: '',
   resumed: false,
   heartbeat: 15_000,
   spread: 0,
 }
 
-function control({ event, id, retry }: Block, data: string, position: Position): Meaning {
+function control({ event, id, retry }: Block, data: string, position: Position): Frame {
   switch (event) {
     case 'rt.open':
-      return { type: 'open', cursor: id, welcome: { ...usual, ...(JSON.parse(data) as Partial<Welcome>) } }
+      return { type: 'open', cursor: id, welcome: { ...usual, ...(JSON.parse(data) as Partial<Hello>) } }
     case 'rt.gap':
       return lost(JSON.parse(data), id, position)
     case 'rt.ack':
@@ -157,7 +157,7 @@ function control({ event, id, retry }: Block, data: string, position: Position):
 }
 
 /** Of several pipes that were asked to go on from the same place, the first tells of the loss, and may have gone on since. */
-function lost(gap: Gap, id: string | undefined, position: Position): Meaning {
+function lost(gap: Gap, id: string | undefined, position: Position): Frame {
   if (id && gap.from !== position.cursor && !isNew(id, position)) return { type: 'nothing' }
   return { type: 'gap', cursor: id, gap }
 }

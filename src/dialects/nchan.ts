@@ -44,14 +44,14 @@ export function nchan({
       'long-polling',
       'polling',
     ],
-    overlaps: !multiplexed,
+    comparableIds: !multiplexed,
     eventsource: 'events',
-    addressed: true,
+    cursorInUrl: true,
     showsToken: ['websocket', 'eventsource'],
-    continues: true,
-    posts: true,
-    greets: false,
-    knock({ url, via, headers, token, position, nonce, body }) {
+    resumesCleanEnd: true,
+    sendsByPost: true,
+    sendsHello: false,
+    buildRequest({ url, via, headers, token, position, nonce, body }) {
       const post = via === 'post'
       const there = new URL((post && publish) || url, url)
       const set = (name: string, value: string) => value && setQuery(there, name, value)
@@ -71,7 +71,7 @@ export function nchan({
     reader: (via, _, limit) =>
       via === 'websocket' ? frames : via.endsWith('streaming') ? stream(limit) : whole(limit),
     proof: () => ({ need: 'opened' }),
-    read(block: Incoming, { cursor }) {
+    parseFrame(block: Incoming, { cursor }) {
       if (block === gone) return { type: 'bye', status: 410, why: 'Nchan said 410 Gone' }
       const { id, event = 'message', data, bytes } = block
       const payload = bytes ?? data
@@ -79,8 +79,8 @@ export function nchan({
       return { type: 'message', event, data: payload, cursor: id }
     },
     write: ({ data }) => data,
-    interval,
-    final: ({ status, code, cause }) =>
+    pollInterval: interval,
+    isFatal: ({ status, code, cause }) =>
       endsWhenGone &&
       (status === 410 || (code === 1001 && (cause as { reason: string }).reason.startsWith('410'))),
   }

@@ -41,11 +41,11 @@ export const plain: Dialect = {
     'long-polling',
     'polling',
   ],
-  overlaps: false,
-  bare: true,
+  comparableIds: false,
+  tokenByHeaderOnly: true,
   eventsource: 'events',
-  greets: false,
-  knock({ url, via, headers: own, token, position }) {
+  sendsHello: false,
+  buildRequest({ url, via, headers: own, token, position }) {
     const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}`, ...own } : own
     const there = new URL(url)
     if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
@@ -58,7 +58,7 @@ export const plain: Dialect = {
   },
   reader: (via, _, limit = largest) => (via === 'websocket' ? frames : createParser({ bom: false, limit })),
   proof: () => ({ need: 'opened' }),
-  read({ id, event = 'message', data, bytes }: Incoming) {
+  parseFrame({ id, event = 'message', data, bytes }: Incoming) {
     const payload = bytes ?? data
     // WHATWG HTML 9.2.6: "If the data buffer is an empty string, set the data buffer and the event type buffer to the
     // empty string and return." The position counts all the same.
@@ -80,14 +80,14 @@ export const plain: Dialect = {
 export function plainWith({ letter = false, ends = () => false, protocols }: PlainOptions): Dialect {
   return {
     ...plain,
-    knock(ask) {
-      const asked = plain.knock(ask)
+    buildRequest(ask) {
+      const asked = plain.buildRequest(ask)
       return ask.via === 'websocket' && protocols
         ? { ...asked, protocols: typeof protocols === 'string' ? [protocols] : [...protocols] }
         : asked
     },
-    exact: letter,
-    final: failure =>
+    exactRetry: letter,
+    isFatal: failure =>
       (letter && endsEventSource(failure)) || (failure.code !== undefined && ends(failure.code)),
   }
 }

@@ -19,13 +19,13 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
   return {
     name: 'socketio',
     transports: ['websocket', 'long-polling'],
-    overlaps: false,
-    greets: true,
-    answers: true,
+    comparableIds: false,
+    sendsHello: true,
+    replies: true,
     codec: json,
     // The namespace is left, and the connection is closed: over long polling the server would wait for it otherwise.
-    bye: `41${separator}1`,
-    knock({ url, via, headers, position: { session }, nonce, turn }) {
+    goodbye: `41${separator}1`,
+    buildRequest({ url, via, headers, position: { session }, nonce, pollIndex: turn }) {
       const there = new URL(url)
       const socket = via === 'websocket'
       if (!there.pathname.endsWith('/')) there.pathname += '/'
@@ -37,7 +37,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
     reader: (via, before, limit) => before ?? packets(via === 'websocket', limit),
     // The one comes of itself, the other after a word of ours: both ways work.
     proof: () => ({ need: 'later', event: '40', apart: 0, within: 10_000 }),
-    read({ event, id, data, attached }: Packet, { cursor, session = '{}' }) {
+    parseFrame({ event, id, data, attached }: Packet, { cursor, session = '{}' }) {
       const [pid, offset] = cursor.split(' ')
       const told = data && JSON.parse(data)
       const to = told?.pid && `${told.pid}`
@@ -93,7 +93,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
       return packet(2, answer ? `${number}` : '', `${JSON.stringify(event)},`, data)
     },
     frames: payload => (payload as string).split(separator),
-    gone: status => status === 400,
+    isSessionLost: status => status === 400,
   }
 }
 

@@ -1,7 +1,7 @@
-import type { Dialect, Incoming, Meaning, Reader } from '../contracts/dialect.ts'
+import type { Dialect, Frame, Incoming, Reader } from '../contracts/dialect.ts'
 import type { TransportName } from '../contracts/failure.ts'
 import { setQuery } from '../wire/address.ts'
-import { asItIs } from '../wire/codec.ts'
+import { rawCodec } from '../wire/codec.ts'
 import { gatherer } from '../wire/gatherer.ts'
 
 export interface SockJSOptions {
@@ -29,20 +29,29 @@ export function sockjs({
   return {
     name: 'sockjs',
     transports: ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'],
-    overlaps: false,
+    comparableIds: false,
     eventsource: 'wrapped',
-    continues: true,
+    resumesCleanEnd: true,
     showsToken: ['websocket', 'eventsource', 'jsonp'],
-    greets: true,
+    sendsHello: true,
     codec: {
       encode(value) {
-        const payload = asItIs.encode(value)
+        const payload = rawCodec.encode(value)
         if (typeof payload === 'string') return payload
         throw new TypeError('send: SockJS carries text only; send bytes as base64')
       },
       decode: payload => payload,
     },
-    knock({ url, via, headers, token, nonce, pipe = nonce, beside, callback }) {
+    buildRequest({
+      url,
+      via,
+      headers,
+      token,
+      nonce,
+      pipe = nonce,
+      besideTransport: beside,
+      jsonpCallback: callback,
+    }) {
       const there = new URL(url)
       const send = beside === 'jsonp' ? 'jsonp_send' : 'xhr_send'
       const path = via === 'post' ? send : via === 'long-polling' ? 'xhr' : via.replace('-', '_')
@@ -58,7 +67,7 @@ export function sockjs({
     reader: (via, _, limit) =>
       via === 'xhr-streaming' || via === 'long-polling' ? lines(limit) : frames(via),
     proof: () => ({ need: 'block' }),
-    read({ event, data = '' }, { session }) {
+    parseFrame({ event, data = '' }, { session }) {
       if (event === 'a') return { type: 'message', event: 'message', data, cursor: undefined }
       if (event === 'c') {
         const [code, reason] = JSON.parse(data)
@@ -73,7 +82,7 @@ export function sockjs({
       return { type: 'open', cursor: undefined, welcome }
     },
     write: ({ data }) => JSON.stringify([data]),
-    gone: status => status === 404,
+    isSessionLost: status => status === 404,
   }
 }
 
@@ -129,6 +138,6 @@ function unescaped(data: string): string {
 }
 
 /** A status is what a response would have that is the server's last word. */
-function bye(why: string, last = false): Meaning {
+function bye(why: string, last = false): Frame {
   return { type: 'bye', why, ...(last && { status: 204 }) }
 }

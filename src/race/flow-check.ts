@@ -1,12 +1,12 @@
 import type { Incoming, Question } from '../contracts/dialect.ts'
-import type { Pipe } from '../contracts/transport.ts'
+import type { Channel } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import { wait } from '../quiet-timer.ts'
 
 export interface FlowOptions {
   readonly environment: Environment
   readonly question: Question
-  readonly send: NonNullable<Pipe['send']>
+  readonly send: NonNullable<Channel['send']>
   /** How long the pipe has to have been quiet before it is asked, in ms. */
   readonly quiet: number
   /** How long an answer may take after the server has written it, in ms; longer, where a question was on its way for longer. */

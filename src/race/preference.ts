@@ -15,7 +15,7 @@ const reserve = 2
 const pages = new Map<string, { failed: number[]; left: readonly string[]; leftUntil: number }>()
 
 /** What a page has learned of a way to a server: the transport that worked, kept over pages, and how often WebSocket failed lately. */
-export interface Memory {
+export interface Preference {
   recall(): TransportName | undefined
   remember(name: TransportName): void
   /** Those that seem to work and don't, kept over pages. */
@@ -27,9 +27,9 @@ export interface Memory {
 }
 
 /** `way` tells what was learned from what else there is to be learned: it names the address, and holds no secrets. */
-export function memory(environment: Environment, way: string): Memory {
+export function createPreference(environment: Environment, way: string): Preference {
   const key = `throughline:${way}`
-  const stored = () => (environment.recall(key) ?? '').split(' ')
+  const stored = () => (environment.getItem(key) ?? '').split(' ')
   const [, , names = '', until] = stored()
   const known = pages.get(way) ?? { failed: [], left: names.split(','), leftUntil: Number(until) || 0 }
   pages.set(way, known)
@@ -42,7 +42,7 @@ export function memory(environment: Environment, way: string): Memory {
     },
     remember(name) {
       const bad = left().length > 0 ? ` ${known.left} ${known.leftUntil}` : ''
-      environment.remember(key, `${name} ${Date.now() + lifetime}${bad}`)
+      environment.setItem(key, `${name} ${Date.now() + lifetime}${bad}`)
     },
     left,
     leave(those) {
@@ -60,7 +60,7 @@ export function memory(environment: Environment, way: string): Memory {
 }
 
 /** Knows nothing and learns nothing. */
-export const noMemory: Memory = {
+export const noMemory: Preference = {
   recall: () => undefined,
   remember() {},
   left: () => [],

@@ -1,21 +1,21 @@
 import type { Dialect, Incoming, Proof } from '../contracts/dialect.ts'
 import { type Failure, tooLong, tryTo } from '../contracts/failure.ts'
-import { endOf, isWord } from '../contracts/final-failures.ts'
+import { finalReason, isFinalStatus } from '../contracts/final-failures.ts'
 import {
   type Attempt,
+  type Channel,
   handOver,
-  type Pipe,
   type Sink,
   type Target,
   type Transport,
 } from '../contracts/transport.ts'
 import { wait } from '../quiet-timer.ts'
 import { createFlow, type Flow } from './flow-check.ts'
-import type { Memory } from './preference.ts'
-import { type Answer, inquire } from './status-probe.ts'
+import type { Preference } from './preference.ts'
+import { type ProbeResult, probeStatus } from './status-probe.ts'
 
-export interface LadderOptions {
-  readonly memory: Memory
+export interface RaceOptions {
+  readonly memory: Preference
   /** Start an HTTP transport together with the first, for pages that would rather pay a request than wait. */
   readonly eager: boolean
   /** The origin whose measured round trip sets the stagger. */
@@ -25,21 +25,21 @@ export interface LadderOptions {
 }
 
 /** How many tries are kept for the report. */
-const kept = 50
+const mostAttempts = 50
 
 /** How long until a line on a lower rung first looks upward, in ms; the pause doubles with each vain look. */
-const firstClimb = 5_000
-const lastClimb = 600_000
+const firstUpgrade = 5_000
+const longestUpgradePause = 600_000
 
 /** How long a rung that is looked up to may be silent until the next one joins it, in ms: there is no hurry, the line is carried. */
-const joinsClimb = 1_000
+const upgradeStagger = 1_000
 
 /** A rung that is cut twice within this time after proving itself rests for a while; both in ms. */
-const shortLife = 30_000
-const rest = 120_000
+const flappingWithin = 30_000
+const coolDown = 120_000
 
 /** One transport being tried or in use. */
-interface Rung {
+interface Candidate {
   readonly transport: Transport
   readonly proof: Proof
   readonly attempt: Attempt
@@ -56,7 +56,7 @@ interface Rung {
   times: number
   /** The questions whether it flows by itself. */
   flow?: Flow
-  pipe?: Pipe
+  pipe?: Channel
 }
 
 /**
@@ -64,62 +64,62 @@ interface Rung {
  * back up. A rung that fails hands over at once; one that stays silent is joined by the next, never waited for and
  * not yet given up (RFC 8305, 5, does the same for addresses).
  */
-export function ladder(rungs: readonly Transport[], options: LadderOptions): Pick<Transport, 'open'> {
+export function createRace(rungs: readonly Transport[], options: RaceOptions): Pick<Transport, 'open'> {
   const { memory, attempts } = options
   // What this page's life has taught: the rung that worked, how often it failed since, and how often it was cut.
-  let home: Transport | undefined
-  let misses = 0
-  let cuts = 0
-  let shaky: Transport | undefined
-  let shakyUntil = 0
+  let preferred: Transport | undefined
+  let consecutiveFailures = 0
+  let consecutiveCuts = 0
+  let flapping: Transport | undefined
+  let flappingUntil = 0
   // Where pipes cannot overlap, better ones are looked for at a reconnect, with the pauses of a climb.
   let nextLook = 0
-  let lookPause = firstClimb
+  let lookPause = firstUpgrade
 
   return { open }
 
-  function open(target: Target, sink: Sink): Pipe {
+  function open(target: Target, sink: Sink): Channel {
     const { environment, dialect } = target
-    const racing = new Set<Rung>()
+    const racing = new Set<Candidate>()
     const failures: Failure[] = []
     let queue = inOrder(environment.now(), dialect)
     // A transport that worked in this page's life is waited for: a server's restart must not push every line down.
-    const patient = home !== undefined && misses === 0
-    let carrier: Rung | undefined
+    const patient = preferred !== undefined && consecutiveFailures === 0
+    let active: Candidate | undefined
     let done = false
-    let stopJoin = nothing
-    let stopClimb = nothing
-    let pause = firstClimb
-    let above: Transport[] = []
+    let stopNext = nothing
+    let stopUpgrade = nothing
+    let pause = firstUpgrade
+    let upgradeCandidates: Transport[] = []
     let rested: Transport | undefined
-    let rests = ({ name }: Transport) => name === 'websocket' && !memory.socketsAllowed(isBacked())
+    let mustRest = ({ name }: Transport) => name === 'websocket' && !memory.socketsAllowed(hasProven())
     const inquiry = new AbortController()
     // The network is back, or another one.
     const unlisten = ['online', 'change'].map(type =>
       environment.listen(type, () => {
-        pause = firstClimb
+        pause = firstUpgrade
         nextLook = 0
-        if (racing.size === 1) lookUp(0)
+        if (racing.size === 1) scheduleUpgrade(0)
       }),
     )
 
     queueMicrotask(() => {
-      advance()
-      if (!done && options.eager && queue[0]) begin(queue.shift() as Transport)
+      startNext()
+      if (!done && options.eager && queue[0]) start(queue.shift() as Transport)
     })
     return {
       close,
-      send: (text, sent) => handOver(carrier?.pipe, text, sent),
+      send: (text, sent) => handOver(active?.pipe, text, sent),
     }
 
     /** The next rung joins, unless one is talking already. */
-    function advance(): void {
-      stopJoin()
+    function startNext(): void {
+      stopNext()
       if (done || [...racing].some(rung => rung.phase !== 'silent' || rung.held)) return
       const next = queue.shift() ?? lastResort()
       if (next) {
-        joinLater()
-        begin(next)
+        scheduleNext()
+        start(next)
       } else if (racing.size === 0) void explain()
     }
 
@@ -133,24 +133,24 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     function wakeUp(): Transport | undefined {
       const socket = rested
       rested = undefined
-      rests = () => false
+      mustRest = () => false
       return socket
     }
 
-    function joinLater(): void {
-      stopJoin()
-      stopJoin = wait(environment, stagger(), advance)
+    function scheduleNext(): void {
+      stopNext()
+      stopNext = wait(environment, stagger(), startNext)
     }
 
-    function begin(transport: Transport): void {
-      if (possible(transport) && rests(transport)) {
+    function start(transport: Transport): void {
+      if (possible(transport) && mustRest(transport)) {
         rested = transport
-        return isBacked() ? challenge() : advance()
+        return hasProven() ? tryUpgrade() : startNext()
       }
       const attempt: Attempt = { transport: transport.name, started: environment.now() }
       const proof = dialect.proof(transport.name)
       const cold = !target.positioned()
-      const rung: Rung = {
+      const rung: Candidate = {
         transport,
         proof,
         attempt,
@@ -162,7 +162,7 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       }
       racing.add(rung)
       attempts.push(attempt)
-      if (attempts.length > kept) attempts.shift()
+      if (attempts.length > mostAttempts) attempts.shift()
       if (!possible(transport)) {
         const why = isHidden(transport)
           ? "would show the token in the address, which tokenIn: 'address' allows"
@@ -170,10 +170,10 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
         return fail(rung, { kind: 'unsupported', message: `${transport.name} ${why}` })
       }
       // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
-      if (dialect.greets || transport.name === 'websocket') limit(rung)
+      if (dialect.sendsHello || transport.name === 'websocket') limit(rung)
       tryTo(
         () => {
-          rung.pipe = transport.open(asPipe(transport), hear(rung))
+          rung.pipe = transport.open(asPipe(transport), sinkOf(rung))
         },
         failure =>
           fail(rung, { ...failure, message: `${transport.name} could not start: ${failure.message}` }),
@@ -185,25 +185,25 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       const pipe = Math.floor(environment.random() * 2 ** 48).toString(36)
       return {
         ...target,
-        knock: (via, details) => target.knock(via, { pipe, beside: name, ...details }),
+        buildRequest: (via, details) => target.buildRequest(via, { pipe, besideTransport: name, ...details }),
       }
     }
 
-    function limit(rung: Rung): void {
+    function limit(rung: Candidate): void {
       const message = `${rung.transport.name} brought nothing for ${target.timeout} ms`
       rung.stop = wait(environment, target.timeout, () => fail(rung, { kind: 'silent', message }))
     }
 
-    function hear(rung: Rung): Sink {
+    function sinkOf(rung: Candidate): Sink {
       const { attempt, proof, transport } = rung
       const inTurn = (act: () => void) => (rung.held ? void rung.held.push(act) : act())
       return {
         opened(via) {
           attempt.opened = environment.now()
           if (proof.need === 'opened')
-            return first(rung, () => (rung === carrier ? sink.opened(via) : settle(rung)))
+            return holdFirst(rung, () => (rung === active ? sink.opened(via) : promote(rung)))
           // What was accepted is under way, and the next one waits as if it had only just begun.
-          if (!isBacked() && [...racing].at(-1) === rung) joinLater()
+          if (!hasProven() && [...racing].at(-1) === rung) scheduleNext()
         },
         blocks(blocks, origin) {
           const now = environment.now()
@@ -213,14 +213,15 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
               rung.times++
               if (blocks.length > 0) rung.flow?.heard(blocks)
             }
-            if (blocks.length > 0 && attempt.heard === undefined) talk(rung, now)
-            if (dialect.overlaps || rung === carrier) sink.blocks(blocks, origin, transport.name)
-            if (rung.phase !== 'proven' && racing.has(rung) && proves(rung, blocks, now)) settle(rung, blocks)
+            if (blocks.length > 0 && attempt.heard === undefined) onFirstData(rung, now)
+            if (dialect.comparableIds || rung === active) sink.blocks(blocks, origin, transport.name)
+            if (rung.phase !== 'proven' && racing.has(rung) && proves(rung, blocks, now))
+              promote(rung, blocks)
           }
-          if (blocks.length > 0 && attempt.heard === undefined) first(rung, act)
+          if (blocks.length > 0 && attempt.heard === undefined) holdFirst(rung, act)
           else inTurn(act)
         },
-        paused: failure => inTurn(() => (rung === carrier ? sink.paused(failure) : fail(rung, failure))),
+        paused: failure => inTurn(() => (rung === active ? sink.paused(failure) : fail(rung, failure))),
         ended: failure => inTurn(() => fail(rung, failure)),
       }
     }
@@ -229,93 +230,94 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
      * The first that a candidate says. While better ones are on their way they are given a moment, as RFC 8305, 3, gives one to the
      * better address: as long as this one took itself, at most the stagger.
      */
-    function first(rung: Rung, act: () => void): void {
+    function holdFirst(rung: Candidate, act: () => void): void {
       if (rung.held) return void rung.held.push(act)
       // A WebSocket that rests, for an outage perhaps, is tried now: where pipes cannot overlap, it would be too late afterwards.
-      const socket = carrier || dialect.overlaps ? undefined : wakeUp()
+      const socket = active || dialect.comparableIds ? undefined : wakeUp()
       const moment = socket ? stagger() : Math.min(environment.now() - rung.attempt.started, stagger())
-      if (carrier || moment <= 0 || !(socket || hasBetter(rung))) return act()
+      if (active || moment <= 0 || !(socket || hasBetter(rung))) return act()
       rung.held = [act]
       rung.stop()
       rung.stop = wait(environment, moment, () => release(rung))
-      if (socket) begin(socket)
+      if (socket) start(socket)
     }
 
-    function release(rung: Rung): void {
+    function release(rung: Candidate): void {
       const held = rung.held ?? []
       rung.held = undefined
       rung.stop()
       for (const act of held) if (racing.has(rung)) act()
     }
 
-    function hasBetter(rung: Rung): boolean {
+    function hasBetter(rung: Candidate): boolean {
       return [...racing].some(other => other.attempt.heard === undefined && isBetter(other, rung))
     }
 
-    function isBetter(one: Rung, { transport }: Rung): boolean {
+    function isBetter(one: Candidate, { transport }: Candidate): boolean {
       return (
-        rungs.indexOf(one.transport) < rungs.indexOf(transport) && one.transport !== tired(environment.now())
+        rungs.indexOf(one.transport) < rungs.indexOf(transport) &&
+        one.transport !== coolingDown(environment.now())
       )
     }
 
     /** The first block came: messages are delivered from here on, and the others hold still while the proof is due. */
-    function talk(rung: Rung, now: number): void {
+    function onFirstData(rung: Candidate, now: number): void {
       const { proof, attempt } = rung
       attempt.heard = now
       rung.phase = 'talking'
       rung.stop()
-      if (carrier?.phase !== 'proven') {
-        stopJoin()
-        for (const other of [...racing].reverse()) if (other !== rung && !mayStayBeside(other)) putBack(other)
+      if (active?.phase !== 'proven') {
+        stopNext()
+        for (const other of [...racing].reverse()) if (other !== rung && !mayStayBeside(other)) requeue(other)
       }
       if (proof.need === 'answer') handOver(rung.pipe, proof.ask, () => {})
       if ('within' in proof) {
         // What follows may be as late as the first block was: this pipe has shown how far it is.
         const within = proof.within + Math.max(attempt.heard - attempt.started, stagger())
-        rung.stop = wait(environment, within, () => overdue(rung, within))
+        rung.stop = wait(environment, within, () => proofTimedOut(rung, within))
       }
-      if (!carrier) carry(rung)
+      if (!active) activate(rung)
     }
 
     /** It talked and then held back what had to follow: silent again, so the next one joins. */
-    function overdue(rung: Rung, within: number): void {
+    function proofTimedOut(rung: Candidate, within: number): void {
       // On a slow line the proof may have to wait behind what flows: as long as that comes, nothing is held back. Of an answer
       // this says nothing, since the question may have been lost on its way up.
       const left = rung.last + within - environment.now()
       if (left > 0 && rung.proof.need === 'later') {
-        rung.stop = wait(environment, left, () => overdue(rung, within))
+        rung.stop = wait(environment, left, () => proofTimedOut(rung, within))
         return
       }
       const message = `${rung.transport.name} was accepted and began, then held back what came after for ${Math.round(within)} ms`
-      if (carrier?.phase === 'proven') return fail(rung, { kind: 'silent', message })
+      if (active?.phase === 'proven') return fail(rung, { kind: 'silent', message })
       rung.attempt.failure = { kind: 'silent', message }
       rung.phase = 'silent'
-      advance()
+      startNext()
     }
 
     /** The proof came: the others are closed, but better ones that were accepted, which may be a moment behind and then take over. */
-    function settle(rung: Rung, blocks: readonly Incoming[] = []): void {
+    function promote(rung: Candidate, blocks: readonly Incoming[] = []): void {
       rung.attempt.heard ??= environment.now()
       rung.attempt.proven = environment.now()
       delete rung.attempt.failure
       rung.phase = 'proven'
-      stopJoin()
+      stopNext()
       rung.stop()
       for (const other of racing)
         if (other !== rung && !(isBetter(other, rung) && isComing(other))) drop(other)
       // An outage says nothing against the rung that worked before it: the way back to that is looked for at once.
-      const strayed = misses > 0 && home !== undefined && home !== rung.transport
-      home = rung.transport
-      misses = 0
-      memory.remember(home.name)
-      if (!dialect.overlaps) looked(rung)
-      if (carrier !== rung) carry(rung)
-      if (racing.has(rung) && !answeredAlone(rung, blocks)) question(rung)
-      lookUp(strayed ? 0 : pause)
+      const strayed = consecutiveFailures > 0 && preferred !== undefined && preferred !== rung.transport
+      preferred = rung.transport
+      consecutiveFailures = 0
+      memory.remember(preferred.name)
+      if (!dialect.comparableIds) upgradeLooked(rung)
+      if (active !== rung) activate(rung)
+      if (racing.has(rung) && !answeredAlone(rung, blocks)) checkFlow(rung)
+      scheduleUpgrade(strayed ? 0 : pause)
     }
 
     /** What proved this may have been pushed out by the traffic behind it. So it is asked, if there is a poll to leave it for. */
-    function question(rung: Rung): void {
+    function checkFlow(rung: Candidate): void {
       const { proof, attempt, pipe, transport } = rung
       const asking = 'question' in proof && proof.question
       if (!asking || !pipe?.send || !rungs.some(other => possible(other) && isPoll(other))) return
@@ -325,19 +327,19 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
         send: (text, done) => handOver(pipe, text, done),
         quiet: stagger(),
         grace: Math.max((attempt.heard as number) - attempt.started, stagger(), 300),
-        held: () => leave(rung, `${transport.name} holds back what is newest until more comes`),
+        held: () => abandon(rung, `${transport.name} holds back what is newest until more comes`),
       })
     }
 
     /** It goes on until another one has proven itself. If it is a stream, the others are no better. */
-    function leave(rung: Rung, message: string): void {
+    function abandon(rung: Candidate, message: string): void {
       const { transport } = rung
       memory.leave(rungs.filter(other => other === transport || (isStream(transport) && isStream(other))))
       rung.attempt.failure = { kind: 'silent', message, transport: transport.name }
       rung.phase = 'silent'
-      home = undefined
+      preferred = undefined
       queue = inOrder(environment.now(), dialect)
-      advance()
+      startNext()
     }
 
     function isPoll({ name }: Transport): boolean {
@@ -349,91 +351,94 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
     }
 
     /** The better ones were tried in vain, or this is the best. */
-    function looked({ transport }: Rung): void {
+    function upgradeLooked({ transport }: Candidate): void {
       const better = rungs.slice(0, rungs.indexOf(transport)).filter(possible)
       if (better.length > 0 && environment.now() < nextLook) return
       nextLook = better.length > 0 ? environment.now() + lookPause : 0
-      lookPause = better.length > 0 ? Math.min(lookPause * 2, lastClimb) : firstClimb
+      lookPause = better.length > 0 ? Math.min(lookPause * 2, longestUpgradePause) : firstUpgrade
     }
 
-    function carry(rung: Rung): void {
-      carrier = rung
+    function activate(rung: Candidate): void {
+      active = rung
       sink.opened(rung.transport.name)
     }
 
-    function fail(rung: Rung, cause: Failure): void {
+    function fail(rung: Candidate, cause: Failure): void {
       if (!racing.has(rung)) return
       const failure = { ...cause, transport: rung.transport.name }
       drop(rung)
       rung.attempt.failure = failure
       if (rung.transport.name === 'websocket' && !rung.attempt.heard && rung.pipe && !failure.scope)
         memory.socketFailed()
-      const carried = rung === carrier
+      const carried = rung === active
       if (carried) {
         if (rung.phase === 'proven') {
-          tire(rung, failure, environment.now())
+          penalize(rung, failure, environment.now())
           failures.push(failure)
           return void explain(failure)
         }
-        carrier = undefined
+        active = undefined
         const talker = [...racing].find(other => other.attempt.heard !== undefined)
-        if (talker) carry(talker)
-      } else if (carrier?.phase === 'proven') return challenge()
+        if (talker) activate(talker)
+      } else if (active?.phase === 'proven') return tryUpgrade()
       failures.push(failure)
       for (const other of racing) if (other.held && !hasBetter(other)) release(other)
       if (done) return
       if (isForAll(failure)) return finish(failure)
       // One that may not be tried just now is not waited for.
-      const waits = patient && rung.transport === home && rung.pipe !== undefined
-      if (waits && racing.size === 0) return void missHome(failure)
+      const waits = patient && rung.transport === preferred && rung.pipe !== undefined
+      if (waits && racing.size === 0) return void classifyOutage(failure)
       // After the last one the end says it.
-      if (carried && !carrier && queue.length + racing.size > 0) sink.paused({ ...failure, retryAfter: 0 })
-      advance()
+      if (carried && !active && queue.length + racing.size > 0) sink.paused({ ...failure, retryAfter: 0 })
+      startNext()
     }
 
     /** Later, the rungs above the one in use are tried beside it, the best first; the first to prove itself takes over. */
-    function lookUp(after = pause): void {
-      stopClimb()
-      if (done || carrier?.phase !== 'proven' || !dialect.overlaps || carrier.transport === rungs[0]) return
-      above = rungs
-        .slice(0, rungs.indexOf(carrier.transport))
-        .filter(rung => rung !== tired(environment.now()) && !memory.left().includes(rung.name))
-      const timer = environment.setTimeout(challenge, after)
-      stopClimb = () => environment.clearTimeout(timer)
-      pause = Math.min(pause * 2, lastClimb)
+    function scheduleUpgrade(after = pause): void {
+      stopUpgrade()
+      if (done || active?.phase !== 'proven' || !dialect.comparableIds || active.transport === rungs[0])
+        return
+      upgradeCandidates = rungs
+        .slice(0, rungs.indexOf(active.transport))
+        .filter(rung => rung !== coolingDown(environment.now()) && !memory.left().includes(rung.name))
+      const timer = environment.setTimeout(tryUpgrade, after)
+      stopUpgrade = () => environment.clearTimeout(timer)
+      pause = Math.min(pause * 2, longestUpgradePause)
     }
 
     /** As on the way down, one that stays silent is joined by the next: a swallowed handshake must not keep a stream waiting. */
-    function challenge(): void {
-      stopClimb()
-      const challengers = [...racing].filter(rung => rung !== carrier)
+    function tryUpgrade(): void {
+      stopUpgrade()
+      const challengers = [...racing].filter(rung => rung !== active)
       if (challengers.some(rung => rung.phase === 'talking')) return
-      above = above.filter(transport => challengers.every(rung => rung.transport !== transport))
-      const next = above.shift()
+      upgradeCandidates = upgradeCandidates.filter(transport =>
+        challengers.every(rung => rung.transport !== transport),
+      )
+      const next = upgradeCandidates.shift()
       if (next) {
-        stopClimb = wait(environment, joinsClimb, challenge)
-        begin(next)
-      } else if (challengers.length === 0) lookUp()
+        stopUpgrade = wait(environment, upgradeStagger, tryUpgrade)
+        start(next)
+      } else if (challengers.length === 0) scheduleUpgrade()
     }
 
     /** Beside a rung that talks: only where ids tell what came twice, and not if it would begin anew, behind the position. */
-    function mayStayBeside({ cold, attempt }: Rung): boolean {
-      return dialect.overlaps && (!cold || attempt.heard !== undefined)
+    function mayStayBeside({ cold, attempt }: Candidate): boolean {
+      return dialect.comparableIds && (!cold || attempt.heard !== undefined)
     }
 
     /** Accepted, with something due that is not overdue. */
-    function isComing(rung: Rung): boolean {
+    function isComing(rung: Candidate): boolean {
       const { phase, attempt } = rung
       return mayStayBeside(rung) && (phase === 'talking' || (!!attempt.opened && attempt.heard === undefined))
     }
 
-    function putBack(rung: Rung): void {
+    function requeue(rung: Candidate): void {
       drop(rung)
-      if (rung === carrier) carrier = undefined
+      if (rung === active) active = undefined
       queue.unshift(rung.transport)
     }
 
-    function drop(rung: Rung): void {
+    function drop(rung: Candidate): void {
       racing.delete(rung)
       rung.held = undefined
       rung.stop()
@@ -446,20 +451,20 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
      * The rung that worked does not come back. When plain HTTP does not get through either it is an outage, and nobody is
      * demoted: this is tried again. Otherwise something has come between, and the next one takes over.
      */
-    async function missHome(failure: Failure): Promise<void> {
-      stopJoin()
-      const answer = await inquire(target, inquiry.signal)
+    async function classifyOutage(failure: Failure): Promise<void> {
+      stopNext()
+      const answer = await probeStatus(target, inquiry.signal)
       if (done) return
       // A server that does not know us may answer so to every GET, at the address of its WebSocket.
-      const tells = dialect.greets || failure.transport !== 'websocket'
-      if (answer && tells && answer.status < 500) advance()
+      const tells = dialect.sendsHello || failure.transport !== 'websocket'
+      if (answer && tells && answer.status < 500) startNext()
       else finish(failure)
     }
 
     /** Nothing got through, or the one in use failed. If no browser said why, one plain request asks. */
     async function explain(most = tellsMost(failures, target)): Promise<void> {
       if (most.kind === 'unsupported' || !failures.every(hidesWhy)) return finish(most)
-      const answer = await inquire(target, inquiry.signal)
+      const answer = await probeStatus(target, inquiry.signal)
       if (done) return
       if (!answer || !saysWhy(answer)) return finish(most)
       const { words = tooLong(answer.status), ...told } = answer
@@ -469,7 +474,9 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
 
     /** Whether no other transport would be told otherwise. One that is let in at the same time has been told so by another server. */
     function isForAll({ status, scope }: Failure): boolean {
-      return scope ? scope === 'line' && (!carrier || isWord(status)) : isWord(status) && !isSocketOpen()
+      return scope
+        ? scope === 'line' && (!active || isFinalStatus(status))
+        : isFinalStatus(status) && !isSocketOpen()
     }
 
     /**
@@ -478,8 +485,8 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
      */
     function isSocketOpen(): boolean {
       const socket = rungs.find(({ name }) => name === 'websocket')
-      if (dialect.greets || !socket || !possible(socket)) return false
-      const worked = home === socket || memory.recall() === socket.name
+      if (dialect.sendsHello || !socket || !possible(socket)) return false
+      const worked = preferred === socket || memory.recall() === socket.name
       return worked || !failures.some(({ transport }) => transport === socket.name)
     }
 
@@ -487,23 +494,23 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
      * Statuses that are said to us, and not to whoever asks without a transport of ours. What a server that does not know us answers to a
      * GET says nothing about its WebSocket, but that it wants to be left alone for a while.
      */
-    function saysWhy({ status, retryAfter }: Answer): boolean {
+    function saysWhy({ status, retryAfter }: ProbeResult): boolean {
       if (tooLong(status)) return true
-      if (status === 429 || status === 503) return dialect.greets || retryAfter !== undefined
-      return isWord(status) && isTold() && !isSocketOpen()
+      if (status === 429 || status === 503) return dialect.sendsHello || retryAfter !== undefined
+      return isFinalStatus(status) && isTold() && !isSocketOpen()
     }
 
     /** Whether what a GET is answered was told to one of those that failed. */
     function isTold(): boolean {
       const isAsked = ({ kind, transport }: Failure) => kind !== 'unsupported' && transport !== 'websocket'
-      return dialect.greets || failures.some(isAsked)
+      return dialect.sendsHello || failures.some(isAsked)
     }
 
     function finish(failure: Failure): void {
       close()
-      if (carrier?.phase !== 'proven') {
-        misses++
-        cuts = 0
+      if (active?.phase !== 'proven') {
+        consecutiveFailures++
+        consecutiveCuts = 0
       }
       sink.ended(failure)
     }
@@ -512,13 +519,13 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
       done = true
       inquiry.abort()
       for (const undo of unlisten) undo()
-      stopJoin()
-      stopClimb()
+      stopNext()
+      stopUpgrade()
       for (const rung of racing) drop(rung)
     }
 
-    function isBacked(): boolean {
-      return carrier?.phase === 'proven'
+    function hasProven(): boolean {
+      return active?.phase === 'proven'
     }
 
     function possible(transport: Transport): boolean {
@@ -537,33 +544,34 @@ export function ladder(rungs: readonly Transport[], options: LadderOptions): Pic
   }
 
   /** What worked before comes first, then those below it, then those above; one that keeps being cut comes last. */
-  function inOrder(now: number, { overlaps }: Dialect): Transport[] {
-    const first = overlaps || now < nextLook ? (home?.name ?? memory.recall()) : undefined
+  function inOrder(now: number, { comparableIds: overlaps }: Dialect): Transport[] {
+    const first = overlaps || now < nextLook ? (preferred?.name ?? memory.recall()) : undefined
     const left = memory.left()
     const ways = rungs.filter(({ name }) => !left.includes(name))
     const from = ways.findIndex(rung => rung.name === first)
     const order = from > 0 ? [...ways.slice(from), ...ways.slice(0, from)] : ways
-    if (order[0] === tired(now)) order.push(order.shift() as Transport)
+    if (order[0] === coolingDown(now)) order.push(order.shift() as Transport)
     return order
   }
 
   /** A rung that proves itself and is soon cut, twice in a row with no outage between, is left alone for a while. */
-  function tire({ transport, attempt }: Rung, failure: Failure, now: number): void {
-    const soon = failure.kind === 'cut' && transport === home && now - (attempt.proven as number) < shortLife
-    cuts = soon ? cuts + 1 : 0
-    if (cuts < 2) return
-    shaky = transport
-    shakyUntil = now + rest
-    home = undefined
+  function penalize({ transport, attempt }: Candidate, failure: Failure, now: number): void {
+    const soon =
+      failure.kind === 'cut' && transport === preferred && now - (attempt.proven as number) < flappingWithin
+    consecutiveCuts = soon ? consecutiveCuts + 1 : 0
+    if (consecutiveCuts < 2) return
+    flapping = transport
+    flappingUntil = now + coolDown
+    preferred = undefined
   }
 
-  function tired(now: number): Transport | undefined {
-    return now < shakyUntil ? shaky : undefined
+  function coolingDown(now: number): Transport | undefined {
+    return now < flappingUntil ? flapping : undefined
   }
 }
 
 /** Whether nothing of other traffic came between this pipe's first block and the answer, or with it. */
-function answeredAlone({ proof, times }: Rung, blocks: readonly Incoming[]): boolean {
+function answeredAlone({ proof, times }: Candidate, blocks: readonly Incoming[]): boolean {
   return proof.need === 'answer' && times === 2 && blocks.every(({ id }) => id === undefined)
 }
 
@@ -571,7 +579,7 @@ function isBeside(proof: Proof, block: Incoming): boolean | undefined {
   return 'question' in proof && proof.question?.beside?.(block)
 }
 
-function proves({ proof, attempt }: Rung, blocks: readonly Incoming[], now: number): boolean {
+function proves({ proof, attempt }: Candidate, blocks: readonly Incoming[], now: number): boolean {
   if (proof.need === 'opened') return false
   if (proof.need === 'block') return blocks.length > 0
   const apart = proof.need === 'later' ? proof.apart : 0
@@ -587,8 +595,8 @@ function tellsMost(failures: readonly Failure[], { dialect }: Target): Failure {
   const real = failures.filter(failure => failure.kind !== 'unsupported')
   const most =
     real.find(failure => failure.retryAfter !== undefined) ??
-    real.find(failure => failure.status && !endOf(failure, dialect)) ??
-    real.find(failure => !endOf(failure, dialect)) ??
+    real.find(failure => failure.status && !finalReason(failure, dialect)) ??
+    real.find(failure => !finalReason(failure, dialect)) ??
     real[0] ??
     failures[0] ??
     ({ kind: 'unsupported', message: 'no transport to try' } as const)

@@ -3,7 +3,7 @@ import type { Target } from '../contracts/transport.ts'
 import { wait } from '../quiet-timer.ts'
 
 /** What plain HTTP says where WebSocket and EventSource say nothing. */
-export interface Answer {
+export interface ProbeResult {
   readonly status: number
   /** In ms. */
   readonly retryAfter: number | undefined
@@ -15,10 +15,12 @@ export interface Answer {
 const limit = 3_000
 
 /** Asks the server once, by the plainest request there is. Nothing, if it does not answer. */
-export async function inquire(target: Target, stop: AbortSignal): Promise<Answer | undefined> {
+export async function probeStatus(target: Target, stop: AbortSignal): Promise<ProbeResult | undefined> {
   const { environment, withCredentials } = target
   // A server that does not know us may hold a poll, while a stream begins at once.
-  const { url, headers } = target.knock(target.dialect.greets ? 'long-polling' : 'xhr-streaming', { turn: 0 })
+  const { url, headers } = target.buildRequest(target.dialect.sendsHello ? 'long-polling' : 'xhr-streaming', {
+    pollIndex: 0,
+  })
   const enough = new AbortController()
   const end = () => enough.abort()
   const undo = wait(environment, limit, end)

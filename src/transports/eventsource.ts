@@ -1,5 +1,5 @@
-import { place } from '../contracts/failure.ts'
-import { type Gate, pour, type Target, type Transport } from '../contracts/transport.ts'
+import { withoutQuery } from '../contracts/failure.ts'
+import { feed, type GuardedSink, type Target, type Transport } from '../contracts/transport.ts'
 import { onStay } from '../environment.ts'
 import { type Receiving, receive } from './http/receive.ts'
 import { addressed } from './http/ticket.ts'
@@ -10,7 +10,7 @@ export const eventsource: Transport = {
   supports: target =>
     target.environment.EventSource !== undefined &&
     // A new EventSource can't be told where to continue, except in the address.
-    (target.dialect.eventsource === 'wrapped' || target.dialect.addressed || !target.positioned()),
+    (target.dialect.eventsource === 'wrapped' || target.dialect.cursorInUrl || !target.positioned()),
   open: (target, sink) => receive(target, sink, out => begin(out, target)),
 }
 
@@ -19,7 +19,7 @@ const hastes = 20
 const hasty = 50
 
 function begin(out: Receiving, target: Target): void {
-  addressed(target, 'eventsource', {}, url => listen(out, target, url), out.ended, out.underway)
+  addressed(target, 'eventsource', {}, url => listen(out, target, url), out.ended, out.setAbort)
 }
 
 function listen(out: Receiving, target: Target, url: string): void {
@@ -33,7 +33,7 @@ function listen(out: Receiving, target: Target, url: string): void {
   let brought = false
   const forget = onStay(environment, () => {
     if (source.readyState === 2)
-      out.ended({ kind: 'cut', message: `EventSource to ${place(url)} was ended by a navigation` })
+      out.ended({ kind: 'cut', message: `EventSource to ${withoutQuery(url)} was ended by a navigation` })
   })
   let interrupted = 0
   let hurries = 0
@@ -53,7 +53,7 @@ function listen(out: Receiving, target: Target, url: string): void {
     source.onopen = source.onerror = source.onmessage = null
     source.close()
   }
-  out.underway(leave)
+  out.setAbort(leave)
   source.onopen = () => {
     opened = answered = true
     out.opened('eventsource')
@@ -61,30 +61,31 @@ function listen(out: Receiving, target: Target, url: string): void {
   if (wrapped)
     source.onmessage = event => {
       brought = true
-      pour(event.data, reader, out)
+      feed(event.data, reader, out)
     }
   source.onerror = event => {
     // A message of that name comes the same way.
     if ('data' in event) return
     const reopens = source.readyState === 0
-    const message = `EventSource to ${place(url)} ${opened ? 'ended' : reopens ? 'could not be reached' : 'was refused'}`
+    const message = `EventSource to ${withoutQuery(url)} ${opened ? 'ended' : reopens ? 'could not be reached' : 'was refused'}`
     // Closed by the browser means an answer that no event stream has: WHATWG HTML 9.2.2, "fail the connection".
     if (!reopens) return out.ended({ kind: 'status', message })
     // The browser would come back too, after more seconds than a server may keep what is to be continued.
-    if (brought && dialect.continues) {
+    if (brought && dialect.resumesCleanEnd) {
       leave()
-      return out.next(out.pace({ spoke: true }), () => begin(out, target))
+      return out.scheduleNext(out.pace({ spoke: true }), () => begin(out, target))
     }
     // It comes back by itself, and says with a header what it has heard last.
-    if (opened && !wrapped && !dialect.addressed && !isHasty()) return out.paused({ kind: 'ended', message })
-    out.ended({ kind: opened ? (dialect.addressed ? 'ended' : 'cut') : 'refused', message })
+    if (opened && !wrapped && !dialect.cursorInUrl && !isHasty())
+      return out.paused({ kind: 'ended', message })
+    out.ended({ kind: opened ? (dialect.cursorInUrl ? 'ended' : 'cut') : 'refused', message })
   }
 }
 
 /** Hands on the server's own events, of the names that somebody listens for as they come into use. */
 function relay(
   source: EventSource,
-  out: Gate,
+  out: GuardedSink,
   names: (added: (name: string) => void) => () => void,
 ): () => void {
   let last = ''

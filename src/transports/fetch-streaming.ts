@@ -1,5 +1,5 @@
 import type { Reader } from '../contracts/dialect.ts'
-import { pour, type Target, type Transport } from '../contracts/transport.ts'
+import { feed, type Target, type Transport } from '../contracts/transport.ts'
 import { type FetchOptions, fetched } from './http/fetch-request.ts'
 import { type Receiving, receive } from './http/receive.ts'
 import { originOf } from './http/xhr-request.ts'
@@ -25,7 +25,7 @@ export function fetchStreamingWith(options: FetchOptions | (() => FetchOptions))
 }
 
 function stream(out: Receiving, target: Target, asking: () => FetchOptions, before?: Reader): void {
-  const asked = target.knock('fetch-streaming')
+  const asked = target.buildRequest('fetch-streaming')
   const reader = target.dialect.reader('fetch-streaming', before)
   const { once, ...request } = asking()
   let origin: string | undefined
@@ -40,21 +40,27 @@ function stream(out: Receiving, target: Target, asking: () => FetchOptions, befo
         out.opened('fetch-streaming')
       },
       text(chunk) {
-        brought += pour(chunk, reader, out, origin).length
+        brought += feed(chunk, reader, out, origin).length
       },
       done(failure) {
         const rest = reader.end()
         if (rest.length > 0) out.blocks(rest)
-        out.over(asked.url, brought + rest.length, () => stream(out, target, asking, reader), failure, {
-          ...(once && { status: 204 }),
-          costly: (request.method ?? 'GET').toUpperCase() !== 'GET',
-        })
+        out.responseEnded(
+          asked.url,
+          brought + rest.length,
+          () => stream(out, target, asking, reader),
+          failure,
+          {
+            ...(once && { status: 204 }),
+            costly: (request.method ?? 'GET').toUpperCase() !== 'GET',
+          },
+        )
       },
     },
     undefined,
     request,
   )
-  out.underway(abort)
+  out.setAbort(abort)
 }
 
 export type { FetchInit } from '../here.ts'

@@ -1,5 +1,5 @@
-import { place } from '../contracts/failure.ts'
-import { gate, type Transport } from '../contracts/transport.ts'
+import { withoutQuery } from '../contracts/failure.ts'
+import { guardSink, type Transport } from '../contracts/transport.ts'
 import { poster } from './http/post.ts'
 import { addressed } from './http/ticket.ts'
 import { originOf } from './http/xhr-request.ts'
@@ -24,13 +24,13 @@ export function iframeFrom(...origins: string[]): Transport {
     open(target, sink) {
       const { dialect, environment } = target
       const document = environment.document as Document
-      const { url } = target.knock('iframe')
+      const { url } = target.buildRequest('iframe')
       const origin = originOf(url) as string
       const reader = dialect.reader('iframe')
       const post = poster(target, sink)
       const frame = document.createElement('iframe')
       const held = [post.close]
-      const out = gate(sink, () => {
+      const out = guardSink(sink, () => {
         for (const free of held) free()
         frame.onload = null
         frame.remove()
@@ -41,7 +41,7 @@ export function iframeFrom(...origins: string[]): Transport {
       frame.onload = () =>
         out.ended({
           kind: opened ? 'cut' : 'refused',
-          message: `frame from ${place(url)} ${opened ? 'broke off' : 'held no stream'}`,
+          message: `frame from ${withoutQuery(url)} ${opened ? 'broke off' : 'held no stream'}`,
         })
       frame.style.display = 'none'
       frame.referrerPolicy = 'origin' // by which a server knows a page it has listed
@@ -69,7 +69,8 @@ export function iframeFrom(...origins: string[]): Transport {
       function hear({ source, origin: from, data }: MessageEvent): void {
         if (source !== frame.contentWindow || from !== origin) return
         // So says a server that ends it in good order.
-        if (data === null) return out.ended({ kind: 'ended', message: `frame from ${place(url)} ended` })
+        if (data === null)
+          return out.ended({ kind: 'ended', message: `frame from ${withoutQuery(url)} ended` })
         if (typeof data !== 'string') return
         const blocks = reader.feed(data)
         const refusal = dialect.refusal?.(blocks)

@@ -1,8 +1,8 @@
 import type { Incoming } from '../contracts/dialect.ts'
-import { type Failure, place, tryTo } from '../contracts/failure.ts'
-import { type Done, gate, type Target, type Transport } from '../contracts/transport.ts'
+import { type Failure, tryTo, withoutQuery } from '../contracts/failure.ts'
+import { type Done, guardSink, type Target, type Transport } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
-import { createPace } from './http/poll-pacing.ts'
+import { createPollPacing } from './http/poll-pacing.ts'
 import { postAlone } from './http/post.ts'
 import { addressed } from './http/ticket.ts'
 import { originOf } from './http/xhr-request.ts'
@@ -31,16 +31,16 @@ export const jsonp: Transport = {
   supports: target => target.environment.document?.head !== undefined && trusted() !== undefined,
   open(target, sink) {
     const { dialect, environment } = target
-    const pace = createPace(target)
+    const pace = createPollPacing(target)
     let cancelPoll = () => {}
     let cancelSend: () => void = () => {}
     let pause: unknown
-    const out = gate(sink, () => {
+    const out = guardSink(sink, () => {
       cancelPoll()
       cancelSend()
       environment.clearTimeout(pause)
     })
-    const origin = originOf(target.knock('jsonp').url)
+    const origin = originOf(target.buildRequest('jsonp').url)
     if (target.jsonp || origin === pageOf(environment.document as Document).origin) poll(0)
     else {
       const message = `jsonp would run scripts of ${origin} in this page, which jsonp: 'cross-origin' allows`
@@ -55,7 +55,7 @@ export const jsonp: Transport = {
     function poll(turn: number): void {
       cancelPoll = afterLoad(environment, turn && room.poll, () => {
         const since = environment.now()
-        return call(target, { turn }, turn ? patience : target.timeout, answer => {
+        return call(target, { pollIndex: turn }, turn ? patience : target.timeout, answer => {
           if (typeof answer !== 'string') return out.ended(answer)
           out.opened('jsonp')
           const blocks = read(answer)
@@ -118,7 +118,7 @@ function afterLoad(environment: Environment, limit: number, begin: () => () => v
 let calls = 0
 
 interface Details {
-  turn?: number
+  pollIndex?: number
   query?: Record<string, string>
 }
 type Heard = (answer: string | Failure) => void
@@ -134,7 +134,10 @@ function call(target: Target, details: Details, limit: number, heard: Heard): ()
   const underway = (current: () => void) => {
     stop = current
   }
-  tryTo(() => addressed(target, 'jsonp', { ...details, callback }, begin, fail, underway), fail)
+  tryTo(
+    () => addressed(target, 'jsonp', { ...details, jsonpCallback: callback }, begin, fail, underway),
+    fail,
+  )
   return () => {
     stopped = true
     stop()
@@ -159,7 +162,7 @@ function insert(target: Target, url: string, callback: string, limit: number, he
     heard(answer)
   }
   const fail = (message: string) =>
-    finish({ kind: 'refused', message: `script from ${place(url)} ${message}` })
+    finish({ kind: 'refused', message: `script from ${withoutQuery(url)} ${message}` })
   const timer = environment.setTimeout(() => fail('did not come'), limit)
   page[callback] = (answer: unknown) =>
     typeof answer === 'string' ? finish(answer) : fail('called back without text')

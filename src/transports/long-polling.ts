@@ -1,6 +1,6 @@
 import type { Incoming, Reader } from '../contracts/dialect.ts'
-import { place } from '../contracts/failure.ts'
-import { pour, type Target, type Transport } from '../contracts/transport.ts'
+import { withoutQuery } from '../contracts/failure.ts'
+import { feed, type Target, type Transport } from '../contracts/transport.ts'
 import { canRequest, requester } from './http/fetch-request.ts'
 import { type Receiving, receive } from './http/receive.ts'
 import { originOf } from './http/xhr-request.ts'
@@ -15,7 +15,7 @@ export const longPolling: Transport = {
 /** `retry`: what the server said last. */
 function poll(out: Receiving, target: Target, turn: number, before?: Reader, retry?: number): void {
   const { dialect } = target
-  const asked = target.knock('long-polling', { turn })
+  const asked = target.buildRequest('long-polling', { pollIndex: turn })
   const reader = dialect.reader('long-polling', before)
   let spoke = false
   const took = (blocks: Incoming[]) => {
@@ -32,7 +32,7 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
     },
     text(chunk) {
       said += chunk
-      took(pour(chunk, reader, out, origin))
+      took(feed(chunk, reader, out, origin))
     },
     done(failure) {
       const rest = reader.end()
@@ -41,10 +41,10 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
       if (failure) return out.ended(failure)
       const wait = out.pace({ text: said, spoke, retry })
       // To an EventSource each answer that ends is an interruption, which its page hears of.
-      if (!dialect.greets && !dialect.continues)
-        out.paused({ kind: 'ended', message: `${place(asked.url)} ended`, retryAfter: wait })
-      out.next(wait, () => poll(out, target, turn + 1, reader, retry))
+      if (!dialect.sendsHello && !dialect.resumesCleanEnd)
+        out.paused({ kind: 'ended', message: `${withoutQuery(asked.url)} ended`, retryAfter: wait })
+      out.scheduleNext(wait, () => poll(out, target, turn + 1, reader, retry))
     },
   })
-  out.underway(abort)
+  out.setAbort(abort)
 }

@@ -1,6 +1,6 @@
 import type { Head, Reader } from '../contracts/dialect.ts'
-import { type Failure, place, readRetryAfter } from '../contracts/failure.ts'
-import { pour, type Target, type Transport } from '../contracts/transport.ts'
+import { type Failure, readRetryAfter, withoutQuery } from '../contracts/failure.ts'
+import { feed, type Target, type Transport } from '../contracts/transport.ts'
 import { boundaryOf, createMultipart, type Multipart, type Piece } from '../wire/multipart.ts'
 import { download, fetched } from './http/fetch-request.ts'
 import { type Receiving, receive } from './http/receive.ts'
@@ -22,7 +22,7 @@ export const multipart: Transport = {
 
 /** `before`: what the latest part was read by. */
 function stream(out: Receiving, target: Target, before?: Reader): void {
-  const asked = target.knock('multipart')
+  const asked = target.buildRequest('multipart')
   const { Accept } = asked.headers
   const headers = { ...asked.headers, Accept: Accept?.includes('multipart') ? Accept : types }
   let parts: Multipart
@@ -48,21 +48,21 @@ function stream(out: Receiving, target: Target, before?: Reader): void {
         if (parts.overflowed)
           out.ended({
             kind: 'overflow',
-            message: `${place(asked.url)} sent a part whose header is too large`,
+            message: `${withoutQuery(asked.url)} sent a part whose header is too large`,
           })
       },
       done(failure) {
-        out.over(asked.url, brought, () => stream(out, target, before), failure)
+        out.responseEnded(asked.url, brought, () => stream(out, target, before), failure)
       },
     },
   )
-  out.underway(abort)
+  out.setAbort(abort)
 
   function take(piece: Piece): void {
     brought++
     if (piece.type === 'part') begin(piece.header)
     else if (piece.type === 'body')
-      pour(part.decoder.decode(piece.bytes, { stream: true }), part.reader, out, origin)
+      feed(part.decoder.decode(piece.bytes, { stream: true }), part.reader, out, origin)
     else {
       const rest = part.reader.end()
       if (rest.length > 0) out.blocks(rest, origin)
@@ -91,7 +91,7 @@ interface Part {
 
 function refusal(url: string, { status, header }: Head): Failure {
   const type = header('Content-Type')
-  const where = place(url)
+  const where = withoutQuery(url)
   if (status === 200)
     return {
       kind: 'content',

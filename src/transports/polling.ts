@@ -1,6 +1,6 @@
 import type { Head, Incoming, Reader, Request } from '../contracts/dialect.ts'
 import type { Failure } from '../contracts/failure.ts'
-import { pour, type Transport } from '../contracts/transport.ts'
+import { feed, type Transport } from '../contracts/transport.ts'
 import { setQuery } from '../wire/address.ts'
 import { canRequest, requester } from './http/fetch-request.ts'
 import { receive } from './http/receive.ts'
@@ -40,7 +40,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
         poll(0)
 
         function poll(turn: number): void {
-          const plainly = target.knock('polling', { turn })
+          const plainly = target.buildRequest('polling', { pollIndex: turn })
           const { 'Last-Event-ID': last } = plainly.headers
           const asked = conditionally(plainly, token, etag)
           let spoke = false
@@ -52,7 +52,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
           before = reader
           let whole = false
           let origin: string | undefined
-          out.underway(requester(target)(target, asked, { head, opened, text, done }))
+          out.setAbort(requester(target)(target, asked, { head, opened, text, done }))
 
           function head(head: Head, usual: () => Failure | undefined): Failure | undefined {
             if (reader.head) return reader.head(head, usual)
@@ -76,7 +76,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
           }
 
           function text(chunk: string): void {
-            took(pour(chunk, reader, out, origin))
+            took(feed(chunk, reader, out, origin))
           }
 
           function done(failure?: Failure): void {
@@ -84,8 +84,10 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
             took(rest)
             if (rest.length > 0) out.blocks(rest, origin)
             if (failure) return out.ended(failure)
-            const more = dialect.continues && spoke
-            out.next(more ? out.pace({ spoke: true }) : out.spaced(retry ?? every), () => poll(turn + 1))
+            const more = dialect.resumesCleanEnd && spoke
+            out.scheduleNext(more ? out.pace({ spoke: true }) : out.spaced(retry ?? every), () =>
+              poll(turn + 1),
+            )
           }
 
           /** Tells a whole answer from the one before; one that names the token it was asked with has nothing new. */

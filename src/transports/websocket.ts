@@ -1,5 +1,5 @@
-import { place } from '../contracts/failure.ts'
-import { gate, pour, type Transport } from '../contracts/transport.ts'
+import { withoutQuery } from '../contracts/failure.ts'
+import { feed, guardSink, type Transport } from '../contracts/transport.ts'
 import { postAlone } from './http/post.ts'
 
 /** One socket both ways; each frame carries whole blocks. */
@@ -7,11 +7,11 @@ export const websocket: Transport = {
   name: 'websocket',
   supports: target => target.environment.WebSocket !== undefined,
   open(target, sink) {
-    const { url, protocols } = target.knock('websocket')
+    const { url, protocols } = target.buildRequest('websocket')
     const reader = target.dialect.reader('websocket')
     const Socket = target.environment.WebSocket as typeof WebSocket
     const socket = new Socket(url, protocols)
-    const out = gate(
+    const out = guardSink(
       sink,
       () => {
         socket.onopen = socket.onmessage = socket.onclose = null
@@ -28,7 +28,7 @@ export const websocket: Transport = {
     // Of no use beside the `close` event after it. But to the package `ws` an error that nobody listens for is an exception, also of a
     // socket that was closed before it opened.
     socket.onerror = () => {}
-    socket.onmessage = event => pour(event.data, reader, out)
+    socket.onmessage = event => feed(event.data, reader, out)
     socket.onclose = event => {
       const why = event.reason ? `${event.code} ${event.reason}` : event.code
       // 1006 alone means that nobody said goodbye (RFC 6455, 7.1.5). `wasClean` asks for more: that our answer to it went out.
@@ -36,7 +36,7 @@ export const websocket: Transport = {
       out.ended({
         kind: opened ? kind : 'refused',
         code: event.code,
-        message: `WebSocket to ${place(url)} closed ${opened ? '' : 'before opening '}(${why})`,
+        message: `WebSocket to ${withoutQuery(url)} closed ${opened ? '' : 'before opening '}(${why})`,
         // Not the event: its target knows the whole address.
         cause: { code: event.code, reason: event.reason, wasClean: event.wasClean },
       })
@@ -44,10 +44,10 @@ export const websocket: Transport = {
     return {
       close: out.close,
       send(text, done) {
-        const { posts, frames } = target.dialect
+        const { sendsByPost: posts, frames } = target.dialect
         if (posts) return postAlone(target, text, done)
         if (socket.readyState !== 1)
-          return done({ kind: 'ended', message: `WebSocket to ${place(url)} is closing` })
+          return done({ kind: 'ended', message: `WebSocket to ${withoutQuery(url)} is closing` })
         for (const frame of frames?.(text) ?? [text]) socket.send(frame as string)
         done()
       },

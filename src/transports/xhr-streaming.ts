@@ -1,5 +1,5 @@
-import { place } from '../contracts/failure.ts'
-import { pour, type Target, type Transport } from '../contracts/transport.ts'
+import { withoutQuery } from '../contracts/failure.ts'
+import { feed, type Target, type Transport } from '../contracts/transport.ts'
 import { type Receiving, receive } from './http/receive.ts'
 import { originOf, request } from './http/xhr-request.ts'
 
@@ -20,7 +20,7 @@ export const xhrStreaming: Transport = {
 /** `leave` ends the response that this one continues, once this one has brought something. */
 function stream(out: Receiving, target: Target, leave?: () => void): void {
   const { dialect } = target
-  const asked = target.knock('xhr-streaming')
+  const asked = target.buildRequest('xhr-streaming')
   const reader = dialect.reader('xhr-streaming')
   let rolled = false
   let brought = 0
@@ -34,27 +34,27 @@ function stream(out: Receiving, target: Target, leave?: () => void): void {
     text(chunk, received) {
       leave?.()
       leave = undefined
-      const whole = pour(chunk, reader, out, origin).length
+      const whole = feed(chunk, reader, out, origin).length
       brought += whole
       // Left within a message, the next response would have to bring that again, however large it is.
       const within = whole === 0 && !/(\n\n|\r\n\r\n)$/.test(chunk)
       if (out.shut || rolled || received < enough || within) return
-      if (dialect.overlaps) {
+      if (dialect.comparableIds) {
         // Make before break: this response goes on until the next one brings something.
         rolled = true
         stream(out, target, abort)
       } else if (received > most)
-        out.ended({ kind: 'ended', message: `${place(asked.url)} was left for a fresh response` })
+        out.ended({ kind: 'ended', message: `${withoutQuery(asked.url)} was left for a fresh response` })
     },
     done(failure) {
       if (rolled) return
       const rest = reader.end()
       leave?.()
       if (rest.length > 0) out.blocks(rest)
-      out.over(asked.url, brought + rest.length, () => stream(out, target), failure)
+      out.responseEnded(asked.url, brought + rest.length, () => stream(out, target), failure)
     },
   })
-  out.underway(() => {
+  out.setAbort(() => {
     abort()
     leave?.()
   })

@@ -11,7 +11,7 @@ export interface Codec {
 }
 
 /** Text and bytes as they are. Other values go up as JSON. */
-export const asItIs: Codec = {
+export const rawCodec: Codec = {
   encode: value => (typeof value === 'string' || isBytes(value) ? (value as Payload) : toJson(value)),
   decode: payload => payload,
 }

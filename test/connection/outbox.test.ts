@@ -741,7 +741,7 @@ describe('with a server that acknowledges nothing, a message that failed', () =>
   })
 
   describe('because its session is no more', () => {
-    const dialect: Dialect = { ...plain, gone: status => status === 404 }
+    const dialect: Dialect = { ...plain, isSessionLost: status => status === 404 }
 
     test('goes in the next session, which is asked for', async () => {
       const stage = setUp({ dialect })

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Listener, run } from '../../src/connection/connection.ts'
+import { createConnection, type Listener } from '../../src/connection/connection.ts'
 import type { Dialect } from '../../src/contracts/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
@@ -35,7 +35,7 @@ function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear =
     closed: reason => heard.push(`closed: ${reason}`),
     ...hear,
   }
-  const connection = run(
+  const connection = createConnection(
     {
       dialect,
       environment: { ...world.environment, random: () => chance },
@@ -52,7 +52,7 @@ function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear =
         taken: () => 0,
         positioned: () => position.cursor !== '',
         names: () => () => {},
-        knock: via => {
+        buildRequest: via => {
           const query = new URLSearchParams({ via, id: position.cursor, sid: position.session ?? '' })
           return { url: `https://host.test/?${query}`, headers: {} }
         },
@@ -379,8 +379,8 @@ describe('reconnecting', () => {
   test('does not come back after a goodbye whose status is the server’s last word', () => {
     const dialect: Dialect = {
       ...plain,
-      read: () => ({ type: 'bye', retry: undefined, why: 'the channel is gone', status: 410 }),
-      final: ({ status }) => status === 410,
+      parseFrame: () => ({ type: 'bye', retry: undefined, why: 'the channel is gone', status: 410 }),
+      isFatal: ({ status }) => status === 410,
     }
     const { heard, route } = start({ dialect })
     route.pipe.opens()
@@ -432,13 +432,13 @@ describe('reconnecting', () => {
 describe('a session of a server that does not number', () => {
   const dialect: Dialect = {
     ...plain,
-    greets: true,
-    read: ({ data = '' }) => ({ type: 'reply', session: data, text: () => `hello ${data}` }),
+    sendsHello: true,
+    parseFrame: ({ data = '' }) => ({ type: 'reply', session: data, text: () => `hello ${data}` }),
   }
 
   test('is named by what follows on its pipe, and is no more with the next', async () => {
     const { route, world } = start({ dialect })
-    const sid = () => new URL(route.pipe.target.knock('post').url).searchParams.get('sid')
+    const sid = () => new URL(route.pipe.target.buildRequest('post').url).searchParams.get('sid')
     route.pipe.opens()
     route.pipe.brings({ data: 's1' })
     expect(route.pipe.sent).toEqual(['hello s1'])
@@ -453,7 +453,7 @@ describe('a session of a server that does not number', () => {
   test('takes no last request: what is not numbered may be sent once only', async () => {
     const opening: Dialect = {
       ...dialect,
-      read: () => ({
+      parseFrame: () => ({
         type: 'open',
         cursor: undefined,
         welcome: {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { createSession } from '../../src/connection/position.ts'
+import { createPosition } from '../../src/connection/position.ts'
 import type { Dialect, Incoming } from '../../src/contracts/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
@@ -8,7 +8,7 @@ import { message, welcome } from '../support/blocks.ts'
 
 /** A session that is asked what blocks mean, and answers with the data of those that are new. */
 function listen(dialect: Dialect, lastEventId = '') {
-  const session = createSession(dialect, lastEventId)
+  const session = createPosition(dialect, lastEventId)
   const take = (block: Partial<Incoming>) => session.take(block as Incoming)
   return {
     session,

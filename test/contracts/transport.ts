@@ -2,7 +2,7 @@ import { JSDOM, VirtualConsole } from 'jsdom'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Dialect, Position } from '../../src/contracts/dialect.ts'
 import type { Failure } from '../../src/contracts/failure.ts'
-import type { Pipe, Sink, Target, Transport } from '../../src/contracts/transport.ts'
+import type { Channel, Sink, Target, Transport } from '../../src/contracts/transport.ts'
 import { native } from '../../src/dialects/native.ts'
 import type { Environment } from '../../src/environment.ts'
 import { nowhere, type Server, serve, sign, type Visit } from '../support/server.ts'
@@ -30,7 +30,7 @@ export interface Scene {
   readonly target: Target
   readonly heard: string[]
   readonly failures: Failure[]
-  readonly pipe: Pipe
+  readonly pipe: Channel
   readonly position: { cursor: string; session: string | undefined }
   /** Settles when the sink has heard so many calls, or calls that begin so. */
   hears(what: number | string): Promise<void>
@@ -380,8 +380,8 @@ async function stage(
     taken: () => 0,
     positioned: () => position.cursor !== '',
     names: () => () => {},
-    knock: (via, details) =>
-      native.knock({
+    buildRequest: (via, details) =>
+      native.buildRequest({
         ...details,
         via,
         url: new URL(`${origin ?? server.origin}/live?token=secret&pipe=${number}`),
@@ -479,8 +479,8 @@ function createEnvironment(timers: Set<unknown>, parts: Partial<Environment>): E
     XMLHttpRequest: undefined,
     fetch: undefined,
     document: undefined,
-    remember() {},
-    recall: () => null,
+    setItem() {},
+    getItem: () => null,
     listen: () => () => {},
     visible: () => true,
     base: undefined,

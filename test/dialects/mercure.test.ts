@@ -1,14 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import type { Ask, Incoming, Position } from '../../src/contracts/dialect.ts'
-import { endOf } from '../../src/contracts/final-failures.ts'
+import type { Incoming, Position, RequestContext } from '../../src/contracts/dialect.ts'
+import { finalReason } from '../../src/contracts/final-failures.ts'
 import { type MercureOptions, mercure } from '../../src/dialects/mercure.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }
 const later: Position = { cursor: 'urn:uuid:1', session: undefined }
 
-function knock(ask: Partial<Ask>, options?: MercureOptions) {
-  return mercure(options).knock({
+function knock(ask: Partial<RequestContext>, options?: MercureOptions) {
+  return mercure(options).buildRequest({
     via: 'xhr-streaming',
     url: new URL('https://host.test/.well-known/mercure?topic=a&topic=b'),
     headers: {},
@@ -71,7 +71,7 @@ describe('reading', () => {
     return [...reader.feed(':\n'), ...reader.feed('id: urn:uuid:9\nevent: alarm\ndata: x\n\n')]
   }
   const meanings = (header: string | null, position: Position) =>
-    blocksAfter(header).map(block => mercure().read(block, position))
+    blocksAfter(header).map(block => mercure().parseFrame(block, position))
   const message = { type: 'message', event: 'alarm', data: 'x', cursor: 'urn:uuid:9' }
 
   test('tells of a gap where the response begins after another id than was asked for', () => {
@@ -101,12 +101,13 @@ describe('reading', () => {
 
   test('a block without data is no message, but its id counts', () => {
     const block = { id: '5', event: undefined, data: undefined, retry: undefined, encoding: undefined }
-    expect(mercure().read(block, start)).toEqual({ type: 'position', cursor: '5' })
-    expect(mercure().read({ ...block, id: undefined } as Incoming, start)).toEqual({ type: 'nothing' })
+    expect(mercure().parseFrame(block, start)).toEqual({ type: 'position', cursor: '5' })
+    expect(mercure().parseFrame({ ...block, id: undefined } as Incoming, start)).toEqual({ type: 'nothing' })
   })
 })
 
 test('final is what refuses this page, and nothing that passes', () => {
-  for (const code of [401, 403]) expect(endOf(status(code), mercure())).toBeDefined()
-  for (const failure of [cut, status(404), status(502)]) expect(endOf(failure, mercure())).toBeUndefined()
+  for (const code of [401, 403]) expect(finalReason(status(code), mercure())).toBeDefined()
+  for (const failure of [cut, status(404), status(502)])
+    expect(finalReason(failure, mercure())).toBeUndefined()
 })

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Ask, Incoming, Meaning, Position } from '../../src/contracts/dialect.ts'
-import { endOf } from '../../src/contracts/final-failures.ts'
+import type { Frame, Incoming, Position, RequestContext } from '../../src/contracts/dialect.ts'
+import { finalReason } from '../../src/contracts/final-failures.ts'
 import { native } from '../../src/dialects/native.ts'
 import { message, tick, welcome } from '../support/blocks.ts'
 import { cut, status } from '../support/fakes.ts'
@@ -9,8 +9,8 @@ import { tokenOf } from '../support/token.ts'
 const start: Position = { cursor: '', session: undefined }
 const midway: Position = { cursor: 'e.5.t5', session: 's1' }
 
-function knock(ask: Partial<Ask>) {
-  const { url, headers, protocols } = native.knock({
+function knock(ask: Partial<RequestContext>) {
+  const { url, headers, protocols } = native.buildRequest({
     via: 'xhr-streaming',
     url: new URL('https://host.test/live?topic=a%20b'),
     headers: {},
@@ -27,9 +27,9 @@ function knock(ask: Partial<Ask>) {
   }
 }
 
-function read(block: Partial<Incoming>, position = midway): Meaning {
+function read(block: Partial<Incoming>, position = midway): Frame {
   const whole = { id: undefined, event: undefined, data: undefined, retry: undefined, encoding: undefined }
-  return native.read({ ...whole, ...block }, position)
+  return native.parseFrame({ ...whole, ...block }, position)
 }
 
 describe('a knock', () => {
@@ -51,18 +51,18 @@ describe('a knock', () => {
   })
 
   test('of a poll tells which one it is, the first included', () => {
-    expect(knock({ via: 'long-polling', turn: 0 }).query['rt.n']).toBe('0')
-    expect(knock({ via: 'long-polling', turn: 12 }).query['rt.n']).toBe('12')
+    expect(knock({ via: 'long-polling', pollIndex: 0 }).query['rt.n']).toBe('0')
+    expect(knock({ via: 'long-polling', pollIndex: 12 }).query['rt.n']).toBe('12')
     expect(knock({ via: 'eventsource' }).query).not.toHaveProperty('rt.n')
   })
 
   test('of a script tag names its callback', () => {
-    expect(knock({ via: 'jsonp', turn: 0, callback: '_rt1' }).query['rt.cb']).toBe('_rt1')
+    expect(knock({ via: 'jsonp', pollIndex: 0, jsonpCallback: '_rt1' }).query['rt.cb']).toBe('_rt1')
   })
 
   test('of a script tag that sends carries its slice, and no position', () => {
     const query = { 'rt.up': 'id: 1\ndata: 한\n\n', 'rt.at': '0', 'rt.of': '16' }
-    const sent = knock({ via: 'jsonp', callback: '_rt1', query, position: midway }).query
+    const sent = knock({ via: 'jsonp', jsonpCallback: '_rt1', query, position: midway }).query
     expect(sent).toMatchObject({ ...query, 'rt.sid': 's1', 'rt.cb': '_rt1' })
     expect(sent).not.toHaveProperty('rt.id')
   })
@@ -277,15 +277,15 @@ describe('refusal', () => {
 
 describe('final', () => {
   test.each([204, 401, 403])('is status %i', code => {
-    expect(endOf(status(code), native)).toBeDefined()
+    expect(finalReason(status(code), native)).toBeDefined()
   })
 
   test.each([400, 404, 410, 413, 429, 500, 503])('is not status %i', code => {
-    expect(endOf(status(code), native)).toBeUndefined()
+    expect(finalReason(status(code), native)).toBeUndefined()
   })
 
   test('is not a broken connection, nor a login page', () => {
-    expect(endOf(cut, native)).toBeUndefined()
-    expect(endOf({ kind: 'content', message: 'a login page', status: 200 }, native)).toBeUndefined()
+    expect(finalReason(cut, native)).toBeUndefined()
+    expect(finalReason({ kind: 'content', message: 'a login page', status: 200 }, native)).toBeUndefined()
   })
 })

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import type { Ask, Incoming, Position, Reader } from '../../src/contracts/dialect.ts'
-import { endOf } from '../../src/contracts/final-failures.ts'
+import type { Incoming, Position, Reader, RequestContext } from '../../src/contracts/dialect.ts'
+import { finalReason } from '../../src/contracts/final-failures.ts'
 import { type NchanOptions, nchan } from '../../src/dialects/nchan.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }
 
-function knock(ask: Partial<Ask>, options?: NchanOptions) {
-  return nchan(options).knock({
+function knock(ask: Partial<RequestContext>, options?: NchanOptions) {
+  return nchan(options).buildRequest({
     via: 'xhr-streaming',
     url: new URL('https://host.test/sub/a?x=1'),
     headers: {},
@@ -20,7 +20,7 @@ function knock(ask: Partial<Ask>, options?: NchanOptions) {
 
 function read(block: Partial<Incoming>, cursor = '') {
   const whole = { id: undefined, event: undefined, data: undefined, retry: undefined, encoding: undefined }
-  return nchan().read({ ...whole, ...block } as Incoming, { cursor, session: undefined })
+  return nchan().parseFrame({ ...whole, ...block } as Incoming, { cursor, session: undefined })
 }
 
 describe('a knock', () => {
@@ -96,7 +96,7 @@ describe('the reader', () => {
     for (let at = 0; at <= text.length; at++) {
       const reader = nchan().reader('xhr-streaming')
       const blocks = [...reader.feed(text.slice(0, at)), ...reader.feed(text.slice(at)), ...reader.end()]
-      expect(blocks.map(block => nchan().read(block, start).type)).toEqual(['message', 'bye'])
+      expect(blocks.map(block => nchan().parseFrame(block, start).type)).toEqual(['message', 'bye'])
     }
   })
 
@@ -183,8 +183,8 @@ describe('reading', () => {
       for (const cursor of ids)
         expect(read({ id, data: 'x' }, cursor).type).toBe(id === cursor ? 'nothing' : 'message')
     }
-    expect(nchan({ multiplexed: true }).overlaps).toBe(false)
-    expect(nchan().overlaps).toBe(true)
+    expect(nchan({ multiplexed: true }).comparableIds).toBe(false)
+    expect(nchan().comparableIds).toBe(true)
   })
 })
 
@@ -194,13 +194,13 @@ describe('final', () => {
   const gone = [status(410), closed(1001, '410 Gone')]
 
   test('is what refuses this page', () => {
-    for (const code of [401, 403]) expect(endOf(status(code), nchan())).toBeDefined()
+    for (const code of [401, 403]) expect(finalReason(status(code), nchan())).toBeDefined()
   })
 
   test('is the end of a channel only if the page says so: nginx says the same when it is reloaded', () => {
     for (const failure of gone) {
-      expect(endOf(failure, nchan())).toBeUndefined()
-      expect(endOf(failure, nchan({ endsWhenGone: true }))).toBeDefined()
+      expect(finalReason(failure, nchan())).toBeUndefined()
+      expect(finalReason(failure, nchan({ endsWhenGone: true }))).toBeDefined()
     }
   })
 
@@ -212,7 +212,7 @@ describe('final', () => {
       closed(1001, 'going away'),
       closed(1006, ''),
     ]
-    for (const failure of passing) expect(endOf(failure, nchan({ endsWhenGone: true }))).toBeUndefined()
+    for (const failure of passing) expect(finalReason(failure, nchan({ endsWhenGone: true }))).toBeUndefined()
   })
 })
 

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import type { Ask, Incoming, Position } from '../../src/contracts/dialect.ts'
-import { endOf } from '../../src/contracts/final-failures.ts'
+import type { Incoming, Position, RequestContext } from '../../src/contracts/dialect.ts'
+import { finalReason } from '../../src/contracts/final-failures.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }
 
-function knock(ask: Partial<Ask>) {
-  return plain.knock({
+function knock(ask: Partial<RequestContext>) {
+  return plain.buildRequest({
     via: 'xhr-streaming',
     url: new URL('https://host.test/events?a=1'),
     headers: {},
@@ -20,7 +20,7 @@ function knock(ask: Partial<Ask>) {
 
 function read(block: Partial<Incoming>) {
   const whole = { id: undefined, event: undefined, data: undefined, retry: undefined, encoding: undefined }
-  return plain.read({ ...whole, ...block } as Incoming, start)
+  return plain.parseFrame({ ...whole, ...block } as Incoming, start)
 }
 
 describe('a knock', () => {
@@ -106,8 +106,8 @@ describe('what ends a line', () => {
   test.each([301, 400, 404, 500, 502])(
     'is not status %i, unless the page asks for EventSource to the letter',
     code => {
-      expect(endOf(status(code), plain)).toBeUndefined()
-      expect(endOf(status(code), letter)).toBe('dialect')
+      expect(finalReason(status(code), plain)).toBeUndefined()
+      expect(finalReason(status(code), letter)).toBe('dialect')
     },
   )
 
@@ -119,24 +119,24 @@ describe('what ends a line', () => {
     ],
     ['a response that the browser stopped', { kind: 'stopped', message: 'stopped' }],
   ] as const)('is %s to the letter only', (_, failure) => {
-    expect(endOf(failure, plain)).toBeUndefined()
-    expect(endOf(failure, letter)).toBe('dialect')
+    expect(finalReason(failure, plain)).toBeUndefined()
+    expect(finalReason(failure, letter)).toBe('dialect')
   })
 
   test.each([429, 503])('is not status %i with Retry-After, to the letter neither', code => {
-    expect(endOf(status(code, { retryAfter: 1_000 }), letter)).toBeUndefined()
-    expect(endOf(status(code), letter)).toBe('dialect')
+    expect(finalReason(status(code, { retryAfter: 1_000 }), letter)).toBeUndefined()
+    expect(finalReason(status(code), letter)).toBe('dialect')
   })
 
   test('is not a connection that broke', () => {
-    expect(endOf(cut, letter)).toBeUndefined()
+    expect(finalReason(cut, letter)).toBeUndefined()
   })
 
   test('is a code of a WebSocket that the page takes for the last word', () => {
     const closed = (code: number) => ({ kind: 'ended', code, message: `closed (${code})` }) as const
     const dialect = plainWith({ ends: code => code === 4_401 })
-    expect(endOf(closed(4_401), dialect)).toBe('dialect')
-    expect(endOf(closed(1_008), dialect)).toBeUndefined()
-    expect(endOf(closed(4_401), plain)).toBeUndefined()
+    expect(finalReason(closed(4_401), dialect)).toBe('dialect')
+    expect(finalReason(closed(1_008), dialect)).toBeUndefined()
+    expect(finalReason(closed(4_401), plain)).toBeUndefined()
   })
 })

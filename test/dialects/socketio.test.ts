@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import type { Ask, Incoming, Meaning, Position } from '../../src/contracts/dialect.ts'
-import { endOf } from '../../src/contracts/final-failures.ts'
+import type { Frame, Incoming, Position, RequestContext } from '../../src/contracts/dialect.ts'
+import { finalReason } from '../../src/contracts/final-failures.ts'
 import { socketio } from '../../src/dialects/socketio.ts'
 import { cut, fake, status } from '../support/fakes.ts'
 import { openLine } from '../support/line.ts'
@@ -11,8 +11,8 @@ const fresh: Position = { cursor: '', session: undefined }
 const greeted: Position = { cursor: '', session: handshake }
 const recovering: Position = { cursor: 'p1 Q7-HQtf', session: handshake }
 
-function knock(ask: Partial<Ask>, as = dialect) {
-  const url = as.knock({
+function knock(ask: Partial<RequestContext>, as = dialect) {
+  const url = as.buildRequest({
     via: 'websocket',
     url: new URL('https://host.test/socket.io/?room=1'),
     headers: {},
@@ -25,9 +25,9 @@ function knock(ask: Partial<Ask>, as = dialect) {
 }
 
 /** What packets mean that come out of a WebSocket at this position. */
-function meanings(packets: (string | ArrayBuffer)[], position = greeted): Meaning[] {
+function meanings(packets: (string | ArrayBuffer)[], position = greeted): Frame[] {
   const reader = dialect.reader('websocket')
-  return packets.flatMap(packet => reader.feed(packet)).map(block => dialect.read(block, position))
+  return packets.flatMap(packet => reader.feed(packet)).map(block => dialect.parseFrame(block, position))
 }
 
 /** Those of an event that comes once the line is open. */
@@ -36,7 +36,7 @@ const heard = (packet: string | string[], position = greeted) =>
 
 /** What is said to the server when it opens. */
 function greeting(position: Position, token?: string, as = dialect): unknown {
-  const meaning = as.read({ event: '0', data: handshake } as Incoming, position)
+  const meaning = as.parseFrame({ event: '0', data: handshake } as Incoming, position)
   if (meaning.type !== 'reply') throw new Error(meaning.type)
   expect(meaning.session).toBe(handshake)
   return JSON.parse((meaning.text(token) as string).replace(/^40/, ''))
@@ -54,8 +54,8 @@ describe('a knock', () => {
   })
 
   test('names the session from the second poll on, and when it posts', () => {
-    expect(knock({ via: 'long-polling', turn: 0, position: greeted }).query).not.toHaveProperty('sid')
-    expect(knock({ via: 'long-polling', turn: 1, position: greeted }).query).toMatchObject({
+    expect(knock({ via: 'long-polling', pollIndex: 0, position: greeted }).query).not.toHaveProperty('sid')
+    expect(knock({ via: 'long-polling', pollIndex: 1, position: greeted }).query).toMatchObject({
       transport: 'polling',
       sid: 's1',
     })
@@ -185,7 +185,7 @@ describe('bytes', () => {
   test('that are all there is come as they are, with recovery or without', () => {
     const reader = dialect.reader('websocket')
     const blocks = ['40{"sid":"a"}', named, bytes].flatMap(packet => reader.feed(packet)).slice(2)
-    expect(blocks.map(block => dialect.read(block, greeted))).toMatchObject([
+    expect(blocks.map(block => dialect.parseFrame(block, greeted))).toMatchObject([
       { type: 'message', data: bytes },
     ])
     const ended = named.replace(']', ',"Q7-HQtg"]')
@@ -198,7 +198,7 @@ describe('bytes', () => {
     const second = dialect.reader('long-polling', first)
     expect(
       [...second.feed('b/w'), ...second.feed('A='), ...second.end()].map(block =>
-        dialect.read(block, greeted),
+        dialect.parseFrame(block, greeted),
       ),
     ).toMatchObject([{ data: bytes }])
   })
@@ -278,19 +278,19 @@ test('what cannot be read is not taken for anything', () => {
 describe('the end', () => {
   test('is what the server says when it disconnects a page', () => {
     expect(heard('41')).toMatchObject([{ type: 'bye', status: 204, why: 'the server said goodbye' }])
-    expect(endOf(status(204), dialect)).toBeDefined()
+    expect(finalReason(status(204), dialect)).toBeDefined()
   })
 
   test('is a refusal, for a page without another token', () => {
     expect(meanings(['44{"message":"not you"}'])).toMatchObject([
       { type: 'bye', status: 401, why: 'the server said not you' },
     ])
-    expect(endOf(status(401), dialect)).toBeDefined()
+    expect(finalReason(status(401), dialect)).toBeDefined()
   })
 
   test('is not a session that the server has lost', () => {
-    expect(dialect.gone?.(400)).toBe(true)
-    expect(endOf(status(400), dialect)).toBeUndefined()
+    expect(dialect.isSessionLost?.(400)).toBe(true)
+    expect(finalReason(status(400), dialect)).toBeUndefined()
   })
 })
 
@@ -343,7 +343,7 @@ test.each([
 ] as const)('a server of version 2 is named in the error, by %s', (_, via, texts) => {
   const reader = dialect.reader(via)
   const blocks = [...texts.flatMap(text => reader.feed(text)), ...reader.end()]
-  const meanings = blocks.map(block => dialect.read(block, { cursor: '', session: '{}' }))
+  const meanings = blocks.map(block => dialect.parseFrame(block, { cursor: '', session: '{}' }))
   expect(meanings).toContainEqual({ type: 'bye', why: expect.stringContaining('version 2') })
 })
 
@@ -351,7 +351,7 @@ test('why a connection was refused comes with all that the server said', () => {
   const reader = dialect.reader('websocket')
   const told = { message: 'not you', data: { code: 7 } }
   const [refused] = reader.feed(`44${JSON.stringify(told)}`)
-  expect(dialect.read(refused as Incoming, { cursor: '', session: '{}' })).toMatchObject({
+  expect(dialect.parseFrame(refused as Incoming, { cursor: '', session: '{}' })).toMatchObject({
     type: 'bye',
     cause: told,
   })

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Ask, Incoming, Position } from '../../src/contracts/dialect.ts'
+import type { Incoming, Position, RequestContext } from '../../src/contracts/dialect.ts'
 import type { TransportName } from '../../src/contracts/failure.ts'
-import { endOf } from '../../src/contracts/final-failures.ts'
+import { finalReason } from '../../src/contracts/final-failures.ts'
 import { sockjs } from '../../src/dialects/sockjs.ts'
 import { cut, status } from '../support/fakes.ts'
 
@@ -9,8 +9,8 @@ const dialect = sockjs()
 const fresh: Position = { cursor: '', session: undefined }
 const joined: Position = { cursor: '', session: '' }
 
-function knock(ask: Partial<Ask>) {
-  return dialect.knock({
+function knock(ask: Partial<RequestContext>) {
+  return dialect.buildRequest({
     via: 'websocket',
     url: new URL('https://host.test/chat?a=1'),
     headers: {},
@@ -26,7 +26,7 @@ function knock(ask: Partial<Ask>) {
 function meanings(via: TransportName, chunks: (string | ArrayBuffer)[], position = joined, as = dialect) {
   const reader = as.reader(via)
   const blocks: Incoming[] = chunks.flatMap(chunk => reader.feed(chunk))
-  return [...blocks, ...reader.end()].map(block => as.read(block, position))
+  return [...blocks, ...reader.end()].map(block => as.parseFrame(block, position))
 }
 
 const texts = (...all: string[]) => all.map(data => ({ type: 'message', event: 'message', data }))
@@ -41,7 +41,11 @@ describe('a knock', () => {
     ['post', 'eventsource', 'https://host.test/chat/295/zz/xhr_send?a=1', 'POST'],
     ['post', 'jsonp', 'https://host.test/chat/295/zz/jsonp_send?a=1', undefined],
   ] as const)('by %s beside %s goes to %s', (via, beside, url, method) => {
-    const ask = { via, ...(beside && { beside }), ...(via === 'jsonp' && { callback: '_rt1' }) }
+    const ask = {
+      via,
+      ...(beside && { besideTransport: beside }),
+      ...(via === 'jsonp' && { jsonpCallback: '_rt1' }),
+    }
     expect(knock(ask)).toEqual({ url, headers: {}, ...(method && { method }) })
   })
 
@@ -53,7 +57,7 @@ describe('a knock', () => {
   test('of nobody’s pipe is one of its own', () => {
     const { pipe: _, ...ask } = { pipe: '', via: 'long-polling' as const }
     expect(
-      dialect.knock({
+      dialect.buildRequest({
         ...ask,
         url: new URL('https://a/'),
         headers: {},
@@ -67,7 +71,7 @@ describe('a knock', () => {
   test('carries the token in a header where it can, and in the address elsewhere', () => {
     expect(knock({ via: 'xhr-streaming', token: 't' }).headers).toEqual({ Authorization: 'Bearer t' })
     expect(knock({ via: 'post', token: 't' }).headers).toEqual({ Authorization: 'Bearer t' })
-    for (const ask of [{}, { via: 'jsonp' }, { via: 'post', beside: 'jsonp' }] as const)
+    for (const ask of [{}, { via: 'jsonp' }, { via: 'post', besideTransport: 'jsonp' }] as const)
       expect(new URL(knock({ ...ask, token: 't' }).url).searchParams.get('token')).toBe('t')
   })
 })
@@ -154,7 +158,7 @@ describe('closing', () => {
       status: 204,
       why: `the server closed this session: ${code} why`,
     })
-    expect(endOf(status(204), dialect)).toBeDefined()
+    expect(finalReason(status(204), dialect)).toBeDefined()
   })
 
   test.each([1_001, 1_006, 1_012, 2_010, 3_000])('by %i is for now', code => {
@@ -187,7 +191,7 @@ test('the head of a response says JavaScript, as SockJS servers do', () => {
 })
 
 test('404 means that the session is no more', () => {
-  expect(dialect.gone?.(404)).toBe(true)
-  expect(dialect.gone?.(500)).toBe(false)
-  expect(endOf(status(404), dialect)).toBeUndefined()
+  expect(dialect.isSessionLost?.(404)).toBe(true)
+  expect(dialect.isSessionLost?.(500)).toBe(false)
+  expect(finalReason(status(404), dialect)).toBeUndefined()
 })

@@ -2,8 +2,8 @@ import fc from 'fast-check'
 import { createEvents } from '../../server/events.ts'
 import { createInbox, type HubEvents } from '../../server/sessions/inbox.ts'
 import type { Member } from '../../server/sessions/session.ts'
-import { createSession } from '../../src/connection/position.ts'
-import type { Dialect, Meaning, Position } from '../../src/contracts/dialect.ts'
+import { createPosition } from '../../src/connection/position.ts'
+import type { Dialect, Frame, Position } from '../../src/contracts/dialect.ts'
 import type { TransportName } from '../../src/contracts/failure.ts'
 import { mercure } from '../../src/dialects/mercure.ts'
 import { native } from '../../src/dialects/native.ts'
@@ -135,7 +135,7 @@ function decoder(dialect: Dialect, via: TransportName, input: Uint8Array): void 
     if (isStream && size > 3 * limit)
       throw new Error(`a block of ${size} characters passed a limit of ${limit}`)
     // What it throws ends the pipe.
-    const meaning = attempt(() => dialect.read(block, position), Error)
+    const meaning = attempt(() => dialect.parseFrame(block, position), Error)
     if (!meaning) continue
     check(meaning)
     if ('cursor' in meaning && meaning.cursor !== undefined)
@@ -148,7 +148,7 @@ function decoder(dialect: Dialect, via: TransportName, input: Uint8Array): void 
   }
 }
 
-function check(meaning: Meaning): void {
+function check(meaning: Frame): void {
   const { type } = meaning
   if ('cursor' in meaning && meaning.cursor !== undefined) isText('cursor', meaning.cursor)
   if (type === 'message') {
@@ -190,7 +190,7 @@ function payload(input: Uint8Array): void {
 
 /** A line's own reading: nothing is delivered twice unless the log began anew, and only what is the protocol's own may be refused. */
 function client(input: Uint8Array): void {
-  const session = createSession(native, '')
+  const session = createPosition(native, '')
   const delivered = new Set<string>()
   for (const block of native.reader('websocket').feed(decode(input))) {
     const before = session.position.cursor

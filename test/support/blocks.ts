@@ -1,8 +1,8 @@
-import type { Incoming, Welcome } from '../../src/contracts/dialect.ts'
+import type { Hello, Incoming } from '../../src/contracts/dialect.ts'
 
 // What a server of the native wire says, as the parser hands it over.
 
-export function welcome(told: Partial<Welcome> = {}, id = 'e.0.a'): Partial<Incoming> {
+export function welcome(told: Partial<Hello> = {}, id = 'e.0.a'): Partial<Incoming> {
   const data = {
     session: 's1',
     resumed: false,

@@ -1,4 +1,4 @@
-import type { Incoming, Knock, Request } from '../../src/contracts/dialect.ts'
+import type { Incoming, Request, RequestDetails } from '../../src/contracts/dialect.ts'
 import type { Failure, TransportName } from '../../src/contracts/failure.ts'
 import type { Sink, Target, Transport } from '../../src/contracts/transport.ts'
 
@@ -69,7 +69,7 @@ export function fakes<Names extends TransportName[]>(...names: Names): { [Index 
 }
 
 function createPipe(name: TransportName, target: Target, sink: Sink) {
-  const asked = target.knock(name, { turn: 0 } satisfies Knock)
+  const asked = target.buildRequest(name, { pollIndex: 0 } satisfies RequestDetails)
   const sent: string[] = []
   const waiting: ((failure?: Failure) => void)[] = []
   let open = true

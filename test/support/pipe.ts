@@ -24,8 +24,8 @@ export function openPipe(transport: Transport, dialect: Dialect, parts: Partial<
       followers.add(added)
       return () => followers.delete(added)
     },
-    knock: (via, details) =>
-      dialect.knock({
+    buildRequest: (via, details) =>
+      dialect.buildRequest({
         ...details,
         via,
         position,

@@ -56,8 +56,8 @@ export function createWorld(parts: Partial<Environment> = {}, seed = 1): World {
     XMLHttpRequest: undefined,
     fetch: undefined,
     document: undefined,
-    remember: (key, value) => (value === null ? storage.delete(key) : storage.set(key, value)),
-    recall: key => storage.get(key) ?? null,
+    setItem: (key, value) => (value === null ? storage.delete(key) : storage.set(key, value)),
+    getItem: key => storage.get(key) ?? null,
     listen(type, heard) {
       const all = listeners.get(type) ?? new Set()
       listeners.set(type, all.add(heard))

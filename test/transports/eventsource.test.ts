@@ -86,7 +86,7 @@ describe('with a server’s own events', () => {
   })
 
   test('one whose address tells the position ends, so that the next one is asked for what came after it', () => {
-    const { heard, source } = begin({ ...plain, addressed: true, continues: true })
+    const { heard, source } = begin({ ...plain, cursorInUrl: true, resumesCleanEnd: true })
     source.opens()
     source.brings('a', '1')
     source.breaks()
@@ -213,7 +213,7 @@ describe('where a response is continued by the next', () => {
 
   function begin() {
     FakeSource.all = []
-    const dialect = { ...native, continues: true }
+    const dialect = { ...native, resumesCleanEnd: true }
     return openPipe(eventsource, dialect, { EventSource: FakeSource as never })
   }
 

@@ -51,7 +51,7 @@ describe('the request', () => {
   test('is made as the page says, afresh each time', async () => {
     let turn = 0
     const { asked } = await begin({
-      dialect: { ...plain, continues: true },
+      dialect: { ...plain, resumesCleanEnd: true },
       options: () => ({ method: 'POST', body: `${++turn}`, priority: 'high' }),
     })
     expect(asked.map(({ method, body, priority }) => [method, body, priority])).toEqual(
@@ -62,7 +62,7 @@ describe('the request', () => {
   test('has header values as UTF-8 bytes', async () => {
     const dialect = {
       ...plain,
-      knock: () => ({ url: 'https://host.test/', headers: { 'Last-Event-ID': '한' } }),
+      buildRequest: () => ({ url: 'https://host.test/', headers: { 'Last-Event-ID': '한' } }),
     }
     const { asked } = await begin({ dialect })
     expect(asked[0]?.headers).toEqual({ 'Last-Event-ID': '\xed\x95\x9c' })
@@ -104,7 +104,10 @@ describe('to another origin', () => {
       fetchStreaming,
       {
         ...dialect,
-        knock: () => ({ url: 'https://away.test/', headers: position ? { 'Last-Event-ID': position } : {} }),
+        buildRequest: () => ({
+          url: 'https://away.test/',
+          headers: position ? { 'Last-Event-ID': position } : {},
+        }),
       },
       {
         fetch: async (_: unknown, { method, headers }: RequestInit = {}) => {

@@ -39,8 +39,8 @@ function start({
     taken: () => taken,
     positioned: () => false,
     names: () => () => {},
-    knock: (via, details) =>
-      dialect.knock({
+    buildRequest: (via, details) =>
+      dialect.buildRequest({
         ...details,
         via,
         url: new URL('https://host.test/live?token=secret'),

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
 import type { Dialect } from '../../src/contracts/dialect.ts'
 import type { Failure, TransportName } from '../../src/contracts/failure.ts'
-import type { Attempt, Pipe, Sink, Target } from '../../src/contracts/transport.ts'
+import type { Attempt, Channel, Sink, Target } from '../../src/contracts/transport.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
 import type { Environment } from '../../src/environment.ts'
-import { memory } from '../../src/race/preference.ts'
-import { ladder } from '../../src/race/race.ts'
+import { createPreference } from '../../src/race/preference.ts'
+import { createRace } from '../../src/race/race.ts'
 import { message, pong, tick, welcome } from '../support/blocks.ts'
 import { cut, endedWell, type Fake, type FakePipe, fakes, refused, status } from '../support/fakes.ts'
 import { createWorld, type World } from '../support/world.ts'
@@ -27,7 +27,7 @@ async function climb(rungs: Fake[], { dialect = native, eager = false, world, pa
   const place = world ?? createWorld(parts)
   const { environment, origin } = place
   const attempts: Attempt[] = []
-  const route = ladder(rungs, { memory: memory(environment, origin), eager, origin, attempts })
+  const route = createRace(rungs, { memory: createPreference(environment, origin), eager, origin, attempts })
   const heard: string[] = []
   const failures: Failure[] = []
   let positioned = false
@@ -39,7 +39,7 @@ async function climb(rungs: Fake[], { dialect = native, eager = false, world, pa
     taken: () => 0,
     positioned: () => positioned,
     names: () => () => {},
-    knock: via => ({ url: `${origin}/live?via=${via}`, headers: {} }),
+    buildRequest: via => ({ url: `${origin}/live?via=${via}`, headers: {} }),
   }
   const tell = (word: string, failure: Failure) => {
     failures.push(failure)
@@ -67,7 +67,7 @@ async function climb(rungs: Fake[], { dialect = native, eager = false, world, pa
     get tries() {
       return rungs.map(rung => rung.pipes.length)
     },
-    pipe: undefined as unknown as Pipe,
+    pipe: undefined as unknown as Channel,
     /** Opens the ladder again, as the connection does after it ended. */
     async open() {
       stage.pipe = route.open(target, sink)
@@ -212,7 +212,7 @@ describe('a rung that is silent', () => {
   })
 
   test.each([
-    ['has failed just so where the server says that a line is open', { ...plain, greets: true }, []],
+    ['has failed just so where the server says that a line is open', { ...plain, sendsHello: true }, []],
     ['is waited for where the server need not say a word', plain, ['eventsource']],
   ])('a stream %s', async (_, dialect, racing) => {
     const stage = await climb(fakes('eventsource'), { dialect })
@@ -1498,10 +1498,10 @@ describe('close', () => {
     const [only] = fakes('websocket')
     const world = createWorld()
     const { environment, origin } = world
-    const options = { memory: memory(environment, origin), eager: true, origin, attempts: [] }
+    const options = { memory: createPreference(environment, origin), eager: true, origin, attempts: [] }
     const target = { dialect: native, environment, timeout } as unknown as Target
     const sink: Sink = { opened() {}, blocks() {}, paused() {}, ended() {} }
-    ladder([only], options).open(target, sink).close()
+    createRace([only], options).open(target, sink).close()
     await world.settle()
     expect(only.pipes).toEqual([])
     expect(world.timers + world.listeners).toBe(0)

@@ -112,7 +112,7 @@ describe('a server that knows nothing of us', () => {
 })
 
 test('is one line where the dialect joins its answers, and many interruptions where EventSource would tell of them', async () => {
-  const joined = begin({ ...plain, continues: true })
+  const joined = begin({ ...plain, resumesCleanEnd: true })
   joined.answers(block)
   await joined.world.pass(0)
   joined.answers(block)
@@ -129,7 +129,7 @@ test('hands each reader on to the next answer, for what goes on from one to the 
   const made: Reader[] = []
   const dialect: Dialect = {
     ...plain,
-    continues: true,
+    resumesCleanEnd: true,
     reader(via, before) {
       befores.push(before)
       const reader = plain.reader(via)

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { memory } from '../../src/race/preference.ts'
+import { createPreference } from '../../src/race/preference.ts'
 import { createWorld } from '../support/world.ts'
 
 const hour = 60 * 60 * 1_000
@@ -10,7 +10,7 @@ afterEach(() => {
 
 function remember() {
   const world = createWorld()
-  return { world, known: memory(world.environment, world.origin) }
+  return { world, known: createPreference(world.environment, world.origin) }
 }
 
 describe('what worked', () => {
@@ -18,7 +18,7 @@ describe('what worked', () => {
     const { world, known } = remember()
     expect(known.recall()).toBeUndefined()
     known.remember('long-polling')
-    expect(memory(world.environment, world.origin).recall()).toBe('long-polling')
+    expect(createPreference(world.environment, world.origin).recall()).toBe('long-polling')
   })
 
   test('is believed for six hours: networks change', () => {
@@ -34,7 +34,7 @@ describe('what worked', () => {
   test('is known of each origin by itself', () => {
     const { world, known } = remember()
     known.remember('long-polling')
-    expect(memory(world.environment, 'https://elsewhere.test').recall()).toBeUndefined()
+    expect(createPreference(world.environment, 'https://elsewhere.test').recall()).toBeUndefined()
   })
 
   test.each(['', 'long-polling', 'long-polling soon', '{"a":1}', ' 99999999999999'])(
@@ -58,7 +58,7 @@ describe('what seemed to work and did not', () => {
     expect(known.left()).toEqual(['eventsource', 'xhr-streaming'])
     const elsewhere = `${world.origin}/page`
     world.storage.set(`throughline:${elsewhere}`, world.storage.get(`throughline:${world.origin}`) as string)
-    const next = memory(world.environment, elsewhere)
+    const next = createPreference(world.environment, elsewhere)
     expect([next.recall(), next.left()]).toEqual(['long-polling', ['eventsource', 'xhr-streaming']])
     vi.advanceTimersByTime(6 * hour)
     expect([known.left(), next.left()]).toEqual([[], []])
@@ -69,13 +69,13 @@ describe('what seemed to work and did not', () => {
     stored => {
       const world = createWorld()
       world.storage.set(`throughline:${world.origin}`, stored)
-      expect(memory(world.environment, world.origin).left()).toEqual([])
+      expect(createPreference(world.environment, world.origin).left()).toEqual([])
     },
   )
 })
 
 describe('WebSockets', () => {
-  const fail = (known: ReturnType<typeof memory>, times: number) => {
+  const fail = (known: ReturnType<typeof createPreference>, times: number) => {
     for (let time = 0; time < times; time++) known.socketFailed()
   }
 
@@ -110,7 +110,7 @@ describe('WebSockets', () => {
   test('are counted for all lines of one kind to an address together', () => {
     const { world, known } = remember()
     fail(known, 6)
-    expect(memory(world.environment, world.origin).socketsAllowed(true)).toBe(false)
-    expect(memory(world.environment, 'https://elsewhere.test').socketsAllowed(true)).toBe(true)
+    expect(createPreference(world.environment, world.origin).socketsAllowed(true)).toBe(false)
+    expect(createPreference(world.environment, 'https://elsewhere.test').socketsAllowed(true)).toBe(true)
   })
 })

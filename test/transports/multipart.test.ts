@@ -92,7 +92,7 @@ test('the headers of a part go to the reader of a dialect that judges by them', 
 
 test('a response that ends is followed by the next where that continues it', async () => {
   const { asked, heard, pipe } = await hear(['--b\r\n\r\none\r\n--b--'], {
-    dialect: { ...plain, continues: true },
+    dialect: { ...plain, resumesCleanEnd: true },
   })
   expect(asked).toHaveLength(2)
   expect(heard).toEqual(['opened multipart', 'blocks', 'blocks undefined=one'])
@@ -104,7 +104,7 @@ test('multipart is what is asked for, unless the dialect knows better', async ()
   expect(usual.asked[0]?.headers.Accept).toBe('multipart/mixed, multipart/x-mixed-replace;q=0.5')
   const dialect = {
     ...plain,
-    knock: () => ({ url: 'https://host.test/', headers: { Accept: 'multipart/mixed' } }),
+    buildRequest: () => ({ url: 'https://host.test/', headers: { Accept: 'multipart/mixed' } }),
   }
   expect((await hear([], { dialect })).asked[0]?.headers.Accept).toBe('multipart/mixed')
 })

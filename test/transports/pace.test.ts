@@ -6,7 +6,7 @@ import { nchan } from '../../src/dialects/nchan.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { socketio } from '../../src/dialects/socketio.ts'
 import { sockjs } from '../../src/dialects/sockjs.ts'
-import { createPace, type Over } from '../../src/transports/http/poll-pacing.ts'
+import { createPollPacing, type Over } from '../../src/transports/http/poll-pacing.ts'
 import { createWorld } from '../support/world.ts'
 
 interface Answer extends Partial<Over> {
@@ -20,7 +20,7 @@ async function waits(dialect: Dialect, ...answers: Answer[]): Promise<number[]> 
   const world = createWorld()
   let taken = 0
   const target = { dialect, environment: world.environment, taken: () => taken } as Target
-  const pace = createPace(target)
+  const pace = createPollPacing(target)
   const waited: number[] = []
   for (const { news = 0, took = 5, spoke = false, ...more } of answers) {
     const since = world.now

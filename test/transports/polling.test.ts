@@ -58,7 +58,7 @@ describe('the next request', () => {
   })
 
   test('follows at once where one answer brings one of many, and after a pause when it brought none', async () => {
-    const { answers, world } = begin({ every: 100 }, { ...plain, continues: true })
+    const { answers, world } = begin({ every: 100 }, { ...plain, resumesCleanEnd: true })
     const xhr = FakeXhr.all[0] as FakeXhr
     xhr.answers()
     xhr.brings('data: a\n\n')

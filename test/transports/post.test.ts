@@ -13,7 +13,7 @@ function setUp() {
     dialect: native,
     environment: world.environment,
     timeout: 10_000,
-    knock: () => ({ url: session, headers: {} }),
+    buildRequest: () => ({ url: session, headers: {} }),
   } as unknown as Target
   const post = poster(target, { blocks() {} }, (_, { url }, answer, text) => {
     if (text === 'throws') throw new Error('no request can be made')

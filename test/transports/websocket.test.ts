@@ -119,7 +119,7 @@ test('what has to go as several frames does, in order', () => {
 })
 
 describe('beside a socket that only comes down', () => {
-  const dialect = { ...plain, posts: true }
+  const dialect = { ...plain, sendsByPost: true }
 
   function beginBeside(answer: () => Promise<unknown>) {
     const asked: { url: string; body: unknown; method: string }[] = []

@@ -83,7 +83,7 @@ describe('a response that has grown long', () => {
   })
 
   test('is left also when the fresh one ends and has brought nothing', async () => {
-    const { first, heard, world } = begin({ ...native, continues: true })
+    const { first, heard, world } = begin({ ...native, resumesCleanEnd: true })
     first.brings(large)
     FakeXhr.all[1]?.answers()
     FakeXhr.all[1]?.ends()
@@ -132,7 +132,7 @@ describe('the end of a response', () => {
 })
 
 describe('a response that ends in good order, where the next continues it', () => {
-  const continuing = { ...plain, continues: true }
+  const continuing = { ...plain, resumesCleanEnd: true }
 
   test('is followed at once by the next, and the line hears nothing of it', async () => {
     const { first, heard, world } = begin(continuing)

@@ -40,7 +40,7 @@ test.each(ways)(
       const { asked: request, target } = rung.pipe
       for (const [via, at] of [
         [name, request.url],
-        ['post', target.knock('post').url],
+        ['post', target.buildRequest('post').url],
       ] as const) {
         expect(at).toContain('/p%20a:t~h')
         // A hub is published to at its bare address.

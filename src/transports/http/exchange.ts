@@ -1,5 +1,5 @@
 import type { Request } from '../../contracts/dialect.ts'
-import { asCause, type Failure, place, readRetryAfter } from '../../contracts/failure.ts'
+import { asCause, type Failure, readRetryAfter, withoutQuery } from '../../contracts/failure.ts'
 import type { Fetch } from '../../here.ts'
 import { encode } from '../../wire/encoder.ts'
 
@@ -19,12 +19,12 @@ export async function exchange(
     const { status } = answer
     const [, told] = /^data: (\S+)$/m.exec(status === 200 ? await answer.text() : '') ?? []
     if (told) return told
-    const message = `${place(url)} answered the POST of ${what} with status ${status}`
+    const message = `${withoutQuery(url)} answered the POST of ${what} with status ${status}`
     return { kind: 'status', status, message, retryAfter: readRetryAfter(answer.headers.get('Retry-After')) }
   } catch (cause) {
     return {
       kind: 'refused',
-      message: `${place(url)} did not answer the POST of ${what}`,
+      message: `${withoutQuery(url)} did not answer the POST of ${what}`,
       cause: asCause(cause),
     }
   }

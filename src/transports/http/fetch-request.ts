@@ -1,5 +1,12 @@
 import type { Request } from '../../contracts/dialect.ts'
-import { asCause, type Failure, hasWords, inWords, place, wordsWithin } from '../../contracts/failure.ts'
+import {
+  asCause,
+  type Failure,
+  hasWords,
+  inWords,
+  withoutQuery,
+  wordsWithin,
+} from '../../contracts/failure.ts'
 import type { Target } from '../../contracts/transport.ts'
 import type { FetchInit } from '../../here.ts'
 import type { Payload } from '../../wire/codec.ts'
@@ -56,7 +63,7 @@ export function download(
   body?: Payload,
   options?: FetchOptions,
 ): () => void {
-  const where = place(asked.url)
+  const where = withoutQuery(asked.url)
   const gone = new AbortController()
   const { signal } = gone
   // What a server that does not know us says to a POST is not for reading.
@@ -109,7 +116,7 @@ export function download(
   /** Another origin may refuse the preflight that the position needs. It is worth a try, and no more: EventSource asks without one. */
   const fail = async (cause: unknown): Promise<void> => {
     const { 'Last-Event-ID': last, ...simple } = headers
-    const away = !dialect.greets && originOf(asked.url) !== originOf(environment.base)
+    const away = !dialect.sendsHello && originOf(asked.url) !== originOf(environment.base)
     if (accepted || !away || last === undefined || !(await isThere(environment, asked.url, signal)))
       return finish(broke(cause))
     if (signal.aborted) return

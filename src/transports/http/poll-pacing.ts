@@ -12,7 +12,7 @@ export interface Over {
   retry?: number | undefined
 }
 
-export interface Pace {
+export interface PollPacing {
   /** How long to wait after this answer until the next request, in ms. */
   after(over: Over): number
   /** The same after a wait that is given, in ms: as long as that, but not without end one right after the other. */
@@ -36,9 +36,9 @@ export const apart = { told: 10, unknown: 250 }
  * once and had nothing new is not, be it from a cache, a script, or a server that does not know the session. Where the server keeps no account of
  * what this page has heard, what looks new may be told to everybody who asks. Whatever the answers are, only so many requests are made in a minute.
  */
-export function createPace({ dialect, environment, taken }: Target): Pace {
-  const interval = dialect.interval ?? 1_000
-  const spacing = dialect.greets || dialect.continues ? apart.told : apart.unknown
+export function createPollPacing({ dialect, environment, taken }: Target): PollPacing {
+  const interval = dialect.pollInterval ?? 1_000
+  const spacing = dialect.sendsHello || dialect.resumesCleanEnd ? apart.told : apart.unknown
   let before = taken()
   let last: string | undefined
   let idle = 0
@@ -52,8 +52,8 @@ export function createPace({ dialect, environment, taken }: Target): Pace {
     before = taken()
     last = text
     const wait = isNew || environment.now() - since >= held ? rested() : vain(spoke)
-    if (retry === undefined || dialect.greets) return spaced(wait)
-    return spaced(dialect.exact ? retry : Math.max(retry, wait))
+    if (retry === undefined || dialect.sendsHello) return spaced(wait)
+    return spaced(dialect.exactRetry ? retry : Math.max(retry, wait))
   }
 
   function rested(): number {
@@ -63,7 +63,7 @@ export function createPace({ dialect, environment, taken }: Target): Pace {
 
   /** Where the server greets, its greeting is what the first answer brings. */
   function vain(spoke: boolean): number {
-    if (!dialect.greets) return interval
+    if (!dialect.sendsHello) return interval
     if (spoke && !greeted) {
       greeted = true
       return 0

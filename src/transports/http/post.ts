@@ -1,11 +1,11 @@
 import type { Request } from '../../contracts/dialect.ts'
-import { asCause, type Failure, place, readRetryAfter, tryTo } from '../../contracts/failure.ts'
-import type { Done, Pipe, Sink, Target } from '../../contracts/transport.ts'
+import { asCause, type Failure, readRetryAfter, tryTo, withoutQuery } from '../../contracts/failure.ts'
+import type { Channel, Done, Sink, Target } from '../../contracts/transport.ts'
 import type { Payload } from '../../wire/codec.ts'
 import { request } from './xhr-request.ts'
 
 /** The way up beside a pipe that only comes down: one POST at a time, whose answer is heard like everything else. */
-export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request): Required<Pipe> {
+export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request): Required<Channel> {
   const { dialect, environment } = target
   const waiting: (() => void)[] = []
   let abort: (() => void) | undefined
@@ -26,7 +26,7 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
       return done({ kind: 'ended', message: 'the pipe was closed before its turn' })
     tryTo(() => {
       // Asked for now, also if it has to wait: it belongs to the session that the line is in now.
-      const asked = target.knock('post', { body: text })
+      const asked = target.buildRequest('post', { body: text })
       // What the protocol itself has to say may meet a message on its way.
       if (abort) waiting.push(() => post(asked, text, done))
       else post(asked, text, done)
@@ -66,7 +66,7 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
 
 /** A POST beside a pipe that has no other use for requests. Whether it was taken is all that its answer is asked for. */
 export function postAlone(
-  { environment: { fetch }, knock, withCredentials }: Target,
+  { environment: { fetch }, buildRequest: knock, withCredentials }: Target,
   body: Payload,
   done: Done,
   mode?: RequestMode,
@@ -84,11 +84,11 @@ export function postAlone(
   fetch(url, request).then(
     ({ ok, status, headers, type }) => {
       const retryAfter = readRetryAfter(headers.get('Retry-After'))
-      const message = `${place(url)} answered with status ${status}`
+      const message = `${withoutQuery(url)} answered with status ${status}`
       // What may not be read has arrived all the same.
       done(ok || type === 'opaque' ? undefined : { kind: 'status', status, retryAfter, message })
     },
     thrown =>
-      done({ kind: 'refused', message: `${place(url)} could not be reached`, cause: asCause(thrown) }),
+      done({ kind: 'refused', message: `${withoutQuery(url)} could not be reached`, cause: asCause(thrown) }),
   )
 }

@@ -1,19 +1,31 @@
-import { type Failure, place, tryTo } from '../../contracts/failure.ts'
-import { type Gate, gate, type Pipe, type Sink, type Target } from '../../contracts/transport.ts'
+import { type Failure, tryTo, withoutQuery } from '../../contracts/failure.ts'
+import {
+  type Channel,
+  type GuardedSink,
+  guardSink,
+  type Sink,
+  type Target,
+} from '../../contracts/transport.ts'
 import { requester } from './fetch-request.ts'
-import { createPace, type Over, type Pace } from './poll-pacing.ts'
+import { createPollPacing, type Over, type PollPacing } from './poll-pacing.ts'
 import { poster } from './post.ts'
 
 /** What a pipe is given that receives by requests. */
-export interface Receiving extends Gate, Pick<Pace, 'spaced'> {
+export interface Receiving extends GuardedSink, Pick<PollPacing, 'spaced'> {
   /** What is under way now, told by what stops it. */
-  underway(stop: () => void): void
+  setAbort(stop: () => void): void
   /** How long to wait after the answer that is over until the next request, in ms. */
   pace(over: Omit<Over, 'since'>): number
   /** Begins the next request after so many ms. */
-  next(wait: number, begin: () => void): void
+  scheduleNext(wait: number, begin: () => void): void
   /** A response is over that could have gone on for ever: with some dialects the next one continues it. `brought`: how many blocks it had. `end` says more of an end in good order. */
-  over(url: string, brought: number, begin: () => void, failure?: Failure, end?: Partial<Failure>): void
+  responseEnded(
+    url: string,
+    brought: number,
+    begin: () => void,
+    failure?: Failure,
+    end?: Partial<Failure>,
+  ): void
 }
 
 /** A pipe that receives by requests, and sends beside them by POST. `begin` makes the first. */
@@ -22,13 +34,13 @@ export function receive(
   sink: Sink,
   begin: (out: Receiving) => void,
   by = requester(target),
-): Required<Pipe> {
+): Required<Channel> {
   const { dialect, environment } = target
   const post = poster(target, sink, by)
-  const { after, spaced } = createPace(target)
+  const { after, spaced } = createPollPacing(target)
   let stop: () => void
   let since: number
-  const out = gate(
+  const out = guardSink(
     sink,
     () => {
       stop()
@@ -36,11 +48,11 @@ export function receive(
     },
     dialect.refusal,
   )
-  const underway = (current: () => void) => {
+  const setAbort = (current: () => void) => {
     stop = current
     since = environment.now()
   }
-  const next = (wait: number, begin: () => void) => {
+  const scheduleNext = (wait: number, begin: () => void) => {
     if (out.shut) return
     const timer = environment.setTimeout(() => tryTo(begin, failed), wait)
     stop = () => environment.clearTimeout(timer)
@@ -48,16 +60,16 @@ export function receive(
   const pace = (over: Omit<Over, 'since'>) => after({ ...over, since })
   const failed = (failure: Failure) =>
     out.ended({ ...failure, message: `could not ask again: ${failure.message}` })
-  const over = (
+  const responseEnded = (
     url: string,
     brought: number,
     begin: () => void,
     failure?: Failure,
     end?: Partial<Failure>,
   ) => {
-    if (!failure && dialect.continues) next(pace({ spoke: brought > 0 }), begin)
-    else out.ended(failure ?? { kind: 'ended', message: `${place(url)} ended`, ...end })
+    if (!failure && dialect.resumesCleanEnd) scheduleNext(pace({ spoke: brought > 0 }), begin)
+    else out.ended(failure ?? { kind: 'ended', message: `${withoutQuery(url)} ended`, ...end })
   }
-  begin(Object.assign(out, { underway, pace, spaced, next, over }))
+  begin(Object.assign(out, { setAbort, pace, spaced, scheduleNext, responseEnded }))
   return { close: out.close, send: post.send }
 }

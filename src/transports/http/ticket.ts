@@ -1,4 +1,4 @@
-import type { Knock } from '../../contracts/dialect.ts'
+import type { RequestDetails } from '../../contracts/dialect.ts'
 import { type Failure, type TransportName, tryTo } from '../../contracts/failure.ts'
 import type { Target } from '../../contracts/transport.ts'
 import type { Fetch } from '../../here.ts'
@@ -12,25 +12,31 @@ import { exchange } from './exchange.ts'
 export function addressed(
   target: Target,
   via: TransportName,
-  details: Knock,
+  details: RequestDetails,
   begin: (url: string) => void,
   failed: (failure: Failure) => void,
   underway: (stop: () => void) => void,
 ): void {
   const { environment, timeout, withCredentials } = target
-  if (!target.ticketed) return begin(target.knock(via, details).url)
+  if (!target.ticketed) return begin(target.buildRequest(via, details).url)
   const stop = wait(environment, timeout, () =>
     over(() => failed({ kind: 'silent', message: `${via} got no ticket for ${timeout} ms` })),
   )
   let waits = true
   underway(() => over(() => {}))
   const fetch = environment.fetch as Fetch
-  void exchange(fetch, target.knock('ticket'), withCredentials, 'rt.ticket', '', `a ticket for ${via}`).then(
-    ticket =>
-      over(() => {
-        if (typeof ticket !== 'string') return failed(ticket)
-        tryTo(() => begin(target.knock(via, { ...details, ticket }).url), failed)
-      }),
+  void exchange(
+    fetch,
+    target.buildRequest('ticket'),
+    withCredentials,
+    'rt.ticket',
+    '',
+    `a ticket for ${via}`,
+  ).then(ticket =>
+    over(() => {
+      if (typeof ticket !== 'string') return failed(ticket)
+      tryTo(() => begin(target.buildRequest(via, { ...details, ticket }).url), failed)
+    }),
   )
 
   function over(act: () => void): void {

@@ -3,10 +3,10 @@ import {
   type Failure,
   hasWords,
   inWords,
-  place,
   readRetryAfter,
   tooLong,
   tryTo,
+  withoutQuery,
   wordsWithin,
 } from '../../contracts/failure.ts'
 import type { Target } from '../../contracts/transport.ts'
@@ -29,12 +29,12 @@ export interface Answer {
 export function request(target: Target, asked: Request, answer: Answer, body?: Payload): () => void {
   const { environment, dialect } = target
   const Xhr = environment.XMLHttpRequest as typeof XMLHttpRequest
-  const where = place(asked.url)
+  const where = withoutQuery(asked.url)
   const gone = new AbortController()
   const { 'Cache-Control': cached, ...uncached } = asked.headers
   const { 'Last-Event-ID': _, ...simple } = uncached
   // An EventSource asks another origin without a preflight, which this header would force; the position is worth one.
-  const away = !dialect.greets && originOf(asked.url) !== originOf(environment.base)
+  const away = !dialect.sendsHello && originOf(asked.url) !== originOf(environment.base)
   // What a server that does not know us says to a POST is not for reading.
   const foreign = body !== undefined && !dialect.acknowledges
   let headers = away ? uncached : asked.headers
