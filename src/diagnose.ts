@@ -28,7 +28,7 @@ export async function diagnose(
     await there.ready?.()
     await new Promise<void>(resolve => {
       const rung = createRace([transport], { memory: noMemory, eager: false, origin, attempts })
-      const pipe = rung.open(there, { opened: look, paused() {}, blocks: look, ended: done })
+      const channel = rung.open(there, { opened: look, paused() {}, blocks: look, ended: done })
       const limit = environment.setTimeout(done, there.timeout)
 
       function look(): void {
@@ -38,7 +38,7 @@ export async function diagnose(
       function done(): void {
         environment.clearTimeout(limit)
         resolve()
-        queueMicrotask(pipe.close)
+        queueMicrotask(channel.close)
       }
     })
     return findings(attempts, environment.now())

@@ -89,7 +89,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   const page = watchPageLifecycle(environment, { wake, doubt, park, leave })
   const patience = createPatience()
   let state: State = { name: 'idle', grown: fresh }
-  let pipe: Channel | undefined
+  let channel: Channel | undefined
   let timer: unknown
   let hold: unknown
   let via: TransportName
@@ -101,7 +101,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   /** What the pipe was given and has not acknowledged: since when, and how many characters. `alone`: nothing was under way before it. */
   let waiting: { since: number; size: number; alone: boolean } | undefined
   let { retry } = plan
-  let welcome: Hello | undefined
+  let hello: Hello | undefined
   const welcomes = new Map<TransportName, Hello>()
   const abandonedSessions = new Set<string>()
 
@@ -146,11 +146,11 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
         token?.taken()
         lastActivity = environment.now()
         waiting = undefined
-        outbox.open(sendUp, welcome?.limits)
+        outbox.open(sendUp, hello?.limits)
         watch()
         return hear.opened(
           state.transport,
-          welcome?.resumed ?? (!dialect.sendsHello && session.position.cursor !== ''),
+          hello?.resumed ?? (!dialect.sendsHello && session.position.cursor !== ''),
         )
       case 'waiting': {
         const delay = pause(state)
@@ -176,7 +176,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     welcomes.clear()
     abandonedSessions.clear()
     departed = environment.now()
-    pipe = plan.route.open(target, { opened, blocks, paused, ended })
+    channel = plan.route.open(target, { opened, blocks, paused, ended })
   }
 
   /** A connection needs the page's token, and a name for a query that is too long for an address. Most need neither. */
@@ -207,8 +207,8 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
 
   function closeChannel(): void {
     environment.clearTimeout(hold)
-    pipe?.close()
-    pipe = undefined
+    channel?.close()
+    channel = undefined
     outbox.pause()
   }
 
@@ -219,7 +219,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
       tries: grown,
       retry,
       retryAfter,
-      spread: welcome?.spread,
+      spread: hello?.spread,
       foreign: !dialect.sendsHello,
       exact: dialect.exactRetry === true,
       random,
@@ -252,16 +252,16 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   }
 
   function blocks(blocks: readonly Incoming[], origin?: string, name = via): void {
-    const from = pipe
+    const from = channel
     const now = environment.now()
     if (blocks.length === 0) lastActivity = now
     for (const block of blocks) {
       // A handler may have closed the line, or a block may have ended the pipe.
-      if (pipe !== from) return
-      const meaning = parse(block, now)
-      if (meaning.type !== 'ack' && meaning.type !== 'nack') lastActivity = now
+      if (channel !== from) return
+      const frame = parse(block, now)
+      if (frame.type !== 'ack' && frame.type !== 'nack') lastActivity = now
       tellLate(origin)
-      act(meaning, origin, name)
+      act(frame, origin, name)
     }
     if (!session.holds) return
     environment.clearTimeout(hold)
@@ -270,10 +270,10 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
 
   function parse(block: Incoming, now: number): Frame {
     try {
-      const meaning = session.take(block, now)
+      const frame = session.take(block, now)
       // A goodbye's time is for this one return.
-      if (block.retry !== undefined && meaning.type !== 'bye') retry = block.retry
-      return meaning
+      if (block.retry !== undefined && frame.type !== 'bye') retry = block.retry
+      return frame
     } catch (cause) {
       const failure: Failure = {
         kind: 'content',
@@ -298,52 +298,52 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     hear.message(event, data, cursor ?? session.position.cursor, origin, back)
   }
 
-  function act(meaning: Frame, origin: string | undefined, name: TransportName): void {
-    if (meaning.type === 'open') return onHello(meaning.welcome, name)
+  function act(frame: Frame, origin: string | undefined, name: TransportName): void {
+    if (frame.type === 'open') return onHello(frame.hello, name)
     // Numbers are a session's own: what a pipe of another one hears of them is nothing to this one.
-    const isOther = (welcomes.get(name) ?? welcome)?.session !== welcome?.session
-    if (isOther && (meaning.type === 'ack' || meaning.type === 'nack')) return
-    if (meaning.type === 'ack') return progress(() => outbox.acknowledged(meaning.upTo))
-    if (meaning.type === 'nack') return progress(() => outbox.declined(meaning.number, meaning.failure))
-    if (meaning.type === 'answer') return outbox.answered(meaning.number, meaning.data)
-    if (meaning.type === 'reply') {
-      if (meaning.session !== undefined) session.enter(meaning.session)
-      return say(meaning.text(token?.value))
+    const isOther = (welcomes.get(name) ?? hello)?.session !== hello?.session
+    if (isOther && (frame.type === 'ack' || frame.type === 'nack')) return
+    if (frame.type === 'ack') return progress(() => outbox.acknowledged(frame.upTo))
+    if (frame.type === 'nack') return progress(() => outbox.declined(frame.number, frame.failure))
+    if (frame.type === 'answer') return outbox.answered(frame.number, frame.data)
+    if (frame.type === 'reply') {
+      if (frame.session !== undefined) session.enter(frame.session)
+      return say(frame.text(token?.value))
     }
-    if (meaning.type === 'life') {
-      if (meaning.answers && question) {
+    if (frame.type === 'life') {
+      if (frame.answers && question) {
         patience.answered(environment.now() - question.asked)
         lives()
       }
-      if (welcome && meaning.spread !== undefined) welcome = { ...welcome, spread: meaning.spread }
+      if (hello && frame.spread !== undefined) hello = { ...hello, spread: frame.spread }
       return
     }
-    if (meaning.type === 'refused') {
-      outbox.refused(meaning.failure)
-      return ended({ kind: 'cut', message: meaning.failure.message })
+    if (frame.type === 'refused') {
+      outbox.refused(frame.failure)
+      return ended({ kind: 'cut', message: frame.failure.message })
     }
     // The half of a greeting that was cut off, say: nothing has arrived.
-    if (meaning.type === 'nothing') return
-    if (state.name === 'connecting' && meaning.type !== 'bye') markOpen()
-    brought ||= meaning.type === 'message' || meaning.type === 'gap'
-    if (meaning.type === 'message' || meaning.type === 'gap') deliver(meaning, origin)
-    else if (meaning.type === 'bye') {
-      if (meaning.acked !== undefined) outbox.returned(meaning.acked)
+    if (frame.type === 'nothing') return
+    if (state.name === 'connecting' && frame.type !== 'bye') markOpen()
+    brought ||= frame.type === 'message' || frame.type === 'gap'
+    if (frame.type === 'message' || frame.type === 'gap') deliver(frame, origin)
+    else if (frame.type === 'bye') {
+      if (frame.acked !== undefined) outbox.returned(frame.acked)
       ended({
         kind: 'ended',
-        status: meaning.status,
-        message: meaning.why ?? 'the server is restarting',
-        retryAfter: meaning.retry,
-        cause: meaning.cause,
+        status: frame.status,
+        message: frame.why ?? 'the server is restarting',
+        retryAfter: frame.retry,
+        cause: frame.cause,
       })
     }
   }
 
   /** What the protocol itself has to say goes beside the messages. A pipe that does not take it is of no use. */
   function say(text: Payload): void {
-    const from = pipe
+    const from = channel
     handOver(from, text, failure => {
-      if (failure && pipe === from) ended({ ...failure, kind: 'cut' })
+      if (failure && channel === from) ended({ ...failure, kind: 'cut' })
     })
   }
 
@@ -358,18 +358,18 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   /** A session that was left is not entered again: what was in doubt there may have its numbers. */
   function adoptSession(told: Hello): void {
     if (abandonedSessions.has(told.session)) return sessionLost()
-    if (welcome && welcome.session !== told.session) {
+    if (hello && hello.session !== told.session) {
       if (abandonedSessions.size === mostAbandoned)
         return ended({
           kind: 'content',
           message: `the server began ${mostAbandoned} sessions on one connection`,
         })
-      abandonedSessions.add(welcome.session)
+      abandonedSessions.add(hello.session)
       outbox.renew()
     }
     session.enter(told.session)
     progress(() => outbox.acknowledged(told.acked))
-    welcome = told
+    hello = told
   }
 
   function paused(failure: Failure): void {
@@ -416,7 +416,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   function watch(): void {
     stopAsking()
     if (outbox.unanswered === 0) waiting = undefined
-    const silence = welcome ? 2 * welcome.heartbeat + 5_000 : dialect.idleTimeout
+    const silence = hello ? 2 * hello.heartbeat + 5_000 : dialect.idleTimeout
     const quiet = silence === undefined ? Infinity : lastActivity + silence
     const slow = waiting ? waiting.since + Math.max(acknowledgeTime, patience.time) + waiting.size : Infinity
     const left = Math.min(quiet, slow) - environment.now()
@@ -459,7 +459,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   /** Sends the question, beside a POST that is under way; gives back what stops that, or nothing if it cannot be asked. */
   function ask(): (() => void) | undefined {
     if (outbox.ping()) return () => {}
-    if (!dialect.ping || !pipe || !environment.fetch || via === 'jsonp') return undefined
+    if (!dialect.ping || !channel || !environment.fetch || via === 'jsonp') return undefined
     const stop = new AbortController()
     post(dialect.ping, { signal: stop.signal })
     return () => stop.abort()
@@ -482,7 +482,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
         if (!question) watch()
       }
     }
-    handOver(pipe, text, done)
+    handOver(channel, text, done)
   }
 
   function progress(tell: () => void): void {
@@ -510,7 +510,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     const byPipe = state.name === 'open' && (via === 'websocket' || !dialect.acknowledges)
     if (byPipe) {
       outbox.last()
-      if (bye) handOver(pipe, bye, () => {})
+      if (bye) handOver(channel, bye, () => {})
     } else {
       closeChannel()
       sendLast(bye)
@@ -522,7 +522,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
    * time to wait for an answer. What the page sends after that, in its own listeners for `pagehide` say, goes by requests of its own.
    */
   function sendLast(bye = ''): void {
-    if (!welcome || !dialect.acknowledges || session.position.session === undefined) return
+    if (!hello || !dialect.acknowledges || session.position.session === undefined) return
     let waits = ''
     let go: (() => void) | undefined
     const way = (text: Payload, done: () => void) => {
@@ -534,7 +534,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
         go = done
       }
     }
-    outbox.open(way, { ...welcome.limits, batch: lastBytes })
+    outbox.open(way, { ...hello.limits, batch: lastBytes })
     postLast(waits + bye)
     go ??= () => {}
     go()
@@ -560,7 +560,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   }
 
   function doubt(): void {
-    if (state.name === 'open' && pipe && dialect.ping) check()
+    if (state.name === 'open' && channel && dialect.ping) check()
   }
 }
 

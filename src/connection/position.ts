@@ -55,24 +55,24 @@ export function createPosition(dialect: Dialect, lastEventId: string): StreamPos
       const cursor = nameless ? undefined : (read as { cursor?: string }).cursor
       const before = position.cursor
       const verdict = read.type === 'message' && cursor && replays?.judge(cursor, read.data, now)
-      const meaning = oversized && read.type === 'message' ? passedOver(cursor, position.cursor) : read
+      const frame = oversized && read.type === 'message' ? passedOver(cursor, position.cursor) : read
       if (verdict) {
         // What comes after the one that is kept back tells whether the server replays.
         freed = verdict === 'replay' ? undefined : held
-        held = verdict === 'unclear' ? (meaning as Heard) : undefined
+        held = verdict === 'unclear' ? (frame as Heard) : undefined
         if (verdict !== 'new') return { type: 'nothing' }
       } else if (read.type === 'message') free()
       if (cursor !== undefined) {
-        if (meaning.type === 'gap') position.left = position.cursor
+        if (frame.type === 'gap') position.left = position.cursor
         // A pipe's welcome names where the pipe starts, which may be behind what another one has brought since.
-        if (meaning.type !== 'open' || position.cursor === '') position.cursor = cursor
+        if (frame.type !== 'open' || position.cursor === '') position.cursor = cursor
       }
-      if (meaning.type === 'open') return { ...meaning, welcome: believable(meaning.welcome) }
-      if (meaning.type === 'life') return { ...meaning, spread: bounded(meaning.spread) }
-      const { type } = meaning
+      if (frame.type === 'open') return { ...frame, hello: believable(frame.hello) }
+      if (frame.type === 'life') return { ...frame, spread: bounded(frame.spread) }
+      const { type } = frame
       const leads = type === 'gap' && position.cursor !== before
       if (leads || type === 'message' || type === 'answer' || type === 'reply') taken++
-      return meaning
+      return frame
     },
     late(now) {
       if (now) free()

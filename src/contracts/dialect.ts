@@ -191,7 +191,7 @@ export type Frame =
       /** Writes the page's answer, where the server asks for one. */
       answer?: ((data: Payload) => Payload) | undefined
     }
-  | { type: 'open'; cursor: string | undefined; welcome: Hello }
+  | { type: 'open'; cursor: string | undefined; hello: Hello }
   | { type: 'gap'; cursor: string | undefined; gap: Gap }
   | { type: 'ack'; upTo: number }
   /** The server did not take the message of this number, and all before it are answered. */

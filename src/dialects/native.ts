@@ -136,7 +136,7 @@ const usual: Hello = {
 function control({ event, id, retry }: Block, data: string, position: Position): Frame {
   switch (event) {
     case 'rt.open':
-      return { type: 'open', cursor: id, welcome: { ...usual, ...(JSON.parse(data) as Partial<Hello>) } }
+      return { type: 'open', cursor: id, hello: { ...usual, ...(JSON.parse(data) as Partial<Hello>) } }
     case 'rt.gap':
       return lost(JSON.parse(data), id, position)
     case 'rt.ack':

@@ -55,7 +55,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
           // A server of version 2 says it without being asked, and without an id.
           if (!told) return { type: 'bye', why: old }
           const welcome = { session, resumed: to === pid, heartbeat, limits: message ? { message } : {} }
-          return { type: 'open', cursor: to, welcome }
+          return { type: 'open', cursor: to, hello: welcome }
         }
         case 'old':
           return { type: 'bye', why: old }

@@ -56,7 +56,7 @@ interface Candidate {
   times: number
   /** The questions whether it flows by itself. */
   flow?: Flow
-  pipe?: Channel
+  channel?: Channel
 }
 
 /**
@@ -64,7 +64,7 @@ interface Candidate {
  * back up. A rung that fails hands over at once; one that stays silent is joined by the next, never waited for and
  * not yet given up (RFC 8305, 5, does the same for addresses).
  */
-export function createRace(rungs: readonly Transport[], options: RaceOptions): Pick<Transport, 'open'> {
+export function createRace(transports: readonly Transport[], options: RaceOptions): Pick<Transport, 'open'> {
   const { memory, attempts } = options
   // What this page's life has taught: the rung that worked, how often it failed since, and how often it was cut.
   let preferred: Transport | undefined
@@ -109,13 +109,13 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
     })
     return {
       close,
-      send: (text, sent) => handOver(active?.pipe, text, sent),
+      send: (text, sent) => handOver(active?.channel, text, sent),
     }
 
     /** The next rung joins, unless one is talking already. */
     function startNext(): void {
       stopNext()
-      if (done || [...racing].some(rung => rung.phase !== 'silent' || rung.held)) return
+      if (done || [...racing].some(candidate => candidate.phase !== 'silent' || candidate.held)) return
       const next = queue.shift() ?? lastResort()
       if (next) {
         scheduleNext()
@@ -150,7 +150,7 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
       const attempt: Attempt = { transport: transport.name, started: environment.now() }
       const proof = dialect.proof(transport.name)
       const cold = !target.positioned()
-      const rung: Candidate = {
+      const candidate: Candidate = {
         transport,
         proof,
         attempt,
@@ -160,23 +160,23 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
         last: 0,
         times: 0,
       }
-      racing.add(rung)
+      racing.add(candidate)
       attempts.push(attempt)
       if (attempts.length > mostAttempts) attempts.shift()
       if (!possible(transport)) {
         const why = isHidden(transport)
           ? "would show the token in the address, which tokenIn: 'address' allows"
           : 'cannot be used here'
-        return fail(rung, { kind: 'unsupported', message: `${transport.name} ${why}` })
+        return fail(candidate, { kind: 'unsupported', message: `${transport.name} ${why}` })
       }
       // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
-      if (dialect.sendsHello || transport.name === 'websocket') limit(rung)
+      if (dialect.sendsHello || transport.name === 'websocket') limit(candidate)
       tryTo(
         () => {
-          rung.pipe = transport.open(asPipe(transport), sinkOf(rung))
+          candidate.channel = transport.open(asPipe(transport), sinkOf(candidate))
         },
         failure =>
-          fail(rung, { ...failure, message: `${transport.name} could not start: ${failure.message}` }),
+          fail(candidate, { ...failure, message: `${transport.name} could not start: ${failure.message}` }),
       )
     }
 
@@ -189,40 +189,41 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
       }
     }
 
-    function limit(rung: Candidate): void {
-      const message = `${rung.transport.name} brought nothing for ${target.timeout} ms`
-      rung.stop = wait(environment, target.timeout, () => fail(rung, { kind: 'silent', message }))
+    function limit(candidate: Candidate): void {
+      const message = `${candidate.transport.name} brought nothing for ${target.timeout} ms`
+      candidate.stop = wait(environment, target.timeout, () => fail(candidate, { kind: 'silent', message }))
     }
 
-    function sinkOf(rung: Candidate): Sink {
-      const { attempt, proof, transport } = rung
-      const inTurn = (act: () => void) => (rung.held ? void rung.held.push(act) : act())
+    function sinkOf(candidate: Candidate): Sink {
+      const { attempt, proof, transport } = candidate
+      const inTurn = (act: () => void) => (candidate.held ? void candidate.held.push(act) : act())
       return {
         opened(via) {
           attempt.opened = environment.now()
           if (proof.need === 'opened')
-            return holdFirst(rung, () => (rung === active ? sink.opened(via) : promote(rung)))
+            return holdFirst(candidate, () => (candidate === active ? sink.opened(via) : promote(candidate)))
           // What was accepted is under way, and the next one waits as if it had only just begun.
-          if (!hasProven() && [...racing].at(-1) === rung) scheduleNext()
+          if (!hasProven() && [...racing].at(-1) === candidate) scheduleNext()
         },
         blocks(blocks, origin) {
           const now = environment.now()
           const act = () => {
             if (!blocks.length || !blocks.every(block => isBeside(proof, block))) {
-              rung.last = now
-              rung.times++
-              if (blocks.length > 0) rung.flow?.heard(blocks)
+              candidate.last = now
+              candidate.times++
+              if (blocks.length > 0) candidate.flow?.heard(blocks)
             }
-            if (blocks.length > 0 && attempt.heard === undefined) onFirstData(rung, now)
-            if (dialect.comparableIds || rung === active) sink.blocks(blocks, origin, transport.name)
-            if (rung.phase !== 'proven' && racing.has(rung) && proves(rung, blocks, now))
-              promote(rung, blocks)
+            if (blocks.length > 0 && attempt.heard === undefined) onFirstData(candidate, now)
+            if (dialect.comparableIds || candidate === active) sink.blocks(blocks, origin, transport.name)
+            if (candidate.phase !== 'proven' && racing.has(candidate) && proves(candidate, blocks, now))
+              promote(candidate, blocks)
           }
-          if (blocks.length > 0 && attempt.heard === undefined) holdFirst(rung, act)
+          if (blocks.length > 0 && attempt.heard === undefined) holdFirst(candidate, act)
           else inTurn(act)
         },
-        paused: failure => inTurn(() => (rung === active ? sink.paused(failure) : fail(rung, failure))),
-        ended: failure => inTurn(() => fail(rung, failure)),
+        paused: failure =>
+          inTurn(() => (candidate === active ? sink.paused(failure) : fail(candidate, failure))),
+        ended: failure => inTurn(() => fail(candidate, failure)),
       }
     }
 
@@ -230,113 +231,116 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
      * The first that a candidate says. While better ones are on their way they are given a moment, as RFC 8305, 3, gives one to the
      * better address: as long as this one took itself, at most the stagger.
      */
-    function holdFirst(rung: Candidate, act: () => void): void {
-      if (rung.held) return void rung.held.push(act)
+    function holdFirst(candidate: Candidate, act: () => void): void {
+      if (candidate.held) return void candidate.held.push(act)
       // A WebSocket that rests, for an outage perhaps, is tried now: where pipes cannot overlap, it would be too late afterwards.
       const socket = active || dialect.comparableIds ? undefined : wakeUp()
-      const moment = socket ? stagger() : Math.min(environment.now() - rung.attempt.started, stagger())
-      if (active || moment <= 0 || !(socket || hasBetter(rung))) return act()
-      rung.held = [act]
-      rung.stop()
-      rung.stop = wait(environment, moment, () => release(rung))
+      const moment = socket ? stagger() : Math.min(environment.now() - candidate.attempt.started, stagger())
+      if (active || moment <= 0 || !(socket || hasBetter(candidate))) return act()
+      candidate.held = [act]
+      candidate.stop()
+      candidate.stop = wait(environment, moment, () => release(candidate))
       if (socket) start(socket)
     }
 
-    function release(rung: Candidate): void {
-      const held = rung.held ?? []
-      rung.held = undefined
-      rung.stop()
-      for (const act of held) if (racing.has(rung)) act()
+    function release(candidate: Candidate): void {
+      const held = candidate.held ?? []
+      candidate.held = undefined
+      candidate.stop()
+      for (const act of held) if (racing.has(candidate)) act()
     }
 
-    function hasBetter(rung: Candidate): boolean {
-      return [...racing].some(other => other.attempt.heard === undefined && isBetter(other, rung))
+    function hasBetter(candidate: Candidate): boolean {
+      return [...racing].some(other => other.attempt.heard === undefined && isBetter(other, candidate))
     }
 
     function isBetter(one: Candidate, { transport }: Candidate): boolean {
       return (
-        rungs.indexOf(one.transport) < rungs.indexOf(transport) &&
+        transports.indexOf(one.transport) < transports.indexOf(transport) &&
         one.transport !== coolingDown(environment.now())
       )
     }
 
     /** The first block came: messages are delivered from here on, and the others hold still while the proof is due. */
-    function onFirstData(rung: Candidate, now: number): void {
-      const { proof, attempt } = rung
+    function onFirstData(candidate: Candidate, now: number): void {
+      const { proof, attempt } = candidate
       attempt.heard = now
-      rung.phase = 'talking'
-      rung.stop()
+      candidate.phase = 'talking'
+      candidate.stop()
       if (active?.phase !== 'proven') {
         stopNext()
-        for (const other of [...racing].reverse()) if (other !== rung && !mayStayBeside(other)) requeue(other)
+        for (const other of [...racing].reverse())
+          if (other !== candidate && !mayStayBeside(other)) requeue(other)
       }
-      if (proof.need === 'answer') handOver(rung.pipe, proof.ask, () => {})
+      if (proof.need === 'answer') handOver(candidate.channel, proof.ask, () => {})
       if ('within' in proof) {
         // What follows may be as late as the first block was: this pipe has shown how far it is.
         const within = proof.within + Math.max(attempt.heard - attempt.started, stagger())
-        rung.stop = wait(environment, within, () => proofTimedOut(rung, within))
+        candidate.stop = wait(environment, within, () => proofTimedOut(candidate, within))
       }
-      if (!active) activate(rung)
+      if (!active) activate(candidate)
     }
 
     /** It talked and then held back what had to follow: silent again, so the next one joins. */
-    function proofTimedOut(rung: Candidate, within: number): void {
+    function proofTimedOut(candidate: Candidate, within: number): void {
       // On a slow line the proof may have to wait behind what flows: as long as that comes, nothing is held back. Of an answer
       // this says nothing, since the question may have been lost on its way up.
-      const left = rung.last + within - environment.now()
-      if (left > 0 && rung.proof.need === 'later') {
-        rung.stop = wait(environment, left, () => proofTimedOut(rung, within))
+      const left = candidate.last + within - environment.now()
+      if (left > 0 && candidate.proof.need === 'later') {
+        candidate.stop = wait(environment, left, () => proofTimedOut(candidate, within))
         return
       }
-      const message = `${rung.transport.name} was accepted and began, then held back what came after for ${Math.round(within)} ms`
-      if (active?.phase === 'proven') return fail(rung, { kind: 'silent', message })
-      rung.attempt.failure = { kind: 'silent', message }
-      rung.phase = 'silent'
+      const message = `${candidate.transport.name} was accepted and began, then held back what came after for ${Math.round(within)} ms`
+      if (active?.phase === 'proven') return fail(candidate, { kind: 'silent', message })
+      candidate.attempt.failure = { kind: 'silent', message }
+      candidate.phase = 'silent'
       startNext()
     }
 
     /** The proof came: the others are closed, but better ones that were accepted, which may be a moment behind and then take over. */
-    function promote(rung: Candidate, blocks: readonly Incoming[] = []): void {
-      rung.attempt.heard ??= environment.now()
-      rung.attempt.proven = environment.now()
-      delete rung.attempt.failure
-      rung.phase = 'proven'
+    function promote(candidate: Candidate, blocks: readonly Incoming[] = []): void {
+      candidate.attempt.heard ??= environment.now()
+      candidate.attempt.proven = environment.now()
+      delete candidate.attempt.failure
+      candidate.phase = 'proven'
       stopNext()
-      rung.stop()
+      candidate.stop()
       for (const other of racing)
-        if (other !== rung && !(isBetter(other, rung) && isComing(other))) drop(other)
+        if (other !== candidate && !(isBetter(other, candidate) && isComing(other))) drop(other)
       // An outage says nothing against the rung that worked before it: the way back to that is looked for at once.
-      const strayed = consecutiveFailures > 0 && preferred !== undefined && preferred !== rung.transport
-      preferred = rung.transport
+      const strayed = consecutiveFailures > 0 && preferred !== undefined && preferred !== candidate.transport
+      preferred = candidate.transport
       consecutiveFailures = 0
       memory.remember(preferred.name)
-      if (!dialect.comparableIds) upgradeLooked(rung)
-      if (active !== rung) activate(rung)
-      if (racing.has(rung) && !answeredAlone(rung, blocks)) checkFlow(rung)
+      if (!dialect.comparableIds) upgradeLooked(candidate)
+      if (active !== candidate) activate(candidate)
+      if (racing.has(candidate) && !answeredAlone(candidate, blocks)) checkFlow(candidate)
       scheduleUpgrade(strayed ? 0 : pause)
     }
 
     /** What proved this may have been pushed out by the traffic behind it. So it is asked, if there is a poll to leave it for. */
-    function checkFlow(rung: Candidate): void {
-      const { proof, attempt, pipe, transport } = rung
+    function checkFlow(candidate: Candidate): void {
+      const { proof, attempt, channel, transport } = candidate
       const asking = 'question' in proof && proof.question
-      if (!asking || !pipe?.send || !rungs.some(other => possible(other) && isPoll(other))) return
-      rung.flow = createFlow({
+      if (!asking || !channel?.send || !transports.some(other => possible(other) && isPoll(other))) return
+      candidate.flow = createFlow({
         environment,
         question: asking,
-        send: (text, done) => handOver(pipe, text, done),
+        send: (text, done) => handOver(channel, text, done),
         quiet: stagger(),
         grace: Math.max((attempt.heard as number) - attempt.started, stagger(), 300),
-        held: () => abandon(rung, `${transport.name} holds back what is newest until more comes`),
+        held: () => abandon(candidate, `${transport.name} holds back what is newest until more comes`),
       })
     }
 
     /** It goes on until another one has proven itself. If it is a stream, the others are no better. */
-    function abandon(rung: Candidate, message: string): void {
-      const { transport } = rung
-      memory.leave(rungs.filter(other => other === transport || (isStream(transport) && isStream(other))))
-      rung.attempt.failure = { kind: 'silent', message, transport: transport.name }
-      rung.phase = 'silent'
+    function abandon(candidate: Candidate, message: string): void {
+      const { transport } = candidate
+      memory.leave(
+        transports.filter(other => other === transport || (isStream(transport) && isStream(other))),
+      )
+      candidate.attempt.failure = { kind: 'silent', message, transport: transport.name }
+      candidate.phase = 'silent'
       preferred = undefined
       queue = inOrder(environment.now(), dialect)
       startNext()
@@ -352,28 +356,33 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
 
     /** The better ones were tried in vain, or this is the best. */
     function upgradeLooked({ transport }: Candidate): void {
-      const better = rungs.slice(0, rungs.indexOf(transport)).filter(possible)
+      const better = transports.slice(0, transports.indexOf(transport)).filter(possible)
       if (better.length > 0 && environment.now() < nextLook) return
       nextLook = better.length > 0 ? environment.now() + lookPause : 0
       lookPause = better.length > 0 ? Math.min(lookPause * 2, longestUpgradePause) : firstUpgrade
     }
 
-    function activate(rung: Candidate): void {
-      active = rung
-      sink.opened(rung.transport.name)
+    function activate(candidate: Candidate): void {
+      active = candidate
+      sink.opened(candidate.transport.name)
     }
 
-    function fail(rung: Candidate, cause: Failure): void {
-      if (!racing.has(rung)) return
-      const failure = { ...cause, transport: rung.transport.name }
-      drop(rung)
-      rung.attempt.failure = failure
-      if (rung.transport.name === 'websocket' && !rung.attempt.heard && rung.pipe && !failure.scope)
+    function fail(candidate: Candidate, cause: Failure): void {
+      if (!racing.has(candidate)) return
+      const failure = { ...cause, transport: candidate.transport.name }
+      drop(candidate)
+      candidate.attempt.failure = failure
+      if (
+        candidate.transport.name === 'websocket' &&
+        !candidate.attempt.heard &&
+        candidate.channel &&
+        !failure.scope
+      )
         memory.socketFailed()
-      const carried = rung === active
+      const carried = candidate === active
       if (carried) {
-        if (rung.phase === 'proven') {
-          penalize(rung, failure, environment.now())
+        if (candidate.phase === 'proven') {
+          penalize(candidate, failure, environment.now())
           failures.push(failure)
           return void explain(failure)
         }
@@ -386,7 +395,7 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
       if (done) return
       if (isForAll(failure)) return finish(failure)
       // One that may not be tried just now is not waited for.
-      const waits = patient && rung.transport === preferred && rung.pipe !== undefined
+      const waits = patient && candidate.transport === preferred && candidate.channel !== undefined
       if (waits && racing.size === 0) return void classifyOutage(failure)
       // After the last one the end says it.
       if (carried && !active && queue.length + racing.size > 0) sink.paused({ ...failure, retryAfter: 0 })
@@ -396,11 +405,14 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
     /** Later, the rungs above the one in use are tried beside it, the best first; the first to prove itself takes over. */
     function scheduleUpgrade(after = pause): void {
       stopUpgrade()
-      if (done || active?.phase !== 'proven' || !dialect.comparableIds || active.transport === rungs[0])
+      if (done || active?.phase !== 'proven' || !dialect.comparableIds || active.transport === transports[0])
         return
-      upgradeCandidates = rungs
-        .slice(0, rungs.indexOf(active.transport))
-        .filter(rung => rung !== coolingDown(environment.now()) && !memory.left().includes(rung.name))
+      upgradeCandidates = transports
+        .slice(0, transports.indexOf(active.transport))
+        .filter(
+          transport =>
+            transport !== coolingDown(environment.now()) && !memory.left().includes(transport.name),
+        )
       const timer = environment.setTimeout(tryUpgrade, after)
       stopUpgrade = () => environment.clearTimeout(timer)
       pause = Math.min(pause * 2, longestUpgradePause)
@@ -409,10 +421,10 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
     /** As on the way down, one that stays silent is joined by the next: a swallowed handshake must not keep a stream waiting. */
     function tryUpgrade(): void {
       stopUpgrade()
-      const challengers = [...racing].filter(rung => rung !== active)
-      if (challengers.some(rung => rung.phase === 'talking')) return
+      const challengers = [...racing].filter(candidate => candidate !== active)
+      if (challengers.some(candidate => candidate.phase === 'talking')) return
       upgradeCandidates = upgradeCandidates.filter(transport =>
-        challengers.every(rung => rung.transport !== transport),
+        challengers.every(candidate => candidate.transport !== transport),
       )
       const next = upgradeCandidates.shift()
       if (next) {
@@ -427,24 +439,26 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
     }
 
     /** Accepted, with something due that is not overdue. */
-    function isComing(rung: Candidate): boolean {
-      const { phase, attempt } = rung
-      return mayStayBeside(rung) && (phase === 'talking' || (!!attempt.opened && attempt.heard === undefined))
+    function isComing(candidate: Candidate): boolean {
+      const { phase, attempt } = candidate
+      return (
+        mayStayBeside(candidate) && (phase === 'talking' || (!!attempt.opened && attempt.heard === undefined))
+      )
     }
 
-    function requeue(rung: Candidate): void {
-      drop(rung)
-      if (rung === active) active = undefined
-      queue.unshift(rung.transport)
+    function requeue(candidate: Candidate): void {
+      drop(candidate)
+      if (candidate === active) active = undefined
+      queue.unshift(candidate.transport)
     }
 
-    function drop(rung: Candidate): void {
-      racing.delete(rung)
-      rung.held = undefined
-      rung.stop()
-      rung.flow?.stop()
-      rung.attempt.ended = environment.now()
-      rung.pipe?.close()
+    function drop(candidate: Candidate): void {
+      racing.delete(candidate)
+      candidate.held = undefined
+      candidate.stop()
+      candidate.flow?.stop()
+      candidate.attempt.ended = environment.now()
+      candidate.channel?.close()
     }
 
     /**
@@ -484,7 +498,7 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
      * and what it answers to a GET says nothing then.
      */
     function isSocketOpen(): boolean {
-      const socket = rungs.find(({ name }) => name === 'websocket')
+      const socket = transports.find(({ name }) => name === 'websocket')
       if (dialect.sendsHello || !socket || !possible(socket)) return false
       const worked = preferred === socket || memory.recall() === socket.name
       return worked || !failures.some(({ transport }) => transport === socket.name)
@@ -521,7 +535,7 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
       for (const undo of unlisten) undo()
       stopNext()
       stopUpgrade()
-      for (const rung of racing) drop(rung)
+      for (const candidate of racing) drop(candidate)
     }
 
     function hasProven(): boolean {
@@ -547,8 +561,8 @@ export function createRace(rungs: readonly Transport[], options: RaceOptions): P
   function inOrder(now: number, { comparableIds: overlaps }: Dialect): Transport[] {
     const first = overlaps || now < nextLook ? (preferred?.name ?? memory.recall()) : undefined
     const left = memory.left()
-    const ways = rungs.filter(({ name }) => !left.includes(name))
-    const from = ways.findIndex(rung => rung.name === first)
+    const ways = transports.filter(({ name }) => !left.includes(name))
+    const from = ways.findIndex(transport => transport.name === first)
     const order = from > 0 ? [...ways.slice(from), ...ways.slice(0, from)] : ways
     if (order[0] === coolingDown(now)) order.push(order.shift() as Transport)
     return order

@@ -456,7 +456,7 @@ describe('a session of a server that does not number', () => {
       parseFrame: () => ({
         type: 'open',
         cursor: undefined,
-        welcome: {
+        hello: {
           session: 's1',
           resumed: false,
           acked: 0,

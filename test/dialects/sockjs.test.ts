@@ -129,7 +129,7 @@ describe('reading', () => {
 describe('the opening', () => {
   const heartbeat = (via: TransportName, as = dialect) => {
     const [opening] = meanings(via, via === 'long-polling' ? ['o\n'] : ['o'], fresh, as)
-    return opening?.type === 'open' ? opening.welcome.heartbeat : undefined
+    return opening?.type === 'open' ? opening.hello.heartbeat : undefined
   }
 
   test('promises heartbeats where a page sees them', () => {
