@@ -263,7 +263,7 @@ export function prepare(catalogue: Defaults, url: string | AnyURL, options: AnyO
       ? createLongQuery(
           whole,
           environment.fetch,
-          bare => knock('query', { position: nowhere }, bare),
+          bare => buildRequest('query', { position: nowhere }, bare),
           withCredentials,
         )
       : undefined
@@ -280,9 +280,9 @@ export function prepare(catalogue: Defaults, url: string | AnyURL, options: AnyO
     positioned: () => position.cursor !== '' && (!dialect.sendsHello || position.session !== undefined),
     names: names.follow,
     ready: () => long?.named(),
-    buildRequest: (via, details) => knock(via, { ...details, position }),
+    buildRequest: (via, details) => buildRequest(via, { ...details, position }),
   })
-  function knock(
+  function buildRequest(
     via: Via,
     details: RequestDetails & { position: Position },
     url = long?.address() ?? whole(),

@@ -27,8 +27,8 @@ export async function diagnose(
     const there = target({ cursor: '', session: undefined })
     await there.ready?.()
     await new Promise<void>(resolve => {
-      const rung = createRace([transport], { memory: noMemory, eager: false, origin, attempts })
-      const channel = rung.open(there, { opened: look, paused() {}, blocks: look, ended: done })
+      const race = createRace([transport], { memory: noMemory, eager: false, origin, attempts })
+      const channel = race.open(there, { opened: look, paused() {}, blocks: look, ended: done })
       const limit = environment.setTimeout(done, there.timeout)
 
       function look(): void {

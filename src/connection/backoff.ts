@@ -1,4 +1,4 @@
-/** What decides how long a line waits before it knocks again. All times in ms. */
+/** Inputs of the reconnect delay. All times in ms. */
 export interface Circumstances {
   /** How far the wait has grown; 0 after the first end of a line that was open. */
   readonly tries: number

@@ -43,7 +43,7 @@ export interface Connection {
 export interface ConnectionConfig {
   readonly dialect: Dialect
   readonly environment: Environment
-  /** Where the pipes come from: the ladder. */
+  /** Opens channels: the race. */
   readonly route: Pick<Transport, 'open'>
   readonly lastEventId: string
   /** What the page asks to wait before reconnecting, in ms, until the server says otherwise. */

@@ -4,7 +4,7 @@ import type { Codec, Payload } from '../wire/codec.ts'
 import type { Failure, TransportName } from './failure.ts'
 
 /**
- * How one kind of server is spoken to: where to knock, what proves that a pipe works, what a block means, how to write
+ * How one kind of server is spoken to: how requests are addressed, what proves that a pipe works, what a block means, how to write
  * one. It decides and never acts: it holds no socket and no timer.
  */
 export interface Dialect {
@@ -93,7 +93,7 @@ export interface RequestDetails {
   body?: Payload
 }
 
-/** What the line knows when it knocks. */
+/** What the line knows when it builds a request. */
 export interface RequestContext extends RequestDetails {
   via: Via
   /** The address as the page gave it, its parameters included. */

@@ -98,7 +98,7 @@ export const longestAway = 600_000
 
 /**
  * `Retry-After` in ms: seconds or a date (RFC 9110, 10.2.3), the longest of several, never more than ten minutes. A time that is over already says
- * nothing: a line that obeyed it would knock without a pause.
+ * nothing: otherwise a line would retry in a tight loop.
  */
 export function readRetryAfter(value: string | null): number | undefined {
   const times =

@@ -28,7 +28,7 @@ export const native: Dialect = {
   ping: ask(0),
   goodbye: encode({ event: 'rt.bye', data: '' }),
   idleTimeout: 35_000,
-  buildRequest: knock,
+  buildRequest,
   reader(_via, _before, limit = largest) {
     const parser = createParser({ bom: false, limit })
     const { feed } = parser
@@ -79,7 +79,7 @@ const question: Question = {
   beside: ({ event }) => event === 'rt.ack' || event === 'rt.nack',
 }
 
-function knock({
+function buildRequest({
   url,
   via,
   headers,

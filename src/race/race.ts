@@ -27,14 +27,14 @@ export interface RaceOptions {
 /** How many tries are kept for the report. */
 const mostAttempts = 50
 
-/** How long until a line on a lower rung first looks upward, in ms; the pause doubles with each vain look. */
+/** Delay before the first upgrade attempt, in ms. It doubles after each attempt that fails. */
 const firstUpgrade = 5_000
 const longestUpgradePause = 600_000
 
-/** How long a rung that is looked up to may be silent until the next one joins it, in ms: there is no hurry, the line is carried. */
+/** Delay between upgrade attempts while a transport is active, in ms. */
 const upgradeStagger = 1_000
 
-/** A rung that is cut twice within this time after proving itself rests for a while; both in ms. */
+/** A transport that is cut twice within `flappingWithin` after it proved itself is left alone for `coolDown`. Both in ms. */
 const flappingWithin = 30_000
 const coolDown = 120_000
 
@@ -60,19 +60,19 @@ interface Candidate {
 }
 
 /**
- * Makes one transport out of many: races them in order of preference, keeps the first that proves itself, and climbs
- * back up. A rung that fails hands over at once; one that stays silent is joined by the next, never waited for and
+ * Makes one transport out of many: races them in order of preference, keeps the first that proves itself, and later
+ * tries to upgrade. A candidate that fails hands over at once; one that stays silent is joined by the next, never waited for and
  * not yet given up (RFC 8305, 5, does the same for addresses).
  */
 export function createRace(transports: readonly Transport[], options: RaceOptions): Pick<Transport, 'open'> {
   const { memory, attempts } = options
-  // What this page's life has taught: the rung that worked, how often it failed since, and how often it was cut.
+  // Learned during the life of this page: the transport that worked, how often it failed since then, and how often it was cut.
   let preferred: Transport | undefined
   let consecutiveFailures = 0
   let consecutiveCuts = 0
   let flapping: Transport | undefined
   let flappingUntil = 0
-  // Where pipes cannot overlap, better ones are looked for at a reconnect, with the pauses of a climb.
+  // Where pipes cannot overlap, upgrades are tried at a reconnect, with the same pauses.
   let nextLook = 0
   let lookPause = firstUpgrade
 
@@ -112,7 +112,7 @@ export function createRace(transports: readonly Transport[], options: RaceOption
       send: (text, sent) => handOver(active?.channel, text, sent),
     }
 
-    /** The next rung joins, unless one is talking already. */
+    /** Starts the next candidate, unless one is receiving already. */
     function startNext(): void {
       stopNext()
       if (done || [...racing].some(candidate => candidate.phase !== 'silent' || candidate.held)) return
@@ -307,7 +307,7 @@ export function createRace(transports: readonly Transport[], options: RaceOption
       candidate.stop()
       for (const other of racing)
         if (other !== candidate && !(isBetter(other, candidate) && isComing(other))) drop(other)
-      // An outage says nothing against the rung that worked before it: the way back to that is looked for at once.
+      // An outage says nothing against the transport that worked before it: an upgrade to that one is tried at once.
       const strayed = consecutiveFailures > 0 && preferred !== undefined && preferred !== candidate.transport
       preferred = candidate.transport
       consecutiveFailures = 0
@@ -402,7 +402,7 @@ export function createRace(transports: readonly Transport[], options: RaceOption
       startNext()
     }
 
-    /** Later, the rungs above the one in use are tried beside it, the best first; the first to prove itself takes over. */
+    /** Later, the more preferred transports are tried beside the active one, the best first. The first that proves itself takes over. */
     function scheduleUpgrade(after = pause): void {
       stopUpgrade()
       if (done || active?.phase !== 'proven' || !dialect.comparableIds || active.transport === transports[0])
@@ -433,7 +433,7 @@ export function createRace(transports: readonly Transport[], options: RaceOption
       } else if (challengers.length === 0) scheduleUpgrade()
     }
 
-    /** Beside a rung that talks: only where ids tell what came twice, and not if it would begin anew, behind the position. */
+    /** May run beside a candidate that receives only if ids are comparable, and if it resumes from the cursor. */
     function mayStayBeside({ cold, attempt }: Candidate): boolean {
       return dialect.comparableIds && (!cold || attempt.heard !== undefined)
     }
@@ -462,7 +462,7 @@ export function createRace(transports: readonly Transport[], options: RaceOption
     }
 
     /**
-     * The rung that worked does not come back. When plain HTTP does not get through either it is an outage, and nobody is
+     * The transport that worked does not come back. When plain HTTP does not get through either it is an outage, and nobody is
      * demoted: this is tried again. Otherwise something has come between, and the next one takes over.
      */
     async function classifyOutage(failure: Failure): Promise<void> {
@@ -568,7 +568,7 @@ export function createRace(transports: readonly Transport[], options: RaceOption
     return order
   }
 
-  /** A rung that proves itself and is soon cut, twice in a row with no outage between, is left alone for a while. */
+  /** A transport that proves itself and is soon cut, twice in a row without an outage between, is left alone for a while. */
   function penalize({ transport, attempt }: Candidate, failure: Failure, now: number): void {
     const soon =
       failure.kind === 'cut' && transport === preferred && now - (attempt.proven as number) < flappingWithin

@@ -24,7 +24,7 @@ const settling = 100
 
 /**
  * Script tags whose answers call a function: the last way, which needs neither CORS nor XMLHttpRequest. It runs what the
- * server answers, so it only ever knocks at the page's own origin, and at another one if the page says so.
+ * server answers, so it only ever asks the page's own origin, and at another one if the page says so.
  */
 export const jsonp: Transport = {
   name: 'jsonp',

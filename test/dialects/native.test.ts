@@ -156,7 +156,7 @@ describe('reading', () => {
     expect(read(welcome({ session: 's9', acked: 4 }, 'e.3.x'))).toMatchObject({
       type: 'open',
       cursor: 'e.3.x',
-      welcome: { session: 's9', acked: 4, heartbeat: 15_000 },
+      hello: { session: 's9', acked: 4, heartbeat: 15_000 },
     })
   })
 

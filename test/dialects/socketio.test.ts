@@ -93,7 +93,7 @@ describe('the opening', () => {
     expect(open).toMatchObject({
       type: 'open',
       cursor: undefined,
-      welcome: { resumed: false, heartbeat: 20_000, limits: { message: 1_000 } },
+      hello: { resumed: false, heartbeat: 20_000, limits: { message: 1_000 } },
     })
   })
 
@@ -106,11 +106,11 @@ describe('the opening', () => {
 
   test('is a resumption if the server knows us, and a gap if not', () => {
     expect(opening('40{"sid":"b","pid":"p1"}', recovering)).toMatchObject([
-      { type: 'open', welcome: { resumed: true } },
+      { type: 'open', hello: { resumed: true } },
       { type: 'nothing' },
     ])
     expect(opening('40{"sid":"b","pid":"p2"}', recovering)).toMatchObject([
-      { type: 'open', welcome: { resumed: false } },
+      { type: 'open', hello: { resumed: false } },
       { type: 'gap', cursor: 'p2', gap: { from: 'p1 Q7-HQtf', to: 'p2' } },
     ])
   })

@@ -66,13 +66,13 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
 
 /** A POST beside a pipe that has no other use for requests. Whether it was taken is all that its answer is asked for. */
 export function postAlone(
-  { environment: { fetch }, buildRequest: knock, withCredentials }: Target,
+  { environment: { fetch }, buildRequest, withCredentials }: Target,
   body: Payload,
   done: Done,
   mode?: RequestMode,
 ): void {
   if (!fetch) throw new TypeError('there is no fetch here to send by')
-  const { url, headers } = knock('post', { body })
+  const { url, headers } = buildRequest('post', { body })
   const credentials = withCredentials ? 'include' : 'same-origin'
   const request = {
     method: 'POST',
