@@ -34,7 +34,13 @@ test.each(ways)(
     for (const name of dialect.transports) {
       const rung = fake(name)
       const url = `https://host.test/p%20a:t~h?${query}`
-      const asked = { transports: [rung], dialect, lastEventId: 'urn:x', token: () => 's' }
+      const asked = {
+        transports: [rung],
+        dialect,
+        lastEventId: 'urn:x',
+        token: () => 's',
+        tokenIn: 'address' as const,
+      }
       const { line } = await openLine({ ...asked, url, params: { more: 1 } })
       const given = new URL(url).search.slice(1)
       const { asked: request, target } = rung.pipe
