@@ -74,7 +74,7 @@ for (const [transport, module, name = ''] of transports)
     await page.waitFor(() => heard.some(({ data }) => data === 'two'))
     await page.evaluate(() => {
       const { asked } = window as unknown as { asked: object }
-      return Throughline.diagnose('/live', asked).then(found => Object.assign(window, { found }))
+      return Throughline.diagnose('/live', asked).then(found => void Object.assign(window, { found }))
     })
     taken = 'another'
     place.hub.refuse([transport as 'websocket'])

@@ -156,8 +156,17 @@ function control({ event, id, retry }: Block, data: string, position: Position):
   }
 }
 
-/** Of several pipes that were asked to go on from the same place, the first tells of the loss, and may have gone on since. */
-function lost(gap: Gap, id: string | undefined, position: Position): Frame {
+/**
+ * Of several pipes that were asked to go on from the same place, the first tells of the loss, and may have gone on since. What a gap does
+ * not say, or says otherwise than in text, is as far as can be known.
+ */
+function lost({ reason, from, to }: Partial<Gap>, id: string | undefined, position: Position): Frame {
+  const text = (said: unknown, otherwise: string) => (typeof said === 'string' ? said : otherwise)
+  const gap = {
+    reason: text(reason, 'unknown'),
+    from: text(from, position.cursor),
+    to: text(to, id ?? position.cursor),
+  }
   if (id && gap.from !== position.cursor && !isNew(id, position)) return { type: 'nothing' }
   return { type: 'gap', cursor: id, gap }
 }

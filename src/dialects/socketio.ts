@@ -40,7 +40,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
     parseFrame({ event, id, data, attached }: Packet, { cursor, session = '{}' }) {
       const [pid, offset] = cursor.split(' ')
       const told = data && JSON.parse(data)
-      const to = told?.pid && `${told.pid}`
+      const to = told?.pid == null ? undefined : `${told.pid}`
       switch (event) {
         case '0': {
           const text = (token?: string) =>
@@ -61,7 +61,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
           return { type: 'bye', why: old }
         case 'gap':
           if (!pid || pid === to) break
-          return { type: 'gap', cursor: to, gap: { reason: 'unknown', from: cursor, to } }
+          return { type: 'gap', cursor: to ?? '', gap: { reason: 'unknown', from: cursor, to: to ?? '' } }
         case '42':
         case '45': {
           const [name, ...args] = told

@@ -169,6 +169,14 @@ describe('reading', () => {
     })
   })
 
+  test.each(['{}', '[]', '7', '{"reason":7,"from":null,"to":{}}'])(
+    'a gap that says %s is one all the same, in text',
+    data => {
+      const gap = { reason: 'unknown', from: midway.cursor, to: 'f.1.x' }
+      expect(read({ event: 'rt.gap', id: 'f.1.x', data })).toEqual({ type: 'gap', cursor: 'f.1.x', gap })
+    },
+  )
+
   test('the rest of the protocol’s own blocks', () => {
     expect(read({ event: 'rt.ack', data: '17' })).toEqual({ type: 'ack', upTo: 17 })
     expect(read({ event: 'rt.nack', data: '{"number":3,"status":422,"message":"no room"}' })).toMatchObject({

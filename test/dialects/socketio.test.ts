@@ -113,6 +113,11 @@ describe('the opening', () => {
       { type: 'open', hello: { resumed: false } },
       { type: 'gap', cursor: 'p2', gap: { from: 'p1 Q7-HQtf', to: 'p2' } },
     ])
+    // A server that was configured anew has no recovery any more, and nothing to continue from.
+    expect(opening('40{"sid":"b"}', recovering)).toMatchObject([
+      { type: 'open', hello: { resumed: false } },
+      { type: 'gap', cursor: '', gap: { from: 'p1 Q7-HQtf', to: '' } },
+    ])
   })
 
   test('comes before the events that the server sends before it', () => {

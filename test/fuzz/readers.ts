@@ -66,9 +66,10 @@ function parser(input: Uint8Array): void {
   for (let at = 0; at < text.length; at += step) cut.feed(text.slice(at, at + step), pieces)
   same(pieces, blocks)
   same([cut.overflowed, ...cut.end()], [whole.overflowed, ...whole.end()])
-  const longest = Math.max(...text.split(/[\r\n]/).map(line => (line[0] === ':' ? 0 : line.length)))
-  // A byte order mark does not count.
-  if (longest > limit + 1 && !whole.overflowed)
+  // A byte order mark at the start is dropped, and may stand before a comment.
+  const lines = text.replace(/^\ufeff/, '').split(/[\r\n]/)
+  const longest = Math.max(...lines.map(line => (line[0] === ':' ? 0 : line.length)))
+  if (longest > limit && !whole.overflowed)
     throw new Error(`a line of ${longest} characters passed a limit of ${limit}`)
   for (const block of blocks) {
     const size = (block.data ?? '').length + (block.id ?? '').length + (block.event ?? '').length
@@ -156,6 +157,8 @@ function check(meaning: Frame): void {
     if (!(meaning.data instanceof ArrayBuffer)) isText('data', meaning.data)
   } else if (type === 'bye' && meaning.why !== undefined) isText('why', meaning.why)
   else if (type === 'refused') isText('message', meaning.failure.message)
+  else if (type === 'gap')
+    for (const part of ['reason', 'from', 'to'] as const) isText(part, meaning.gap[part])
 
   function isText(name: string, value: unknown): void {
     if (typeof value !== 'string') throw new Error(`${name} of ${type} is ${typeof value}`)
