@@ -20,6 +20,7 @@ import { createSessions } from './sessions/sessions.ts'
 import { createTurns } from './sessions/turns.ts'
 import { dropSlices } from './transports/jsonp.ts'
 import { createSockets } from './transports/websocket-server.ts'
+import { lengthOnWire, longest } from './wire/length.ts'
 
 /** Every transport at one URL: who may hear what, what is published, what comes back. */
 export interface Hub {
@@ -99,9 +100,6 @@ export interface Stats {
   /** How often a client was held back that sends too much, or more than listeners are done with. */
   slowed: number
 }
-
-/** Clients end a pipe at a block of more than 1 MiB, and would meet it again with each resume; this leaves room for its other fields. */
-const longest = 2 ** 20 - 2 ** 12
 
 /** How long what clients sent may be worked at once they have to go, in ms. */
 const patience = 5_000
@@ -347,9 +345,4 @@ function countByTransport(lines: Iterable<Connection>): Record<TransportName, nu
   }
   for (const { channel } of lines) counts[channel.transport]++
   return counts
-}
-
-/** Each line of data is one on the wire, after the six characters of `data: `. Most messages are far from the limit. */
-function lengthOnWire(data: string): number {
-  return data.length < longest / 7 ? data.length : data.length + 6 * data.split('\n').length
 }

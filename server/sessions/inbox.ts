@@ -5,6 +5,7 @@ import { answerTo, type Refusal, refusal } from '../http-error.ts'
 import type { Limits } from '../options.ts'
 import { atMost } from '../patience.ts'
 import { printable } from '../printer.ts'
+import { fitsOnWire } from '../wire/length.ts'
 import { forget } from './acknowledgement.ts'
 import type { Member, Send, Session } from './session.ts'
 import { inOneTurn, nextTurn } from './turns.ts'
@@ -169,10 +170,17 @@ function isMessage({ id, event, data }: Block): boolean {
 function readMessage({ id, event = 'message', data, encoding }: Block): Message {
   const number = /^[1-9]\d{0,15}$/.test(id ?? '') ? Number(id) : Number.NaN
   if (!Number.isSafeInteger(number)) throw refusal(400, 'the id of a message is its number: 1, 2, 3 …')
-  if (event.startsWith('rt.')) throw refusal(400, `${printable(event)} is no name for a message`)
+  if (event.startsWith('rt.') || event.includes('\0'))
+    throw refusal(400, `${printable(event)} is no name for a message`)
   if (data === undefined) throw refusal(400, `message ${number} has no data`)
+  const read = unpacked(number, data, encoding)
+  if (!fitsOnWire(read)) throw refusal(413, `message ${number} is too large`)
+  return { number, event, data: read }
+}
+
+function unpacked(number: number, data: string, encoding: string | undefined): string | ArrayBuffer {
   try {
-    return { number, event, data: unpack(data, encoding) }
+    return unpack(data, encoding)
   } catch {
     throw refusal(400, `the data of message ${number} is not ${printable(`${encoding}`)}`)
   }

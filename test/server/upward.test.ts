@@ -37,6 +37,38 @@ async function talk(
   return { ...at, ear, session, taken }
 }
 
+describe('what is taken can be published, since it is as long on the way down', () => {
+  const largest = 2 ** 20
+  /** As our own client writes it: as much of a text as a message may have. */
+  const whole = (unit: string, each: number) => unit.repeat(Math.floor((largest - 200) / each))
+
+  it.each([
+    ['text', whole('x', 1)],
+    ['newlines', whole('\n', 7)],
+    ['text that is escaped', whole('\r\0', 4)],
+    ['bytes', new Uint8Array(Math.floor(((largest - 200) * 3) / 4))],
+  ])('of %s', async (_, data) => {
+    const at = await talk('websocket')
+    const failures = vi.fn()
+    at.hub.on('error', failures)
+    at.hub.on('message', ({ data, reply }) => void reply(data))
+    at.ear.send(encode({ id: '1', ...pack(data) }))
+    expect((await at.ear.next('message')).data).toBe(pack(data).data)
+    expect(failures).not.toHaveBeenCalled()
+  })
+
+  it.each([
+    ['lines that we would write longer', 413, `id: 1\n${'data:\n'.repeat(170_000)}\n`],
+    ['text that we would escape', 413, `id: 1\ndata: ${'\0'.repeat(600_000)}\n\n`],
+    ['a name that no block can have', 400, 'id: 1\nevent: a\0b\ndata: x\n\n'],
+  ])('not %s, which are refused', async (_, status, body) => {
+    const at = await talk()
+    expect(await post(at, at.session, body)).toMatchObject({ status })
+    expect(at.taken).toEqual([])
+    expect(await post(at, at.session, message(1))).toMatchObject({ status: 200 })
+  })
+})
+
 describe('a POST', () => {
   it('takes its messages in order and acknowledges the last', async () => {
     const at = await talk()
