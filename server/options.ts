@@ -83,7 +83,7 @@ export interface Limits {
    */
   authorize: number
   /**
-   * Bytes of one message as it is written. More: 413.
+   * Bytes of one message as it is written. More: 413. Listeners are told of longer ones if you allow them, but `publish` takes no more than 1 MiB.
    * @default 1048576
    */
   message: number

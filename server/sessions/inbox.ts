@@ -5,7 +5,7 @@ import { answerTo, type Refusal, refusal } from '../http-error.ts'
 import type { Limits } from '../options.ts'
 import { atMost } from '../patience.ts'
 import { printable } from '../printer.ts'
-import { fitsOnWire } from '../wire/length.ts'
+import { fitsOnWire, longest } from '../wire/length.ts'
 import { forget } from './acknowledgement.ts'
 import type { Member, Send, Session } from './session.ts'
 import { inOneTurn, nextTurn } from './turns.ts'
@@ -93,11 +93,13 @@ interface Message {
 /** It is kept of the last `messages` numbers which of them were refused. `overdue` is called for each message that took longer than `handling`. */
 export function createInbox(
   events: Events<HubEvents>,
-  { messages: window, handling }: Pick<Limits, 'messages' | 'handling'>,
+  { message: largest, messages: window, handling }: Pick<Limits, 'message' | 'messages' | 'handling'>,
   overdue: () => void,
 ): Inbox {
+  // What can be published is taken, and what the application lets in beyond that.
+  const most = Math.max(largest, longest)
   return (member, blocks, maySend) => {
-    const messages = blocks.filter(isMessage).map(readMessage)
+    const messages = blocks.filter(isMessage).map(block => readMessage(block, most))
     if (messages.length && !maySend) throw refusal(403, 'sending is not allowed')
     if (member.stage === 'over') throw refusal(404, 'session unknown')
     if (messages.length && member.leaving) throw refusal(503, 'the server is going away', 1)
@@ -167,14 +169,14 @@ function isMessage({ id, event, data }: Block): boolean {
   return id !== undefined || (data !== undefined && !event?.startsWith('rt.'))
 }
 
-function readMessage({ id, event = 'message', data, encoding }: Block): Message {
+function readMessage({ id, event = 'message', data, encoding }: Block, most: number): Message {
   const number = /^[1-9]\d{0,15}$/.test(id ?? '') ? Number(id) : Number.NaN
   if (!Number.isSafeInteger(number)) throw refusal(400, 'the id of a message is its number: 1, 2, 3 …')
   if (event.startsWith('rt.') || event.includes('\0'))
     throw refusal(400, `${printable(event)} is no name for a message`)
   if (data === undefined) throw refusal(400, `message ${number} has no data`)
   const read = unpacked(number, data, encoding)
-  if (!fitsOnWire(read)) throw refusal(413, `message ${number} is too large`)
+  if (!fitsOnWire(read, most)) throw refusal(413, `message ${number} is too large`)
   return { number, event, data: read }
 }
 

@@ -8,7 +8,8 @@ export function lengthOnWire(data: string): number {
   return data.length < longest / 7 ? data.length : data.length + 6 * data.split('\n').length
 }
 
-/** Whether data can be published: what came in a shorter spelling than ours may not. */
-export function fitsOnWire(data: string | ArrayBuffer): boolean {
-  return typeof data !== 'string' || data.length < longest / 14 || lengthOnWire(pack(data).data) <= longest
+/** Whether data that came in a shorter spelling than ours takes no more than `most` in ours. No spelling of bytes is shorter. */
+export function fitsOnWire(data: string | ArrayBuffer, most: number): boolean {
+  // Each character may become two, and each line has six more.
+  return typeof data !== 'string' || data.length < longest / 14 || lengthOnWire(pack(data).data) <= most
 }

@@ -211,7 +211,11 @@ function client(input: Uint8Array): void {
 /** The server's reading of uploads: numbers are taken one after the other, each once, and a refusal takes nothing. */
 function upload(input: Uint8Array): void {
   const member = { taken: 0, acked: 0, done: Promise.resolve(), session: {} } as unknown as Member
-  const accept = createInbox(createEvents<HubEvents>([]), { messages: 1_000, handling: 120_000 }, () => {})
+  const accept = createInbox(
+    createEvents<HubEvents>([]),
+    { message: 2 ** 20, messages: 1_000, handling: 120_000 },
+    () => {},
+  )
   for (const frame of [input.subarray(0, input.length >> 1), input.subarray(input.length >> 1), input]) {
     const blocks = createParser({ limit: 1_000 }).feed(decode(frame))
     const before = member.taken

@@ -69,6 +69,19 @@ describe('what is taken can be published, since it is as long on the way down', 
   })
 })
 
+it.each(['websocket', 'long-polling'] as const)(
+  'a message that limits.message allows beyond what can be published is taken over %s, and listeners are told',
+  async via => {
+    const at = await talk(via, { limits: { message: 2 ** 22 } })
+    const data = 'x\n'.repeat(2 ** 18)
+    const body = encode({ id: '1', data })
+    if (via === 'websocket') at.ear.send(body)
+    else expect(await post(at, at.session, body)).toMatchObject({ status: 200 })
+    await until(() => at.taken.length === 1)
+    expect(at.taken).toEqual([data])
+  },
+)
+
 describe('a POST', () => {
   it('takes its messages in order and acknowledges the last', async () => {
     const at = await talk()
