@@ -109,14 +109,15 @@ export function createPosition(dialect: Dialect, lastEventId: string): StreamPos
 }
 
 /** What a server says of itself is taken where it can be true; the rest is as if it had not been said. */
-function believable({ session, heartbeat, spread, limits, ...told }: Hello): Hello {
+function believable({ session, resumed, heartbeat, spread, limits, acked }: Hello): Hello {
   // It goes into each address.
   if (typeof session !== 'string' || session.length > longestId)
     throw new TypeError('the session has no name')
   const known = Object.entries(limits ?? {}).filter(([, limit]) => isAmount(limit) && limit >= 1)
   return {
-    ...told,
     session,
+    resumed: resumed === true,
+    acked,
     heartbeat: isAmount(heartbeat) ? heartbeat : usualHeartbeat,
     spread: bounded(spread),
     limits: Object.fromEntries(known),

@@ -1,5 +1,5 @@
-import type { Dialect, Frame, Gap, Hello, Position, Question, RequestContext } from '../contracts/dialect.ts'
-import type { Failure } from '../contracts/failure.ts'
+import type { Dialect, Frame, Gap, Position, Question, RequestContext } from '../contracts/dialect.ts'
+import { type Failure, inWords } from '../contracts/failure.ts'
 import { setQuery } from '../wire/address.ts'
 import type { Block } from '../wire/block.ts'
 import { largest } from '../wire/codec.ts'
@@ -114,7 +114,7 @@ function buildRequest({
 /** A subprotocol's name has no other characters than those of base64url, of which no padding. */
 function asName(token: string): string {
   const { data } = pack(new TextEncoder().encode(token))
-  return data.replace(/[+/=]/g, found => (found === '+' ? '-' : found === '/' ? '_' : ''))
+  return data.replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '')
 }
 
 function canSetHeaders(via: RequestContext['via']): boolean {
@@ -125,32 +125,24 @@ function isPost(via: RequestContext['via']): boolean {
   return via === 'post' || via === 'query' || via === 'ticket'
 }
 
-/** What a server that says less is taken to mean. */
-const usual: Hello = {
-  session: '',
-  resumed: false,
-  heartbeat: 15_000,
-  spread: 0,
-}
-
 function control({ event, id, retry }: Block, data: string, position: Position): Frame {
   switch (event) {
     case 'rt.open':
-      return { type: 'open', cursor: id, hello: { ...usual, ...(JSON.parse(data) as Partial<Hello>) } }
+      return { type: 'open', cursor: id, hello: { session: '', spread: 0, ...JSON.parse(data) } }
     case 'rt.gap':
-      return lost(JSON.parse(data), id, position)
+      return lost(fieldsOf(data), id, position)
     case 'rt.ack':
       return { type: 'ack', upTo: Number(data) }
     case 'rt.nack':
-      return { type: 'nack', number: JSON.parse(data).number, failure: refused(data) }
+      return { type: 'nack', number: Number(fieldsOf(data).number), failure: refused(data) }
     case 'rt.fail':
       return { type: 'refused', failure: refused(data) }
     case 'rt.beat':
-      return { type: 'life', ...(JSON.parse(data || '{}') as { spread?: number }) }
+      return { type: 'life', spread: fieldsOf(data).spread as number }
     case 'rt.pong':
       return { type: 'life', answers: true }
     case 'rt.bye':
-      return { type: 'bye', retry, acked: JSON.parse(data || '{}').acked }
+      return { type: 'bye', retry, acked: amount(fieldsOf(data).acked) }
     default:
       return { type: 'nothing' }
   }
@@ -171,21 +163,32 @@ function lost({ reason, from, to }: Partial<Gap>, id: string | undefined, positi
   return { type: 'gap', cursor: id, gap }
 }
 
+/** What a block of the protocol's own says, as JSON. Any of it may be of another type than it should be. */
+function fieldsOf(data: string): Record<string, unknown> {
+  return Object(JSON.parse(data || '{}'))
+}
+
+function amount(said: unknown): number | undefined {
+  return typeof said === 'number' ? said : undefined
+}
+
 function refused(data: string): Failure {
-  let told: { status?: number; retryAfter?: number; message?: string; only?: boolean } | null = null
+  let told: Record<string, unknown> = {}
   try {
-    told = JSON.parse(data)
+    told = fieldsOf(data)
   } catch {
     // It refuses, in whatever words.
   }
-  const { status, retryAfter = 0, message, only } = told ?? {}
-  return {
+  const status = amount(told.status)
+  const retryAfter = Number(told.retryAfter)
+  const failure: Failure = {
     kind: 'status',
     status,
-    scope: only ? 'transport' : status === undefined ? undefined : 'line',
-    message: `the server answered ${status ?? 'that it refuses'}${message ? `, ${message}` : ''}`,
+    scope: told.only ? 'transport' : status === undefined ? undefined : 'line',
+    message: `the server answered ${status ?? 'that it refuses'}`,
     ...(retryAfter > 0 && { retryAfter: Math.min(retryAfter * 1000, 600_000) }),
   }
+  return inWords(failure, `${told.message ?? ''}`)
 }
 
 /**

@@ -177,6 +177,38 @@ describe('reading', () => {
     },
   )
 
+  test.each<[string, string, object]>([
+    [
+      'rt.fail',
+      '{"status":"constructor","message":"no"}',
+      { type: 'refused', failure: { status: undefined, scope: undefined } },
+    ],
+    [
+      'rt.fail',
+      '{"status":"403","retryAfter":"soon"}',
+      { type: 'refused', failure: { status: undefined, kind: 'status' } },
+    ],
+    ['rt.nack', 'null', { type: 'nack', number: Number.NaN }],
+    ['rt.beat', '{"type":"message","data":1,"spread":40}', { type: 'life', spread: 40 }],
+    ['rt.bye', '{"type":"message","acked":"5"}', { type: 'bye', acked: undefined }],
+    ['rt.bye', 'null', { type: 'bye', acked: undefined }],
+  ])(
+    '%s with %s means no more than it may: each field counts if it is of its type',
+    (event, data, meaning) => {
+      const frame = read({ event, data })
+      expect(frame).toMatchObject(meaning)
+      expect(frame).not.toHaveProperty('data')
+    },
+  )
+
+  test('the words of a refusal are told as far as a person reads', () => {
+    const frame = read({
+      event: 'rt.fail',
+      data: JSON.stringify({ status: 403, message: 'x'.repeat(10_000) }),
+    })
+    expect(frame.type === 'refused' && frame.failure.message.length).toBeLessThan(600)
+  })
+
   test('the rest of the protocol’s own blocks', () => {
     expect(read({ event: 'rt.ack', data: '17' })).toEqual({ type: 'ack', upTo: 17 })
     expect(read({ event: 'rt.nack', data: '{"number":3,"status":422,"message":"no room"}' })).toMatchObject({
