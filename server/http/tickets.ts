@@ -21,7 +21,7 @@ export const life = 30_000
 const nonceBytes = 12
 const tagBytes = 16
 
-/** `key`: a text that all nodes share, so that each takes the tickets of the others. `most`: so many that were used are remembered. */
+/** `key`: a text that all nodes share, so that each takes the tickets of the others. `most`: how many used ones are remembered. */
 export function createTickets(key: string | undefined, most: number): Tickets {
   const secret = key === undefined ? randomBytes(32) : createHash('sha256').update(key).digest()
   const used = new Map<string, number>() // until when; nearly in this order
@@ -39,11 +39,11 @@ export function createTickets(key: string | undefined, most: number): Tickets {
     const { until, ...ticket } = unseal(text)
     const now = Date.now()
     if (until <= now) throw refused('is too old')
-    // As bytes it may be written in several ways, and is the same one.
+    // Several texts of base64url stand for the same bytes.
     const name = Buffer.from(text, 'base64url').subarray(0, nonceBytes).toString('latin1')
     if (used.has(name)) throw refused('was used')
     forget(now)
-    // To forget one early would be to let it in twice.
+    // A used ticket that is forgotten too early could be used again.
     if (used.size >= most) throw refusal(503, 'too many tickets were used just now', 1)
     used.set(name, until)
     return ticket
@@ -71,7 +71,7 @@ export function createTickets(key: string | undefined, most: number): Tickets {
   }
 }
 
-/** Another transport may need none, and a new one may be had. */
+/** The refusal holds for this transport alone: another one may need no ticket. */
 function refused(what: string): object {
   return { ...refusal(401, `the ticket ${what}`), only: true }
 }

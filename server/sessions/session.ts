@@ -37,7 +37,7 @@ export interface Member {
   connections: readonly Connection[]
   /** What the names of its topics take, in bytes. */
   names: number
-  /** The crowds that it is one of, and that are limited. */
+  /** The groups that it counts in: everybody, those of its address, those of its principal. */
   readonly groups: readonly Group[]
   stage: Stage
   /** Something was sent to it alone: its own topic may be there. */

@@ -76,7 +76,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   const members = new Map<string, Member>()
   const guests = new Set<Member>()
   const everybody: Group = { key: undefined, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
-  const crowds = new Map<string, Group>()
+  const groups = new Map<string, Group>()
   let open = 0
   const away = new Set<Member>() // those without a pipe, the longest away first
 
@@ -155,7 +155,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   }
 
   function check(ask: HubRequest, granted: Granted): void {
-    const own = crowdsOf(ask, granted)
+    const own = groupsOf(ask, granted)
     for (const group of own) {
       if (isFull(group) && !group.passing.size) throw tooMany('sessions', group)
       if (hasNoRoom(group, namesOf(granted.topics))) throw tooMany('topics', group)
@@ -171,7 +171,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       if (more > 0 && group.names + more > roomFor(group)) throw tooMany('topics', group)
   }
 
-  /** Also when all have gone that never came back. */
+  /** Whether the names find no room, even if every session whose client never came back is ended. */
   function hasNoRoom(group: Group, more: number): boolean {
     let left = group.names + more
     if (left <= roomFor(group)) return false
@@ -179,7 +179,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     return left > roomFor(group)
   }
 
-  /** Those of one address, or of one principal, may have half. */
+  /** A single address, or a single principal, may take half. */
   function roomFor({ key }: Group): number {
     return key === undefined ? limits.topicsInAll : limits.topicsInAll / 2
   }
@@ -204,10 +204,10 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     return member
   }
 
-  /** Takes it into its crowds. Where one is full, whoever never came back has to go. */
+  /** Takes it into its groups. Where one is full, sessions whose client never came back are ended. */
   function make(id: string, stage: Stage, ask: HubRequest, granted: Granted): Member {
     check(ask, granted)
-    for (const group of crowdsOf(ask, granted)) {
+    for (const group of groupsOf(ask, granted)) {
       const [oldest] = isFull(group) ? group.passing : []
       if (oldest) end(oldest)
       for (const next of group.passing) {
@@ -218,11 +218,11 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     const { address, origin, standing, via, turn } = ask
     const { topics, principal } = granted
     const names = namesOf(topics)
-    const own = crowdsOf(ask, granted)
+    const own = groupsOf(ask, granted)
     for (const group of own) {
       group.size++
       group.names += names
-      if (group.key !== undefined) crowds.set(group.key, group)
+      if (group.key !== undefined) groups.set(group.key, group)
     }
     return {
       session: new HubSession(id, address, via === 'post' ? 'bare' : via, topics, principal),
@@ -249,15 +249,15 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     }
   }
 
-  function crowdsOf({ address }: HubRequest, { principal }: Granted): Group[] {
+  function groupsOf({ address }: HubRequest, { principal }: Granted): Group[] {
     const found = [everybody]
-    if (address) found.push(crowdOf(`address ${networkOf(address)}`))
-    if (principal !== undefined) found.push(crowdOf(`principal ${principal}`))
+    if (address) found.push(groupOf(`address ${networkOf(address)}`))
+    if (principal !== undefined) found.push(groupOf(`principal ${principal}`))
     return found
   }
 
-  function crowdOf(key: string): Group {
-    return crowds.get(key) ?? { key, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
+  function groupOf(key: string): Group {
+    return groups.get(key) ?? { key, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
   }
 
   function isFull({ key, size }: Group): boolean {
@@ -329,7 +329,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     for (const group of member.groups) {
       group.passing.delete(member)
       group.names -= member.names
-      if (--group.size === 0 && group.key !== undefined) crowds.delete(group.key)
+      if (--group.size === 0 && group.key !== undefined) groups.delete(group.key)
     }
     if (!isOurs) return
     members.delete(member.session.id)
@@ -343,7 +343,7 @@ function isPassing({ member, began, wrote }: Connection): boolean {
   return member.stage === 'begun' && wrote - began < stay
 }
 
-/** An entry in a list, and the name. */
+/** How many bytes the names of topics take: each has its text and an entry in a list. */
 function namesOf(topics: readonly string[]): number {
   return topics.reduce((sum, { length }) => sum + length + 16, 0)
 }

@@ -26,7 +26,7 @@ export async function serveQuery(
   sendText(response, 200, 'text/event-stream', encode({ event: 'rt.query', data: name }))
 }
 
-/** What arrives has no session yet that it could be counted to. */
+/** Reads the query from the body. Its bytes count with those of all queries, since there is no session yet. */
 async function readQuery(context: Context, request: IncomingMessage): Promise<string> {
   const { limits, longQueries } = context.settings
   const length = Number(request.headers['content-length'] ?? Number.NaN)

@@ -3,7 +3,7 @@ import { asCause, type Failure, readRetryAfter, withoutQuery } from '../../contr
 import type { Fetch } from '../../here.ts'
 import { encode } from '../../wire/encoder.ts'
 
-/** A POST that comes before a connection: tells one block, and gives the data of the one that answers it, or why there is none. */
+/** Sends one block by POST, before a connection. Gives the data of the block that answers it, or the failure. */
 export async function exchange(
   fetch: Fetch,
   { url, headers }: Request,

@@ -7,7 +7,7 @@ import { exchange } from './exchange.ts'
 
 /**
  * Begins a request that can have no header. Where the line has a token, a ticket stands in the address in its place, which is good once
- * and fetched by a POST before (docs/PROTOCOL.md, "A ticket"): `underway` is then told what stops that.
+ * and fetched by a POST before (docs/PROTOCOL.md, "A ticket"). `underway` gets the function that stops the POST.
  */
 export function addressed(
   target: Target,
