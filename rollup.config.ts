@@ -1,12 +1,11 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
-import { basename } from 'node:path'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import type { InputPluginOption, OutputOptions, RollupOptions } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
 import esbuild, { minify } from 'rollup-plugin-esbuild'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
 
-const browserEntries = { index: 'src/index.ts', core: 'src/core.ts', ...publishedEntries() }
+const browserEntries = { index: 'src/index.ts', ...publishedEntries() }
 const serverEntries = { server: 'server/index.ts' }
 const ofTheServer = [/^node:/, 'ws', 'redis']
 
@@ -39,13 +38,11 @@ function named(dir: string, ending: string): OutputOptions {
   return { dir, format: 'es', entryFileNames: `[name].${ending}`, chunkFileNames: `shared/[name].${ending}` }
 }
 
-/** A dialect or a transport is published by naming it under `exports` in package.json: its file and its name are the same. */
+/** What `exports` in package.json names is published: `throughline/x/y` is the module src/x/y.ts. The server has a build of its own. */
 function publishedEntries(): Record<string, string> {
-  const all = ['dialects', 'transports'].flatMap(folder =>
-    readdirSync(`src/${folder}`).map(file => `${folder}/${basename(file, '.ts')}`),
-  )
-  const published = all.filter(name => `./${name}` in manifest.exports)
-  return Object.fromEntries(published.map(name => [name, `src/${name}.ts`]))
+  const names = Object.keys(manifest.exports).map(path => path.slice(2))
+  const ofPages = names.filter(name => existsSync(`src/${name}.ts`))
+  return Object.fromEntries(ofPages.map(name => [name, `src/${name}.ts`]))
 }
 
 function modules(
@@ -70,7 +67,7 @@ function declarations(input: Record<string, string>): RollupOptions {
 
 function scriptTag(file: string, small: boolean): RollupOptions {
   return {
-    input: 'src/index.ts',
+    input: 'src/script-tag.ts',
     plugins: [
       compile('es2020', { minify: small, warns: !small }),
       small && minify({ target: 'es2020', banner }),

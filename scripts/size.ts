@@ -27,7 +27,7 @@ for (const { name, brotli, budget } of rows) {
 
 function publishedParts(): string[] {
   return Object.keys(manifest.exports)
-    .filter(path => /^\.\/(dialects|transports)\//.test(path))
+    .filter(path => !['.', './core', './server', './package.json'].includes(path))
     .map(path => path.slice(2))
 }
 
@@ -49,7 +49,7 @@ async function measure([name, contents]: [string, string]) {
   return { name, min: code.length, gzip: gzipSync(code, { level: 9 }).length, brotli, budget: budgets[name] }
 }
 
-/** What a dialect or a transport adds to `throughline`, which it shares much with; or to the core, if `throughline` has it already. */
+/** What another module adds to `throughline`, which it shares much with; or to the core, if `throughline` has it already. */
 async function measureAdded(path: string) {
   const name = `throughline/${path}`
   const base = path === 'dialects/plain' ? core : all

@@ -5,7 +5,9 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
-const paths = Object.keys(manifest.exports).filter(path => /^\.\/(core$|dialects\/|transports\/)/.test(path))
+const paths = Object.keys(manifest.exports).filter(
+  path => path !== '.' && path !== './server' && path !== './package.json',
+)
 
 for (const path of paths) {
   if (process.argv[2] === 'write') write(path.slice(2))

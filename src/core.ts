@@ -33,7 +33,6 @@ export type {
   LineErrorEvent,
   LineEventMap,
   OpenEvent,
-  StreamOptions,
 } from './connection/events.ts'
 export type { Line, SendOptions } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'

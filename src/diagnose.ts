@@ -1,27 +1,30 @@
-import { type AnyOptions, type Defaults, prepare } from './connect.ts'
-import { asText, type Finding, findings } from './connection/report.ts'
+import { type AnyOptions, prepare } from './connect.ts'
+import { findings } from './connection/report.ts'
 import { withoutQuery } from './contracts/failure.ts'
 import type { Attempt } from './contracts/transport.ts'
 import type { AnyURL } from './here.ts'
 import { noMemory } from './race/preference.ts'
 import { createRace } from './race/race.ts'
+import { asText, type Explained, explain } from './report.ts'
+import { usual } from './usual.ts'
 
 /** What each transport does on this network, for a person at a support desk. */
 export interface Diagnosis {
   /** Without the query, and whatever else may be secret in it. */
   readonly url: string
-  readonly findings: readonly Finding[]
+  readonly findings: readonly Explained[]
   /** The same as a table in plain text. */
   readonly text: string
 }
 
-/** Tries each transport by itself, all at the same time: each on its own connection, so that none waits for another. */
-export async function diagnose(
-  catalogue: Defaults,
-  url: string | AnyURL,
-  options: AnyOptions = {},
-): Promise<Diagnosis> {
-  const { address, transports, environment, origin, target } = prepare(catalogue, url, options)
+/**
+ * Tries every transport by itself and tells what each does on this network, for a page that a support desk could send. All are tried at
+ * the same time, each on its own connection, so that none waits for another.
+ *
+ * @throws {TypeError} as a rejection that names the URL or option that can't be used
+ */
+export async function diagnose(url: string | AnyURL, options: AnyOptions = {}): Promise<Diagnosis> {
+  const { address, transports, environment, origin, target } = prepare(usual, url, options)
   const tries = transports.map(async transport => {
     const attempts: Attempt[] = []
     const there = target({ cursor: '', session: undefined })
@@ -43,7 +46,7 @@ export async function diagnose(
     })
     return findings(attempts, environment.now())
   })
-  const found = (await Promise.all(tries)).flat()
+  const found = explain((await Promise.all(tries)).flat())
   const shown = withoutQuery(address.href)
   return { url: shown, findings: found, text: asText(shown, found) }
 }

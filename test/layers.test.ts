@@ -36,9 +36,20 @@ const beside = [
 
 /** Who may import what: a path that ends in `/` or `:` stands for all that begins so. The longest key that fits rules. */
 const arrows: Record<string, string[]> = {
-  'src/index.ts': ['src/connect.ts', 'src/diagnose.ts', ...below],
+  'src/script-tag.ts': ['src/index.ts', 'src/diagnose.ts', 'src/iterate.ts', 'src/report.ts'],
+  'src/index.ts': ['src/connect.ts', 'src/usual.ts', ...below],
+  'src/usual.ts': ['src/connect.ts', ...below],
   'src/core.ts': ['src/connect.ts', ...below],
-  'src/diagnose.ts': ['src/connect.ts', 'src/connection/', ...race, ...contracts],
+  'src/diagnose.ts': [
+    'src/connect.ts',
+    'src/usual.ts',
+    'src/report.ts',
+    'src/connection/',
+    ...race,
+    ...contracts,
+  ],
+  'src/report.ts': ['src/connection/report.ts'],
+  'src/iterate.ts': ['src/connection/events.ts', 'src/connection/line.ts', here],
   'src/advice.ts': ['src/connection/errors.ts', 'src/contracts/failure.ts', environment],
   'src/connect.ts': [
     'src/advice.ts',

@@ -9,6 +9,7 @@ import { nchan } from '../src/dialects/nchan.ts'
 import { plain } from '../src/dialects/plain.ts'
 import { socketio } from '../src/dialects/socketio.ts'
 import { sockjs } from '../src/dialects/sockjs.ts'
+import { explain } from '../src/report.ts'
 import { eventsource } from '../src/transports/eventsource.ts'
 import { jsonp } from '../src/transports/jsonp.ts'
 import { longPolling } from '../src/transports/long-polling.ts'
@@ -150,7 +151,8 @@ async function play(dialect: Dialect, way: Way, kinds: Trouble): Promise<string[
       send(`calm ${turn}`)
       await world.pass(bound)
     }
-    if (outcomes.at(-1) !== 'taken') wrong.push(`after it: ${outcomes}, ${line.report().at(-1)?.verdict}`)
+    if (outcomes.at(-1) !== 'taken')
+      wrong.push(`after it: ${outcomes}, ${explain(line.report()).at(-1)?.verdict}`)
     line.close()
     await world.pass(bound)
     if (Number.isNaN(line.bufferedAmount) || line.bufferedAmount) wrong.push(`${line.bufferedAmount} bytes`)

@@ -10,6 +10,7 @@ import { nchan } from '../src/dialects/nchan.ts'
 import { plain } from '../src/dialects/plain.ts'
 import { socketio } from '../src/dialects/socketio.ts'
 import { sockjs } from '../src/dialects/sockjs.ts'
+import { explain } from '../src/report.ts'
 import { createWorld } from './support/world.ts'
 
 const token = 's3cret'
@@ -57,7 +58,7 @@ describe.each(ways.filter(({ dialect, via }) => dialect.showsToken?.includes(via
       const { world, opened, line } = begin()
       await world.settle()
       expect(opened).toEqual([])
-      expect(line.report()[0]?.verdict).toContain(
+      expect(explain(line.report())[0]?.verdict).toContain(
         `${via} would show the token in the address, which tokenIn: 'address' allows`,
       )
     })

@@ -12,6 +12,7 @@ import {
   plain,
   type TransportName,
 } from '../src/index.ts'
+import { events } from '../src/iterate.ts'
 
 interface Chat {
   from: string
@@ -41,9 +42,9 @@ test('messages are typed by their names', async () => {
     expectTypeOf(event).toEqualTypeOf<MessageEvent<Alarm>>()
     expectTypeOf(event.lastEventId).toEqualTypeOf<string>()
   })
-  for await (const event of line) expectTypeOf(event.data).toEqualTypeOf<Chat>()
-  for await (const event of line.events('wakeup')) expectTypeOf(event.data).toEqualTypeOf<Alarm>()
-  for await (const event of line.events('open')) expectTypeOf(event.transport).toEqualTypeOf<TransportName>()
+  for await (const event of events(line)) expectTypeOf(event.data).toEqualTypeOf<Chat>()
+  for await (const event of events(line, 'wakeup')) expectTypeOf(event.data).toEqualTypeOf<Alarm>()
+  for await (const event of events(line, 'open')) expectTypeOf(event.transport).toEqualTypeOf<TransportName>()
 })
 
 test('messages that are not told of are unknown', () => {
@@ -51,7 +52,7 @@ test('messages that are not told of are unknown', () => {
   line.onmessage = event => expectTypeOf(event.data).toEqualTypeOf<unknown>()
   line.addEventListener('else', event => expectTypeOf(event).toEqualTypeOf<Event>())
   // @ts-expect-error: only names that are told of can be read by a loop
-  line.events('else')
+  events(line, 'else')
 })
 
 test('the line’s own events have their fields', () => {

@@ -1,6 +1,6 @@
 /** A page that a support desk can send: tries every way to the server, and shows what each did. */
 
-import { diagnose } from '/throughline/index.js'
+import { diagnose } from '/throughline/diagnose.js'
 import { by, make, write } from './dom.js'
 import { draw } from './waterfall.js'
 import { transports } from './words.js'

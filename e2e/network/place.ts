@@ -1,4 +1,6 @@
 import { createHub, type Hub, type HubOptions } from '../../server/index.ts'
+import type { Finding } from '../../src/index.ts'
+import { type Explained, explain } from '../../src/report.ts'
 import { startSite } from '../fixtures/site.ts'
 import { expect, type TestPage } from '../fixtures/test.ts'
 import { startFaultProxy } from './fault-proxy.ts'
@@ -17,12 +19,6 @@ declare const line: {
 declare const heard: Heard[]
 declare let sent: Sent[]
 declare let lineName: string
-
-export interface Finding {
-  readonly transport: string
-  readonly state: 'trying' | 'in use' | 'left' | 'failed'
-  readonly verdict: string
-}
 
 /** What a page that stands behind a box loads its pages and its line from. */
 export interface Box {
@@ -160,8 +156,8 @@ export async function expectExact(page: TestPage, place: Place<Box>, after?: str
   expect(mistakesUpward(await page.evaluate(() => sent), place.taken)).toEqual([])
 }
 
-export function report(page: TestPage): Promise<Finding[]> {
-  return page.evaluate(() => line.report())
+export async function report(page: TestPage): Promise<Explained[]> {
+  return explain(await page.evaluate(() => line.report()))
 }
 
 /** Every rung that was tried has something to say, and of those that are expected it is said. */

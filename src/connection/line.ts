@@ -13,8 +13,6 @@ import {
   LineMessageEvent,
   lineEvent,
   type OpenEvent,
-  type StreamOptions,
-  stream,
 } from './events.ts'
 import { type Finding, findings } from './report.ts'
 import { heeded } from './sending.ts'
@@ -37,7 +35,9 @@ export interface LineSetup {
 }
 
 /** What messages without a name of their own hold. */
-type MessageOf<Messages> = 'message' extends keyof Messages ? Messages[keyof Messages & 'message'] : unknown
+export type MessageOf<Messages> = 'message' extends keyof Messages
+  ? Messages[keyof Messages & 'message']
+  : unknown
 
 type Handler<E extends AnyEvent> = ((event: E) => void) | null
 
@@ -206,22 +206,9 @@ export class Line<Messages = Record<string, unknown>> extends here {
     })
   }
 
-  /** Every try of a transport, oldest first: when, how long, what came through, and a verdict in words. */
+  /** The latest tries of transports, 50 at most, oldest first: when, how long, and what came through. `explain()` from `throughline/report` says it in words. */
   report(): Finding[] {
     return findings(this.setup.attempts, this.setup.environment.now())
-  }
-
-  /** The events of one name, to be read with `for await`, until the line closes. */
-  events<Name extends string & keyof LineEventMap<Messages>>(
-    name: Name,
-    options?: StreamOptions,
-  ): AsyncGenerator<LineEventMap<Messages>[Name] & AnyEvent, void, void> {
-    return stream(this, name, options)
-  }
-
-  /** `for await (const event of line)` reads the messages. */
-  [Symbol.asyncIterator](): AsyncGenerator<LineMessage<MessageOf<Messages>>, void, void> {
-    return stream(this, 'message')
   }
 
   override addEventListener<Name extends string & keyof LineEventMap<Messages>>(

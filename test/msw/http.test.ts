@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import { delay, HttpResponse, http } from 'msw'
 import { expect, test } from 'vitest'
+import { events } from '../../src/iterate.ts'
 import { eventStream, greeting, message, next, open, server } from './server.ts'
 
 // What msw answers an XMLHttpRequest of jsdom shows only once the whole response is there: LOADING comes once and without
@@ -60,7 +61,7 @@ test('a script that prints and ends: the line comes back after its retry, with t
   )
   const line = open('/script.php', { transports: ['xhr-streaming'], dialect: 'plain' })
   const data: unknown[] = []
-  for await (const event of line) {
+  for await (const event of events(line)) {
     data.push(event.data)
     if (data.length === 3) break
   }

@@ -1,0 +1,14 @@
+import type { Defaults } from './connect.ts'
+import { native } from './dialects/native.ts'
+import { plain } from './dialects/plain.ts'
+import { eventsource } from './transports/eventsource.ts'
+import { jsonp } from './transports/jsonp.ts'
+import { longPolling } from './transports/long-polling.ts'
+import { websocket } from './transports/websocket.ts'
+import { xhrStreaming } from './transports/xhr-streaming.ts'
+
+/** What a page has without asking: all five transports, our own wire and the plain one. */
+export const usual: Defaults = {
+  transports: [websocket, eventsource, xhrStreaming, longPolling, jsonp],
+  dialects: [native, plain],
+}
