@@ -18,7 +18,7 @@ export interface Failure {
   /** The HTTP status, where the browser shows it. */
   readonly status?: number | undefined
   /** The code that a WebSocket was closed with (RFC 6455, 7.4). */
-  readonly code?: number
+  readonly closeCode?: number
   /** When the server wants to see us again, in ms. */
   readonly retryAfter?: number | undefined
   readonly cause?: unknown

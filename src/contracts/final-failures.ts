@@ -33,6 +33,6 @@ const words: Record<number, End> = { 204: 'no-content', 401: 'unauthorized', 403
  * (RFC 6455, 7.4.1): it is done, goes away, gave no reason, or restarts. The others name a trouble, or what only the page understands. What
  * a server works for is not asked again as if it had been waited for.
  */
-export function inGoodOrder({ kind, code, costly }: Failure): boolean {
+export function inGoodOrder({ kind, closeCode: code, costly }: Failure): boolean {
   return !costly && kind === 'ended' && (code === undefined || [1_000, 1_001, 1_005, 1_012].includes(code))
 }

@@ -80,7 +80,7 @@ export function nchan({
     },
     write: ({ data }) => data,
     pollInterval: interval,
-    isFatal: ({ status, code, cause }) =>
+    isFatal: ({ status, closeCode: code, cause }) =>
       endsWhenGone &&
       (status === 410 || (code === 1001 && (cause as { reason: string }).reason.startsWith('410'))),
   }

@@ -88,7 +88,7 @@ export function plainWith({ letter = false, ends = () => false, protocols }: Pla
     },
     exactRetry: letter,
     isFatal: failure =>
-      (letter && endsEventSource(failure)) || (failure.code !== undefined && ends(failure.code)),
+      (letter && endsEventSource(failure)) || (failure.closeCode !== undefined && ends(failure.closeCode)),
   }
 }
 

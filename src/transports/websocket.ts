@@ -35,7 +35,7 @@ export const websocket: Transport = {
       const kind = event.code === 1006 ? 'cut' : 'ended'
       out.ended({
         kind: opened ? kind : 'refused',
-        code: event.code,
+        closeCode: event.code,
         message: `WebSocket to ${withoutQuery(url)} closed ${opened ? '' : 'before opening '}(${why})`,
         // Not the event: its target knows the whole address.
         cause: { code: event.code, reason: event.reason, wasClean: event.wasClean },

@@ -294,7 +294,7 @@ describe('reconnecting', () => {
       const cycle = (pipe: FakePipe) => {
         pipe.opens()
         pipe.brings({ data: `welcome ${id++}` })
-        pipe.ends({ kind: 'ended', code, message: `closed (${code})` })
+        pipe.ends({ kind: 'ended', closeCode: code, message: `closed (${code})` })
       }
       expect(await waits({ dialect: plain }, cycle)).toEqual([1_500, 1_500, 2_000, 3_000])
     },
@@ -321,7 +321,7 @@ describe('reconnecting', () => {
   test('spreads the lines of a server without our wire that hangs up on all of them', async () => {
     const restarted = (pipe: FakePipe) => {
       pipe.opens()
-      pipe.ends({ kind: 'ended', code: 1_012, message: 'closed (1012)' })
+      pipe.ends({ kind: 'ended', closeCode: 1_012, message: 'closed (1012)' })
     }
     for (const [chance, wait] of [
       [0, 1_000],
