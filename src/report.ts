@@ -1,4 +1,5 @@
 import type { Finding } from './connection/report.ts'
+import { sentence } from './words.ts'
 
 /** A finding, and one sentence about it that a person can act on. */
 export interface Explained extends Finding {
@@ -18,7 +19,7 @@ export function explain(report: readonly Finding[]): Explained[] {
 }
 
 function verdict({ opened, heard, proven, lasted, state, failure }: Finding): string {
-  const why = failure?.message
+  const why = failure && sentence(failure)
   if (proven !== undefined) {
     const proof = `works: data flows, proven after ${ms(proven)}`
     return state === 'in use'

@@ -314,7 +314,7 @@ describe('resume: session', () => {
     const { rung, world } = await openLine({ dialect, resume: 'session' })
     rung.pipe.opens()
     rung.pipe.brings({ id: '7', data: 'a' })
-    rung.pipe.ends({ kind: 'status', message: 'EventSource was refused' })
+    rung.pipe.ends({ kind: 'status', code: 'EventSource was refused' })
     await world.fire('pagehide')
     expect((await openLine({ world, dialect, resume: 'session' })).line.lastEventId).toBe('7')
   })
@@ -322,7 +322,11 @@ describe('resume: session', () => {
   test('begins anew where no transport can be told the position', async () => {
     const dialect = plain
     const { line, rung, world, heard } = await openLine({ dialect, lastEventId: '7' })
-    rung.pipe.ends({ kind: 'unsupported', message: 'an EventSource cannot be told the position' })
+    rung.pipe.ends({
+      kind: 'unsupported',
+      code: 'told',
+      detail: 'an EventSource cannot be told the position',
+    })
     await world.pass(5_000)
     rung.pipe.opens()
     expect(line.lastEventId).toBe('')
@@ -497,7 +501,7 @@ test('what is learned of one address says nothing about another, and storage sho
   const url = `${world.origin.replace('//', '//ada:lovelace@')}/live/t0ken?key=s3cret`
   const options = { world, transports: first, params: { pin: 'p1n' } }
   const { line } = await openLine({ ...options, url })
-  first[0].pipe.ends({ kind: 'refused', message: 'no' })
+  first[0].pipe.ends({ kind: 'refused', code: 'no' })
   await prove(world, first[1].pipe)
   line.close()
   expect([...world.storage.values()].join()).toContain('eventsource')

@@ -48,7 +48,8 @@ const arrows: Record<string, string[]> = {
     ...race,
     ...contracts,
   ],
-  'src/report.ts': ['src/connection/report.ts'],
+  'src/report.ts': ['src/connection/report.ts', 'src/words.ts'],
+  'src/words.ts': ['src/contracts/failure.ts'],
   'src/iterate.ts': ['src/connection/events.ts', 'src/connection/line.ts', here],
   'src/advice.ts': ['src/connection/errors.ts', 'src/contracts/failure.ts', environment],
   'src/connect.ts': [
@@ -63,7 +64,13 @@ const arrows: Record<string, string[]> = {
   ],
   'src/long-query.ts': ['src/transports/http/exchange.ts', 'src/wire/', ...contracts],
   'src/given.ts': ['src/wire/codec.ts'],
-  'src/connection/': ['src/connection/', 'src/wire/codec.ts', 'src/wire/payload.ts', ...contracts],
+  'src/connection/': [
+    'src/connection/',
+    'src/words.ts',
+    'src/wire/codec.ts',
+    'src/wire/payload.ts',
+    ...contracts,
+  ],
 
   'src/transports/': ['src/transports/http/', 'src/quiet-timer.ts', 'src/wire/', ...contracts],
   'src/race/': [...race, ...contracts],

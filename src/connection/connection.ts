@@ -184,8 +184,8 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     const ready = token ? tokenOf(token).then(trouble => trouble ?? target.ready?.()) : target.ready?.()
     if (!ready) return openChannel()
     timer = environment.setTimeout(() => {
-      const what = token && token.value === undefined ? 'token()' : 'the POST of the query'
-      ended({ kind: 'silent', message: `${what} gave nothing for ${target.timeout} ms` })
+      const code = token && token.value === undefined ? 'token-late' : 'query-late'
+      ended({ kind: 'silent', code, after: target.timeout })
     }, target.timeout)
     void ready.then(trouble => {
       if (state !== asking) return
@@ -200,8 +200,8 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
       await from.ready()
       return undefined
     } catch (cause) {
-      const message = `token() failed: ${withoutQueries(wordsOf(cause))}`
-      return { kind: 'refused', message, cause: asCause(cause) }
+      const detail = withoutQueries(wordsOf(cause))
+      return { kind: 'refused', code: 'token-failed', detail, cause: asCause(cause) }
     }
   }
 
@@ -241,9 +241,11 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   function awaitGreeting(): void {
     // One transport's proof may be waited for that long, and then another one's.
     const time = 2 * target.timeout
-    const message = `${via} was accepted, and the server did not say within ${time} ms that the line is open`
     environment.clearTimeout(timer)
-    timer = environment.setTimeout(() => ended({ kind: 'silent', message }), time)
+    timer = environment.setTimeout(
+      () => ended({ kind: 'silent', code: 'no-hello', where: via, after: time }),
+      time,
+    )
   }
 
   function markOpen(): void {
@@ -277,7 +279,8 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     } catch (cause) {
       const failure: Failure = {
         kind: 'content',
-        message: `the server sent what cannot be read: ${(cause as Error).message}`,
+        code: 'unreadable',
+        detail: (cause as Error).message,
         cause,
       }
       ended(failure)
@@ -320,7 +323,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     }
     if (frame.type === 'refused') {
       outbox.refused(frame.failure)
-      return ended({ kind: 'cut', message: frame.failure.message })
+      return ended({ ...frame.failure, kind: 'cut', status: undefined })
     }
     // The half of a greeting that was cut off, say: nothing has arrived.
     if (frame.type === 'nothing') return
@@ -332,7 +335,8 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
       ended({
         kind: 'ended',
         status: frame.status,
-        message: frame.why ?? 'the server is restarting',
+        code: 'goodbye',
+        detail: frame.why,
         retryAfter: frame.retry,
         cause: frame.cause,
       })
@@ -360,10 +364,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     if (abandonedSessions.has(told.session)) return sessionLost()
     if (hello && hello.session !== told.session) {
       if (abandonedSessions.size === mostAbandoned)
-        return ended({
-          kind: 'content',
-          message: `the server began ${mostAbandoned} sessions on one connection`,
-        })
+        return ended({ kind: 'content', code: 'too-many-sessions' })
       abandonedSessions.add(hello.session)
       outbox.renew()
     }
@@ -404,10 +405,9 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
 
   /** The server does not know the session any more: the next pipe asks for a new one, at the same position. */
   function sessionLost(status?: number): void {
-    if (status === 401)
-      return ended({ kind: 'status', status, message: 'what was sent was answered with status 401' })
+    if (status === 401) return ended({ kind: 'status', code: 'send-status', status })
     session.forget()
-    ended({ kind: 'cut', message: 'the server no longer knows this session' })
+    ended({ kind: 'cut', code: 'session-lost' })
   }
 
   // Liveness:
@@ -442,11 +442,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
       const late = environment.now() - asked > time + 1_000
       if (lastActivity >= asked) lives()
       else if (!again && (late || !stop)) check(true)
-      else
-        ended({
-          kind: 'silent',
-          message: `${via} is silent: no sign of life within ${Math.round(time)} ms of asking for one`,
-        })
+      else ended({ kind: 'silent', code: 'silent', where: via, after: Math.round(time) })
     }, time)
   }
 

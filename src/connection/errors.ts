@@ -32,6 +32,8 @@ export type SendKind =
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError'
   readonly kind: FailureKind | SendKind | 'unreadable'
+  /** What happened, in a word that stays the same: docs/errors.md says what each means and what can be done. Of a send it is the kind. */
+  readonly code: string
   /** The transport in use, if there was one. */
   readonly transport: TransportName | null
   /** The HTTP status, where the browser shows it. */
@@ -43,6 +45,7 @@ export class ConnectionError extends Error {
     message: string,
     about: {
       kind: FailureKind | SendKind | 'unreadable'
+      code?: string
       transport?: TransportName | null | undefined
       status?: number | undefined
       cause?: unknown
@@ -51,6 +54,7 @@ export class ConnectionError extends Error {
   ) {
     super(message, { cause: about.cause })
     this.kind = about.kind
+    this.code = about.code ?? about.kind
     this.transport = about.transport ?? null
     this.status = about.status
     this.attempts = about.attempts ?? []

@@ -15,6 +15,7 @@ import {
   type OpenEvent,
 } from './events.ts'
 import { type Finding, findings } from './report.ts'
+import { say } from './say.ts'
 import { heeded } from './sending.ts'
 
 export interface LineSetup {
@@ -295,9 +296,10 @@ export class Line<Messages = Record<string, unknown>> extends here {
       gap: ({ reason, from, to }: Gap) => this.dispatchEvent(lineEvent('gap', { reason, from, to })),
       failed: (failure: Failure, retryIn) => {
         const then = retryIn === undefined ? 'giving up' : `trying again in ${Math.round(retryIn)} ms`
-        const { kind, status, cause, transport } = failure
-        const error = new ConnectionError(`${failure.message}; ${then}`, {
+        const { kind, code, status, cause, transport } = failure
+        const error = new ConnectionError(`${say(failure)}; ${then}`, {
           kind,
+          code,
           status,
           cause,
           transport,

@@ -5,6 +5,7 @@ import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
 import { utf8Length } from '../wire/payload.ts'
 import { ConnectionError, type SendKind } from './errors.ts'
+import { say } from './say.ts'
 
 /** What waits to go up: numbered, in order, each until the server says that it took it. */
 export interface Outbox {
@@ -203,10 +204,10 @@ export function createOutbox(
   }
 
   function giveUp(entry: Entry, timeout: number): void {
-    const message = `its timeout is ${timeout} ms`
-    if (!entry.sent) refuse(entry, because('expired', { message }))
+    const detail = `its timeout is ${timeout} ms`
+    if (!entry.sent) refuse(entry, because('expired', { detail }))
     // It keeps its place: later ones have the numbers after it.
-    else entry.reject(because('IN_DOUBT', { message }))
+    else entry.reject(because('IN_DOUBT', { detail }))
     for (const [number, waits] of asked) if (waits === entry) asked.delete(number)
     lookWhetherEmpty()
   }
@@ -306,7 +307,7 @@ export function createOutbox(
     if (++hollow <= mostHollow) return flushIn(growing(hollow - 1))
     const why =
       'the server answers with success and acknowledges nothing: has something read the request before it?'
-    for (const entry of batch) refuse(entry, because('IN_DOUBT', { message: why }))
+    for (const entry of batch) refuse(entry, because('IN_DOUBT', { detail: why }))
     hollow = 0
     abandon()
   }
@@ -396,12 +397,14 @@ export function createOutbox(
       bytes > waiting.bytes
         ? `the option limits.bytes is ${waiting.bytes}`
         : `the server takes ${limits.message}`
-    return because('too-large', { message: `it has ${bytes} bytes, and ${whose}` })
+    return because('too-large', { detail: `it has ${bytes} bytes, and ${whose}` })
   }
 
-  function because(kind: SendKind, { status, message }: Partial<Failure> = {}): ConnectionError {
+  function because(kind: SendKind, failure: Partial<Failure> = {}): ConnectionError {
+    const { status, code, detail } = failure
+    const why = code ? say(failure as Failure) : detail
     const words = wordsFor(kind, waiting)
-    return new ConnectionError(message ? `${words}; ${message}` : words, { kind, status })
+    return new ConnectionError(why ? `${words}; ${why}` : words, { kind, status })
   }
 
   /** The oldest entry decides when the next look for expired ones is due; it may find another in its place. */

@@ -14,7 +14,7 @@ export interface Finding {
   readonly lasted: number
   readonly state: 'trying' | 'in use' | 'left' | 'failed'
   /** Why it failed, if it did. */
-  readonly failure: Pick<Failure, 'kind' | 'status' | 'message'> | undefined
+  readonly failure: Omit<Failure, 'cause'> | undefined
 }
 
 /** Looks back on the tries of a line. */
@@ -29,7 +29,7 @@ export function findings(attempts: readonly Attempt[], now: number): Finding[] {
       proven: since(proven),
       lasted: (ended ?? now) - started,
       state: failure ? 'failed' : ended ? 'left' : proven ? 'in use' : 'trying',
-      failure: failure && { kind: failure.kind, status: failure.status, message: failure.message },
+      failure: failure && { ...failure, cause: undefined },
     }
   })
 }

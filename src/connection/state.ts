@@ -1,4 +1,5 @@
 import type { Failure, TransportName } from '../contracts/failure.ts'
+import { say } from './say.ts'
 
 /**
  * A line's whole life. What is true only in some states lives only in those states.
@@ -83,7 +84,7 @@ export function next(state: State, signal: Signal): State {
  */
 function ended(state: State & { grown: number }, signal: Signal & { type: 'ended' }): State {
   const { failure, final, fruitful, now } = signal
-  if (final) return { name: 'closed', reason: failure.message, failure }
+  if (final) return { name: 'closed', reason: say(failure), failure }
   const isUsual = state.name === 'open' && (failure.kind === 'cut' || failure.kind === 'ended')
   const longer = Math.max(state.grown + 1, isUsual ? 0 : 1)
   if (state.name !== 'open') return { name: 'waiting', grown: longer, failure }

@@ -13,8 +13,14 @@ export type TransportName =
 /** Why a pipe ended or never opened. */
 export interface Failure {
   readonly kind: FailureKind
-  /** What happened and where, as the beginning of a sentence. */
-  readonly message: string
+  /** What happened, in a word that stays the same from release to release: docs/errors.md says what each means and what can be done. */
+  readonly code: string
+  /** Where: an address without what may be secret in it, or a transport. */
+  readonly where?: string | undefined
+  /** After how many ms, where a time was over. */
+  readonly after?: number
+  /** What it is about, where the code leaves that open: mostly what the server, the browser or a function of the page's says of it. */
+  readonly detail?: string | undefined
   /** The HTTP status, where the browser shows it. */
   readonly status?: number | undefined
   /** The code that a WebSocket was closed with (RFC 6455, 7.4). */
@@ -28,6 +34,8 @@ export interface Failure {
   readonly scope?: 'line' | 'transport' | undefined
   /** Whose failure it is. */
   readonly transport?: TransportName | undefined
+  /** What happened besides, where several tries came to nothing. */
+  readonly besides?: readonly Failure[]
 }
 
 /**
@@ -80,17 +88,15 @@ export function hasWords(type: string | null): boolean {
   return /^text\/plain\b/i.test(type ?? '')
 }
 
-/** What can be done about a status that says that a request is longer than the server, or something before it, reads. */
-export function tooLong(status: number): string {
+/** Whether a status says that a request is longer than the server, or something before it, reads. */
+export function isTooLong(status: number): boolean {
   return status === 414 || status === 431
-    ? 'address and headers are longer than it takes: ask for fewer topics or shorter params, or let it take more (maxHeaderSize in Node, large_client_header_buffers in nginx)'
-    : ''
 }
 
 /** A refusal with what the server says about it. */
 export function inWords(failure: Failure, text: string): Failure {
-  const words = text.trim().slice(0, 500)
-  return words ? { ...failure, message: `${failure.message}, ${words}` } : failure
+  const detail = text.trim().slice(0, 500)
+  return detail ? { ...failure, detail } : failure
 }
 
 /** How long a server may keep a line away by what it says of the time, in ms. */
@@ -121,6 +127,11 @@ export function tryTo(act: () => void, failed: (failure: Failure) => void): void
     act()
   } catch (thrown) {
     const cause = asCause(thrown)
-    failed({ kind: 'refused', message: (cause as Error | undefined)?.message ?? `${cause}`, cause })
+    failed({
+      kind: 'refused',
+      code: 'threw',
+      detail: (cause as Error | undefined)?.message ?? `${cause}`,
+      cause,
+    })
   }
 }

@@ -52,7 +52,7 @@ export function handOver(pipe: Pick<Channel, 'send'> | undefined, text: Payload,
     over = true
     done(failure, answered)
   }
-  if (!pipe?.send) return once({ kind: 'ended', message: 'there is no way up' })
+  if (!pipe?.send) return once({ kind: 'ended', code: 'no-channel' })
   tryTo(() => pipe.send?.(text, once), once)
 }
 

@@ -184,8 +184,9 @@ function refused(data: string): Failure {
   const failure: Failure = {
     kind: 'status',
     status,
-    scope: told.only ? 'transport' : status === undefined ? undefined : 'line',
-    message: `the server answered ${status ?? 'that it refuses'}`,
+    scope: only ? 'transport' : status === undefined ? undefined : 'line',
+    code: 'server-refused',
+    detail: message,
     ...(retryAfter > 0 && { retryAfter: Math.min(retryAfter * 1000, 600_000) }),
   }
   return inWords(failure, `${told.message ?? ''}`)

@@ -1,5 +1,5 @@
 import type { Dialect, Incoming, Proof } from '../contracts/dialect.ts'
-import { type Failure, tooLong, tryTo } from '../contracts/failure.ts'
+import { type Failure, isTooLong, tryTo } from '../contracts/failure.ts'
 import { finalReason, isFinalStatus } from '../contracts/final-failures.ts'
 import {
   type Attempt,
@@ -164,10 +164,8 @@ export function createRace(transports: readonly Transport[], options: RaceOption
       attempts.push(attempt)
       if (attempts.length > mostAttempts) attempts.shift()
       if (!possible(transport)) {
-        const why = isHidden(transport)
-          ? "would show the token in the address, which tokenIn: 'address' allows"
-          : 'cannot be used here'
-        return fail(candidate, { kind: 'unsupported', message: `${transport.name} ${why}` })
+        const code = isHidden(transport) ? 'token-in-address' : 'unavailable'
+        return fail(candidate, { kind: 'unsupported', code, where: transport.name })
       }
       // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
       if (dialect.sendsHello || transport.name === 'websocket') limit(candidate)
@@ -175,8 +173,7 @@ export function createRace(transports: readonly Transport[], options: RaceOption
         () => {
           candidate.channel = transport.open(asPipe(transport), sinkOf(candidate))
         },
-        failure =>
-          fail(candidate, { ...failure, message: `${transport.name} could not start: ${failure.message}` }),
+        failure => fail(candidate, { ...failure, where: transport.name }),
       )
     }
 
@@ -190,8 +187,15 @@ export function createRace(transports: readonly Transport[], options: RaceOption
     }
 
     function limit(candidate: Candidate): void {
-      const message = `${candidate.transport.name} brought nothing for ${target.timeout} ms`
-      candidate.stop = wait(environment, target.timeout, () => fail(candidate, { kind: 'silent', message }))
+      const { timeout } = target
+      candidate.stop = wait(environment, timeout, () =>
+        fail(candidate, {
+          kind: 'silent',
+          code: 'unanswered',
+          where: candidate.transport.name,
+          after: timeout,
+        }),
+      )
     }
 
     function sinkOf(candidate: Candidate): Sink {
@@ -290,9 +294,10 @@ export function createRace(transports: readonly Transport[], options: RaceOption
         candidate.stop = wait(environment, left, () => proofTimedOut(candidate, within))
         return
       }
-      const message = `${candidate.transport.name} was accepted and began, then held back what came after for ${Math.round(within)} ms`
-      if (active?.phase === 'proven') return fail(candidate, { kind: 'silent', message })
-      candidate.attempt.failure = { kind: 'silent', message }
+      const where = candidate.transport.name
+      const failure: Failure = { kind: 'silent', code: 'held-back', where, after: Math.round(within) }
+      if (active?.phase === 'proven') return fail(candidate, failure)
+      candidate.attempt.failure = failure
       candidate.phase = 'silent'
       startNext()
     }
@@ -320,7 +325,7 @@ export function createRace(transports: readonly Transport[], options: RaceOption
 
     /** What proved this may have been pushed out by the traffic behind it. So it is asked, if there is a poll to leave it for. */
     function checkFlow(candidate: Candidate): void {
-      const { proof, attempt, channel, transport } = candidate
+      const { proof, attempt, channel } = candidate
       const asking = 'question' in proof && proof.question
       if (!asking || !channel?.send || !transports.some(other => possible(other) && isPoll(other))) return
       candidate.flow = createFlow({
@@ -329,17 +334,18 @@ export function createRace(transports: readonly Transport[], options: RaceOption
         send: (text, done) => handOver(channel, text, done),
         quiet: stagger(),
         grace: Math.max((attempt.heard as number) - attempt.started, stagger(), 300),
-        held: () => abandon(candidate, `${transport.name} holds back what is newest until more comes`),
+        held: () => abandon(candidate),
       })
     }
 
     /** It goes on until another one has proven itself. If it is a stream, the others are no better. */
-    function abandon(candidate: Candidate, message: string): void {
+    function abandon(candidate: Candidate): void {
       const { transport } = candidate
       memory.leave(
         transports.filter(other => other === transport || (isStream(transport) && isStream(other))),
       )
-      candidate.attempt.failure = { kind: 'silent', message, transport: transport.name }
+      const { name } = transport
+      candidate.attempt.failure = { kind: 'silent', code: 'holds-newest', where: name, transport: name }
       candidate.phase = 'silent'
       preferred = undefined
       queue = inOrder(environment.now(), dialect)
@@ -481,9 +487,8 @@ export function createRace(transports: readonly Transport[], options: RaceOption
       const answer = await probeStatus(target, inquiry.signal)
       if (done) return
       if (!answer || !saysWhy(answer)) return finish(most)
-      const { words = tooLong(answer.status), ...told } = answer
-      const message = `${most.message} (status ${answer.status}${words && `: ${words}`})`
-      finish({ ...most, ...told, kind: isTold() ? 'status' : most.kind, message })
+      const { words: detail, ...told } = answer
+      finish({ ...most, ...told, kind: isTold() ? 'status' : most.kind, detail })
     }
 
     /** Whether no other transport would be told otherwise. One that is let in at the same time has been told so by another server. */
@@ -509,7 +514,7 @@ export function createRace(transports: readonly Transport[], options: RaceOption
      * GET says nothing about its WebSocket, but that it wants to be left alone for a while.
      */
     function saysWhy({ status, retryAfter }: ProbeResult): boolean {
-      if (tooLong(status)) return true
+      if (isTooLong(status)) return true
       if (status === 429 || status === 503) return dialect.sendsHello || retryAfter !== undefined
       return isFinalStatus(status) && isTold() && !isSocketOpen()
     }
@@ -613,15 +618,8 @@ function tellsMost(failures: readonly Failure[], { dialect }: Target): Failure {
     real.find(failure => !finalReason(failure, dialect)) ??
     real[0] ??
     failures[0] ??
-    ({ kind: 'unsupported', message: 'no transport to try' } as const)
-  const words = (real.length > 0 ? real : failures).map(failure => failure.message).join('; ') || most.message
-  return {
-    ...most,
-    message:
-      most.kind === 'unsupported'
-        ? `${words}: choose other transports, or hand in what is missing as environment (docs/places.md)`
-        : words,
-  }
+    ({ kind: 'unsupported', code: 'no-transport' } as const)
+  return { ...most, besides: (real.length > 0 ? real : failures).filter(failure => failure !== most) }
 }
 
 function nothing(): void {}

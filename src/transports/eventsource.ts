@@ -32,8 +32,7 @@ function listen(out: Receiving, target: Target, url: string): void {
   let opened = false
   let brought = false
   const forget = onStay(environment, () => {
-    if (source.readyState === 2)
-      out.ended({ kind: 'cut', message: `EventSource to ${withoutQuery(url)} was ended by a navigation` })
+    if (source.readyState === 2) out.ended({ kind: 'cut', code: 'navigation', where: withoutQuery(url) })
   })
   let interrupted = 0
   let hurries = 0
@@ -67,9 +66,9 @@ function listen(out: Receiving, target: Target, url: string): void {
     // A message of that name comes the same way.
     if ('data' in event) return
     const reopens = source.readyState === 0
-    const message = `EventSource to ${withoutQuery(url)} ${opened ? 'ended' : reopens ? 'could not be reached' : 'was refused'}`
+    const about = { code: opened ? 'ended' : reopens ? 'unreachable' : 'refused', where: withoutQuery(url) }
     // Closed by the browser means an answer that no event stream has: WHATWG HTML 9.2.2, "fail the connection".
-    if (!reopens) return out.ended({ kind: 'status', message })
+    if (!reopens) return out.ended({ kind: 'status', ...about })
     // The browser would come back too, after more seconds than a server may keep what is to be continued.
     if (brought && dialect.resumesCleanEnd) {
       leave()
@@ -77,8 +76,8 @@ function listen(out: Receiving, target: Target, url: string): void {
     }
     // It comes back by itself, and says with a header what it has heard last.
     if (opened && !wrapped && !dialect.cursorInUrl && !isHasty())
-      return out.paused({ kind: 'ended', message })
-    out.ended({ kind: opened ? (dialect.cursorInUrl ? 'ended' : 'cut') : 'refused', message })
+      return out.paused({ kind: 'ended', ...about })
+    out.ended({ kind: opened ? (dialect.cursorInUrl ? 'ended' : 'cut') : 'refused', ...about })
   }
 }
 

@@ -41,7 +41,8 @@ export function iframeFrom(...origins: string[]): Transport {
       frame.onload = () =>
         out.ended({
           kind: opened ? 'cut' : 'refused',
-          message: `frame from ${withoutQuery(url)} ${opened ? 'broke off' : 'held no stream'}`,
+          code: opened ? 'broke-off' : 'no-stream',
+          where: withoutQuery(url),
         })
       frame.style.display = 'none'
       frame.referrerPolicy = 'origin' // by which a server knows a page it has listed
@@ -61,16 +62,17 @@ export function iframeFrom(...origins: string[]): Transport {
       }
 
       function refuse(): void {
-        const message = `a frame from ${origin} would be of another origin, which iframeFrom() does not name`
-        const timer = environment.setTimeout(() => out.ended({ kind: 'unsupported', message }), 0)
+        const timer = environment.setTimeout(
+          () => out.ended({ kind: 'unsupported', code: 'frame-origin', where: origin }),
+          0,
+        )
         held.push(() => environment.clearTimeout(timer))
       }
 
       function hear({ source, origin: from, data }: MessageEvent): void {
         if (source !== frame.contentWindow || from !== origin) return
         // So says a server that ends it in good order.
-        if (data === null)
-          return out.ended({ kind: 'ended', message: `frame from ${withoutQuery(url)} ended` })
+        if (data === null) return out.ended({ kind: 'ended', code: 'ended', where: withoutQuery(url) })
         if (typeof data !== 'string') return
         const blocks = reader.feed(data)
         const refusal = dialect.refusal?.(blocks)

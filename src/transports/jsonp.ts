@@ -42,10 +42,7 @@ export const jsonp: Transport = {
     })
     const origin = originOf(target.buildRequest('jsonp').url)
     if (target.jsonp || origin === pageOf(environment.document as Document).origin) poll(0)
-    else {
-      const message = `jsonp would run scripts of ${origin} in this page, which jsonp: 'cross-origin' allows`
-      queueMicrotask(() => out.ended({ kind: 'unsupported', message }))
-    }
+    else queueMicrotask(() => out.ended({ kind: 'unsupported', code: 'script-origin', where: origin }))
     return {
       close: out.close,
       send: (text, done) =>
@@ -71,7 +68,7 @@ export const jsonp: Transport = {
     }
 
     function send(text: string, done: Done, at = 0): void {
-      if (out.shut) return done({ kind: 'ended', message: 'the pipe was closed before its turn' })
+      if (out.shut) return done({ kind: 'ended', code: 'no-channel' })
       const end = sliceEnd(text, at)
       const query = { 'rt.up': text.slice(at, end), 'rt.at': `${at}`, 'rt.of': `${text.length}` }
       const answered = (answer: string | Failure) => {
@@ -161,13 +158,11 @@ function insert(target: Target, url: string, callback: string, limit: number, he
     clean()
     heard(answer)
   }
-  const fail = (message: string) =>
-    finish({ kind: 'refused', message: `script from ${withoutQuery(url)} ${message}` })
-  const timer = environment.setTimeout(() => fail('did not come'), limit)
-  page[callback] = (answer: unknown) =>
-    typeof answer === 'string' ? finish(answer) : fail('called back without text')
-  script.onerror = () => fail('could not be loaded')
-  script.onload = () => fail('did not call back')
+  const fail = (code: string) => finish({ kind: 'refused', code, where: withoutQuery(url) })
+  const timer = environment.setTimeout(() => fail('script-late'), limit)
+  page[callback] = (answer: unknown) => (typeof answer === 'string' ? finish(answer) : fail('script-odd'))
+  script.onerror = () => fail('unreachable')
+  script.onload = () => fail('script-mute')
   const nonce = document.querySelector<HTMLElement>('script[nonce]')?.nonce
   if (nonce) script.nonce = nonce
   // Without it the server cannot know whose page it answers, and does not.

@@ -42,7 +42,7 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
       const wait = out.pace({ text: said, spoke, retry })
       // To an EventSource each answer that ends is an interruption, which its page hears of.
       if (!dialect.sendsHello && !dialect.resumesCleanEnd)
-        out.paused({ kind: 'ended', message: `${withoutQuery(asked.url)} ended`, retryAfter: wait })
+        out.paused({ kind: 'ended', code: 'ended', where: withoutQuery(asked.url), retryAfter: wait })
       out.scheduleNext(wait, () => poll(out, target, turn + 1, reader, retry))
     },
   })

@@ -48,7 +48,8 @@ function stream(out: Receiving, target: Target, before?: Reader): void {
         if (parts.overflowed)
           out.ended({
             kind: 'overflow',
-            message: `${withoutQuery(asked.url)} sent a part whose header is too large`,
+            code: 'header-too-large',
+            where: withoutQuery(asked.url),
           })
       },
       done(failure) {
@@ -90,14 +91,9 @@ interface Part {
 }
 
 function refusal(url: string, { status, header }: Head): Failure {
-  const type = header('Content-Type')
   const where = withoutQuery(url)
-  if (status === 200)
-    return {
-      kind: 'content',
-      status,
-      message: `${where} answered with ${JSON.stringify(type)} instead of multipart`,
-    }
+  const detail = header('Content-Type') ?? undefined
+  if (status === 200) return { kind: 'content', code: 'no-multipart', where, status, detail }
   const retryAfter = readRetryAfter(header('Retry-After'))
-  return { kind: 'status', status, retryAfter, message: `${where} answered with status ${status}` }
+  return { kind: 'status', code: 'status', where, status, retryAfter }
 }

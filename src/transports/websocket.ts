@@ -30,13 +30,14 @@ export const websocket: Transport = {
     socket.onerror = () => {}
     socket.onmessage = event => feed(event.data, reader, out)
     socket.onclose = event => {
-      const why = event.reason ? `${event.code} ${event.reason}` : event.code
       // 1006 alone means that nobody said goodbye (RFC 6455, 7.1.5). `wasClean` asks for more: that our answer to it went out.
       const kind = event.code === 1006 ? 'cut' : 'ended'
       out.ended({
         kind: opened ? kind : 'refused',
+        code: opened ? 'closed' : 'closed-early',
+        where: withoutQuery(url),
         closeCode: event.code,
-        message: `WebSocket to ${withoutQuery(url)} closed ${opened ? '' : 'before opening '}(${why})`,
+        detail: event.reason || undefined,
         // Not the event: its target knows the whole address.
         cause: { code: event.code, reason: event.reason, wasClean: event.wasClean },
       })
@@ -46,8 +47,7 @@ export const websocket: Transport = {
       send(text, done) {
         const { sendsByPost: posts, frames } = target.dialect
         if (posts) return postAlone(target, text, done)
-        if (socket.readyState !== 1)
-          return done({ kind: 'ended', message: `WebSocket to ${withoutQuery(url)} is closing` })
+        if (socket.readyState !== 1) return done({ kind: 'ended', code: 'no-channel' })
         for (const frame of frames?.(text) ?? [text]) socket.send(frame as string)
         done()
       },

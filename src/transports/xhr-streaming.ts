@@ -44,7 +44,7 @@ function stream(out: Receiving, target: Target, leave?: () => void): void {
         rolled = true
         stream(out, target, abort)
       } else if (received > most)
-        out.ended({ kind: 'ended', message: `${withoutQuery(asked.url)} was left for a fresh response` })
+        out.ended({ kind: 'ended', code: 'left-for-fresh', where: withoutQuery(asked.url) })
     },
     done(failure) {
       if (rolled) return

@@ -195,7 +195,7 @@ describe('a browser that says it is offline', () => {
 
   test('neither ends nor hurries a line that is down, and ends none that cannot be asked', async () => {
     const stage = await opened()
-    stage.rung.pipe.ends({ kind: 'cut', message: 'gone', retryAfter: 10_000 })
+    stage.rung.pipe.ends({ kind: 'cut', code: 'gone', retryAfter: 10_000 })
     for (let second = 0; second < 9; second++) {
       await stage.world.fire('offline')
       await stage.world.pass(1_000)
@@ -224,7 +224,7 @@ describe('a navigation', () => {
     await stage.world.pass(2_500)
     stage.rung.pipe.brings(pong)
     await stage.world.pass(2_500)
-    stage.rung.pipe.ends({ kind: 'status', message: 'EventSource was refused' })
+    stage.rung.pipe.ends({ kind: 'status', code: 'EventSource was refused' })
     await stage.world.pass(900)
     await stage.world.fire('pagehide')
     await stage.world.pass(60_000)
@@ -236,7 +236,7 @@ describe('a navigation', () => {
   test('that the page survives lets its lines come back, and tells of it', async () => {
     const stage = await opened()
     await stage.world.fire('beforeunload')
-    stage.rung.pipe.ends({ kind: 'ended', message: 'closed with 1001' })
+    stage.rung.pipe.ends({ kind: 'ended', code: 'closed with 1001' })
     await send(stage, 'meanwhile')
     await stage.world.pass(1_000)
     expect(stage.heard.at(-1)).toBe('error ended')

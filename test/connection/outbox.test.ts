@@ -152,7 +152,12 @@ describe('acknowledgement', () => {
     })
     await add('c', 'd')
     open()
-    const no = { kind: 'status', status: 422, message: 'the server answered 422, no room' } as const
+    const no = {
+      kind: 'status',
+      status: 422,
+      code: 'told',
+      detail: 'the server answered 422, no room',
+    } as const
     outbox.declined(2, no)
     outbox.declined(2, no)
     outbox.acknowledged(3)

@@ -294,7 +294,7 @@ describe('reconnecting', () => {
       const cycle = (pipe: FakePipe) => {
         pipe.opens()
         pipe.brings({ data: `welcome ${id++}` })
-        pipe.ends({ kind: 'ended', closeCode: code, message: `closed (${code})` })
+        pipe.ends({ kind: 'ended', closeCode: code, code: `closed (${code})` })
       }
       expect(await waits({ dialect: plain }, cycle)).toEqual([1_500, 1_500, 2_000, 3_000])
     },
@@ -321,7 +321,7 @@ describe('reconnecting', () => {
   test('spreads the lines of a server without our wire that hangs up on all of them', async () => {
     const restarted = (pipe: FakePipe) => {
       pipe.opens()
-      pipe.ends({ kind: 'ended', closeCode: 1_012, message: 'closed (1012)' })
+      pipe.ends({ kind: 'ended', closeCode: 1_012, code: 'closed (1012)' })
     }
     for (const [chance, wait] of [
       [0, 1_000],
@@ -388,7 +388,7 @@ describe('reconnecting', () => {
     expect(heard).toEqual([
       'opened websocket',
       'failed ended, again in undefined',
-      'closed: the channel is gone',
+      'closed: the channel is gone (status 410)',
     ])
   })
 
@@ -424,7 +424,7 @@ describe('reconnecting', () => {
 
   test('does not happen where no transport can be used', () => {
     const { heard, route } = start()
-    route.pipe.ends({ kind: 'unsupported', message: 'nothing here' })
+    route.pipe.ends({ kind: 'unsupported', code: 'nothing here' })
     expect(heard).toEqual(['failed unsupported, again in undefined', 'closed: nothing here'])
   })
 })
@@ -498,7 +498,11 @@ describe('reasons to connect now', () => {
     route.pipe.brings({ id: '1', data: 'one' })
     await world.fire('pagehide')
     await world.fire('pageshow')
-    route.pipe.ends({ kind: 'unsupported', message: 'an EventSource cannot be told the position' })
+    route.pipe.ends({
+      kind: 'unsupported',
+      code: 'told',
+      detail: 'an EventSource cannot be told the position',
+    })
     expect(connection.state.name).toBe('waiting')
     await world.pass(5_000)
     route.pipe.opens()

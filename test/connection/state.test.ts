@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { say } from '../../src/connection/say.ts'
 import { fresh, hasPipe, next, type Signal, type State, settled } from '../../src/connection/state.ts'
 import { cut, endedWell, status } from '../support/fakes.ts'
 
@@ -114,7 +115,7 @@ test('one that had brought something does not, but the second within half a minu
 })
 
 test('an open line that fails otherwise than by its end makes the wait grow at once', () => {
-  const silent: Signal = { ...signals.ended, failure: { kind: 'silent', message: 'silent' } }
+  const silent: Signal = { ...signals.ended, failure: { kind: 'silent', code: 'silent' } }
   expect(next({ ...states.open, grown: fresh }, silent)).toMatchObject({ grown: 1 })
 })
 
@@ -131,7 +132,7 @@ test('a pause that goes on is told each time it fails again', () => {
 test('a final end closes, and says why', () => {
   const failure = status(403)
   const after = next(states.connecting, { ...signals.ended, failure, final: true })
-  expect(after).toEqual({ name: 'closed', reason: failure.message, failure })
+  expect(after).toEqual({ name: 'closed', reason: say(failure), failure })
 })
 
 test('a page that is put aside forgets how far the wait has grown', () => {

@@ -43,7 +43,7 @@ test.each(odd.filter(value => value !== 1e-9))('a spread of %j lets the line com
   rung.pipe.opens()
   rung.pipe.brings(welcome({ spread: spread as number }), pong)
   rung.pipe.brings({ ...beat, data: JSON.stringify({ spread }) })
-  rung.pipe.ends({ kind: 'cut', message: 'cut' })
+  rung.pipe.ends({ kind: 'cut', code: 'cut' })
   await world.pass(610_000)
   expect(rung.pipes.length).toBeGreaterThan(1)
 })

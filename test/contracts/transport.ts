@@ -5,6 +5,7 @@ import type { Failure } from '../../src/contracts/failure.ts'
 import type { Channel, Sink, Target, Transport } from '../../src/contracts/transport.ts'
 import { native } from '../../src/dialects/native.ts'
 import type { Environment } from '../../src/environment.ts'
+import { sentence } from '../../src/words.ts'
 import { nowhere, type Server, serve, sign, type Visit } from '../support/server.ts'
 
 export interface Harness {
@@ -118,7 +119,7 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
       await scene.hears('ended')
       expect(scene.heard.filter(heard => !isOpened(heard))).toEqual(['ended status'])
       expect(scene.failures[0]).toMatchObject({ status: 403, retryAfter: 7_000, scope: 'line' })
-      expect(scene.failures[0]?.message).toContain('not for you')
+      expect(sentence(scene.failures[0] as Failure)).toContain('not for you')
     })
 
     test.runIf(can.showsCuts)('ended once and last, when it breaks off', async () => {
@@ -151,8 +152,8 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
       const scene = await begin()
       await (await scene.server.visit()).refuses(403)
       await scene.hears('ended')
-      expect(scene.failures[0]?.message).toMatch(/127\.0\.0\.1:\d+\/live/)
-      expect(scene.failures[0]?.message).not.toContain('secret')
+      expect(sentence(scene.failures[0] as Failure)).toMatch(/127\.0\.0\.1:\d+\/live/)
+      expect(sentence(scene.failures[0] as Failure)).not.toContain('secret')
     })
   })
 

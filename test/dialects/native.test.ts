@@ -214,7 +214,7 @@ describe('reading', () => {
     expect(read({ event: 'rt.nack', data: '{"number":3,"status":422,"message":"no room"}' })).toMatchObject({
       type: 'nack',
       number: 3,
-      failure: { status: 422, message: 'the server answered 422, no room' },
+      failure: { status: 422, code: 'server-refused', detail: 'no room' },
     })
     expect(read({ event: 'rt.beat', data: '{"spread":40}' })).toEqual({ type: 'life', spread: 40 })
     expect(read({ event: 'rt.beat', data: '' })).toEqual({ type: 'life' })
@@ -292,7 +292,8 @@ describe('refusal', () => {
       status: 503,
       retryAfter: 7_000,
       scope: 'line',
-      message: 'the server answered 503, later',
+      code: 'server-refused',
+      detail: 'later',
     })
     expect(told('{"status":403,"only":true,"message":"not so"}')).toMatchObject({
       status: 403,
@@ -326,6 +327,6 @@ describe('final', () => {
 
   test('is not a broken connection, nor a login page', () => {
     expect(finalReason(cut, native)).toBeUndefined()
-    expect(finalReason({ kind: 'content', message: 'a login page', status: 200 }, native)).toBeUndefined()
+    expect(finalReason({ kind: 'content', code: 'a login page', status: 200 }, native)).toBeUndefined()
   })
 })

@@ -190,7 +190,13 @@ describe('reading', () => {
 
 describe('final', () => {
   const closed = (code: number, reason: string) =>
-    ({ kind: 'ended', message: 'closed', code, cause: { reason } as CloseEvent }) as const
+    ({
+      kind: 'ended',
+      code: 'told',
+      detail: 'closed',
+      closeCode: code,
+      cause: { reason } as CloseEvent,
+    }) as const
   const gone = [status(410), closed(1001, '410 Gone')]
 
   test('is what refuses this page', () => {

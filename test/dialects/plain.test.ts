@@ -112,12 +112,9 @@ describe('what ends a line', () => {
   )
 
   test.each([
-    ['an answer of another type', { kind: 'content', message: 'a login page' }],
-    [
-      'what EventSource gives up on without saying why',
-      { kind: 'status', message: 'EventSource was refused' },
-    ],
-    ['a response that the browser stopped', { kind: 'stopped', message: 'stopped' }],
+    ['an answer of another type', { kind: 'content', code: 'a login page' }],
+    ['what EventSource gives up on without saying why', { kind: 'status', code: 'EventSource was refused' }],
+    ['a response that the browser stopped', { kind: 'stopped', code: 'stopped' }],
   ] as const)('is %s to the letter only', (_, failure) => {
     expect(finalReason(failure, plain)).toBeUndefined()
     expect(finalReason(failure, letter)).toBe('dialect')
@@ -133,7 +130,7 @@ describe('what ends a line', () => {
   })
 
   test('is a code of a WebSocket that the page takes for the last word', () => {
-    const closed = (code: number) => ({ kind: 'ended', code, message: `closed (${code})` }) as const
+    const closed = (code: number) => ({ kind: 'ended', closeCode: code, code: `closed (${code})` }) as const
     const dialect = plainWith({ ends: code => code === 4_401 })
     expect(finalReason(closed(4_401), dialect)).toBe('dialect')
     expect(finalReason(closed(1_008), dialect)).toBeUndefined()

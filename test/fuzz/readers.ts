@@ -16,6 +16,7 @@ import { encode } from '../../src/wire/encoder.ts'
 import { createMultipart } from '../../src/wire/multipart.ts'
 import { createParser } from '../../src/wire/parser.ts'
 import { pack, unpack, utf8Length } from '../../src/wire/payload.ts'
+import { sentence } from '../../src/words.ts'
 import { mutated, type Shelf } from './corpus.ts'
 
 /** Throws when reading what this text, or these bytes, say breaks a promise. */
@@ -156,7 +157,7 @@ function check(meaning: Frame): void {
     isText('event', meaning.event)
     if (!(meaning.data instanceof ArrayBuffer)) isText('data', meaning.data)
   } else if (type === 'bye' && meaning.why !== undefined) isText('why', meaning.why)
-  else if (type === 'refused') isText('message', meaning.failure.message)
+  else if (type === 'refused') isText('message', sentence(meaning.failure))
   else if (type === 'gap')
     for (const part of ['reason', 'from', 'to'] as const) isText(part, meaning.gap[part])
 

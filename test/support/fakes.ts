@@ -32,12 +32,12 @@ export interface FakePipe {
   takes(failure?: Failure): void
 }
 
-export const cut: Failure = { kind: 'cut', message: 'the pipe broke off' }
-export const refused: Failure = { kind: 'refused', message: 'nobody answered' }
-export const endedWell: Failure = { kind: 'ended', message: 'the response ended' }
+export const cut: Failure = { kind: 'cut', code: 'the pipe broke off' }
+export const refused: Failure = { kind: 'refused', code: 'nobody answered' }
+export const endedWell: Failure = { kind: 'ended', code: 'the response ended' }
 
 export function status(code: number, more: Partial<Failure> = {}): Failure {
-  return { kind: 'status', status: code, message: `answered with status ${code}`, ...more }
+  return { kind: 'status', status: code, code: `answered with status ${code}`, ...more }
 }
 
 export function fake(name: TransportName, { sends = true } = {}): Fake {

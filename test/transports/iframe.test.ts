@@ -1,7 +1,9 @@
 import { JSDOM } from 'jsdom'
 import { describe, expect, test } from 'vitest'
+import type { Failure } from '../../src/contracts/failure.ts'
 import { native } from '../../src/dialects/native.ts'
 import { iframe, iframeFrom } from '../../src/transports/iframe.ts'
+import { sentence } from '../../src/words.ts'
 import { transportContract } from '../contracts/transport.ts'
 import { holdFrames, streamFrames } from '../support/frame.ts'
 import { openPipe } from '../support/pipe.ts'
@@ -106,7 +108,7 @@ describe('where a frame comes from', () => {
     expect(scene.frame()).toBeNull()
     await scene.world.pass(0)
     expect(scene.heard).toEqual(['ended unsupported'])
-    expect(scene.failures[0]?.message).toContain(scene.world.origin)
+    expect(sentence(scene.failures[0] as Failure)).toContain(scene.world.origin)
   })
 
   test('may be another, if the page names it', async () => {

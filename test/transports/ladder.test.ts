@@ -7,6 +7,7 @@ import { plain, plainWith } from '../../src/dialects/plain.ts'
 import type { Environment } from '../../src/environment.ts'
 import { createPreference } from '../../src/race/preference.ts'
 import { createRace } from '../../src/race/race.ts'
+import { sentence } from '../../src/words.ts'
 import { message, pong, tick, welcome } from '../support/blocks.ts'
 import { cut, endedWell, type Fake, type FakePipe, fakes, refused, status } from '../support/fakes.ts'
 import { createWorld, type World } from '../support/world.ts'
@@ -262,7 +263,9 @@ describe('a rung that fails', () => {
     first.throws = new Error('blocked by policy')
     const stage = await climb([first, second])
     expect(stage.racing).toEqual(['eventsource'])
-    expect(stage.attempts[0]?.failure?.message).toBe('websocket could not start: blocked by policy')
+    expect(sentence(stage.attempts[0]?.failure as Failure)).toBe(
+      'websocket could not start, blocked by policy',
+    )
   })
 
   test('hands over at once when it cannot be used here', async () => {
@@ -278,7 +281,7 @@ describe('a rung that fails', () => {
     only.supported = false
     const stage = await climb([only])
     expect(stage.heard).toEqual(['ended unsupported'])
-    expect(stage.failures[0]?.message).toMatch(
+    expect(sentence(stage.failures[0] as Failure)).toMatch(
       /^websocket cannot be used here: .*environment.*docs\/places\.md/,
     )
   })
@@ -316,28 +319,28 @@ describe('a rung that fails', () => {
   test('that holds for one transport alone, be it 403, hands over to the next', async () => {
     const rungs = fakes('websocket', 'eventsource')
     const stage = await climb(rungs)
-    ws(rungs).pipe.ends(status(403, { scope: 'transport', message: 'not so' }))
+    ws(rungs).pipe.ends(status(403, { scope: 'transport', detail: 'not so' }))
     expect(stage.racing).toEqual(['eventsource'])
-    rungs[1].pipe.ends(status(403, { scope: 'line', message: 'not at all' }))
+    rungs[1].pipe.ends(status(403, { scope: 'line', detail: 'not at all' }))
     expect(stage.heard).toEqual(['ended 403'])
   })
 
   test('that holds for one transport is the end where there is no other', async () => {
     const [only] = fakes('websocket')
     const stage = await climb([only])
-    only.pipe.ends(status(403, { scope: 'transport', message: 'not so' }))
+    only.pipe.ends(status(403, { scope: 'transport', detail: 'not so' }))
     await stage.world.settle()
-    expect(stage.failures).toMatchObject([{ status: 403, message: 'not so' }])
+    expect(stage.failures).toMatchObject([{ status: 403, detail: 'not so' }])
   })
 
   test('as the last one ends the ladder, with the words of all', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    first.pipe.ends({ kind: 'cut', message: 'the socket was cut' })
-    second.pipe.ends({ kind: 'cut', message: 'the stream was cut' })
+    first.pipe.ends({ kind: 'cut', code: 'the socket was cut' })
+    second.pipe.ends({ kind: 'cut', code: 'the stream was cut' })
     await stage.world.settle()
     expect(stage.heard).toEqual(['ended cut'])
-    expect(stage.failures[0]?.message).toBe('the socket was cut; the stream was cut')
+    expect(sentence(stage.failures[0] as Failure)).toBe('the socket was cut; the stream was cut')
     expect(stage.world.timers + stage.world.listeners).toBe(0)
   })
 
@@ -354,7 +357,7 @@ describe('a rung that fails', () => {
   test('for good decides only if all do', async () => {
     const [first, second] = fakes('xhr-streaming', 'long-polling')
     const stage = await climb([first, second], { dialect: plainWith({ letter: true }) })
-    first.pipe.ends({ kind: 'content', message: 'a login page' })
+    first.pipe.ends({ kind: 'content', code: 'a login page' })
     second.pipe.ends(cut)
     await stage.world.settle()
     expect(stage.heard).toEqual(['ended cut'])
@@ -830,7 +833,7 @@ describe('a stream that was proven', () => {
   const wires = rhythms.flatMap(every => [0.1, 0.9].map(varies => ({ every, varies })))
 
   const carrier = (heard: string[]) => heard.filter(word => word.startsWith('opened')).at(-1)
-  const heldBack = ({ failure }: Attempt) => /holds back/.test(failure?.message ?? '')
+  const heldBack = ({ failure }: Attempt) => failure?.code === 'holds-newest'
 
   test.each(wires)(
     'is left for polls where a box holds back the newest: a message each $every ms, varied by $varies',
@@ -1173,7 +1176,7 @@ describe('climbing', () => {
       await stage.world.pass(100)
       if (stage.tries[0] === before) continue
       looks.push(Math.round((stage.world.now - last) / 1_000))
-      ws(rungs).pipe.ends({ kind: 'cut', message: 'the proxy cut it' })
+      ws(rungs).pipe.ends({ kind: 'cut', code: 'the proxy cut it' })
       rungs[1].pipe.ends(refused)
       last = stage.world.now
     }
@@ -1252,8 +1255,8 @@ describe('WebSockets that keep failing', () => {
       await stage.open()
     }
     expect(stage.racing).toEqual(['eventsource'])
-    rungs[1].pipe.ends({ kind: 'status', message: 'was refused' })
-    rungs[2].pipe.ends({ kind: 'content', message: 'a page' })
+    rungs[1].pipe.ends({ kind: 'status', code: 'was refused' })
+    rungs[2].pipe.ends({ kind: 'content', code: 'a page' })
     expect(stage.racing).toEqual(['websocket'])
   })
 
@@ -1288,7 +1291,7 @@ describe('where the server does not know us, what a GET is told', () => {
     const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
     const stage = await climb(rungs, { dialect: plain })
     await stage.world.pass(stagger)
-    rungs[1].pipe.ends({ kind: 'status', message: 'was refused' })
+    rungs[1].pipe.ends({ kind: 'status', code: 'was refused' })
     rungs[2].pipe.ends(forbidden)
     expect(stage.racing).toEqual(['websocket'])
     ws(rungs).pipe.opens()
@@ -1366,7 +1369,9 @@ describe('when nothing gets through and no browser says why', () => {
     const { parts } = answering(new Response(null, { status: code }))
     const stage = await allRefused(parts)
     expect(stage.failures).toMatchObject([{ kind: 'status', status: code }])
-    expect(stage.failures[0]?.message).toMatch(/\(status 4\d\d: .*longer than it takes: ask for fewer topics/)
+    expect(sentence(stage.failures[0] as Failure)).toMatch(
+      /\(status 4\d\d: .*longer than it takes: ask for fewer topics/,
+    )
   })
 
   test('a status that one was shown counts more than the silence of another', async () => {
@@ -1382,7 +1387,7 @@ describe('when nothing gets through and no browser says why', () => {
     const headers = { 'Content-Type': 'text/plain; charset=utf-8' }
     const { parts } = answering(new Response('pages of x may not\n', { status: 403, headers }))
     const stage = await allRefused(parts)
-    expect(stage.failures[0]?.message).toMatch(/\(status 403: pages of x may not\)$/)
+    expect(sentence(stage.failures[0] as Failure)).toMatch(/\(status 403: pages of x may not\)/)
     expect(stage.world.timers).toBe(0)
   })
 
@@ -1401,7 +1406,7 @@ describe('when nothing gets through and no browser says why', () => {
     const [only] = fakes('eventsource')
     const stage = await climb([only], { dialect: plainWith({ letter: true }), parts })
     only.pipe.opens()
-    only.pipe.ends({ kind: 'status', message: 'EventSource was refused' })
+    only.pipe.ends({ kind: 'status', code: 'EventSource was refused' })
     await stage.world.settle()
     expect(stage.failures[0]).toMatchObject({ status: 503, retryAfter: 9_000 })
   })

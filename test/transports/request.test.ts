@@ -6,6 +6,7 @@ import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import type { Environment } from '../../src/environment.ts'
 import { request } from '../../src/transports/http/xhr-request.ts'
+import { sentence } from '../../src/words.ts'
 import { createWorld } from '../support/world.ts'
 import { FakeXhr } from '../support/xhr.ts'
 
@@ -83,14 +84,16 @@ describe('the words of a refusal', () => {
     xhr.brings(' you\n')
     xhr.ends()
     expect(heard).toEqual(['failed status'])
-    expect(failures[0]).toMatchObject({ status: 403, message: expect.stringMatching(/403, not for you$/) })
+    expect(failures[0]).toMatchObject({ status: 403, detail: 'not for you' })
     expect(world.timers).toBe(0)
   })
 
   test.each([414, 431])('are ours where it is %i: what can be done', code => {
     const { failures, xhr } = ask({ dialect: plain })
     xhr.answers(code, {})
-    expect(failures[0]?.message).toMatch(/status 4\d\d, address and headers are longer than it takes: /)
+    expect(sentence(failures[0] as Failure)).toMatch(
+      /status 4\d\d, address and headers are longer than it takes: /,
+    )
   })
 
   test('are waited for a second', async () => {
@@ -174,7 +177,7 @@ describe('the answer', () => {
     xhr.answers(200, { 'content-type': type })
     xhr.brings('<h1>Log in</h1>')
     expect(heard).toEqual(['failed content'])
-    expect(failures[0]?.message).toContain('instead of an event stream')
+    expect(sentence(failures[0] as Failure)).toContain('instead of an event stream')
     expect(xhr.aborted).toBe(true)
   })
 
@@ -184,7 +187,7 @@ describe('the answer', () => {
     expect(heard).toEqual(['failed status'])
     expect(failures[0]).toMatchObject({
       status: code,
-      message: `https://host.test/live answered with status ${code}`,
+      where: 'https://host.test/live',
     })
     expect(xhr.aborted).toBe(true)
   })
@@ -218,7 +221,7 @@ describe('the answer', () => {
   test('never shows the query in a message: it may hold a token', () => {
     const { failures, xhr } = ask()
     xhr.breaks()
-    expect(failures[0]?.message).not.toContain('secret')
+    expect(sentence(failures[0] as Failure)).not.toContain('secret')
   })
 })
 
@@ -301,7 +304,7 @@ describe('from another origin, a server that knows nothing of us', () => {
     await settle()
     expect(looks()).toBe(1)
     expect(heard).toEqual(['failed status'])
-    expect(failures[0]?.message).toBe('https://host.test/live may not be read from this origin')
+    expect(sentence(failures[0] as Failure)).toBe('https://host.test/live may not be read from this origin')
   })
 
   test('that is not there is refused, to be tried again later', async () => {

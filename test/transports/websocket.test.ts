@@ -3,6 +3,7 @@ import type { Failure } from '../../src/contracts/failure.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { websocket } from '../../src/transports/websocket.ts'
+import { sentence } from '../../src/words.ts'
 import { transportContract } from '../contracts/transport.ts'
 import { openPipe } from '../support/pipe.ts'
 
@@ -62,11 +63,11 @@ describe('how it closes', () => {
     const { failures, socket, world } = begin()
     socket.closes(1006, false)
     const host = world.origin.replace('https', 'wss')
-    expect(failures[0]?.message).toBe(`WebSocket to ${host}/live closed before opening (1006)`)
+    expect(sentence(failures[0] as Failure)).toBe(`WebSocket to ${host}/live closed before opening (1006)`)
     const second = begin()
     second.socket.opens()
     second.socket.closes(1011, true, 'restarting')
-    expect(second.failures[0]?.message).toMatch(/closed \(1011 restarting\)$/)
+    expect(sentence(second.failures[0] as Failure)).toMatch(/closed \(1011 restarting\)$/)
   })
 
   test.each<[string, boolean, boolean, Failure['kind']]>([

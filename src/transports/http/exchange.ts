@@ -19,13 +19,10 @@ export async function exchange(
     const { status } = answer
     const [, told] = /^data: (\S+)$/m.exec(status === 200 ? await answer.text() : '') ?? []
     if (told) return told
-    const message = `${withoutQuery(url)} answered the POST of ${what} with status ${status}`
-    return { kind: 'status', status, message, retryAfter: readRetryAfter(answer.headers.get('Retry-After')) }
+    const retryAfter = readRetryAfter(answer.headers.get('Retry-After'))
+    return { kind: 'status', code: 'post-status', where: withoutQuery(url), detail: what, status, retryAfter }
   } catch (cause) {
-    return {
-      kind: 'refused',
-      message: `${withoutQuery(url)} did not answer the POST of ${what}`,
-      cause: asCause(cause),
-    }
+    const where = withoutQuery(url)
+    return { kind: 'refused', code: 'post-unreachable', where, detail: what, cause: asCause(cause) }
   }
 }

@@ -80,8 +80,8 @@ export function download(
   }
   const broke = (thrown: unknown): Failure =>
     accepted
-      ? { kind: 'cut', message: `${where} broke off`, cause: asCause(thrown) }
-      : { kind: 'refused', message: `${where} could not be reached`, cause: asCause(thrown) }
+      ? { kind: 'cut', code: 'broke-off', where, cause: asCause(thrown) }
+      : { kind: 'refused', code: 'unreachable', where, cause: asCause(thrown) }
 
   const read = async () => {
     const response = await (environment.fetch as typeof fetch)(asked.url, {

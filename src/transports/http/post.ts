@@ -22,8 +22,7 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
   }
 
   function send(text: Payload, done: Done): void {
-    if (closed && dialect.acknowledges)
-      return done({ kind: 'ended', message: 'the pipe was closed before its turn' })
+    if (closed && dialect.acknowledges) return done({ kind: 'ended', code: 'no-channel' })
     tryTo(() => {
       // Asked for now, also if it has to wait: it belongs to the session that the line is in now.
       const asked = target.buildRequest('post', { body: text })
@@ -56,7 +55,7 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
     limit = environment.setTimeout(
       () => {
         abort?.()
-        finish({ kind: 'silent', message: 'a POST was not answered' })
+        finish({ kind: 'silent', code: 'post-unanswered' })
       },
       // At 1 KB/s a large one is on its way for that long.
       target.timeout + (text as string).length,
@@ -71,7 +70,7 @@ export function postAlone(
   done: Done,
   mode?: RequestMode,
 ): void {
-  if (!fetch) throw new TypeError('there is no fetch here to send by')
+  if (!fetch) return done({ kind: 'refused', code: 'no-fetch' })
   const { url, headers } = buildRequest('post', { body })
   const credentials = withCredentials ? 'include' : 'same-origin'
   const request = {
@@ -84,11 +83,14 @@ export function postAlone(
   fetch(url, request).then(
     ({ ok, status, headers, type }) => {
       const retryAfter = readRetryAfter(headers.get('Retry-After'))
-      const message = `${withoutQuery(url)} answered with status ${status}`
       // What may not be read has arrived all the same.
-      done(ok || type === 'opaque' ? undefined : { kind: 'status', status, retryAfter, message })
+      done(
+        ok || type === 'opaque'
+          ? undefined
+          : { kind: 'status', code: 'status', where: withoutQuery(url), status, retryAfter },
+      )
     },
     thrown =>
-      done({ kind: 'refused', message: `${withoutQuery(url)} could not be reached`, cause: asCause(thrown) }),
+      done({ kind: 'refused', code: 'unreachable', where: withoutQuery(url), cause: asCause(thrown) }),
   )
 }

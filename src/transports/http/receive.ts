@@ -54,12 +54,10 @@ export function receive(
   }
   const scheduleNext = (wait: number, begin: () => void) => {
     if (out.shut) return
-    const timer = environment.setTimeout(() => tryTo(begin, failed), wait)
+    const timer = environment.setTimeout(() => tryTo(begin, out.ended), wait)
     stop = () => environment.clearTimeout(timer)
   }
   const pace = (over: Omit<Over, 'since'>) => after({ ...over, since })
-  const failed = (failure: Failure) =>
-    out.ended({ ...failure, message: `could not ask again: ${failure.message}` })
   const responseEnded = (
     url: string,
     brought: number,
@@ -68,7 +66,7 @@ export function receive(
     end?: Partial<Failure>,
   ) => {
     if (!failure && dialect.resumesCleanEnd) scheduleNext(pace({ spoke: brought > 0 }), begin)
-    else out.ended(failure ?? { kind: 'ended', message: `${withoutQuery(url)} ended`, ...end })
+    else out.ended(failure ?? { kind: 'ended', code: 'ended', where: withoutQuery(url), ...end })
   }
   begin(Object.assign(out, { setAbort, pace, spaced, scheduleNext, responseEnded }))
   return { close: out.close, send: post.send }

@@ -20,7 +20,7 @@ export function addressed(
   const { environment, timeout, withCredentials } = target
   if (!target.ticketed) return begin(target.buildRequest(via, details).url)
   const stop = wait(environment, timeout, () =>
-    over(() => failed({ kind: 'silent', message: `${via} got no ticket for ${timeout} ms` })),
+    over(() => failed({ kind: 'silent', code: 'no-ticket', where: via, after: timeout })),
   )
   let waits = true
   underway(() => over(() => {}))

@@ -4,7 +4,6 @@ import {
   hasWords,
   inWords,
   readRetryAfter,
-  tooLong,
   tryTo,
   withoutQuery,
   wordsWithin,
@@ -73,7 +72,7 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
   }
 
   const forget = onStay(environment, () => {
-    if (xhr.readyState === 0) finish({ kind: 'cut', message: `${where} was ended by a navigation` })
+    if (xhr.readyState === 0) finish({ kind: 'cut', code: 'navigation', where })
   })
 
   const finish = (failure?: Failure) => {
@@ -96,7 +95,7 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
       advance()
       finish(refused && inWords(refused, xhr.responseText))
     }
-    xhr.onabort = () => finish({ kind: 'stopped', message: `${where} was stopped by the browser` })
+    xhr.onabort = () => finish({ kind: 'stopped', code: 'stopped', where })
     xhr.onerror = () => void fail()
     xhr.send(body as XMLHttpRequestBodyInit)
   }
@@ -104,7 +103,7 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
   /** A network error does not say what it was: a redirect to another origin may have died on its preflight. */
   const fail = async () => {
     if (refused) return finish(refused)
-    if (accepted) return finish({ kind: 'cut', message: `${where} broke off` })
+    if (accepted) return finish({ kind: 'cut', code: 'broke-off', where })
     const worthwhile =
       body === undefined && !again && (away ? await isThere(environment, asked.url, gone.signal) : cached)
     if (gone.signal.aborted) return
@@ -114,8 +113,8 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
       tryTo(begin, finish)
     } else if (away && again)
       // Twice an error, and in between it was there: CORS, which no other try will change.
-      finish({ kind: 'status', message: `${where} may not be read from this origin` })
-    else finish({ kind: 'refused', message: `${where} could not be reached` })
+      finish({ kind: 'status', code: 'cors', where })
+    else finish({ kind: 'refused', code: 'unreachable', where })
   }
 
   begin()
@@ -151,20 +150,16 @@ export function refusal(
   if (foreign && status < 300) return undefined
   if (status !== 200) {
     const retryAfter = readRetryAfter(header('Retry-After'))
-    const failure = {
-      kind: 'status',
-      status,
-      retryAfter,
-      message: `${where} answered with status ${status}`,
-    } as const
-    return inWords(failure, tooLong(status))
+    return { kind: 'status', code: 'status', where, status, retryAfter }
   }
   const type = header('Content-Type')
   if (isTaken(type)) return undefined
   return {
     kind: 'content',
     status,
-    message: `${where} answered with ${type ? JSON.stringify(type) : 'no type'} instead of an event stream`,
+    code: 'no-stream',
+    where,
+    detail: type ?? undefined,
   }
 }
 

@@ -1,0 +1,12 @@
+import type { Failure } from '../contracts/failure.ts'
+import { sentence } from '../words.ts'
+
+/** Given by the build: `false` in production. */
+declare const DEV: boolean | undefined
+
+/** What an error says of a failure: in development all that there is to say, in production what the server said, and a code to look up. */
+export function say(failure: Failure): string {
+  if (typeof DEV === 'undefined' || DEV) return sentence(failure)
+  const { where, code, status, detail } = failure
+  return `${where ? `${where}: ` : ''}${code}${status ? ` (status ${status})` : ''}${detail ? `, ${detail}` : ''}`
+}
