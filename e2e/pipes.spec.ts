@@ -227,7 +227,7 @@ for (const [name, from] of [
         import { connect } from '/dist/core.js'
         import { ${name} as transport } from '${from}'
         addEventListener('message', ({ ports: [port] }) => {
-          const line = connect('/live?topic=lobby', { transports: [transport] })
+          const line = connect('/live?topic=lobby', { transport })
           line.onmessage = ({ data }) => port.postMessage(data)
           line.onopen = () => line.send('XMLHttpRequest' in self ? 'with' : 'without')
         })

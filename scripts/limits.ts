@@ -9,10 +9,10 @@ import { retainTable } from '../server/log/memory-log.ts'
 import { type Bound, limitTable, optionTable } from '../server/options.ts'
 import { most as mostPrinted, within as printedWithin } from '../server/printer.ts'
 import { mostPieces } from '../server/transports/websocket-server.ts'
-import { usualLimits } from '../src/connect.ts'
 import { longest, shortest } from '../src/connection/backoff.ts'
 import { longestId } from '../src/connection/position.ts'
 import { during, tries } from '../src/race/preference.ts'
+import { usualLimits } from '../src/setup/options.ts'
 import { apart, burst } from '../src/transports/http/poll-pacing.ts'
 import { largestHeader } from '../src/wire/multipart.ts'
 
@@ -60,7 +60,7 @@ const waiting = '`report()`'
 export const page: Row[] = [
   ...Object.entries(usualLimits).map(([name, usual]) =>
     row(
-      'src/connect.ts',
+      'src/setup/options.ts',
       'LineLimits',
       name,
       { usual, unit: unitOf(name), counters: name === 'received' ? '`gap` events' : '' },

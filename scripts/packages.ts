@@ -41,7 +41,7 @@ line.addEventListener('open', event => event.transport === 'websocket' && event.
 line.onerror = ({ error, retryIn }) => error.kind + (retryIn ?? 0)
 // @ts-expect-error: a message has no such field, so its type is known
 line.onmessage = event => event.data.txt
-connectCore('/live', { transports: [websocket] })
+connectCore('/live', { transport: websocket })
 `
 
 /** What Node's packages bring in place of a browser's classes fits. */

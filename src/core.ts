@@ -1,31 +1,34 @@
 /**
- * `connect` with only the transports that you import: a page that needs WebSocket alone pays for WebSocket alone.
+ * `connect` over the transport that you import, or over a race of several: a page that needs WebSocket alone pays for WebSocket alone.
  *
  * ```ts
  * import { connect, websocket } from 'throughline/core'
- * const line = connect('/live', { transports: [websocket] })
+ * const line = connect('/live', { transport: websocket })
  * ```
  */
-import { type Options, open } from './connect.ts'
+import { openLine } from './connect.ts'
 import type { Line } from './connection/line.ts'
-import type { Dialect } from './contracts/dialect.ts'
-import type { Transport } from './contracts/transport.ts'
 import { native } from './dialects/native.ts'
 import type { AnyURL } from './here.ts'
+import { checkCoreOptions } from './setup/check-options.ts'
+import type { CoreOptions } from './setup/options.ts'
+
+/** Given by the build: `false` in production. */
+declare const DEV: boolean | undefined
 
 /**
- * Opens a line to a server, over the transports given. See `Options` for the rest.
+ * Opens a line to a server, over the transport given.
  *
  * @throws {TypeError} naming the URL or option that can't be used
  */
 export function connect<Messages = Record<string, string>>(
   url: string | AnyURL,
-  options: Options<Transport, Dialect> & { transports: readonly Transport[] },
+  options: CoreOptions,
 ): Line<Messages> {
-  return open<Messages>({ transports: [], dialects: [native] }, url, options)
+  if (typeof DEV === 'undefined' || DEV) checkCoreOptions(options)
+  return openLine<Messages>(url, { ...options, dialect: options.dialect ?? native })
 }
 
-export type { LineLimits, Options } from './connect.ts'
 export { ConnectionError } from './connection/errors.ts'
 export type {
   GapEvent,
@@ -41,6 +44,8 @@ export type { Failure, FailureKind, TransportName } from './contracts/failure.ts
 export type { Channel, Sink, Target, Transport } from './contracts/transport.ts'
 export { native } from './dialects/native.ts'
 export type { AnyURL, LineMessage } from './here.ts'
+export { race } from './race/race.ts'
+export type { CoreOptions, LineLimits } from './setup/options.ts'
 export { eventsource } from './transports/eventsource.ts'
 export { jsonp } from './transports/jsonp.ts'
 export { longPolling } from './transports/long-polling.ts'

@@ -1,11 +1,12 @@
-import { type AnyOptions, prepare } from './connect.ts'
 import { findings } from './connection/report.ts'
 import { withoutQuery } from './contracts/failure.ts'
-import type { Attempt } from './contracts/transport.ts'
 import type { AnyURL } from './here.ts'
 import { noMemory } from './race/preference.ts'
 import { createRace } from './race/race.ts'
 import { asText, type Explained, explain } from './report.ts'
+import { choose } from './setup/choose.ts'
+import type { AnyOptions } from './setup/options.ts'
+import { createDestination } from './setup/target.ts'
 import { usual } from './usual.ts'
 
 /** What each transport does on this network, for a person at a support desk. */
@@ -24,13 +25,14 @@ export interface Diagnosis {
  * @throws {TypeError} as a rejection that names the URL or option that can't be used
  */
 export async function diagnose(url: string | AnyURL, options: AnyOptions = {}): Promise<Diagnosis> {
-  const { address, transports, environment, origin, target } = prepare(usual, url, options)
+  const { transports, dialect } = choose(usual, options)
   const tries = transports.map(async transport => {
-    const attempts: Attempt[] = []
+    // Each has what it learns, and its requests, to itself.
+    const { attempts, environment, target } = createDestination(url, options, dialect)
     const there = target({ cursor: '', session: undefined })
     await there.ready?.()
     await new Promise<void>(resolve => {
-      const race = createRace([transport], { memory: noMemory, eager: false, origin, attempts })
+      const race = createRace([transport], noMemory)
       const channel = race.open(there, { opened: look, paused() {}, blocks: look, ended: done })
       const limit = environment.setTimeout(done, there.timeout)
 
@@ -47,6 +49,7 @@ export async function diagnose(url: string | AnyURL, options: AnyOptions = {}): 
     return findings(attempts, environment.now())
   })
   const found = explain((await Promise.all(tries)).flat())
+  const { address } = createDestination(url, options, dialect)
   const shown = withoutQuery(address.href)
   return { url: shown, findings: found, text: asText(shown, found) }
 }

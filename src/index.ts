@@ -1,9 +1,10 @@
-import { type Options, open } from './connect.ts'
 import type { Line } from './connection/line.ts'
 import type { Dialect } from './contracts/dialect.ts'
-import type { TransportName } from './contracts/failure.ts'
+import type { UsualTransport } from './contracts/failure.ts'
 import type { Transport } from './contracts/transport.ts'
 import type { AnyURL } from './here.ts'
+import { open } from './setup/choose.ts'
+import type { Options } from './setup/options.ts'
 import { usual } from './usual.ts'
 
 /**
@@ -20,12 +21,11 @@ import { usual } from './usual.ts'
  */
 export function connect<Messages = Record<string, string>>(
   url: string | AnyURL,
-  options?: Options<TransportName | Transport, 'native' | 'plain' | Dialect>,
+  options?: Options<UsualTransport | Transport, 'native' | 'plain' | Dialect>,
 ): Line<Messages> {
   return open<Messages>(usual, url, options)
 }
 
-export type { AnyOptions, LineLimits, Options } from './connect.ts'
 export { ConnectionError } from './connection/errors.ts'
 export type {
   GapEvent,
@@ -37,8 +37,9 @@ export type {
 export { Line, type SendOptions } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
 export type { Dialect } from './contracts/dialect.ts'
-export type { Failure, FailureKind, TransportName } from './contracts/failure.ts'
+export type { Failure, FailureKind, TransportName, UsualTransport } from './contracts/failure.ts'
 export type { Transport } from './contracts/transport.ts'
 export { type PlainOptions, plain, plainWith } from './dialects/plain.ts'
 export type { AnyURL, LineMessage } from './here.ts'
+export type { AnyOptions, LineLimits, Options } from './setup/options.ts'
 export { type Codec, json } from './wire/codec.ts'

@@ -1,6 +1,6 @@
-import type { Defaults } from './connect.ts'
 import { native } from './dialects/native.ts'
 import { plain } from './dialects/plain.ts'
+import type { Catalogue } from './setup/choose.ts'
 import { eventsource } from './transports/eventsource.ts'
 import { jsonp } from './transports/jsonp.ts'
 import { longPolling } from './transports/long-polling.ts'
@@ -8,7 +8,7 @@ import { websocket } from './transports/websocket.ts'
 import { xhrStreaming } from './transports/xhr-streaming.ts'
 
 /** What a page has without asking: all five transports, our own wire and the plain one. */
-export const usual: Defaults = {
+export const usual: Catalogue = {
   transports: [websocket, eventsource, xhrStreaming, longPolling, jsonp],
   dialects: [native, plain],
 }

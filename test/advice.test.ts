@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Advised, advise, adviseOnForbidden, adviseOnHeaders } from '../src/advice.ts'
+import { type Advised, advise, adviseOnForbidden, adviseOnHeaders } from '../src/setup/advice.ts'
 import { createWorld } from './support/world.ts'
 
 /** A line that says what the test lets it say. */

@@ -125,10 +125,18 @@ describe('an option', () => {
     expect(attempt).toThrow('"websocket", "eventsource", "xhr-streaming", "long-polling", "jsonp"')
   })
 
-  test('of throughline/core has to bring transports', () => {
-    const attempt = (options: object) => () => connectCore('https://host.test', options as never)
-    expect(attempt({})).toThrow(/transports.*import/)
-    expect(attempt({ transports: ['websocket'] })).toThrow('import one and pass it')
+  test.each([[{}], [{ transport: undefined }], [{ transport: 'websocket' }], [{ transport: {} }]])(
+    'of throughline/core, %j, has to bring a transport',
+    options => {
+      const attempt = () => connectCore('https://host.test', options as never)
+      expect(attempt).toThrow(TypeError)
+      expect(attempt).toThrow(/transport/)
+    },
+  )
+
+  test('of throughline/core names one transport, and says how to have several', () => {
+    const attempt = () => connectCore('https://host.test', { transports: ['websocket'] } as never)
+    expect(attempt).toThrow(/race\(/)
   })
 })
 
@@ -489,7 +497,7 @@ describe('without a page', () => {
 test('a line of throughline/core speaks the native wire over the transports it is given', async () => {
   const only = fake('websocket')
   const world = createWorld()
-  const line = connectCore('/live', { transports: [only], environment: world.environment })
+  const line = connectCore('/live', { transport: only, environment: world.environment })
   await world.settle()
   greet(only.pipe)
   expect(line.transport).toBe('websocket')

@@ -3,11 +3,11 @@
  * transport and dialect, in virtual time. Everything that is not on the list leaves the line coming back.
  */
 import { describe, expect, test } from 'vitest'
-import { open } from '../src/connect.ts'
 import type { Transport } from '../src/contracts/transport.ts'
 import { nchan } from '../src/dialects/nchan.ts'
 import { plainWith } from '../src/dialects/plain.ts'
 import { sockjs } from '../src/dialects/sockjs.ts'
+import { open } from '../src/setup/choose.ts'
 import { type Answer, type Asked, createAnswering } from './support/answering.ts'
 import { type Speech, speeches, transports } from './support/speech.ts'
 import { createWorld, type World } from './support/world.ts'

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 const here = 'src/here.ts'
 const environment = 'src/environment.ts'
 const contracts = [here, environment, 'src/contracts/']
-const race = ['src/race/', 'src/quiet-timer.ts']
+const attempt = ['src/attempt/', 'src/quiet-timer.ts']
 /** An entry picks from everything beneath it. */
 const below = [
   'src/contracts/',
@@ -37,33 +37,25 @@ const beside = [
 /** Who may import what: a path that ends in `/` or `:` stands for all that begins so. The longest key that fits rules. */
 const arrows: Record<string, string[]> = {
   'src/script-tag.ts': ['src/index.ts', 'src/diagnose.ts', 'src/iterate.ts', 'src/report.ts'],
-  'src/index.ts': ['src/connect.ts', 'src/usual.ts', ...below],
-  'src/usual.ts': ['src/connect.ts', ...below],
-  'src/core.ts': ['src/connect.ts', ...below],
+  'src/index.ts': ['src/setup/', 'src/usual.ts', ...below],
+  'src/core.ts': ['src/connect.ts', 'src/setup/', 'src/race/', ...below],
+  'src/usual.ts': ['src/setup/choose.ts', ...below],
   'src/diagnose.ts': [
-    'src/connect.ts',
     'src/usual.ts',
     'src/report.ts',
+    'src/setup/',
     'src/connection/',
-    ...race,
+    'src/race/',
     ...contracts,
   ],
   'src/report.ts': ['src/connection/report.ts', 'src/words.ts'],
   'src/words.ts': ['src/contracts/failure.ts'],
   'src/iterate.ts': ['src/connection/events.ts', 'src/connection/line.ts', here],
-  'src/advice.ts': ['src/connection/errors.ts', 'src/contracts/failure.ts', environment],
-  'src/connect.ts': [
-    'src/advice.ts',
-    'src/given.ts',
-    'src/long-query.ts',
-    'src/connection/',
-    ...race,
-    ...contracts,
-    'src/wire/codec.ts',
-    'src/wire/address.ts',
-  ],
-  'src/long-query.ts': ['src/transports/http/exchange.ts', 'src/wire/', ...contracts],
-  'src/given.ts': ['src/wire/codec.ts'],
+  'src/connect.ts': ['src/setup/', 'src/connection/', ...attempt, ...contracts, 'src/wire/codec.ts'],
+  // Only what names several transports knows of the race.
+  'src/setup/choose.ts': ['src/setup/', 'src/connect.ts', 'src/connection/', 'src/race/', ...contracts],
+  'src/setup/': ['src/setup/', 'src/connection/', ...contracts, 'src/wire/'],
+  'src/setup/long-query.ts': ['src/transports/http/exchange.ts', 'src/wire/', ...contracts],
   'src/connection/': [
     'src/connection/',
     'src/words.ts',
@@ -73,7 +65,8 @@ const arrows: Record<string, string[]> = {
   ],
 
   'src/transports/': ['src/transports/http/', 'src/quiet-timer.ts', 'src/wire/', ...contracts],
-  'src/race/': [...race, ...contracts],
+  'src/race/': ['src/race/', ...attempt, ...contracts, 'src/wire/address.ts'],
+  'src/attempt/': [...attempt, ...contracts],
   'src/quiet-timer.ts': [environment],
   'src/contracts/transport.ts': ['src/wire/codec.ts', ...contracts],
   'src/contracts/failure.ts': [],

@@ -1,17 +1,18 @@
 /** What an address, an option or a header may hold that is secret is nowhere in what a line says, keeps or reports. */
 import { inspect } from 'node:util'
 import { expect, test } from 'vitest'
-import type { AnyOptions } from '../src/connect.ts'
+import type { UsualTransport } from '../src/contracts/failure.ts'
 import { withoutQuery } from '../src/contracts/failure.ts'
 import { diagnose } from '../src/diagnose.ts'
 import { connect } from '../src/index.ts'
+import type { Options } from '../src/setup/options.ts'
 import { createWorld, type World } from './support/world.ts'
 
 const secret = 'hunter2'
 const address = (world: World) =>
   `${world.origin.replace('//', `//me:${secret}@`)}/live?key=${secret}#${secret}`
 
-const asked: AnyOptions = {
+const asked: Options<UsualTransport> = {
   params: { ticket: secret },
   headers: { 'X-Key': secret },
   token: () => secret,
@@ -96,7 +97,7 @@ test.each(['at once', 'later'] as const)('of a diagnosis whose transports fail %
   expect(told.text).toContain(`${world.origin}/live`)
 })
 
-test.each<[string, AnyOptions | string]>([
+test.each<[string, Options<UsualTransport> | string]>([
   ['token', { token: secret as never }],
   ['headers', { headers: `X-Key: ${secret}` as never }],
   ['params', { params: `key=${secret}` as never }],

@@ -3,8 +3,8 @@
  * transport and dialect, in virtual time; the numbers are the most requests that a minute may hold.
  */
 import { describe, expect, test } from 'vitest'
-import { open } from '../src/connect.ts'
 import type { Transport } from '../src/contracts/transport.ts'
+import { open } from '../src/setup/choose.ts'
 import { type Answer, type Asked, createAnswering } from './support/answering.ts'
 import { type Speech, speeches, transports } from './support/speech.ts'
 import { createWorld, type World } from './support/world.ts'

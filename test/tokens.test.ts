@@ -49,7 +49,7 @@ describe.each(ways.filter(({ dialect, via }) => dialect.showsToken?.includes(via
           return { close() {} }
         },
       }
-      const options = { dialect, transports: [transport], token: () => token, environment: world.environment }
+      const options = { dialect, transport, token: () => token, environment: world.environment }
       const line = connect('/live', { ...options, ...(tokenIn && { tokenIn }) })
       return { world, opened, line }
     }

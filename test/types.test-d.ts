@@ -1,6 +1,6 @@
 /** What a page's editor knows. Nothing here runs: `npm run types` reads it, and so does `vitest --typecheck`. */
 import { expectTypeOf, test } from 'vitest'
-import { connect as connectCore, websocket } from '../src/core.ts'
+import { connect as connectCore, longPolling, race, websocket } from '../src/core.ts'
 import {
   type ConnectionError,
   connect,
@@ -104,10 +104,11 @@ test('options are checked', () => {
   connect('/live', { retry: '2s' })
 })
 
-test('throughline/core takes transports as values, and needs them', () => {
-  connectCore('/live', { transports: [websocket] })
+test('throughline/core takes one transport as a value, and needs it', () => {
+  connectCore('/live', { transport: websocket })
+  connectCore('/live', { transport: race(websocket, longPolling) })
   // @ts-expect-error: a name would bring all five along
-  connectCore('/live', { transports: ['websocket'] })
+  connectCore('/live', { transport: 'websocket' })
   // @ts-expect-error: it has none of its own
   connectCore('/live')
   // @ts-expect-error: nor here

@@ -43,8 +43,8 @@ export interface Connection {
 export interface ConnectionConfig {
   readonly dialect: Dialect
   readonly environment: Environment
-  /** Opens channels: the race. */
-  readonly route: Pick<Transport, 'open'>
+  /** Opens channels. */
+  readonly transport: Pick<Transport, 'open'>
   readonly lastEventId: string
   /** What the page asks to wait before reconnecting, in ms, until the server says otherwise. */
   readonly retry: number | undefined
@@ -176,7 +176,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     welcomes.clear()
     abandonedSessions.clear()
     departed = environment.now()
-    channel = plan.route.open(target, { opened, blocks, paused, ended })
+    channel = plan.transport.open(target, { opened, blocks, paused, ended })
   }
 
   /** A connection needs the page's token, and a name for a query that is too long for an address. Most need neither. */

@@ -1,14 +1,14 @@
-/** The five that `connect()` tries, in its order of preference, and those that a page may import and ask for. */
+/** The five that `connect()` tries, in its order of preference. */
+export type UsualTransport = 'websocket' | 'eventsource' | 'xhr-streaming' | 'long-polling' | 'jsonp'
+
+/** Those, the ones that a page may import and ask for, and any that somebody has written. */
 export type TransportName =
-  | 'websocket'
-  | 'eventsource'
-  | 'xhr-streaming'
-  | 'long-polling'
-  | 'jsonp'
+  | UsualTransport
   | 'fetch-streaming'
   | 'multipart'
   | 'iframe'
   | 'polling'
+  | (string & {})
 
 /** Why a pipe ended or never opened. */
 export interface Failure {

@@ -12,6 +12,8 @@ import { type Failure, type TransportName, tryTo } from './failure.ts'
  */
 export interface Transport {
   readonly name: TransportName
+  /** What it is made of, if it is a race of several. */
+  readonly candidates?: readonly Transport[]
   /** Whether this place and this dialect allow it at all. */
   supports(target: Target): boolean
   open(target: Target, sink: Sink): Channel
@@ -63,10 +65,17 @@ export interface Target {
   readonly withCredentials: boolean
   /** Whether a script may come from another origin. */
   readonly jsonp?: 'cross-origin' | undefined
+  /** Whether two transports of a race are begun together. */
+  readonly eager?: boolean | undefined
+  /** Where it is, and the path there: what was learned of one place says nothing about others. */
+  readonly origin: string
+  readonly pathname: string
+  /** Every try is added here as it starts and filled in as it goes. Only `report()` reads it. */
+  readonly attempts: Attempt[]
   /** Whether a ticket stands in the address of a request that can have no header. */
   readonly ticketed?: boolean | undefined
-  /** Whether the page has a token that this transport could only show in the address. */
-  hides?(name: TransportName): boolean | undefined
+  /** The code of why this line may not use a transport that this place and the dialect allow. */
+  bars?(name: TransportName): string | undefined
   /** How long a transport may stay silent before it has failed, in ms. */
   readonly timeout: number
   /** How many characters a message may have that is read without the dialect. @default 8 MiB */

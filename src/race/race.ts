@@ -1,6 +1,9 @@
+import { conclude } from '../attempt/conclusion.ts'
+import { begin, channelTarget, whyNot } from '../attempt/record.ts'
+import { probeStatus } from '../attempt/status-probe.ts'
 import type { Dialect, Incoming, Proof } from '../contracts/dialect.ts'
-import { type Failure, isTooLong, tryTo } from '../contracts/failure.ts'
-import { finalReason, isFinalStatus } from '../contracts/final-failures.ts'
+import { type Failure, tryTo } from '../contracts/failure.ts'
+import { isFinalStatus } from '../contracts/final-failures.ts'
 import {
   type Attempt,
   type Channel,
@@ -10,22 +13,9 @@ import {
   type Transport,
 } from '../contracts/transport.ts'
 import { wait } from '../quiet-timer.ts'
+import { digest } from '../wire/address.ts'
 import { createFlow, type Flow } from './flow-check.ts'
-import type { Preference } from './preference.ts'
-import { type ProbeResult, probeStatus } from './status-probe.ts'
-
-export interface RaceOptions {
-  readonly memory: Preference
-  /** Start an HTTP transport together with the first, for pages that would rather pay a request than wait. */
-  readonly eager: boolean
-  /** The origin whose measured round trip sets the stagger. */
-  readonly origin: string
-  /** Every try is added here as it starts and filled in as it goes. */
-  readonly attempts: Attempt[]
-}
-
-/** How many tries are kept for the report. */
-const mostAttempts = 50
+import { createPreference, type Preference } from './preference.ts'
 
 /** Delay before the first upgrade attempt, in ms. It doubles after each attempt that fails. */
 const firstUpgrade = 5_000
@@ -60,12 +50,41 @@ interface Candidate {
 }
 
 /**
- * Makes one transport out of many: races them in order of preference, keeps the first that proves itself, and later
+ * Makes one transport out of many: the first of them that proves itself carries the line, and better ones are tried again later.
+ *
+ * ```ts
+ * import { connect, longPolling, race, websocket } from 'throughline/core'
+ * const line = connect('/live', { transport: race(websocket, longPolling) })
+ * ```
+ *
+ * @param candidates in order of preference
+ */
+export function race(...candidates: readonly Transport[]): Transport {
+  // What is learned in the life of a line is that line's, and each has one target.
+  const races = new WeakMap<Target, Pick<Transport, 'open'>>()
+  return {
+    name: 'race',
+    candidates,
+    supports: () => true,
+    open(target, sink) {
+      const { environment, dialect, origin, pathname } = target
+      let own = races.get(target)
+      if (!own) {
+        const way = digest([origin, pathname, dialect.name, ...candidates.map(({ name }) => name)].join(' '))
+        own = createRace(candidates, createPreference(environment, way))
+        races.set(target, own)
+      }
+      return own.open(target, sink)
+    },
+  }
+}
+
+/**
+ * Races transports in order of preference, keeps the first that proves itself, and later
  * tries to upgrade. A candidate that fails hands over at once; one that stays silent is joined by the next, never waited for and
  * not yet given up (RFC 8305, 5, does the same for addresses).
  */
-export function createRace(transports: readonly Transport[], options: RaceOptions): Pick<Transport, 'open'> {
-  const { memory, attempts } = options
+export function createRace(transports: readonly Transport[], memory: Preference): Pick<Transport, 'open'> {
   // Learned during the life of this page: the transport that worked, how often it failed since then, and how often it was cut.
   let preferred: Transport | undefined
   let consecutiveFailures = 0
@@ -105,7 +124,7 @@ export function createRace(transports: readonly Transport[], options: RaceOption
 
     queueMicrotask(() => {
       startNext()
-      if (!done && options.eager && queue[0]) start(queue.shift() as Transport)
+      if (!done && target.eager && queue[0]) start(queue.shift() as Transport)
     })
     return {
       close,
@@ -120,7 +139,7 @@ export function createRace(transports: readonly Transport[], options: RaceOption
       if (next) {
         scheduleNext()
         start(next)
-      } else if (racing.size === 0) void explain()
+      } else if (racing.size === 0) explain()
     }
 
     /** A WebSocket that has failed often, once somebody answers and nothing else gets through. In an outage it rests. */
@@ -147,13 +166,13 @@ export function createRace(transports: readonly Transport[], options: RaceOption
         rested = transport
         return hasProven() ? tryUpgrade() : startNext()
       }
-      const attempt: Attempt = { transport: transport.name, started: environment.now() }
+      const code = whyNot(transport, target)
       const proof = dialect.proof(transport.name)
       const cold = !target.positioned()
       const candidate: Candidate = {
         transport,
         proof,
-        attempt,
+        attempt: begin(target, transport.name),
         cold,
         phase: 'silent',
         stop: nothing,
@@ -161,29 +180,15 @@ export function createRace(transports: readonly Transport[], options: RaceOption
         times: 0,
       }
       racing.add(candidate)
-      attempts.push(attempt)
-      if (attempts.length > mostAttempts) attempts.shift()
-      if (!possible(transport)) {
-        const code = isHidden(transport) ? 'token-in-address' : 'unavailable'
-        return fail(candidate, { kind: 'unsupported', code, where: transport.name })
-      }
+      if (code) return fail(candidate, { kind: 'unsupported', code, where: transport.name })
       // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
       if (dialect.sendsHello || transport.name === 'websocket') limit(candidate)
       tryTo(
         () => {
-          candidate.channel = transport.open(asPipe(transport), sinkOf(candidate))
+          candidate.channel = transport.open(channelTarget(target, transport.name), sinkOf(candidate))
         },
         failure => fail(candidate, { ...failure, where: transport.name }),
       )
-    }
-
-    /** The requests of one pipe, and those beside it, have something in common. */
-    function asPipe({ name }: Transport): Target {
-      const pipe = Math.floor(environment.random() * 2 ** 48).toString(36)
-      return {
-        ...target,
-        buildRequest: (via, details) => target.buildRequest(via, { pipe, besideTransport: name, ...details }),
-      }
     }
 
     function limit(candidate: Candidate): void {
@@ -390,7 +395,7 @@ export function createRace(transports: readonly Transport[], options: RaceOption
         if (candidate.phase === 'proven') {
           penalize(candidate, failure, environment.now())
           failures.push(failure)
-          return void explain(failure)
+          return explain(failure)
         }
         active = undefined
         const talker = [...racing].find(other => other.attempt.heard !== undefined)
@@ -481,14 +486,9 @@ export function createRace(transports: readonly Transport[], options: RaceOption
       else finish(failure)
     }
 
-    /** Nothing got through, or the one in use failed. If no browser said why, one plain request asks. */
-    async function explain(most = tellsMost(failures, target)): Promise<void> {
-      if (most.kind === 'unsupported' || !failures.every(hidesWhy)) return finish(most)
-      const answer = await probeStatus(target, inquiry.signal)
-      if (done) return
-      if (!answer || !saysWhy(answer)) return finish(most)
-      const { words: detail, ...told } = answer
-      finish({ ...most, ...told, kind: isTold() ? 'status' : most.kind, detail })
+    /** Nothing got through, or the one in use failed. */
+    function explain(most?: Failure): void {
+      conclude(failures, target, inquiry.signal, finish, isSocketOpen, most)
     }
 
     /** Whether no other transport would be told otherwise. One that is let in at the same time has been told so by another server. */
@@ -507,22 +507,6 @@ export function createRace(transports: readonly Transport[], options: RaceOption
       if (dialect.sendsHello || !socket || !possible(socket)) return false
       const worked = preferred === socket || memory.recall() === socket.name
       return worked || !failures.some(({ transport }) => transport === socket.name)
-    }
-
-    /**
-     * Statuses that are said to us, and not to whoever asks without a transport of ours. What a server that does not know us answers to a
-     * GET says nothing about its WebSocket, but that it wants to be left alone for a while.
-     */
-    function saysWhy({ status, retryAfter }: ProbeResult): boolean {
-      if (isTooLong(status)) return true
-      if (status === 429 || status === 503) return dialect.sendsHello || retryAfter !== undefined
-      return isFinalStatus(status) && isTold() && !isSocketOpen()
-    }
-
-    /** Whether what a GET is answered was told to one of those that failed. */
-    function isTold(): boolean {
-      const isAsked = ({ kind, transport }: Failure) => kind !== 'unsupported' && transport !== 'websocket'
-      return dialect.sendsHello || failures.some(isAsked)
     }
 
     function finish(failure: Failure): void {
@@ -548,16 +532,12 @@ export function createRace(transports: readonly Transport[], options: RaceOption
     }
 
     function possible(transport: Transport): boolean {
-      return dialect.transports.includes(transport.name) && transport.supports(target) && !isHidden(transport)
-    }
-
-    function isHidden({ name }: Transport): boolean | undefined {
-      return target.hides?.(name)
+      return whyNot(transport, target) === undefined
     }
 
     /** Three round trips, within what a person does not notice and what a slow network needs. */
     function stagger(): number {
-      const trip = environment.roundTrip(options.origin)
+      const trip = environment.roundTrip(target.origin)
       return trip === undefined ? 300 : Math.min(Math.max(3 * trip, 100), 2_000)
     }
   }
@@ -603,23 +583,6 @@ function proves({ proof, attempt }: Candidate, blocks: readonly Incoming[], now:
   if (proof.need === 'block') return blocks.length > 0
   const apart = proof.need === 'later' ? proof.apart : 0
   return blocks.some(block => block.event === proof.event) && now - (attempt.heard as number) >= apart
-}
-
-function hidesWhy({ kind, status }: Failure): boolean {
-  return kind === 'refused' || kind === 'unsupported' || (kind === 'status' && status === undefined)
-}
-
-/** Of several failures the one that decides what happens next, with all their words. */
-function tellsMost(failures: readonly Failure[], { dialect }: Target): Failure {
-  const real = failures.filter(failure => failure.kind !== 'unsupported')
-  const most =
-    real.find(failure => failure.retryAfter !== undefined) ??
-    real.find(failure => failure.status && !finalReason(failure, dialect)) ??
-    real.find(failure => !finalReason(failure, dialect)) ??
-    real[0] ??
-    failures[0] ??
-    ({ kind: 'unsupported', code: 'no-transport' } as const)
-  return { ...most, besides: (real.length > 0 ? real : failures).filter(failure => failure !== most) }
 }
 
 function nothing(): void {}

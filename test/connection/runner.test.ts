@@ -39,7 +39,7 @@ function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear =
     {
       dialect,
       environment: { ...world.environment, random: () => chance },
-      route,
+      transport: route,
       lastEventId,
       retry,
       token: undefined,
@@ -47,6 +47,9 @@ function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear =
       target: position => ({
         dialect,
         environment: world.environment,
+        origin: 'https://host.test',
+        pathname: '/',
+        attempts: [],
         withCredentials: false,
         timeout: 10_000,
         taken: () => 0,

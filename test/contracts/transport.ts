@@ -375,6 +375,9 @@ async function stage(
   const target: Target = {
     dialect,
     environment,
+    origin: 'http://host.test',
+    pathname: '/live',
+    attempts: [],
     withCredentials: false,
     jsonp: 'cross-origin',
     timeout: 5_000,

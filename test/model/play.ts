@@ -1,7 +1,7 @@
-import { open } from '../../src/connect.ts'
 import type { ConnectionError } from '../../src/connection/errors.ts'
 import type { Line } from '../../src/connection/line.ts'
 import { native } from '../../src/dialects/native.ts'
+import { open } from '../../src/setup/choose.ts'
 import { eventsource } from '../../src/transports/eventsource.ts'
 import { jsonp } from '../../src/transports/jsonp.ts'
 import { longPolling } from '../../src/transports/long-polling.ts'

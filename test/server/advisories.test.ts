@@ -194,7 +194,7 @@ it('a redirect to another origin does not take the token along', async () => {
     hear(request)
     response.writeHead(307, { Location: `${other}/stolen` }).end()
   })
-  const line = connect(`${own}/live`, { dialect: plain, transports: [fetchStreaming], token: () => 'secret' })
+  const line = connect(`${own}/live`, { dialect: plain, transport: fetchStreaming, token: () => 'secret' })
   onTestFinished(() => line.close())
   await new Promise(resolve => {
     line.onclose = resolve

@@ -12,7 +12,7 @@ import { stand, wait } from './harness.ts'
 const environment = { WebSocket }
 
 function open(url: string) {
-  const line = connect(url, { transports: [websocket], environment })
+  const line = connect(url, { transport: websocket, environment })
   onTestFinished(() => line.close())
   return line
 }
@@ -60,7 +60,7 @@ it('a line with more topics than an address can name comes back to a server that
   }
   const before = await start(0)
   const line = connect(`http://127.0.0.1:${before.port}/live`, {
-    transports: [websocket],
+    transport: websocket,
     environment,
     params: { topic },
   })
@@ -84,7 +84,7 @@ it('a line with more topics than an address can name comes back to a server that
 
 it('without any WebSocket a line says what can be done', async () => {
   const line = connect('http://127.0.0.1:9/live?topic=x', {
-    transports: [websocket],
+    transport: websocket,
     environment: { WebSocket: undefined },
   })
   const message = await new Promise<string>(resolve => {
@@ -102,7 +102,7 @@ it.each([
     const { hub, host } = await stand({ limits: { sendsPerSecond: 200, burst: 100 } })
     const taken: string[] = []
     hub.on('message', ({ data }) => taken.push(String(data)))
-    const line = connect(`http://${host}/live?topic=x`, { transports: [transport], environment })
+    const line = connect(`http://${host}/live?topic=x`, { transport, environment })
     onTestFinished(() => line.close())
     const all = Array.from({ length: 300 }, (_, index) => String(index))
     for (const tenth of [0, 100, 200])
@@ -121,7 +121,7 @@ it('what is sent over POSTs while listeners are behind arrives later, whole and 
     taken.push(String(data))
     await wait(1)
   })
-  const line = connect(`http://${host}/live?topic=x`, { transports: [fetchStreaming], environment })
+  const line = connect(`http://${host}/live?topic=x`, { transport: fetchStreaming, environment })
   onTestFinished(() => line.close())
   const all = Array.from({ length: 50 }, (_, index) => String(index).padEnd(500))
   await Promise.all(all.map(text => line.send(text)))

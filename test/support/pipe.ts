@@ -15,6 +15,9 @@ export function openPipe(transport: Transport, dialect: Dialect, parts: Partial<
   const target: Target = {
     dialect,
     environment: world.environment,
+    origin: world.origin,
+    pathname: '/live',
+    attempts: [],
     withCredentials: false,
     timeout: 10_000,
     taken: () => taken,

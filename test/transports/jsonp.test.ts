@@ -34,6 +34,9 @@ function start({
   const target: Target = {
     dialect,
     environment: world.environment,
+    origin: world.origin,
+    pathname: '/live',
+    attempts: [],
     withCredentials: false,
     jsonp: crossOrigin ? 'cross-origin' : undefined,
     timeout: 10_000,

@@ -28,13 +28,17 @@ async function climb(rungs: Fake[], { dialect = native, eager = false, world, pa
   const place = world ?? createWorld(parts)
   const { environment, origin } = place
   const attempts: Attempt[] = []
-  const route = createRace(rungs, { memory: createPreference(environment, origin), eager, origin, attempts })
+  const route = createRace(rungs, createPreference(environment, origin))
   const heard: string[] = []
   const failures: Failure[] = []
   let positioned = false
   const target: Target = {
     dialect,
     environment,
+    origin,
+    pathname: '/live',
+    attempts,
+    eager,
     withCredentials: false,
     timeout,
     taken: () => 0,
@@ -1503,10 +1507,16 @@ describe('close', () => {
     const [only] = fakes('websocket')
     const world = createWorld()
     const { environment, origin } = world
-    const options = { memory: createPreference(environment, origin), eager: true, origin, attempts: [] }
-    const target = { dialect: native, environment, timeout } as unknown as Target
+    const target = {
+      dialect: native,
+      environment,
+      timeout,
+      origin,
+      attempts: [],
+      eager: true,
+    } as unknown as Target
     const sink: Sink = { opened() {}, blocks() {}, paused() {}, ended() {} }
-    createRace([only], options).open(target, sink).close()
+    createRace([only], createPreference(environment, origin)).open(target, sink).close()
     await world.settle()
     expect(only.pipes).toEqual([])
     expect(world.timers + world.listeners).toBe(0)

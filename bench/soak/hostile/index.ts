@@ -125,7 +125,7 @@ function openCrowd(url: string, count: number) {
   }
 
   function openOne(transport: Transport, index: number) {
-    const line = connect(url, { transports: [transport], environment: { WebSocket } as never })
+    const line = connect(url, { transport, environment: { WebSocket } as never })
     const name = `${transport.name} ${index}`
     let last = 0
     let sent = 0

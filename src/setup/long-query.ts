@@ -1,8 +1,8 @@
-import type { Request } from './contracts/dialect.ts'
-import type { Failure } from './contracts/failure.ts'
-import type { Fetch } from './here.ts'
-import { exchange } from './transports/http/exchange.ts'
-import { setQuery } from './wire/address.ts'
+import type { Request } from '../contracts/dialect.ts'
+import type { Failure } from '../contracts/failure.ts'
+import type { Fetch } from '../here.ts'
+import { exchange } from '../transports/http/exchange.ts'
+import { setQuery } from '../wire/address.ts'
 
 /** Servers and proxies commonly take 8 KiB of an address, and ours puts some of its own into it. */
 const most = 4_000

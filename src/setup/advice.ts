@@ -1,7 +1,10 @@
 /** What to look at when a line does not do what its author expects. Only development builds have it. */
-import type { ConnectionError } from './connection/errors.ts'
-import { withoutQuery } from './contracts/failure.ts'
-import type { Environment } from './environment.ts'
+import type { ConnectionError } from '../connection/errors.ts'
+import { withoutQuery } from '../contracts/failure.ts'
+import type { Environment } from '../environment.ts'
+import type { CoreOptions } from './options.ts'
+import { readHeaders } from './pairs.ts'
+import type { Destination } from './target.ts'
 
 export interface Advised {
   readonly url: string
@@ -9,6 +12,23 @@ export interface Advised {
   readonly lastEventId: string
   addEventListener(type: 'open', listener: () => void): void
   addEventListener(type: 'error', listener: (event: { error?: ConnectionError }) => void): void
+}
+
+/** All that there is to say of a line that has just been opened. */
+export function adviseOn(line: Advised, destination: Destination, options: CoreOptions): void {
+  const { dialect, environment } = destination
+  const { transport, headers } = options
+  advise(line, environment, namesTopic(destination))
+  if (dialect.tokenByHeaderOnly) adviseOnHeaders(line.url, options, transport.candidates ?? [transport])
+  if (typeof document === 'object' && typeof headers === 'object')
+    adviseOnForbidden(line.url, Object.keys(readHeaders(headers)))
+}
+
+/** Only our own wire has topics in the address. */
+function namesTopic({ dialect, target }: Pick<Destination, 'dialect' | 'target'>): boolean | undefined {
+  if (dialect.name !== 'native') return undefined
+  const { url } = target({ cursor: '', session: undefined }).buildRequest('post')
+  return new URL(url).searchParams.has('topic')
 }
 
 /** How long an open line without a topic may be silent before its silence looks like a mistake, in ms. */

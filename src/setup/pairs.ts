@@ -1,4 +1,5 @@
-import { show } from './wire/codec.ts'
+import { addQuery } from '../wire/address.ts'
+import { show } from '../wire/codec.ts'
 
 /** What one parameter or header may be. `null` and `undefined` count as absent. */
 export type Plain = string | number | bigint | boolean | null | undefined
@@ -63,4 +64,35 @@ function textOf(option: string, name: string, value: unknown): [string, string][
   throw new TypeError(
     `connect: the option "${option}" has ${show(value)} for ${show(name)}; it has to be text, a number, true or false`,
   )
+}
+
+/** What the page's function gives, asked afresh. If it fails in the life of a line, what it gave last has to do. */
+export function lazily<T extends object, R>(source: T | (() => T), read: (given: T) => R): () => R {
+  if (typeof source !== 'function') {
+    const given = read(source)
+    return () => given
+  }
+  let last: R | undefined
+  return () => {
+    try {
+      last = read(source())
+      return last
+    } catch (error) {
+      if (!last) throw error
+      report(error)
+      return last
+    }
+  }
+}
+
+/** Tells the page's error handlers, as the browser does what a listener throws; where there are none it is printed, and ends nothing. */
+function report(error: unknown): void {
+  const { reportError = console.error } = globalThis as { reportError?: (error: unknown) => void }
+  setTimeout(() => reportError(error))
+}
+
+export function withParams(http: URL, params: [name: string, value: string][]): URL {
+  const url = new URL(http)
+  for (const [name, value] of params) addQuery(url, name, value)
+  return url
 }

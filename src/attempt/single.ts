@@ -1,0 +1,84 @@
+import { type Failure, tryTo } from '../contracts/failure.ts'
+import { type Channel, handOver, type Sink, type Target, type Transport } from '../contracts/transport.ts'
+import { wait } from '../quiet-timer.ts'
+import { conclude } from './conclusion.ts'
+import { begin, channelTarget, whyNot } from './record.ts'
+
+/**
+ * One transport alone, watched: it may be silent for `timeout` before it has failed, what it does is written down for `report()`, and
+ * where its browser hides why it was refused, one plain request asks. A race does as much for each of its own, and is left as it is.
+ */
+export function single(transport: Transport): Pick<Transport, 'open'> {
+  if (transport.candidates) return transport
+  return { open: (target, sink) => watch(transport, target, sink) }
+}
+
+function watch(transport: Transport, target: Target, sink: Sink): Channel {
+  const { dialect, environment, timeout } = target
+  const { name } = transport
+  const attempt = begin(target, name)
+  const asking = new AbortController()
+  let stop = () => {}
+  let channel: Channel | undefined
+  let over = false
+
+  queueMicrotask(start)
+  return { close, send: (text, done) => handOver(channel, text, done) }
+
+  function start(): void {
+    if (over) return
+    const code = whyNot(transport, target)
+    if (code) return ended({ kind: 'unsupported', code, where: name })
+    // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
+    if (dialect.sendsHello || name === 'websocket')
+      stop = wait(environment, timeout, () =>
+        ended({ kind: 'silent', code: 'unanswered', where: name, after: timeout }),
+      )
+    const hear: Sink = {
+      opened() {
+        attempt.opened = environment.now()
+        if (dialect.proof(name).need === 'opened') delivers()
+      },
+      blocks(blocks, origin) {
+        if (blocks.length > 0 && attempt.heard === undefined) delivers()
+        sink.blocks(blocks, origin)
+      },
+      paused: sink.paused,
+      ended,
+    }
+    tryTo(
+      () => {
+        channel = transport.open(channelTarget(target, name), hear)
+      },
+      failure => ended({ ...failure, where: name }),
+    )
+  }
+
+  /** Data flows, or is taken to where the server says nothing first. */
+  function delivers(): void {
+    stop()
+    attempt.heard ??= environment.now()
+    attempt.proven ??= attempt.heard
+    sink.opened(name)
+  }
+
+  function ended(cause: Failure): void {
+    if (over) return
+    const failure = { ...cause, transport: name }
+    attempt.failure = failure
+    release()
+    conclude([failure], target, asking.signal, sink.ended)
+  }
+
+  function release(): void {
+    over = true
+    stop()
+    attempt.ended = environment.now()
+    channel?.close()
+  }
+
+  function close(): void {
+    asking.abort()
+    if (!over) release()
+  }
+}

@@ -1,0 +1,130 @@
+import { usualWaiting } from '../connection/outbox.ts'
+import type { Dialect } from '../contracts/dialect.ts'
+import type { TransportName } from '../contracts/failure.ts'
+import type { Transport } from '../contracts/transport.ts'
+import type { Environment } from '../environment.ts'
+import type { AnySignal } from '../here.ts'
+import { type Codec, largest } from '../wire/codec.ts'
+import type { HeaderPairs, Parameters } from './pairs.ts'
+
+/** What a line keeps at most. A `send()` beyond it rejects, and says so; a message that is received beyond it is told by a `gap` event. */
+export interface LineLimits {
+  /**
+   * How many messages may wait to be taken by the server. More: `send()` rejects.
+   * @default 1000
+   */
+  messages?: number
+  /**
+   * How many bytes of them, as UTF-8; no single message may be larger. What the server says it takes counts besides. More: `send()` rejects.
+   * @default 1048576
+   */
+  bytes?: number
+  /**
+   * How long a message may wait, in ms. More: it is given up, and its `send()` rejects.
+   * @default 120000
+   */
+  age?: number
+  /**
+   * How many characters a message may have that is received, as it comes: bytes as base64 have a third more. More: it is passed
+   * over and told by a `gap` event whose reason is `too large`. What a WebSocket brings as one message of a foreign server, and what
+   * the browser's own EventSource reads, is the browser's to limit.
+   * @default 8388608
+   */
+  received?: number
+}
+
+export const usualLimits: Required<LineLimits> = { ...usualWaiting, received: largest }
+
+/** What a line is opened with, in `throughline/core`. */
+export interface CoreOptions {
+  /** What carries the line: one transport, or a `race()` of several. */
+  transport: Transport
+  /**
+   * What the server speaks.
+   * @default the native wire
+   */
+  dialect?: Dialect
+  /**
+   * Added to the address's query, which itself stays as it is, byte for byte: an object, `URLSearchParams`, or pairs. A list of values
+   * is as many parameters of that name. A function is asked afresh for each request. Names that begin with `rt.` are reserved.
+   */
+  params?: Parameters | (() => Parameters)
+  /**
+   * Request headers, for the transports that can set them: XHR streaming, long polling and POST. An object, `Headers`, or pairs. A
+   * function is asked afresh.
+   */
+  headers?: HeaderPairs | (() => HeaderPairs)
+  /**
+   * Whether cookies go along to other origins.
+   * @default false
+   */
+  withCredentials?: boolean
+  /**
+   * JSONP runs what the server answers as a script of the page, so it goes to the page's own origin only. `'cross-origin'` lets it go to any that the
+   * line goes to: to a server that you trust as you trust your own scripts. Otherwise `report()` says that it was not tried, and why.
+   */
+  jsonp?: 'cross-origin'
+  /** Continue after this id: the `lastEventId` of an earlier line, 4,096 characters at most. */
+  lastEventId?: string
+  /**
+   * The page's credential, asked for before the first request and once more when the server answers 401. It goes as
+   * `Authorization: Bearer` where a transport can set headers, and as a subprotocol on WebSocket. EventSource, JSONP and frames can have
+   * neither: a ticket stands for it there, which is fetched by a POST and good once. It is never in an address, which ends up in logs, unless `tokenIn`
+   * says so; see there for other servers. With the plain dialect it goes as that header only: WebSocket and EventSource ask without it. A function that throws, gives anything but a string, or takes longer than `timeout` is told by an `error`
+   * event and asked again.
+   */
+  token?: () => string | Promise<string>
+  /**
+   * `'address'`: the token may stand in the address of requests that can have no header, as logs, proxies and the browser's history keep
+   * them. Give out one that is short-lived. For servers without tickets: Mercure over EventSource, Nchan over EventSource and WebSocket, SockJS over
+   * WebSocket, EventSource and JSONP. Without it these transports are left out where there is a `token`, and `report()` says why.
+   */
+  tokenIn?: 'address'
+  /**
+   * `session`: after a reload of the page, continue after the last message that it heard. Of several lines of one page to the same
+   * address, `params` included, only the first continues.
+   * @default false
+   */
+  resume?: 'session' | false
+  /** How values become payloads and back.
+   * @default the dialect's own; with the native wire messages are strings and bytes, as they were published */
+  codec?: Codec
+  /** How long to wait before reconnecting, in ms, until the server says otherwise. */
+  retry?: number
+  /**
+   * How long a transport may bring nothing at all before it is given up, in ms. The next one joins long before. With the
+   * plain dialect only WebSocket is: an event stream may be quiet for ever, and many a server is until its first event.
+   * `token` has as long.
+   * @default 10000
+   */
+  timeout?: number
+  /** How much may wait to be sent, and how long, and how much one received message may have. */
+  limits?: LineLimits
+  /**
+   * Starts the second transport together with the first, for pages that would rather pay for a request than wait.
+   * @default false
+   */
+  eager?: boolean
+  /** Closes the line when it aborts. */
+  signal?: AnySignal
+  /** Replaces what the SDK takes from its surroundings: clock, timers, randomness, sockets. For tests and unusual places. */
+  environment?: Partial<Environment>
+}
+
+/** What a line is opened with, in `throughline`: its transports by name, raced, and its dialect by name too. */
+export interface Options<T = TransportName | Transport, D = Dialect>
+  extends Omit<CoreOptions, 'transport' | 'dialect'> {
+  /**
+   * Which transports to try, in order of preference. JSONP goes to another origin only if the option `jsonp` says so.
+   * @default all five
+   */
+  transports?: readonly T[]
+  /**
+   * What the server speaks.
+   * @default the native wire
+   */
+  dialect?: D
+}
+
+/** What `throughline` takes: the narrower types are for the page's editor. */
+export type AnyOptions = Options<TransportName | Transport, string | Dialect>
