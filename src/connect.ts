@@ -1,7 +1,7 @@
 import { single } from './attempt/single.ts'
 import { createConnection } from './connection/connection.ts'
 import { Line } from './connection/line.ts'
-import { usualWaiting } from './connection/outbox.ts'
+import { usualWaiting } from './connection/waiting.ts'
 import type { Dialect } from './contracts/dialect.ts'
 import type { AnyURL } from './here.ts'
 import { adviseOn } from './setup/advice.ts'

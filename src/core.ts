@@ -37,8 +37,9 @@ export type {
   LineEventMap,
   OpenEvent,
 } from './connection/events.ts'
-export type { Line, SendOptions } from './connection/line.ts'
+export type { Line } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
+export type { SendOptions } from './connection/send-options.ts'
 export type { Dialect } from './contracts/dialect.ts'
 export type { Failure, FailureKind, TransportName } from './contracts/failure.ts'
 export type { Channel, Sink, Target, Transport } from './contracts/transport.ts'

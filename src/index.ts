@@ -34,8 +34,9 @@ export type {
   LineEventMap,
   OpenEvent,
 } from './connection/events.ts'
-export { Line, type SendOptions } from './connection/line.ts'
+export { Line } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
+export type { SendOptions } from './connection/send-options.ts'
 export type { Dialect } from './contracts/dialect.ts'
 export type { Failure, FailureKind, TransportName, UsualTransport } from './contracts/failure.ts'
 export type { Transport } from './contracts/transport.ts'

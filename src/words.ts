@@ -58,6 +58,12 @@ const words: Record<string, (failure: Failure) => string> = {
 
 export const codes: readonly string[] = Object.keys(words)
 
+interface Limits {
+  readonly messages: number
+  readonly bytes: number
+  readonly age: number
+}
+
 /** One sentence: what happened and where, the other tries behind it. */
 export function sentence(failure: Failure): string {
   const { kind, besides } = failure
@@ -67,6 +73,30 @@ export function sentence(failure: Failure): string {
       ? ': choose other transports, or hand in what is missing as environment (docs/places.md)'
       : ''
   return all.map(phrase).join('; ') + advice
+}
+
+/** What a send has met, by its kind, in a sentence. `limits`: what may wait, by the option of that name. */
+export function sentenceOfSend(kind: string, { messages, bytes, age }: Limits): string {
+  switch (kind) {
+    case 'IN_DOUBT':
+      return 'IN_DOUBT: the message was sent and no answer came; it may or may not have been taken'
+    case 'full':
+      return `the message was not sent: ${messages} messages or ${bytes} bytes are waiting already; send less, wait for earlier sends, or raise the option "limits"`
+    case 'expired':
+      return `the message was not sent: it waited too long for a line (${age} ms by the option "limits")`
+    case 'too-large':
+      return 'the message was not sent: it is too large; split it'
+    case 'forbidden':
+      return 'the message was not taken: the server lets this line listen only'
+    case 'declined':
+      return 'the message was not taken'
+    case 'unsendable':
+      return 'the message cannot be sent'
+    case 'closed':
+      return 'the message was not sent: the line was closed'
+    default:
+      return kind
+  }
 }
 
 function phrase(failure: Failure): string {

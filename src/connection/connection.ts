@@ -7,11 +7,12 @@ import type { Payload } from '../wire/codec.ts'
 import { utf8Length } from '../wire/payload.ts'
 import { createPatience } from './answer-time.ts'
 import { backoff } from './backoff.ts'
-import { createOutbox, type Waiting } from './outbox.ts'
+import { createOutbox } from './outbox.ts'
 import { watchPageLifecycle } from './page-lifecycle.ts'
 import { createPosition, type Heard } from './position.ts'
 import { fresh, hasPipe, next, type Signal, type State } from './state.ts'
 import type { Token } from './token.ts'
+import type { Waiting } from './waiting.ts'
 
 /** Who hears what happens to a connection. Calling back into the connection from any of these is fine. */
 export interface Listener {

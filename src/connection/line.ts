@@ -16,6 +16,7 @@ import {
 } from './events.ts'
 import { type Finding, findings } from './report.ts'
 import { say } from './say.ts'
+import { checkSend, isTime, type SendOptions } from './send-options.ts'
 import { heeded } from './sending.ts'
 
 export interface LineSetup {
@@ -42,21 +43,10 @@ export type MessageOf<Messages> = 'message' extends keyof Messages
 
 type Handler<E extends AnyEvent> = ((event: E) => void) | null
 
-/** How a message is sent. */
-export interface SendOptions {
-  /** The message's name. Names that begin with `rt.` are reserved. @default 'message' */
-  event?: string | undefined
-  /** The promise resolves with the server's answer, where the dialect has answers. @default false */
-  answer?: boolean | undefined
-  /**
-   * After how many ms the promise rejects at the latest: with `expired` what was not sent by then, and is not sent any more; with
-   * `IN_DOUBT` what was.
-   * @default 10000 with `answer`; otherwise what `limits.age` says
-   */
-  timeout?: number | undefined
-}
-
 const answersTimeout = 10_000
+
+/** Given by the build: `false` in production. */
+declare const DEV: boolean | undefined
 
 const states = { idle: 0, connecting: 0, waiting: 0, open: 1, closed: 2 } as const
 
@@ -160,7 +150,10 @@ export class Line<Messages = Record<string, unknown>> extends here {
   }
 
   private async transmit(data: unknown, options: SendOptions): Promise<unknown> {
-    const { event, answer, timeout } = checked(options)
+    if (typeof DEV === 'undefined' || DEV) checkSend(options)
+    const { event, answer, timeout } = options
+    // A line break in it would be further fields on the wire.
+    if (event && /[\r\n\0]|^rt\./.test(event)) throw new TypeError('send: event')
     if (this.readyState === 2 || this.leaving)
       throw new ConnectionError('the message was not sent: the line is closed', { kind: 'closed' })
     const { codec, answers } = this.setup
@@ -310,32 +303,6 @@ export class Line<Messages = Record<string, unknown>> extends here {
       closed: reason => this.dispatchEvent(lineEvent('close', { reason })),
     }
   }
-}
-
-/** What is asked of a message, or a TypeError that names what cannot be. */
-function checked(options: SendOptions): SendOptions {
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(
-      `send: the options are ${show(options)}; they have to be an object, such as { event: "name" }`,
-    )
-  for (const name in options) {
-    if (name !== 'event' && name !== 'answer' && name !== 'timeout')
-      throw new TypeError(`send: unknown option "${name}"; the options are event, answer, timeout`)
-  }
-  const { event, answer, timeout } = options
-  if (event !== undefined && (typeof event !== 'string' || /[\r\n\0]|^rt\./.test(event)))
-    throw new TypeError(
-      `send: event is ${show(event)}; it is a text without CR, LF and NUL, and names that begin with "rt." are reserved`,
-    )
-  if (answer !== undefined && typeof answer !== 'boolean')
-    throw new TypeError(`send: answer is ${show(answer)}; it has to be true or false`)
-  if (timeout !== undefined && !isTime(timeout))
-    throw new TypeError(`send: timeout is ${show(timeout)}; it has to be a time in ms, more than 0`)
-  return options
-}
-
-function isTime(value: unknown): boolean {
-  return typeof value === 'number' && value > 0 && value < Infinity
 }
 
 function asConnectionError(error: unknown): ConnectionError {

@@ -5,7 +5,8 @@ import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
 import { utf8Length } from '../wire/payload.ts'
 import { ConnectionError, type SendKind } from './errors.ts'
-import { say } from './say.ts'
+import { say, saySend } from './say.ts'
+import { usualWaiting } from './waiting.ts'
 
 /** What waits to go up: numbered, in order, each until the server says that it took it. */
 export interface Outbox {
@@ -42,15 +43,6 @@ export interface Outbox {
   ping(): boolean
   close(): void
 }
-
-/** What may wait to go up, and how long. */
-export interface Waiting {
-  readonly messages: number
-  readonly bytes: number
-  readonly age: number
-}
-
-export const usualWaiting: Waiting = { messages: 1_000, bytes: 2 ** 20, age: 120_000 }
 
 interface Entry extends Outgoing {
   readonly size: number
@@ -403,7 +395,7 @@ export function createOutbox(
   function because(kind: SendKind, failure: Partial<Failure> = {}): ConnectionError {
     const { status, code, detail } = failure
     const why = code ? say(failure as Failure) : detail
-    const words = wordsFor(kind, waiting)
+    const words = saySend(kind, waiting)
     return new ConnectionError(why ? `${words}; ${why}` : words, { kind, status })
   }
 
@@ -435,25 +427,4 @@ function growing(times: number): number {
 
 function bytesOf(payload: Payload): number {
   return typeof payload === 'string' ? utf8Length(payload) : payload.byteLength
-}
-
-function wordsFor(kind: SendKind, { messages, bytes, age }: Waiting): string {
-  switch (kind) {
-    case 'IN_DOUBT':
-      return 'IN_DOUBT: the message was sent and no answer came; it may or may not have been taken'
-    case 'full':
-      return `the message was not sent: ${messages} messages or ${bytes} bytes are waiting already; send less, wait for earlier sends, or raise the option "limits"`
-    case 'expired':
-      return `the message was not sent: it waited too long for a line (${age} ms by the option "limits")`
-    case 'too-large':
-      return 'the message was not sent: it is too large; split it'
-    case 'forbidden':
-      return 'the message was not taken: the server lets this line listen only'
-    case 'declined':
-      return 'the message was not taken'
-    case 'unsendable':
-      return 'the message cannot be sent'
-    case 'closed':
-      return 'the message was not sent: the line was closed'
-  }
 }

@@ -1,5 +1,7 @@
 import type { Failure } from '../contracts/failure.ts'
-import { sentence } from '../words.ts'
+import { sentence, sentenceOfSend } from '../words.ts'
+import type { SendKind } from './errors.ts'
+import type { Waiting } from './waiting.ts'
 
 /** Given by the build: `false` in production. */
 declare const DEV: boolean | undefined
@@ -9,4 +11,9 @@ export function say(failure: Failure): string {
   if (typeof DEV === 'undefined' || DEV) return sentence(failure)
   const { where, code, status, detail } = failure
   return `${where ? `${where}: ` : ''}${code}${status ? ` (status ${status})` : ''}${detail ? `, ${detail}` : ''}`
+}
+
+/** The same of a message that was not sent, or may not have been taken. */
+export function saySend(kind: SendKind, limits: Waiting): string {
+  return typeof DEV === 'undefined' || DEV ? sentenceOfSend(kind, limits) : `send: ${kind}`
 }

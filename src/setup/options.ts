@@ -1,4 +1,4 @@
-import { usualWaiting } from '../connection/outbox.ts'
+import { usualWaiting } from '../connection/waiting.ts'
 import type { Dialect } from '../contracts/dialect.ts'
 import type { TransportName } from '../contracts/failure.ts'
 import type { Transport } from '../contracts/transport.ts'
