@@ -36,7 +36,7 @@ export function openLine<Messages>(
       const plan = {
         dialect,
         environment,
-        transport: single(options.transport),
+        route: 'route' in options.transport ? options.transport.route() : single(options.transport),
         lastEventId: options.lastEventId ?? keeper?.kept ?? '',
         retry,
         token,

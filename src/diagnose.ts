@@ -1,3 +1,4 @@
+import { createPosition } from './connection/position.ts'
 import { findings } from './connection/report.ts'
 import { withoutQuery } from './contracts/failure.ts'
 import type { AnyURL } from './here.ts'
@@ -32,8 +33,16 @@ export async function diagnose(url: string | AnyURL, options: AnyOptions = {}): 
     const there = target({ cursor: '', session: undefined })
     await there.ready?.()
     await new Promise<void>(resolve => {
+      const { take: read } = createPosition(dialect, '')
       const race = createRace([transport], noMemory)
-      const channel = race.open(there, { opened: look, paused() {}, blocks: look, ended: done })
+      const channel = race.open(there, {
+        opened: look,
+        read,
+        frame: look,
+        alive() {},
+        paused() {},
+        ended: done,
+      })
       const limit = environment.setTimeout(done, there.timeout)
 
       function look(): void {

@@ -1,19 +1,26 @@
-import { type Failure, tryTo } from '../contracts/failure.ts'
-import { type Channel, handOver, type Sink, type Target, type Transport } from '../contracts/transport.ts'
+import { type Failure, tryTo, unreadable } from '../contracts/failure.ts'
+import {
+  type Channel,
+  handOver,
+  type Receiver,
+  type Route,
+  type Sink,
+  type Target,
+  type Transport,
+} from '../contracts/transport.ts'
 import { wait } from '../quiet-timer.ts'
 import { conclude } from './conclusion.ts'
 import { begin, channelTarget, whyNot } from './record.ts'
 
 /**
  * One transport alone, watched: it may be silent for `timeout` before it has failed, what it does is written down for `report()`, and
- * where its browser hides why it was refused, one plain request asks. A race does as much for each of its own, and is left as it is.
+ * where its browser hides why it was refused, one plain request asks.
  */
-export function single(transport: Transport): Pick<Transport, 'open'> {
-  if (transport.candidates) return transport
-  return { open: (target, sink) => watch(transport, target, sink) }
+export function single(transport: Transport): Route {
+  return { open: (target, line) => watch(transport, target, line) }
 }
 
-function watch(transport: Transport, target: Target, sink: Sink): Channel {
+function watch(transport: Transport, target: Target, line: Receiver): Channel {
   const { dialect, environment, timeout } = target
   const { name } = transport
   const attempt = begin(target, name)
@@ -40,10 +47,16 @@ function watch(transport: Transport, target: Target, sink: Sink): Channel {
         if (dialect.proof(name).need === 'opened') delivers()
       },
       blocks(blocks, origin) {
-        if (blocks.length > 0 && attempt.heard === undefined) delivers()
-        sink.blocks(blocks, origin)
+        if (blocks.length === 0) return line.alive()
+        if (attempt.heard === undefined) delivers()
+        try {
+          // A handler may close the line, and a block may end the channel.
+          for (const block of blocks) if (!over) line.frame(line.read(block), origin)
+        } catch (cause) {
+          ended(unreadable(cause))
+        }
       },
-      paused: sink.paused,
+      paused: line.paused,
       ended,
     }
     tryTo(
@@ -59,7 +72,7 @@ function watch(transport: Transport, target: Target, sink: Sink): Channel {
     stop()
     attempt.heard ??= environment.now()
     attempt.proven ??= attempt.heard
-    sink.opened(name)
+    line.opened(name)
   }
 
   function ended(cause: Failure): void {
@@ -67,7 +80,7 @@ function watch(transport: Transport, target: Target, sink: Sink): Channel {
     const failure = { ...cause, transport: name }
     attempt.failure = failure
     release()
-    conclude([failure], target, asking.signal, sink.ended)
+    conclude([failure], target, asking.signal, line.ended)
   }
 
   function release(): void {

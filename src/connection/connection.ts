@@ -1,7 +1,16 @@
-import type { Dialect, Frame, Gap, Hello, Incoming, Outgoing, Position } from '../contracts/dialect.ts'
+import type {
+  Dialect,
+  Frame,
+  Gap,
+  Hello,
+  HelloFrame,
+  Incoming,
+  Outgoing,
+  Position,
+} from '../contracts/dialect.ts'
 import { asCause, type Failure, type TransportName, tryTo, withoutQueries } from '../contracts/failure.ts'
 import { finalReason, inGoodOrder } from '../contracts/final-failures.ts'
-import { type Channel, handOver, type Target, type Transport } from '../contracts/transport.ts'
+import { type Channel, handOver, type Route, type Target } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
 import { utf8Length } from '../wire/payload.ts'
@@ -45,7 +54,7 @@ export interface ConnectionConfig {
   readonly dialect: Dialect
   readonly environment: Environment
   /** Opens channels. */
-  readonly transport: Pick<Transport, 'open'>
+  readonly route: Route
   readonly lastEventId: string
   /** What the page asks to wait before reconnecting, in ms, until the server says otherwise. */
   readonly retry: number | undefined
@@ -103,7 +112,6 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   let waiting: { since: number; size: number; alone: boolean } | undefined
   let { retry } = plan
   let hello: Hello | undefined
-  const welcomes = new Map<TransportName, Hello>()
   const abandonedSessions = new Set<string>()
 
   signal({ type: 'wake' })
@@ -174,10 +182,9 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     brought = false
     // Without numbers a session is one pipe's.
     if (!dialect.acknowledges) session.forget()
-    welcomes.clear()
     abandonedSessions.clear()
     departed = environment.now()
-    channel = plan.transport.open(target, { opened, blocks, paused, ended })
+    channel = plan.route.open(target, { opened, read, frame, alive, paused, ended })
   }
 
   /** A connection needs the page's token, and a name for a query that is too long for an address. Most need neither. */
@@ -229,10 +236,9 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
 
   // What the pipe says:
 
-  function opened(name: TransportName): void {
+  function opened(name: TransportName, first?: HelloFrame): void {
     via = name
-    const told = welcomes.get(name)
-    if (told) adoptSession(told)
+    if (first) adoptSession(first.hello)
     // Where the server greets, the line is open when its greeting came, not when somebody accepted.
     if (!dialect.sendsHello || state.name === 'open') markOpen()
     else if (state.name === 'connecting') awaitGreeting()
@@ -254,39 +260,24 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     signal({ type: 'opened', transport: via, now: environment.now() })
   }
 
-  function blocks(blocks: readonly Incoming[], origin?: string, name = via): void {
-    const from = channel
-    const now = environment.now()
-    if (blocks.length === 0) lastActivity = now
-    for (const block of blocks) {
-      // A handler may have closed the line, or a block may have ended the pipe.
-      if (channel !== from) return
-      const frame = parse(block, now)
-      if (frame.type !== 'ack' && frame.type !== 'nack') lastActivity = now
-      tellLate(origin)
-      act(frame, origin, name)
-    }
+  function alive(): void {
+    lastActivity = environment.now()
+  }
+
+  function read(block: Incoming): Frame {
+    const frame = session.take(block, environment.now())
+    // A goodbye's time is for this one return.
+    if (block.retry !== undefined && frame.type !== 'bye') retry = block.retry
+    return frame
+  }
+
+  function frame(frame: Frame, origin?: string): void {
+    if (frame.type !== 'ack' && frame.type !== 'nack') alive()
+    tellLate(origin)
+    act(frame, origin)
     if (!session.holds) return
     environment.clearTimeout(hold)
     hold = environment.setTimeout(() => tellLate(origin, true), unclear)
-  }
-
-  function parse(block: Incoming, now: number): Frame {
-    try {
-      const frame = session.take(block, now)
-      // A goodbye's time is for this one return.
-      if (block.retry !== undefined && frame.type !== 'bye') retry = block.retry
-      return frame
-    } catch (cause) {
-      const failure: Failure = {
-        kind: 'content',
-        code: 'unreadable',
-        detail: (cause as Error).message,
-        cause,
-      }
-      ended(failure)
-      return { type: 'nothing' }
-    }
   }
 
   /** What was kept back while it might have been a replay; with `now` it was none, as nothing followed it. */
@@ -302,11 +293,12 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     hear.message(event, data, cursor ?? session.position.cursor, origin, back)
   }
 
-  function act(frame: Frame, origin: string | undefined, name: TransportName): void {
-    if (frame.type === 'open') return onHello(frame.hello, name)
-    // Numbers are a session's own: what a pipe of another one hears of them is nothing to this one.
-    const isOther = (welcomes.get(name) ?? hello)?.session !== hello?.session
-    if (isOther && (frame.type === 'ack' || frame.type === 'nack')) return
+  function act(frame: Frame, origin: string | undefined): void {
+    if (frame.type === 'hello') {
+      adoptSession(frame.hello)
+      if (state.name === 'connecting') markOpen()
+      return
+    }
     if (frame.type === 'ack') return progress(() => outbox.acknowledged(frame.upTo))
     if (frame.type === 'nack') return progress(() => outbox.declined(frame.number, frame.failure))
     if (frame.type === 'answer') return outbox.answered(frame.number, frame.data)
@@ -314,20 +306,19 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
       if (frame.session !== undefined) session.enter(frame.session)
       return say(frame.text(token?.value))
     }
-    if (frame.type === 'life') {
-      if (frame.answers && question) {
-        patience.answered(environment.now() - question.asked)
-        lives()
-      }
-      if (hello && frame.spread !== undefined) hello = { ...hello, spread: frame.spread }
-      return
+    if (frame.type === 'pong' && question) {
+      patience.answered(environment.now() - question.asked)
+      lives()
     }
+    if (frame.type === 'beat' && hello && frame.spread !== undefined)
+      hello = { ...hello, spread: frame.spread }
+    if (frame.type === 'pong' || frame.type === 'beat') return
     if (frame.type === 'refused') {
       outbox.refused(frame.failure)
       return ended({ ...frame.failure, kind: 'cut', status: undefined })
     }
     // The half of a greeting that was cut off, say: nothing has arrived.
-    if (frame.type === 'nothing') return
+    if (frame.type === 'nothing' || frame.type === 'tick') return
     if (state.name === 'connecting' && frame.type !== 'bye') markOpen()
     brought ||= frame.type === 'message' || frame.type === 'gap'
     if (frame.type === 'message' || frame.type === 'gap') deliver(frame, origin)
@@ -350,14 +341,6 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     handOver(from, text, failure => {
       if (failure && channel === from) ended({ ...failure, kind: 'cut' })
     })
-  }
-
-  /** Two pipes that ask for a session which is no more are given one each. The line's is that of the pipe in use. */
-  function onHello(told: Hello, name: TransportName): void {
-    welcomes.set(name, told)
-    if (name !== via) return
-    adoptSession(told)
-    if (state.name === 'connecting') markOpen()
   }
 
   /** A session that was left is not entered again: what was in doubt there may have its numbers. */

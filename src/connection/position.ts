@@ -65,10 +65,10 @@ export function createPosition(dialect: Dialect, lastEventId: string): StreamPos
       if (cursor !== undefined) {
         if (frame.type === 'gap') position.left = position.cursor
         // A pipe's welcome names where the pipe starts, which may be behind what another one has brought since.
-        if (frame.type !== 'open' || position.cursor === '') position.cursor = cursor
+        if (frame.type !== 'hello' || position.cursor === '') position.cursor = cursor
       }
-      if (frame.type === 'open') return { ...frame, hello: believable(frame.hello) }
-      if (frame.type === 'life') return { ...frame, spread: bounded(frame.spread) }
+      if (frame.type === 'hello') return { ...frame, hello: believable(frame.hello) }
+      if (frame.type === 'beat') return { ...frame, spread: bounded(frame.spread) }
       const { type } = frame
       const leads = type === 'gap' && position.cursor !== before
       if (leads || type === 'message' || type === 'answer' || type === 'reply') taken++

@@ -163,22 +163,28 @@ export interface Outgoing {
  * |---|---|
  * | `opened` | the handshake: all that can be had from a server that need not say anything |
  * | `block` | one whole block |
- * | `answer` | `event`, after `ask` was sent as the first block came |
- * | `later` | `event`, in a piece that comes at least `apart` ms after the first block |
+ * | `hello` | the frame that says that the line is open |
+ * | `pong` | the answer to `ask`, which is sent as the first block comes |
+ * | `tick` | a second sign, in a piece that comes at least `apart` ms after the first block |
+ *
+ * `within`: so long after the first block, in ms, the channel is taken to hold something back. `ask`: what makes the server say something
+ * on the channel at any time, where that can be had.
  */
 export type Proof =
   | { need: 'opened' }
   | { need: 'block' }
-  | { need: 'answer'; ask: string; event: string; within: number; question?: Question }
-  | { need: 'later'; event: string; apart: number; within: number; question?: Question }
+  | { need: 'hello'; within: number; ask?: Ask }
+  | { need: 'pong'; within: number; ask: Ask }
+  | { need: 'tick'; apart: number; within: number; ask?: Ask }
 
-/** What makes the server say something on a pipe at any time: proof that what is newest is not held back until more comes. */
-export interface Question {
-  ask(number: number): string
-  /** The answer's event; its data is the number. */
-  readonly event: string
-  /** Whether a block came beside the pipe, in the answer to a POST. */
-  beside?(block: Incoming): boolean
+/** Writes a question. A `pong` with its number answers it. */
+export type Ask = (number: number) => string
+
+/** The server says that the line is open. */
+export interface HelloFrame {
+  type: 'hello'
+  cursor: string | undefined
+  hello: Hello
 }
 
 /** What a block means. */
@@ -191,7 +197,7 @@ export type Frame =
       /** Writes the page's answer, where the server asks for one. */
       answer?: ((data: Payload) => Payload) | undefined
     }
-  | { type: 'open'; cursor: string | undefined; hello: Hello }
+  | HelloFrame
   | { type: 'gap'; cursor: string | undefined; gap: Gap }
   | { type: 'ack'; upTo: number }
   /** The server did not take the message of this number, and all before it are answered. */
@@ -201,8 +207,12 @@ export type Frame =
   /** The protocol wants something said; `session` is what later requests of this pipe have to name. */
   | { type: 'reply'; text: (token: string | undefined) => Payload; session?: string }
   | { type: 'refused'; failure: Failure }
-  /** `answers`: it was asked for. */
-  | { type: 'life'; spread?: number | undefined; answers?: boolean }
+  /** A sign of life that comes by itself. */
+  | { type: 'beat'; spread?: number | undefined }
+  /** The sign that a stream which has begun goes on. */
+  | { type: 'tick' }
+  /** The answer to a question; without a number where the server repeats none. */
+  | { type: 'pong'; number: number | undefined }
   /**
    * The server ends this pipe in good order; `status` is what a response would have had that says why. No number above `acked` was
    * taken, nor will be.

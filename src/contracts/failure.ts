@@ -121,6 +121,11 @@ function timeOf(text: string): number {
   return text.trim().endsWith('GMT') ? Date.parse(text) - Date.now() : Number.NaN
 }
 
+/** Of what the server sent, when it cannot be read. */
+export function unreadable(cause: unknown): Failure {
+  return { kind: 'content', code: 'unreadable', detail: (cause as Error).message, cause }
+}
+
 /** Runs what may throw. What it throws is a failure like any other. */
 export function tryTo(act: () => void, failed: (failure: Failure) => void): void {
   try {

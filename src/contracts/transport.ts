@@ -1,6 +1,6 @@
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
-import type { Dialect, Incoming, Reader, Request, RequestDetails, Via } from './dialect.ts'
+import type { Dialect, Frame, HelloFrame, Incoming, Reader, Request, RequestDetails, Via } from './dialect.ts'
 import { type Failure, type TransportName, tryTo } from './failure.ts'
 
 /**
@@ -12,23 +12,43 @@ import { type Failure, type TransportName, tryTo } from './failure.ts'
  */
 export interface Transport {
   readonly name: TransportName
-  /** What it is made of, if it is a race of several. */
-  readonly candidates?: readonly Transport[]
   /** Whether this place and this dialect allow it at all. */
   supports(target: Target): boolean
   open(target: Target, sink: Sink): Channel
+}
+
+/** Several transports as one: `race()` makes it. */
+export interface Race {
+  readonly candidates: readonly Transport[]
+  /** For one line, whose own it is what is learned. */
+  route(): Route
 }
 
 /** Who hears what a pipe brings. It is handed over with the request, so that nothing can come before it listens. */
 export interface Sink {
   /** The other side accepted. That data flows is not said by this. */
   opened(via: TransportName): void
-  /**
-   * Whole blocks, in order. None at all is a sign of life: something came that was no block. `origin` is where they come
-   * from, if it may be another than was asked; `via` is which pipe brought them, where there may be several.
-   */
-  blocks(blocks: readonly Incoming[], origin?: string, via?: TransportName): void
+  /** Whole blocks, in order. None at all is a sign of life: something came that was no block. `origin` is where they come from, if it may be another than was asked. */
+  blocks(blocks: readonly Incoming[], origin?: string): void
   /** The pipe is down and comes back by itself, `opened` tells when. */
+  paused(failure: Failure): void
+  ended(failure: Failure): void
+}
+
+/** Carries a line, over one transport or several: whoever opens it hears of a single channel. */
+export interface Route {
+  open(target: Target, line: Receiver): Channel
+}
+
+/** What hears a channel: a line's connection. The order of calls is that of `Sink`. */
+export interface Receiver {
+  /** Data flows by this transport. Again, when another one has taken over, with the hello that it had. */
+  opened(via: TransportName, hello?: HelloFrame): void
+  /** Reads a block where the line stands, and moves on. What it means is to be told by `frame`, or by `opened` if it is a hello. @throws when it cannot be read */
+  read(block: Incoming): Frame
+  frame(frame: Frame, origin?: string): void
+  /** Something came that was no block. */
+  alive(): void
   paused(failure: Failure): void
   ended(failure: Failure): void
 }

@@ -1,5 +1,5 @@
-import type { Dialect, Frame, Gap, Position, Question, RequestContext } from '../contracts/dialect.ts'
-import { type Failure, inWords } from '../contracts/failure.ts'
+import type { Dialect, Frame, Gap, Hello, Position, RequestContext } from '../contracts/dialect.ts'
+import type { Failure } from '../contracts/failure.ts'
 import { setQuery } from '../wire/address.ts'
 import type { Block } from '../wire/block.ts'
 import { largest } from '../wire/codec.ts'
@@ -36,16 +36,9 @@ export const native: Dialect = {
     return Object.assign(parser, { feed: (chunk: unknown) => (typeof chunk === 'string' ? feed(chunk) : []) })
   },
   proof(via) {
-    if (via === 'websocket')
-      return {
-        need: 'answer',
-        ask: ask(0),
-        event: 'rt.pong',
-        within: 200,
-        question: { ask, event: 'rt.pong' },
-      }
+    if (via === 'websocket') return { need: 'pong', within: 200, ask }
     if (via === 'eventsource' || via === 'iframe' || via.endsWith('streaming'))
-      return { need: 'later', event: 'rt.tick', apart: 150, within: 600, question }
+      return { need: 'tick', apart: 150, within: 600, ask }
     return { need: 'block' }
   },
   parseFrame(block, position) {
@@ -71,12 +64,6 @@ export const native: Dialect = {
 
 function ask(number: number): string {
   return encode({ event: 'rt.ping', data: `${number}` })
-}
-
-const question: Question = {
-  ask,
-  event: 'rt.pong',
-  beside: ({ event }) => event === 'rt.ack' || event === 'rt.nack',
 }
 
 function buildRequest({
@@ -128,7 +115,7 @@ function isPost(via: RequestContext['via']): boolean {
 function control({ event, id, retry }: Block, data: string, position: Position): Frame {
   switch (event) {
     case 'rt.open':
-      return { type: 'open', cursor: id, hello: { session: '', spread: 0, ...JSON.parse(data) } }
+      return { type: 'hello', cursor: id, hello: { ...usual, ...(JSON.parse(data) as Partial<Hello>) } }
     case 'rt.gap':
       return lost(fieldsOf(data), id, position)
     case 'rt.ack':
@@ -138,9 +125,11 @@ function control({ event, id, retry }: Block, data: string, position: Position):
     case 'rt.fail':
       return { type: 'refused', failure: refused(data) }
     case 'rt.beat':
-      return { type: 'life', spread: fieldsOf(data).spread as number }
+      return { type: 'beat', ...(JSON.parse(data || '{}') as { spread?: number }) }
+    case 'rt.tick':
+      return { type: 'tick' }
     case 'rt.pong':
-      return { type: 'life', answers: true }
+      return { type: 'pong', number: data === '{}' ? undefined : Number(data) }
     case 'rt.bye':
       return { type: 'bye', retry, acked: amount(fieldsOf(data).acked) }
     default:

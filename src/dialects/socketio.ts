@@ -36,7 +36,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
     },
     reader: (via, before, limit) => before ?? packets(via === 'websocket', limit),
     // The one comes of itself, the other after a word of ours: both ways work.
-    proof: () => ({ need: 'later', event: '40', apart: 0, within: 10_000 }),
+    proof: () => ({ need: 'hello', within: 10_000 }),
     parseFrame({ event, id, data, attached }: Packet, { cursor, session = '{}' }) {
       const [pid, offset] = cursor.split(' ')
       const told = data && JSON.parse(data)
@@ -55,7 +55,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
           // A server of version 2 says it without being asked, and without an id.
           if (!told) return { type: 'bye', why: old }
           const welcome = { session, resumed: to === pid, heartbeat, limits: message ? { message } : {} }
-          return { type: 'open', cursor: to, hello: welcome }
+          return { type: 'hello', cursor: to, hello: welcome }
         }
         case 'old':
           return { type: 'bye', why: old }

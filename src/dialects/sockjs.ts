@@ -79,7 +79,7 @@ export function sockjs({
       // Where there are none, as long as a timer can run.
       const every = data ? heartbeat : 2 ** 29
       const welcome = { session: '', resumed: false, heartbeat: every }
-      return { type: 'open', cursor: undefined, hello: welcome }
+      return { type: 'hello', cursor: undefined, hello: welcome }
     },
     write: ({ data }) => JSON.stringify([data]),
     isSessionLost: status => status === 404,

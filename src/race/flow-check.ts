@@ -1,12 +1,12 @@
-import type { Incoming, Question } from '../contracts/dialect.ts'
-import type { Channel } from '../contracts/transport.ts'
+import type { Frame } from '../contracts/dialect.ts'
+import type { Done } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import { wait } from '../quiet-timer.ts'
 
 export interface FlowOptions {
   readonly environment: Environment
-  readonly question: Question
-  readonly send: NonNullable<Channel['send']>
+  /** Sends the question of this number. */
+  ask(number: number, done: Done): void
   /** How long the pipe has to have been quiet before it is asked, in ms. */
   readonly quiet: number
   /** How long an answer may take after the server has written it, in ms; longer, where a question was on its way for longer. */
@@ -18,7 +18,7 @@ export interface FlowOptions {
 /** The questions to one pipe: whether it flows by itself. */
 export interface Flow {
   /** What the pipe has brought. */
-  heard(blocks: readonly Incoming[]): void
+  heard(frames: readonly Frame[]): void
   stop(): void
 }
 
@@ -34,7 +34,7 @@ const longest = 10_000
  * order can: where something is always held, the answer pushes that out before anything pushes out the answer. So a pipe flows if
  * the answer is the first that it brings after the question, and comes alone. Else it is asked again at another quiet moment.
  */
-export function createFlow({ environment, question, send, quiet, grace, held }: FlowOptions): Flow {
+export function createFlow({ environment, ask, quiet, grace, held }: FlowOptions): Flow {
   let stop = wait(environment, quiet, whenQuiet)
   let number = 0
   /** Of the latest question: nothing came since; something else did; its answer came first; or nothing is to be learned from it. */
@@ -45,24 +45,25 @@ export function createFlow({ environment, question, send, quiet, grace, held }: 
   let pause = shortest
 
   return {
-    heard(blocks) {
+    heard(frames) {
       last = environment.now()
-      const answer = blocks.find(({ event, data }) => event === question.event && isMine(data))
+      const answer = frames.find(isMine)
       if (state === 'over') return
       if (state === 'first') unclear()
       else if (!answer) state = 'spoilt'
-      else if (state === 'open' && blocks.length === 1) {
+      else if (state === 'open' && frames.length === 1) {
         // What comes with it is heard in this turn.
         state = 'first'
         next(0, over)
-      } else if (answer.data === unnumbered) over()
+      } else if (answer.type === 'pong' && answer.number === undefined) over()
       else unclear()
     },
     stop: over,
   }
 
-  function isMine(data: string | undefined): boolean {
-    return data === `${number}` || data === unnumbered
+  /** A server that does not repeat the question's number can be asked once only. */
+  function isMine(frame: Frame): boolean {
+    return frame.type === 'pong' && (frame.number ?? number) === number
   }
 
   function next(ms: number, act: () => void): void {
@@ -79,14 +80,14 @@ export function createFlow({ environment, question, send, quiet, grace, held }: 
   function whenQuiet(): void {
     const left = last + quiet - environment.now()
     if (left > 0) next(left, whenQuiet)
-    else ask()
+    else put()
   }
 
-  function ask(): void {
+  function put(): void {
     const asked = ++number
     const began = environment.now()
     state = 'open'
-    send(question.ask(asked), failure => {
+    ask(asked, failure => {
       if (asked !== number || state === 'over' || state === 'first') return
       trip = Math.max(trip, environment.now() - began)
       if (failure) unclear()
@@ -111,6 +112,3 @@ export function createFlow({ environment, question, send, quiet, grace, held }: 
     pause = Math.min(pause * 2, longest)
   }
 }
-
-/** The data of an answer from a server that does not repeat the question's. It can be asked once only. */
-const unnumbered = '{}'

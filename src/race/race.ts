@@ -1,13 +1,16 @@
 import { conclude } from '../attempt/conclusion.ts'
 import { begin, channelTarget, whyNot } from '../attempt/record.ts'
 import { probeStatus } from '../attempt/status-probe.ts'
-import type { Dialect, Incoming, Proof } from '../contracts/dialect.ts'
-import { type Failure, tryTo } from '../contracts/failure.ts'
+import type { Dialect, Frame, HelloFrame, Incoming, Proof } from '../contracts/dialect.ts'
+import { type Failure, tryTo, unreadable } from '../contracts/failure.ts'
 import { isFinalStatus } from '../contracts/final-failures.ts'
 import {
   type Attempt,
   type Channel,
   handOver,
+  type Race,
+  type Receiver,
+  type Route,
   type Sink,
   type Target,
   type Transport,
@@ -46,6 +49,8 @@ interface Candidate {
   times: number
   /** The questions whether it flows by itself. */
   flow?: Flow
+  /** The first that its server said, for when it takes over. */
+  hello?: HelloFrame
   channel?: Channel
 }
 
@@ -59,24 +64,8 @@ interface Candidate {
  *
  * @param candidates in order of preference
  */
-export function race(...candidates: readonly Transport[]): Transport {
-  // What is learned in the life of a line is that line's, and each has one target.
-  const races = new WeakMap<Target, Pick<Transport, 'open'>>()
-  return {
-    name: 'race',
-    candidates,
-    supports: () => true,
-    open(target, sink) {
-      const { environment, dialect, origin, pathname } = target
-      let own = races.get(target)
-      if (!own) {
-        const way = digest([origin, pathname, dialect.name, ...candidates.map(({ name }) => name)].join(' '))
-        own = createRace(candidates, createPreference(environment, way))
-        races.set(target, own)
-      }
-      return own.open(target, sink)
-    },
-  }
+export function race(...candidates: readonly Transport[]): Race {
+  return { candidates, route: () => createRace(candidates) }
 }
 
 /**
@@ -84,7 +73,8 @@ export function race(...candidates: readonly Transport[]): Transport {
  * tries to upgrade. A candidate that fails hands over at once; one that stays silent is joined by the next, never waited for and
  * not yet given up (RFC 8305, 5, does the same for addresses).
  */
-export function createRace(transports: readonly Transport[], memory: Preference): Pick<Transport, 'open'> {
+export function createRace(transports: readonly Transport[], known?: Preference): Route {
+  let memory = known as Preference
   // Learned during the life of this page: the transport that worked, how often it failed since then, and how often it was cut.
   let preferred: Transport | undefined
   let consecutiveFailures = 0
@@ -97,8 +87,9 @@ export function createRace(transports: readonly Transport[], memory: Preference)
 
   return { open }
 
-  function open(target: Target, sink: Sink): Channel {
+  function open(target: Target, line: Receiver): Channel {
     const { environment, dialect } = target
+    memory ??= createPreference(environment, wayTo(target))
     const racing = new Set<Candidate>()
     const failures: Failure[] = []
     let queue = inOrder(environment.now(), dialect)
@@ -204,36 +195,74 @@ export function createRace(transports: readonly Transport[], memory: Preference)
     }
 
     function sinkOf(candidate: Candidate): Sink {
-      const { attempt, proof, transport } = candidate
+      const { attempt, proof } = candidate
       const inTurn = (act: () => void) => (candidate.held ? void candidate.held.push(act) : act())
       return {
         opened(via) {
           attempt.opened = environment.now()
           if (proof.need === 'opened')
-            return holdFirst(candidate, () => (candidate === active ? sink.opened(via) : promote(candidate)))
+            return holdFirst(candidate, () => (candidate === active ? line.opened(via) : promote(candidate)))
           // What was accepted is under way, and the next one waits as if it had only just begun.
           if (!hasProven() && [...racing].at(-1) === candidate) scheduleNext()
         },
         blocks(blocks, origin) {
           const now = environment.now()
-          const act = () => {
-            if (!blocks.length || !blocks.every(block => isBeside(proof, block))) {
-              candidate.last = now
-              candidate.times++
-              if (blocks.length > 0) candidate.flow?.heard(blocks)
-            }
-            if (blocks.length > 0 && attempt.heard === undefined) onFirstData(candidate, now)
-            if (dialect.comparableIds || candidate === active) sink.blocks(blocks, origin, transport.name)
-            if (candidate.phase !== 'proven' && racing.has(candidate) && proves(candidate, blocks, now))
-              promote(candidate, blocks)
-          }
+          const act = () => hear(candidate, blocks, origin, now)
           if (blocks.length > 0 && attempt.heard === undefined) holdFirst(candidate, act)
           else inTurn(act)
         },
         paused: failure =>
-          inTurn(() => (candidate === active ? sink.paused(failure) : fail(candidate, failure))),
+          inTurn(() => (candidate === active ? line.paused(failure) : fail(candidate, failure))),
         ended: failure => inTurn(() => fail(candidate, failure)),
       }
+    }
+
+    /** What a candidate brought at `now`. */
+    function hear(
+      candidate: Candidate,
+      blocks: readonly Incoming[],
+      origin: string | undefined,
+      now: number,
+    ): void {
+      if (blocks.length === 0) {
+        candidate.last = now
+        candidate.times++
+        return line.alive()
+      }
+      if (candidate.attempt.heard === undefined) onFirstData(candidate, now)
+      const frames = deliver(candidate, blocks, origin)
+      // What came in the answer to a POST says nothing about the channel.
+      if (frames.length > 0 && frames.every(isReceipt)) return
+      candidate.last = now
+      candidate.times++
+      candidate.flow?.heard(frames)
+      if (candidate.phase !== 'proven' && racing.has(candidate) && proves(candidate, frames, now))
+        promote(candidate, frames)
+    }
+
+    /** Reads the blocks and hands them on, as far as they are the line's: one session's hello, and its receipts. */
+    function deliver(candidate: Candidate, blocks: readonly Incoming[], origin: string | undefined): Frame[] {
+      const frames: Frame[] = []
+      if (!dialect.comparableIds && candidate !== active) return frames
+      try {
+        for (const block of blocks) {
+          // A handler may close the line, and a block may end the channel.
+          if (!racing.has(candidate)) break
+          const frame = line.read(block)
+          frames.push(frame)
+          if (frame.type === 'hello') candidate.hello = frame
+          if (candidate === active || isForLine(frame, candidate)) line.frame(frame, origin)
+        }
+      } catch (cause) {
+        fail(candidate, unreadable(cause))
+      }
+      return frames
+    }
+
+    /** Whether what a candidate that is not active brought concerns the line. Numbers are a session's own. */
+    function isForLine(frame: Frame, { hello }: Candidate): boolean {
+      if (frame.type === 'hello') return false
+      return !isReceipt(frame) || (hello ?? active?.hello)?.hello.session === active?.hello?.hello.session
     }
 
     /**
@@ -281,7 +310,7 @@ export function createRace(transports: readonly Transport[], memory: Preference)
         for (const other of [...racing].reverse())
           if (other !== candidate && !mayStayBeside(other)) requeue(other)
       }
-      if (proof.need === 'answer') handOver(candidate.channel, proof.ask, () => {})
+      if (proof.need === 'pong') handOver(candidate.channel, proof.ask(0), () => {})
       if ('within' in proof) {
         // What follows may be as late as the first block was: this pipe has shown how far it is.
         const within = proof.within + Math.max(attempt.heard - attempt.started, stagger())
@@ -295,7 +324,7 @@ export function createRace(transports: readonly Transport[], memory: Preference)
       // On a slow line the proof may have to wait behind what flows: as long as that comes, nothing is held back. Of an answer
       // this says nothing, since the question may have been lost on its way up.
       const left = candidate.last + within - environment.now()
-      if (left > 0 && candidate.proof.need === 'later') {
+      if (left > 0 && candidate.proof.need !== 'pong') {
         candidate.stop = wait(environment, left, () => proofTimedOut(candidate, within))
         return
       }
@@ -308,7 +337,7 @@ export function createRace(transports: readonly Transport[], memory: Preference)
     }
 
     /** The proof came: the others are closed, but better ones that were accepted, which may be a moment behind and then take over. */
-    function promote(candidate: Candidate, blocks: readonly Incoming[] = []): void {
+    function promote(candidate: Candidate, frames: readonly Frame[] = []): void {
       candidate.attempt.heard ??= environment.now()
       candidate.attempt.proven = environment.now()
       delete candidate.attempt.failure
@@ -324,19 +353,18 @@ export function createRace(transports: readonly Transport[], memory: Preference)
       memory.remember(preferred.name)
       if (!dialect.comparableIds) upgradeLooked(candidate)
       if (active !== candidate) activate(candidate)
-      if (racing.has(candidate) && !answeredAlone(candidate, blocks)) checkFlow(candidate)
+      if (racing.has(candidate) && !answeredAlone(candidate, frames)) checkFlow(candidate)
       scheduleUpgrade(strayed ? 0 : pause)
     }
 
     /** What proved this may have been pushed out by the traffic behind it. So it is asked, if there is a poll to leave it for. */
     function checkFlow(candidate: Candidate): void {
       const { proof, attempt, channel } = candidate
-      const asking = 'question' in proof && proof.question
-      if (!asking || !channel?.send || !transports.some(other => possible(other) && isPoll(other))) return
+      const ask = 'ask' in proof && proof.ask
+      if (!ask || !channel?.send || !transports.some(other => possible(other) && isPoll(other))) return
       candidate.flow = createFlow({
         environment,
-        question: asking,
-        send: (text, done) => handOver(channel, text, done),
+        ask: (number, done) => handOver(channel, ask(number), done),
         quiet: stagger(),
         grace: Math.max((attempt.heard as number) - attempt.started, stagger(), 300),
         held: () => abandon(candidate),
@@ -362,7 +390,7 @@ export function createRace(transports: readonly Transport[], memory: Preference)
     }
 
     function isStream({ name }: Transport): boolean {
-      return dialect.proof(name).need === 'later'
+      return dialect.proof(name).need === 'tick'
     }
 
     /** The better ones were tried in vain, or this is the best. */
@@ -375,7 +403,7 @@ export function createRace(transports: readonly Transport[], memory: Preference)
 
     function activate(candidate: Candidate): void {
       active = candidate
-      sink.opened(candidate.transport.name)
+      line.opened(candidate.transport.name, candidate.hello)
     }
 
     function fail(candidate: Candidate, cause: Failure): void {
@@ -409,7 +437,7 @@ export function createRace(transports: readonly Transport[], memory: Preference)
       const waits = patient && candidate.transport === preferred && candidate.channel !== undefined
       if (waits && racing.size === 0) return void classifyOutage(failure)
       // After the last one the end says it.
-      if (carried && !active && queue.length + racing.size > 0) sink.paused({ ...failure, retryAfter: 0 })
+      if (carried && !active && queue.length + racing.size > 0) line.paused({ ...failure, retryAfter: 0 })
       startNext()
     }
 
@@ -515,7 +543,7 @@ export function createRace(transports: readonly Transport[], memory: Preference)
         consecutiveFailures++
         consecutiveCuts = 0
       }
-      sink.ended(failure)
+      line.ended(failure)
     }
 
     function close(): void {
@@ -540,6 +568,11 @@ export function createRace(transports: readonly Transport[], memory: Preference)
       const trip = environment.roundTrip(target.origin)
       return trip === undefined ? 300 : Math.min(Math.max(3 * trip, 100), 2_000)
     }
+  }
+
+  /** What was learned of one address, dialect and choice of transports says nothing about others. */
+  function wayTo({ origin, pathname, dialect }: Target): string {
+    return digest([origin, pathname, dialect.name, ...transports.map(({ name }) => name)].join(' '))
   }
 
   /** What worked before comes first, then those below it, then those above; one that keeps being cut comes last. */
@@ -569,20 +602,24 @@ export function createRace(transports: readonly Transport[], memory: Preference)
   }
 }
 
-/** Whether nothing of other traffic came between this pipe's first block and the answer, or with it. */
-function answeredAlone({ proof, times }: Candidate, blocks: readonly Incoming[]): boolean {
-  return proof.need === 'answer' && times === 2 && blocks.every(({ id }) => id === undefined)
+/** Whether nothing of other traffic came between this channel's first block and the answer, or with it. */
+function answeredAlone({ proof, times }: Candidate, frames: readonly Frame[]): boolean {
+  return (
+    proof.need === 'pong' && times === 2 && frames.every(({ type }) => type === 'pong' || type === 'beat')
+  )
 }
 
-function isBeside(proof: Proof, block: Incoming): boolean | undefined {
-  return 'question' in proof && proof.question?.beside?.(block)
+/** What became of sends, which comes beside the channel too. */
+function isReceipt({ type }: Frame): boolean {
+  return type === 'ack' || type === 'nack'
 }
 
-function proves({ proof, attempt }: Candidate, blocks: readonly Incoming[], now: number): boolean {
-  if (proof.need === 'opened') return false
-  if (proof.need === 'block') return blocks.length > 0
-  const apart = proof.need === 'later' ? proof.apart : 0
-  return blocks.some(block => block.event === proof.event) && now - (attempt.heard as number) >= apart
+function proves({ proof, attempt }: Candidate, frames: readonly Frame[], now: number): boolean {
+  const { need } = proof
+  if (need === 'opened') return false
+  if (need === 'block') return true
+  const apart = need === 'tick' ? proof.apart : 0
+  return frames.some(({ type }) => type === need) && now - (attempt.heard as number) >= apart
 }
 
 function nothing(): void {}

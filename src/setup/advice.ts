@@ -19,7 +19,8 @@ export function adviseOn(line: Advised, destination: Destination, options: CoreO
   const { dialect, environment } = destination
   const { transport, headers } = options
   advise(line, environment, namesTopic(destination))
-  if (dialect.tokenByHeaderOnly) adviseOnHeaders(line.url, options, transport.candidates ?? [transport])
+  if (dialect.tokenByHeaderOnly)
+    adviseOnHeaders(line.url, options, 'candidates' in transport ? transport.candidates : [transport])
   if (typeof document === 'object' && typeof headers === 'object')
     adviseOnForbidden(line.url, Object.keys(readHeaders(headers)))
 }

@@ -5,7 +5,7 @@ import { type AnyOptions, type CoreOptions, type Options, usualLimits } from './
 /** What each option has to be, as a test and in words. */
 const rules: Record<keyof Options | 'transport', [fits: (value: unknown) => boolean, words: string]> = {
   transport: [
-    value => isObject(value) && isFunction(value.open),
+    value => isObject(value) && isFunction(value.open ?? value.route),
     'a transport that you import, such as websocket, or a race(websocket, longPolling) of several',
   ],
   transports: [Array.isArray, 'an array of transports'],

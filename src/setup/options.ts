@@ -1,7 +1,7 @@
 import { usualWaiting } from '../connection/waiting.ts'
 import type { Dialect } from '../contracts/dialect.ts'
 import type { TransportName } from '../contracts/failure.ts'
-import type { Transport } from '../contracts/transport.ts'
+import type { Race, Transport } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import type { AnySignal } from '../here.ts'
 import { type Codec, largest } from '../wire/codec.ts'
@@ -38,7 +38,7 @@ export const usualLimits: Required<LineLimits> = { ...usualWaiting, received: la
 /** What a line is opened with, in `throughline/core`. */
 export interface CoreOptions {
   /** What carries the line: one transport, or a `race()` of several. */
-  transport: Transport
+  transport: Transport | Race
   /**
    * What the server speaks.
    * @default the native wire

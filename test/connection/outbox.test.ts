@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { ConnectionError } from '../../src/connection/errors.ts'
-import { createOutbox, usualWaiting, type Waiting } from '../../src/connection/outbox.ts'
+import { createOutbox } from '../../src/connection/outbox.ts'
+import { usualWaiting, type Waiting } from '../../src/connection/waiting.ts'
 import type { Dialect, Limits } from '../../src/contracts/dialect.ts'
 import type { Failure } from '../../src/contracts/failure.ts'
 import type { Done } from '../../src/contracts/transport.ts'

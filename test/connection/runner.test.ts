@@ -6,6 +6,7 @@ import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { ack, beat, message, pong, welcome } from '../support/blocks.ts'
 import { cut, endedWell, type FakePipe, fake, refused, status } from '../support/fakes.ts'
 import { greet } from '../support/line.ts'
+import { straight } from '../support/straight.ts'
 import { createWorld } from '../support/world.ts'
 
 interface Given {
@@ -39,7 +40,7 @@ function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear =
     {
       dialect,
       environment: { ...world.environment, random: () => chance },
-      transport: route,
+      route: straight(route),
       lastEventId,
       retry,
       token: undefined,
@@ -457,7 +458,7 @@ describe('a session of a server that does not number', () => {
     const opening: Dialect = {
       ...dialect,
       parseFrame: () => ({
-        type: 'open',
+        type: 'hello',
         cursor: undefined,
         hello: {
           session: 's1',

@@ -154,7 +154,7 @@ describe('reading', () => {
 
   test('the greeting tells the session and where this pipe starts', () => {
     expect(read(welcome({ session: 's9', acked: 4 }, 'e.3.x'))).toMatchObject({
-      type: 'open',
+      type: 'hello',
       cursor: 'e.3.x',
       hello: { session: 's9', acked: 4, heartbeat: 15_000 },
     })
@@ -216,11 +216,12 @@ describe('reading', () => {
       number: 3,
       failure: { status: 422, code: 'server-refused', detail: 'no room' },
     })
-    expect(read({ event: 'rt.beat', data: '{"spread":40}' })).toEqual({ type: 'life', spread: 40 })
-    expect(read({ event: 'rt.beat', data: '' })).toEqual({ type: 'life' })
+    expect(read({ event: 'rt.beat', data: '{"spread":40}' })).toEqual({ type: 'beat', spread: 40 })
+    expect(read({ event: 'rt.beat', data: '' })).toEqual({ type: 'beat' })
     expect(read({ event: 'rt.bye', data: '{}' })).toEqual({ type: 'bye', retry: undefined })
-    expect(read({ event: 'rt.pong', data: '{}' })).toEqual({ type: 'life', answers: true })
-    expect(read(tick)).toEqual({ type: 'nothing' })
+    expect(read({ event: 'rt.pong', data: '{}' })).toEqual({ type: 'pong', number: undefined })
+    expect(read({ event: 'rt.pong', data: '7' })).toEqual({ type: 'pong', number: 7 })
+    expect(read(tick)).toEqual({ type: 'tick' })
   })
 
   test('a block of the protocol’s own that is not known yet means nothing', () => {
@@ -259,9 +260,9 @@ describe('the reader', () => {
 
 describe('proof', () => {
   test.each([
-    ['websocket', 'answer'],
-    ['eventsource', 'later'],
-    ['xhr-streaming', 'later'],
+    ['websocket', 'pong'],
+    ['eventsource', 'tick'],
+    ['xhr-streaming', 'tick'],
     ['long-polling', 'block'],
     ['jsonp', 'block'],
   ] as const)('of %s is: %s', (via, need) => {

@@ -91,7 +91,7 @@ describe('the opening', () => {
   test('tells what the server promised in its handshake', () => {
     const [open] = opening('40{"sid":"a"}', greeted)
     expect(open).toMatchObject({
-      type: 'open',
+      type: 'hello',
       cursor: undefined,
       hello: { resumed: false, heartbeat: 20_000, limits: { message: 1_000 } },
     })
@@ -99,23 +99,23 @@ describe('the opening', () => {
 
   test('gives a position where the server has recovery', () => {
     expect(opening('40{"sid":"a","pid":"p1"}', greeted)).toMatchObject([
-      { type: 'open', cursor: 'p1' },
+      { type: 'hello', cursor: 'p1' },
       { type: 'nothing' },
     ])
   })
 
   test('is a resumption if the server knows us, and a gap if not', () => {
     expect(opening('40{"sid":"b","pid":"p1"}', recovering)).toMatchObject([
-      { type: 'open', hello: { resumed: true } },
+      { type: 'hello', hello: { resumed: true } },
       { type: 'nothing' },
     ])
     expect(opening('40{"sid":"b","pid":"p2"}', recovering)).toMatchObject([
-      { type: 'open', hello: { resumed: false } },
+      { type: 'hello', hello: { resumed: false } },
       { type: 'gap', cursor: 'p2', gap: { from: 'p1 Q7-HQtf', to: 'p2' } },
     ])
     // A server that was configured anew has no recovery any more, and nothing to continue from.
     expect(opening('40{"sid":"b"}', recovering)).toMatchObject([
-      { type: 'open', hello: { resumed: false } },
+      { type: 'hello', hello: { resumed: false } },
       { type: 'gap', cursor: '', gap: { from: 'p1 Q7-HQtf', to: '' } },
     ])
   })
@@ -129,7 +129,7 @@ describe('the opening', () => {
     ]
     expect(meanings(packets, recovering).map(({ type }) => type)).toEqual([
       'reply',
-      'open',
+      'hello',
       'nothing',
       'message',
       'message',
@@ -252,7 +252,7 @@ test.each(['42[{"toString":"foo"}]', '42[null]', '42[["chat"],1]', '42{}', '42']
 
 test('a position that is no text does not stop the line from reading what comes after', () => {
   const [open] = meanings(['40{"sid":"a","pid":1000}'])
-  expect(open).toMatchObject({ type: 'open', cursor: '1000' })
+  expect(open).toMatchObject({ type: 'hello', cursor: '1000' })
 })
 
 test('what goes up names its event, and asks for an answer by number', () => {
@@ -331,7 +331,7 @@ describe('an answer to a poll', () => {
 })
 
 test('the proof is that the server has taken a word of ours', () => {
-  expect(dialect.proof('websocket')).toEqual({ need: 'later', event: '40', apart: 0, within: 10_000 })
+  expect(dialect.proof('websocket')).toEqual({ need: 'hello', within: 10_000 })
 })
 
 test.each(['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'])(

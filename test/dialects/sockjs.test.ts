@@ -85,7 +85,7 @@ describe('reading', () => {
     ['long-polling', ['o\n', 'a["1","2"]\n', 'h\n', 'a["3"]\n']],
   ] as const)('over %s gives a message for each text of a frame', (via, chunks) => {
     const [opening, ...rest] = meanings(via, [...chunks], fresh).filter(({ type }) => type !== 'bye')
-    expect(opening?.type).toBe('open')
+    expect(opening?.type).toBe('hello')
     expect(rest).toMatchObject(texts('1', '2', '3'))
   })
 
@@ -129,7 +129,7 @@ describe('reading', () => {
 describe('the opening', () => {
   const heartbeat = (via: TransportName, as = dialect) => {
     const [opening] = meanings(via, via === 'long-polling' ? ['o\n'] : ['o'], fresh, as)
-    return opening?.type === 'open' ? opening.hello.heartbeat : undefined
+    return opening?.type === 'hello' ? opening.hello.heartbeat : undefined
   }
 
   test('promises heartbeats where a page sees them', () => {

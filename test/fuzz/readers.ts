@@ -142,7 +142,7 @@ function decoder(dialect: Dialect, via: TransportName, input: Uint8Array): void 
     check(meaning)
     if ('cursor' in meaning && meaning.cursor !== undefined)
       position = { ...position, cursor: meaning.cursor }
-    if (meaning.type === 'open') position = { ...position, session: meaning.hello.session }
+    if (meaning.type === 'hello') position = { ...position, session: meaning.hello.session }
     if (meaning.type === 'reply') {
       attempt(() => meaning.text(undefined), Error)
       position = { ...position, session: meaning.session ?? position.session }

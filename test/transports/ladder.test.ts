@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Dialect } from '../../src/contracts/dialect.ts'
 import type { Failure, TransportName } from '../../src/contracts/failure.ts'
-import type { Attempt, Channel, Sink, Target } from '../../src/contracts/transport.ts'
+import type { Attempt, Channel, Receiver, Target } from '../../src/contracts/transport.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
 import type { Environment } from '../../src/environment.ts'
@@ -50,12 +50,14 @@ async function climb(rungs: Fake[], { dialect = native, eager = false, world, pa
     failures.push(failure)
     heard.push(`${word} ${failure.status ?? failure.kind}`)
   }
-  const sink: Sink = {
+  const line: Receiver = {
     opened: via => heard.push(`opened ${via}`),
-    blocks: blocks => {
-      positioned ||= blocks.some(block => block.id !== undefined)
-      heard.push(...blocks.filter(block => !block.event).map(block => `${block.data}`))
+    read: block => dialect.parseFrame(block, { cursor: '', session: undefined }),
+    frame(frame) {
+      positioned ||= 'cursor' in frame && frame.cursor !== undefined
+      if (frame.type === 'message') heard.push(`${frame.data}`)
     },
+    alive() {},
     paused: failure => tell('paused', failure),
     ended: failure => tell('ended', failure),
   }
@@ -75,7 +77,7 @@ async function climb(rungs: Fake[], { dialect = native, eager = false, world, pa
     pipe: undefined as unknown as Channel,
     /** Opens the ladder again, as the connection does after it ended. */
     async open() {
-      stage.pipe = route.open(target, sink)
+      stage.pipe = route.open(target, line)
       await place.settle()
     },
   }
@@ -883,7 +885,7 @@ describe('a stream that was proven', () => {
     expect([asked, stage.racing]).toEqual([1, ['eventsource']])
   })
 
-  test('is not left where questions cannot be asked', async () => {
+  test('is left where no answer comes back', async () => {
     const { stage } = await flow({ answer: () => 'lost' }, 0)
     expect(stage.racing).toEqual(['long-polling'])
   })
@@ -1515,8 +1517,8 @@ describe('close', () => {
       attempts: [],
       eager: true,
     } as unknown as Target
-    const sink: Sink = { opened() {}, blocks() {}, paused() {}, ended() {} }
-    createRace([only], createPreference(environment, origin)).open(target, sink).close()
+    const line = {} as Receiver
+    createRace([only], createPreference(environment, origin)).open(target, line).close()
     await world.settle()
     expect(only.pipes).toEqual([])
     expect(world.timers + world.listeners).toBe(0)
