@@ -29,7 +29,6 @@ export function connect<Messages = Record<string, string>>(
   return openLine<Messages>(url, { ...options, dialect: options.dialect ?? native })
 }
 
-export { ConnectionError } from './connection/errors.ts'
 export type {
   GapEvent,
   LineCloseEvent,
@@ -41,6 +40,7 @@ export type { Line } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
 export type { SendOptions } from './connection/send-options.ts'
 export type { Dialect } from './contracts/dialect.ts'
+export { ConnectionError } from './contracts/errors.ts'
 export type { Failure, FailureKind, TransportName } from './contracts/failure.ts'
 export type { Channel, Sink, Target, Transport } from './contracts/transport.ts'
 export { native } from './dialects/native.ts'

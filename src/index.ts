@@ -26,7 +26,6 @@ export function connect<Messages = Record<string, string>>(
   return open<Messages>(usual, url, options)
 }
 
-export { ConnectionError } from './connection/errors.ts'
 export type {
   GapEvent,
   LineCloseEvent,
@@ -38,6 +37,7 @@ export { Line } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
 export type { SendOptions } from './connection/send-options.ts'
 export type { Dialect } from './contracts/dialect.ts'
+export { ConnectionError } from './contracts/errors.ts'
 export type { Failure, FailureKind, TransportName, UsualTransport } from './contracts/failure.ts'
 export type { Transport } from './contracts/transport.ts'
 export { type PlainOptions, plain, plainWith } from './dialects/plain.ts'

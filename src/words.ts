@@ -12,6 +12,8 @@ const words: Record<string, (failure: Failure) => string> = {
     `a frame from ${where} would be of another origin, which iframeFrom() does not name`,
   goodbye: ({ detail }) => detail ?? 'the server is restarting',
   'header-too-large': ({ where }) => `${where} sent a part whose header is too large`,
+  'hollow-answer': () =>
+    'the server answers with success and acknowledges nothing: has something read the request before it?',
   'held-back': ({ where, after }) =>
     `${where} was accepted and began, then held back what came after for ${after} ms`,
   'holds-newest': ({ where }) => `${where} holds back what is newest until more comes`,

@@ -11,6 +11,7 @@ const attempt = ['src/attempt/', 'src/quiet-timer.ts']
 /** An entry picks from everything beneath it. */
 const below = [
   'src/contracts/',
+  'src/outbox/',
   'src/connection/',
   'src/transports/',
   'src/dialects/',
@@ -69,12 +70,17 @@ const arrows: Record<string, string[]> = {
   'src/attempt/': [...attempt, ...contracts],
   'src/quiet-timer.ts': [environment],
   'src/contracts/transport.ts': ['src/wire/codec.ts', ...contracts],
+  'src/contracts/dialect.ts': ['src/contracts/', 'src/wire/', here],
+  'src/contracts/outbox.ts': ['src/contracts/', 'src/wire/codec.ts', environment],
+  'src/contracts/send.ts': ['src/contracts/failure.ts', 'src/wire/codec.ts'],
+  'src/contracts/say.ts': ['src/words.ts', 'src/contracts/'],
+  'src/contracts/errors.ts': ['src/contracts/'],
+  'src/contracts/waiting.ts': [],
   'src/contracts/failure.ts': [],
+  'src/contracts/final-failures.ts': ['src/contracts/'],
 
-  'src/contracts/final-failures.ts': ['src/contracts/dialect.ts', 'src/contracts/failure.ts'],
-
-  'src/dialects/': ['src/wire/', ...contracts],
-  'src/contracts/dialect.ts': ['src/contracts/failure.ts', 'src/wire/', here],
+  'src/dialects/': ['src/outbox/', 'src/wire/', ...contracts],
+  'src/outbox/': ['src/outbox/', 'src/wire/codec.ts', 'src/wire/payload.ts', ...contracts],
 
   'src/wire/': ['src/wire/'],
   'src/environment.ts': [here],

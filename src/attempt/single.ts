@@ -1,13 +1,6 @@
 import { type Failure, tryTo, unreadable } from '../contracts/failure.ts'
-import {
-  type Channel,
-  handOver,
-  type Receiver,
-  type Route,
-  type Sink,
-  type Target,
-  type Transport,
-} from '../contracts/transport.ts'
+import { handOver } from '../contracts/send.ts'
+import type { Channel, Receiver, Route, Sink, Target, Transport } from '../contracts/transport.ts'
 import { wait } from '../quiet-timer.ts'
 import { conclude } from './conclusion.ts'
 import { begin, channelTarget, whyNot } from './record.ts'

@@ -1,27 +1,19 @@
-import type {
-  Dialect,
-  Frame,
-  Gap,
-  Hello,
-  HelloFrame,
-  Incoming,
-  Outgoing,
-  Position,
-} from '../contracts/dialect.ts'
+import type { Dialect, Frame, Gap, Hello, HelloFrame, Incoming, Position } from '../contracts/dialect.ts'
 import { asCause, type Failure, type TransportName, tryTo, withoutQueries } from '../contracts/failure.ts'
 import { finalReason, inGoodOrder } from '../contracts/final-failures.ts'
-import { type Channel, handOver, type Route, type Target } from '../contracts/transport.ts'
+import type { Outgoing } from '../contracts/outbox.ts'
+import { handOver } from '../contracts/send.ts'
+import type { Channel, Route, Target } from '../contracts/transport.ts'
+import type { Waiting } from '../contracts/waiting.ts'
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
 import { utf8Length } from '../wire/payload.ts'
 import { createPatience } from './answer-time.ts'
 import { backoff } from './backoff.ts'
-import { createOutbox } from './outbox.ts'
 import { watchPageLifecycle } from './page-lifecycle.ts'
 import { createPosition, type Heard } from './position.ts'
 import { fresh, hasPipe, next, type Signal, type State } from './state.ts'
 import type { Token } from './token.ts'
-import type { Waiting } from './waiting.ts'
 
 /** Who hears what happens to a connection. Calling back into the connection from any of these is fine. */
 export interface Listener {
@@ -94,7 +86,7 @@ const browsersRetry = 3_000
 export function createConnection(plan: ConnectionConfig, hear: Listener): Connection {
   const { dialect, environment, token } = plan
   const session = createPosition(dialect, plan.lastEventId)
-  const outbox = createOutbox(dialect, environment, sessionLost, plan.waiting)
+  const outbox = dialect.outbox(dialect, environment, sessionLost, plan.waiting)
   const target = plan.target(session.position, () => session.taken)
   const page = watchPageLifecycle(environment, { wake, doubt, park, leave })
   const patience = createPatience()
@@ -299,9 +291,9 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
       if (state.name === 'connecting') markOpen()
       return
     }
-    if (frame.type === 'ack') return progress(() => outbox.acknowledged(frame.upTo))
-    if (frame.type === 'nack') return progress(() => outbox.declined(frame.number, frame.failure))
-    if (frame.type === 'answer') return outbox.answered(frame.number, frame.data)
+    if (frame.type === 'ack') return progress(() => outbox.acknowledged?.(frame.upTo))
+    if (frame.type === 'nack') return progress(() => outbox.declined?.(frame.number, frame.failure))
+    if (frame.type === 'answer') return outbox.answered?.(frame.number, frame.data)
     if (frame.type === 'reply') {
       if (frame.session !== undefined) session.enter(frame.session)
       return say(frame.text(token?.value))
@@ -323,7 +315,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     brought ||= frame.type === 'message' || frame.type === 'gap'
     if (frame.type === 'message' || frame.type === 'gap') deliver(frame, origin)
     else if (frame.type === 'bye') {
-      if (frame.acked !== undefined) outbox.returned(frame.acked)
+      if (frame.acked !== undefined) outbox.returned?.(frame.acked)
       ended({
         kind: 'ended',
         status: frame.status,
@@ -353,7 +345,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
       outbox.renew()
     }
     session.enter(told.session)
-    progress(() => outbox.acknowledged(told.acked))
+    progress(() => outbox.acknowledged?.(told.acked))
     hello = told
   }
 

@@ -1,7 +1,7 @@
 import type { Gap } from '../contracts/dialect.ts'
+import type { ConnectionError } from '../contracts/errors.ts'
 import type { TransportName } from '../contracts/failure.ts'
 import type { AnyEvent, LineMessage } from '../here.ts'
-import type { ConnectionError } from './errors.ts'
 
 /** The line is open, by this transport; also when it has moved to another one. */
 export interface OpenEvent extends AnyEvent {

@@ -1,11 +1,12 @@
 import type { Gap } from '../contracts/dialect.ts'
+import { ConnectionError } from '../contracts/errors.ts'
 import type { Failure, TransportName } from '../contracts/failure.ts'
+import { say } from '../contracts/say.ts'
 import type { Attempt } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import type { AnyEvent, AnyListener, LineMessage, ListenerOptions, TargetClass } from '../here.ts'
 import { asPayload, type Codec, show } from '../wire/codec.ts'
 import type { Connection, Listener } from './connection.ts'
-import { ConnectionError } from './errors.ts'
 import {
   type LineCloseEvent,
   type LineErrorEvent,
@@ -15,7 +16,6 @@ import {
   type OpenEvent,
 } from './events.ts'
 import { type Finding, findings } from './report.ts'
-import { say } from './say.ts'
 import { checkSend, isTime, type SendOptions } from './send-options.ts'
 import { heeded } from './sending.ts'
 

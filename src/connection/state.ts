@@ -1,5 +1,5 @@
 import type { Failure, TransportName } from '../contracts/failure.ts'
-import { say } from './say.ts'
+import { say } from '../contracts/say.ts'
 
 /**
  * A line's whole life. What is true only in some states lives only in those states.

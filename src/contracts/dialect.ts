@@ -2,6 +2,7 @@ import type { AnyURL } from '../here.ts'
 import type { Block } from '../wire/block.ts'
 import type { Codec, Payload } from '../wire/codec.ts'
 import type { Failure, TransportName } from './failure.ts'
+import type { CreateOutbox, Limits, Outgoing } from './outbox.ts'
 
 /**
  * How one kind of server is spoken to: how requests are addressed, what proves that a pipe works, what a block means, how to write
@@ -50,6 +51,8 @@ export interface Dialect {
   readonly namesQueries?: boolean
   /** Whether the server says that a line is open, by a block, before anything else. */
   readonly sendsHello: boolean
+  /** How messages wait and go up: numbered and acknowledged, or handed over. */
+  readonly outbox: CreateOutbox
   /** Whether the server acknowledges by number. If not, a message counts as taken once it is handed over. @default false */
   readonly acknowledges?: boolean
   /** Whether the server answers a message that asks for it. @default false */
@@ -148,14 +151,6 @@ export interface Incoming extends Block {
   bytes?: ArrayBuffer
 }
 
-/** A message on its way up. */
-export interface Outgoing {
-  event: string | undefined
-  data: Payload
-  /** Whether the server is asked for an answer to it. */
-  answer?: boolean
-}
-
 /**
  * What has to come through a pipe before it is trusted.
  *
@@ -240,14 +235,6 @@ export interface Hello {
   spread?: number | undefined
   /** @default 1 MiB a message; 64 KiB and 1000 messages a POST */
   limits?: Partial<Limits>
-}
-
-export interface Limits {
-  /** Bytes of one message. */
-  message: number
-  /** Bytes and messages of one POST. */
-  batch: number
-  messages: number
 }
 
 /** Messages that are lost, and why. */

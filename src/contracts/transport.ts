@@ -1,7 +1,7 @@
 import type { Environment } from '../environment.ts'
-import type { Payload } from '../wire/codec.ts'
 import type { Dialect, Frame, HelloFrame, Incoming, Reader, Request, RequestDetails, Via } from './dialect.ts'
-import { type Failure, type TransportName, tryTo } from './failure.ts'
+import type { Failure, TransportName } from './failure.ts'
+import type { Send } from './send.ts'
 
 /**
  * One way of staying in touch with a server.
@@ -55,27 +55,10 @@ export interface Receiver {
 
 /** An open way. */
 export interface Channel {
-  /**
-   * Sends something upward and says `done` when the next may follow, with a failure if it is unknown or certain that this
-   * was not taken. `answered`: what acknowledges it has come with that. Absent where this pipe cannot send.
-   */
-  send?(text: Payload, done: Done): void
+  /** Absent where this channel cannot send. */
+  send?: Send
   /** Ends it. Nothing is heard afterwards; a second call does nothing. */
   close(): void
-}
-
-export type Done = (failure?: Failure, answered?: boolean) => void
-
-/** Sends by what there is. Whatever throws in it, `done` is called, and once. */
-export function handOver(pipe: Pick<Channel, 'send'> | undefined, text: Payload, done: Done): void {
-  let over = false
-  const once: Done = (failure, answered) => {
-    if (over) return
-    over = true
-    done(failure, answered)
-  }
-  if (!pipe?.send) return once({ kind: 'ended', code: 'no-channel' })
-  tryTo(() => pipe.send?.(text, once), once)
 }
 
 /** Where a line wants to go, and all that a transport needs from the line. */

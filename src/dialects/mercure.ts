@@ -1,4 +1,5 @@
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
+import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { setQuery } from '../wire/address.ts'
 import { largest, rawCodec } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
@@ -65,6 +66,7 @@ export function mercure({
       if (data === undefined) return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
       return { type: 'message', event, data, cursor: id }
     },
+    outbox: createHandedOverOutbox,
     write: ({ event, data }) =>
       `${new URLSearchParams({ ...publish, ...(event && { type: event }), data: data as string })}`,
   }

@@ -1,5 +1,6 @@
 import type { Dialect, Frame, Gap, Hello, Position, RequestContext } from '../contracts/dialect.ts'
 import type { Failure } from '../contracts/failure.ts'
+import { createNumberedOutbox } from '../outbox/numbered.ts'
 import { setQuery } from '../wire/address.ts'
 import type { Block } from '../wire/block.ts'
 import { largest } from '../wire/codec.ts'
@@ -25,6 +26,7 @@ export const native: Dialect = {
   tickets: true,
   sendsHello: true,
   acknowledges: true,
+  outbox: createNumberedOutbox,
   ping: ask(0),
   goodbye: encode({ event: 'rt.bye', data: '' }),
   idleTimeout: 35_000,

@@ -1,4 +1,5 @@
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
+import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { setQuery } from '../wire/address.ts'
 import { largest } from '../wire/codec.ts'
 import { gatherer } from '../wire/gatherer.ts'
@@ -78,6 +79,7 @@ export function nchan({
       if (payload === undefined || (id && !isNew(id, cursor))) return { type: 'nothing' }
       return { type: 'message', event, data: payload, cursor: id }
     },
+    outbox: createHandedOverOutbox,
     write: ({ data }) => data,
     pollInterval: interval,
     isFatal: ({ status, closeCode: code, cause }) =>

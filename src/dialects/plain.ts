@@ -1,5 +1,6 @@
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
 import type { Failure } from '../contracts/failure.ts'
+import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { largest } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
 
@@ -66,6 +67,7 @@ export const plain: Dialect = {
       return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
     return { type: 'message', event, data: payload, cursor: id }
   },
+  outbox: createHandedOverOutbox,
   write: ({ data }) => data,
 }
 

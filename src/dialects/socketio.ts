@@ -1,4 +1,5 @@
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
+import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { json, type Payload } from '../wire/codec.ts'
 import { gatherer } from '../wire/gatherer.ts'
 import { pack, unpack } from '../wire/payload.ts'
@@ -85,6 +86,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
       }
       return { type: 'nothing' }
     },
+    outbox: createHandedOverOutbox,
     write({ event = 'message', data, answer }, number) {
       if (reserved.has(event))
         throw new TypeError(

@@ -1,5 +1,6 @@
 import type { Dialect, Frame, Incoming, Reader } from '../contracts/dialect.ts'
 import type { TransportName } from '../contracts/failure.ts'
+import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { setQuery } from '../wire/address.ts'
 import { rawCodec } from '../wire/codec.ts'
 import { gatherer } from '../wire/gatherer.ts'
@@ -81,6 +82,7 @@ export function sockjs({
       const welcome = { session: '', resumed: false, heartbeat: every }
       return { type: 'hello', cursor: undefined, hello: welcome }
     },
+    outbox: createHandedOverOutbox,
     write: ({ data }) => JSON.stringify([data]),
     isSessionLost: status => status === 404,
   }

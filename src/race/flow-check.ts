@@ -1,5 +1,5 @@
 import type { Frame } from '../contracts/dialect.ts'
-import type { Done } from '../contracts/transport.ts'
+import type { Done } from '../contracts/send.ts'
 import type { Environment } from '../environment.ts'
 import { wait } from '../quiet-timer.ts'
 

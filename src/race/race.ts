@@ -4,16 +4,16 @@ import { probeStatus } from '../attempt/status-probe.ts'
 import type { Dialect, Frame, HelloFrame, Incoming, Proof } from '../contracts/dialect.ts'
 import { type Failure, tryTo, unreadable } from '../contracts/failure.ts'
 import { isFinalStatus } from '../contracts/final-failures.ts'
-import {
-  type Attempt,
-  type Channel,
-  handOver,
-  type Race,
-  type Receiver,
-  type Route,
-  type Sink,
-  type Target,
-  type Transport,
+import { handOver } from '../contracts/send.ts'
+import type {
+  Attempt,
+  Channel,
+  Race,
+  Receiver,
+  Route,
+  Sink,
+  Target,
+  Transport,
 } from '../contracts/transport.ts'
 import { wait } from '../quiet-timer.ts'
 import { digest } from '../wire/address.ts'

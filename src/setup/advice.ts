@@ -1,5 +1,5 @@
 /** What to look at when a line does not do what its author expects. Only development builds have it. */
-import type { ConnectionError } from '../connection/errors.ts'
+import type { ConnectionError } from '../contracts/errors.ts'
 import { withoutQuery } from '../contracts/failure.ts'
 import type { Environment } from '../environment.ts'
 import type { CoreOptions } from './options.ts'

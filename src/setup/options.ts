@@ -1,7 +1,7 @@
-import { usualWaiting } from '../connection/waiting.ts'
 import type { Dialect } from '../contracts/dialect.ts'
 import type { TransportName } from '../contracts/failure.ts'
 import type { Race, Transport } from '../contracts/transport.ts'
+import { usualWaiting } from '../contracts/waiting.ts'
 import type { Environment } from '../environment.ts'
 import type { AnySignal } from '../here.ts'
 import { type Codec, largest } from '../wire/codec.ts'

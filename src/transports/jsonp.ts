@@ -1,6 +1,7 @@
 import type { Incoming } from '../contracts/dialect.ts'
 import { type Failure, tryTo, withoutQuery } from '../contracts/failure.ts'
-import { type Done, guardSink, type Target, type Transport } from '../contracts/transport.ts'
+import type { Done } from '../contracts/send.ts'
+import { guardSink, type Target, type Transport } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import { createPollPacing } from './http/poll-pacing.ts'
 import { postAlone } from './http/post.ts'

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import type { ConnectionError } from '../../src/connection/errors.ts'
-import { createOutbox } from '../../src/connection/outbox.ts'
-import { usualWaiting, type Waiting } from '../../src/connection/waiting.ts'
-import type { Dialect, Limits } from '../../src/contracts/dialect.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
+import type { ConnectionError } from '../../src/contracts/errors.ts'
 import type { Failure } from '../../src/contracts/failure.ts'
-import type { Done } from '../../src/contracts/transport.ts'
+import type { Limits } from '../../src/contracts/outbox.ts'
+import type { Done } from '../../src/contracts/send.ts'
+import { usualWaiting, type Waiting } from '../../src/contracts/waiting.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { createParser } from '../../src/wire/parser.ts'
@@ -28,7 +28,7 @@ function setUp({
   const outcomes: string[] = []
   let lost = 0
   let answer: Done = () => {}
-  const outbox = createOutbox(dialect, world.environment, () => lost++, waiting)
+  const outbox = dialect.outbox(dialect, world.environment, () => lost++, waiting)
   const open = () =>
     outbox.open((text, done) => {
       requests.push(text as string)
@@ -101,7 +101,7 @@ describe('numbering', () => {
     answers()
     // No more may be unanswered than that.
     expect(requests.map(carried)).toEqual([['1 a', '2 b']])
-    outbox.acknowledged(2)
+    outbox.acknowledged?.(2)
     await world.settle()
     expect(requests.map(carried)).toEqual([['1 a', '2 b'], ['3 c']])
 
@@ -117,7 +117,7 @@ describe('acknowledgement', () => {
     const { open, add, outbox, outcomes, world } = setUp()
     await add('a', 'b', 'c')
     open()
-    outbox.acknowledged(2)
+    outbox.acknowledged?.(2)
     await world.settle()
     expect(outcomes).toEqual(['a taken', 'b taken'])
     expect(outbox.size).toBe(1)
@@ -127,9 +127,9 @@ describe('acknowledgement', () => {
     const { open, add, outbox, outcomes, world } = setUp()
     await add('a', 'b')
     open()
-    outbox.acknowledged(1)
-    outbox.acknowledged(1)
-    outbox.acknowledged(0)
+    outbox.acknowledged?.(1)
+    outbox.acknowledged?.(1)
+    outbox.acknowledged?.(0)
     await world.settle()
     expect(outcomes).toEqual(['a taken'])
   })
@@ -138,7 +138,7 @@ describe('acknowledgement', () => {
     const { open, add, answers, outbox, requests } = setUp()
     await add('a', 'b')
     open()
-    outbox.acknowledged(2)
+    outbox.acknowledged?.(2)
     answers()
     await add('c')
     expect(carried(requests[1])).toEqual(['3 c'])
@@ -159,9 +159,9 @@ describe('acknowledgement', () => {
       code: 'told',
       detail: 'the server answered 422, no room',
     } as const
-    outbox.declined(2, no)
-    outbox.declined(2, no)
-    outbox.acknowledged(3)
+    outbox.declined?.(2, no)
+    outbox.declined?.(2, no)
+    outbox.acknowledged?.(3)
     answers()
     await add('e')
     await world.settle()
@@ -176,7 +176,7 @@ describe('acknowledgement', () => {
       const { open, add, outbox, outcomes, world } = setUp()
       open()
       await add('a')
-      outbox.declined(number as number, refused)
+      outbox.declined?.(number as number, refused)
       await add('b')
       await world.settle()
       expect(outcomes.filter(outcome => outcome.endsWith('declined'))).toEqual([])
@@ -187,7 +187,7 @@ describe('acknowledgement', () => {
     const { open, add, outbox, outcomes, requests, world } = setUp()
     await add('a', 'b', 'c')
     open()
-    outbox.returned(1)
+    outbox.returned?.(1)
     outbox.renew()
     open()
     await world.settle()
@@ -199,7 +199,7 @@ describe('acknowledgement', () => {
     const { open, add, outbox, outcomes, world } = setUp()
     await add('a')
     open()
-    outbox.acknowledged(Number.NaN)
+    outbox.acknowledged?.(Number.NaN)
     await world.settle()
     expect(outcomes).toEqual([])
   })
@@ -244,7 +244,7 @@ describe('after an outcome that is not known', () => {
       await world.pass(1)
       expect(carried(requests[time])).toEqual(['1 a', '2 b'])
     }
-    outbox.acknowledged(2)
+    outbox.acknowledged?.(2)
     answers(undefined)
     await world.settle()
     expect(outcomes).toEqual(['a taken', 'b taken'])
@@ -265,7 +265,7 @@ describe('after an outcome that is not known', () => {
     const { open, add, answers, outbox, requests, world } = setUp()
     await add('a', 'b')
     open()
-    outbox.acknowledged(1)
+    outbox.acknowledged?.(1)
     answers(cut)
     await world.pass(250)
     expect(carried(requests[1])).toEqual(['2 b'])
@@ -276,7 +276,7 @@ describe('after an outcome that is not known', () => {
     await add('a')
     open()
     answers(cut)
-    outbox.acknowledged(1)
+    outbox.acknowledged?.(1)
     await world.pass(60_000)
     expect(requests).toHaveLength(1)
     expect(world.timers).toBe(0)
@@ -421,7 +421,7 @@ describe('when the server no longer knows the session', () => {
       outbox.renew()
       open()
       expect(carried(requests.at(-1))).toEqual(['1 a', '2 b'])
-      outbox.acknowledged(2)
+      outbox.acknowledged?.(2)
       await world.settle()
       expect(outcomes).toEqual(['a taken', 'b taken'])
     },
@@ -436,7 +436,7 @@ describe('when the server no longer knows the session', () => {
     await stage.world.pass(250)
     expect(carried(stage.requests[1])).toEqual(['1 a'])
     // An answer that is heard on the way, as that of a 409 is over WebSocket and JSONP, takes nothing that was not sent.
-    stage.outbox.acknowledged(0)
+    stage.outbox.acknowledged?.(0)
     stage.answers(status(409))
     expect(stage.lost).toBe(1)
   })
@@ -470,11 +470,11 @@ describe('an answer that says success and acknowledges', () => {
       answers(undefined, true)
       await world.pass(10_000)
     }
-    outbox.acknowledged(1)
+    outbox.acknowledged?.(1)
     answers(undefined, true)
     await world.pass(250)
     expect(carried(requests.at(-1))).toEqual(['2 b'])
-    outbox.acknowledged(2)
+    outbox.acknowledged?.(2)
     answers(undefined, true)
     await world.settle()
     expect(outcomes).toEqual(['a taken', 'b taken'])
@@ -497,7 +497,7 @@ describe('whatever throws', () => {
     open()
     expect(requests.map(carried)).toEqual([['1 a', '2 b']])
     answers()
-    outbox.acknowledged(2)
+    outbox.acknowledged?.(2)
     await world.settle()
     expect(outcomes).toEqual(['bad undefined', 'a taken', 'b taken'])
     expect(outbox.size).toBe(0)
@@ -517,7 +517,7 @@ describe('whatever throws', () => {
     broken = false
     await world.pass(250)
     expect(requests.map(carried)).toEqual([['1 a']])
-    outbox.acknowledged(1)
+    outbox.acknowledged?.(1)
     await world.settle()
     expect(outcomes).toEqual(['a taken'])
   })
@@ -572,11 +572,11 @@ describe('a timeout', () => {
     })
     await world.pass(1_000)
     await late
-    outbox.acknowledged(1)
+    outbox.acknowledged?.(1)
     answers()
     await add('b')
     expect(carried(requests.at(-1))).toEqual(['2 b'])
-    outbox.acknowledged(2)
+    outbox.acknowledged?.(2)
     await world.settle()
     expect(outcomes).toEqual(['b taken'])
   })
@@ -586,7 +586,7 @@ describe('a timeout', () => {
     open()
     const sent = outbox.add({ event: undefined, data: 'a' }, 1_000)
     await world.settle()
-    outbox.acknowledged(1)
+    outbox.acknowledged?.(1)
     await sent
     expect(world.timers).toBe(0)
   })
@@ -772,7 +772,7 @@ describe('with a server that acknowledges nothing, a message that failed', () =>
       stage.outbox.pause()
       stage.open()
       stage.answers()
-      stage.outbox.answered(2, 'yes')
+      stage.outbox.answered?.(2, 'yes')
       expect(await answer).toBe('yes')
     })
 

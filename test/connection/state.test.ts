@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { say } from '../../src/connection/say.ts'
 import { fresh, hasPipe, next, type Signal, type State, settled } from '../../src/connection/state.ts'
+import { say } from '../../src/contracts/say.ts'
 import { cut, endedWell, status } from '../support/fakes.ts'
 
 const states: { [Name in State['name']]: State & { name: Name } } = {

@@ -1,5 +1,5 @@
-import type { ConnectionError } from '../../src/connection/errors.ts'
 import type { Line } from '../../src/connection/line.ts'
+import type { ConnectionError } from '../../src/contracts/errors.ts'
 import { native } from '../../src/dialects/native.ts'
 import { open } from '../../src/setup/choose.ts'
 import { eventsource } from '../../src/transports/eventsource.ts'

@@ -1,6 +1,7 @@
 import type { Request } from '../../contracts/dialect.ts'
 import { asCause, type Failure, readRetryAfter, tryTo, withoutQuery } from '../../contracts/failure.ts'
-import type { Channel, Done, Sink, Target } from '../../contracts/transport.ts'
+import type { Done } from '../../contracts/send.ts'
+import type { Channel, Sink, Target } from '../../contracts/transport.ts'
 import type { Payload } from '../../wire/codec.ts'
 import { request } from './xhr-request.ts'
 

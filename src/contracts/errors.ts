@@ -1,5 +1,5 @@
-import type { FailureKind, TransportName } from '../contracts/failure.ts'
-import type { Attempt } from '../contracts/transport.ts'
+import type { FailureKind, TransportName } from './failure.ts'
+import type { Attempt } from './transport.ts'
 
 /**
  * What a send can meet, besides what a pipe can:

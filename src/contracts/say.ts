@@ -1,6 +1,6 @@
-import type { Failure } from '../contracts/failure.ts'
 import { sentence, sentenceOfSend } from '../words.ts'
 import type { SendKind } from './errors.ts'
+import type { Failure } from './failure.ts'
 import type { Waiting } from './waiting.ts'
 
 /** Given by the build: `false` in production. */

@@ -1,0 +1,75 @@
+import type { Environment } from '../environment.ts'
+import type { Payload } from '../wire/codec.ts'
+import type { Failure } from './failure.ts'
+import type { Send } from './send.ts'
+import type { Waiting } from './waiting.ts'
+
+/** A message on its way up. */
+export interface Outgoing {
+  event: string | undefined
+  data: Payload
+  /** Whether the server is asked for an answer to it. */
+  answer?: boolean
+}
+
+export interface Limits {
+  /** Bytes of one message. */
+  message: number
+  /** Bytes and messages of one POST. */
+  batch: number
+  messages: number
+}
+
+/** What an outbox needs of a dialect. */
+export interface OutboxWire {
+  /** A message as it goes up; `number` is its place in the session where the dialect numbers, or what its answer will name. */
+  write(message: Outgoing, number: number): Payload
+  /** A text that makes the server answer, if there is one. */
+  readonly ping?: string | undefined
+  /** Whether a POST that is answered so was not taken, since its session is no more. */
+  isSessionLost?(status: number): boolean
+}
+
+/** What waits to go up, in order, each until the server has it, as far as that can be known. */
+export interface Outbox {
+  /** UTF-8 bytes of the messages that no answer has come for. */
+  readonly size: number
+  /** How many messages the present channel was given that no answer has come for. */
+  readonly unanswered: number
+  /**
+   * Resolves when the server has taken it, or with its answer where one was asked for; rejects with a ConnectionError, after `timeout`
+   * ms at the latest if it is given.
+   */
+  add(message: Outgoing, timeout?: number): Promise<unknown>
+  /** There is a way up: everything unanswered goes out. */
+  open(send: Send, limits: Partial<Limits> | undefined): void
+  /** There is none any more. */
+  pause(): void
+  /** The server has taken everything up to this number. */
+  acknowledged?(upTo: number | undefined): void
+  /** The server did not take the message of this number; those before it are answered. */
+  declined?(number: number, failure: Failure): void
+  /** The server has taken everything up to this number, and takes nothing more: the rest may go in another session. */
+  returned?(after: number): void
+  /** The server's answer to the message of this number. */
+  answered?(number: number, data: unknown): void
+  /** The server says on the way down that it does not take what it was sent. */
+  refused(failure: Failure): void
+  /** A new session knows nothing of the old one: what was sent there and not answered may or may not have been taken. */
+  renew(): void
+  /** Hands over all that waits and that the channel can take, before it is closed. */
+  last(): void
+  /** Calls once nothing waits any more, not even for an answer. */
+  whenEmpty(act: () => void): void
+  /** Asks the server for a sign of life, unless the way up is taken. */
+  ping(): boolean
+  close(): void
+}
+
+/** `lost` is called when the session can't be used any more and a new one has to be asked for, or, with 401, a new token. */
+export type CreateOutbox = (
+  wire: OutboxWire,
+  environment: Environment,
+  lost: (status?: number) => void,
+  waiting?: Waiting,
+) => Outbox
