@@ -72,6 +72,7 @@ const arrows: Record<string, string[]> = {
   'src/contracts/transport.ts': ['src/wire/codec.ts', ...contracts],
   'src/contracts/dialect.ts': ['src/contracts/', 'src/wire/', here],
   'src/contracts/outbox.ts': ['src/contracts/', 'src/wire/codec.ts', environment],
+  'src/contracts/frame.ts': ['src/contracts/', 'src/wire/codec.ts'],
   'src/contracts/send.ts': ['src/contracts/failure.ts', 'src/wire/codec.ts'],
   'src/contracts/say.ts': ['src/words.ts', 'src/contracts/'],
   'src/contracts/errors.ts': ['src/contracts/'],
@@ -79,7 +80,7 @@ const arrows: Record<string, string[]> = {
   'src/contracts/failure.ts': [],
   'src/contracts/final-failures.ts': ['src/contracts/'],
 
-  'src/dialects/': ['src/outbox/', 'src/wire/', ...contracts],
+  'src/dialects/': ['src/dialects/replay-filter.ts', 'src/outbox/', 'src/wire/', ...contracts],
   'src/outbox/': ['src/outbox/', 'src/wire/codec.ts', 'src/wire/payload.ts', ...contracts],
 
   'src/wire/': ['src/wire/'],

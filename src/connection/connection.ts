@@ -1,6 +1,7 @@
-import type { Dialect, Frame, Gap, Hello, HelloFrame, Incoming, Position } from '../contracts/dialect.ts'
+import type { Dialect, Incoming, Position } from '../contracts/dialect.ts'
 import { asCause, type Failure, type TransportName, tryTo, withoutQueries } from '../contracts/failure.ts'
 import { finalReason, inGoodOrder } from '../contracts/final-failures.ts'
+import type { Frame, Gap, Hello, HelloFrame } from '../contracts/frame.ts'
 import type { Outgoing } from '../contracts/outbox.ts'
 import { handOver } from '../contracts/send.ts'
 import type { Channel, Route, Target } from '../contracts/transport.ts'

@@ -1,6 +1,6 @@
-import type { Gap } from '../contracts/dialect.ts'
 import type { ConnectionError } from '../contracts/errors.ts'
 import type { TransportName } from '../contracts/failure.ts'
+import type { Gap } from '../contracts/frame.ts'
 import type { AnyEvent, LineMessage } from '../here.ts'
 
 /** The line is open, by this transport; also when it has moved to another one. */

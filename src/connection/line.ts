@@ -1,6 +1,6 @@
-import type { Gap } from '../contracts/dialect.ts'
 import { ConnectionError } from '../contracts/errors.ts'
 import type { Failure, TransportName } from '../contracts/failure.ts'
+import type { Gap } from '../contracts/frame.ts'
 import { say } from '../contracts/say.ts'
 import type { Attempt } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'

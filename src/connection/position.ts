@@ -1,6 +1,6 @@
-import type { Dialect, Frame, Hello, Incoming, Position } from '../contracts/dialect.ts'
+import type { Dialect, Incoming, Position } from '../contracts/dialect.ts'
 import { longestAway } from '../contracts/failure.ts'
-import { createReplays } from './replay-filter.ts'
+import type { Frame, Hello } from '../contracts/frame.ts'
 
 /** Where a line stands in its stream: takes blocks, drops what came before, keeps the cursor. */
 export interface StreamPosition {
@@ -38,9 +38,7 @@ export function createPosition(dialect: Dialect, lastEventId: string): StreamPos
     session: undefined,
   }
   let taken = 0
-  const replays = dialect.comparableIds ? undefined : createReplays()
-  let held: Heard | undefined
-  let freed: Heard | undefined
+  const filter = dialect.replays?.()
 
   return {
     position,
@@ -54,14 +52,11 @@ export function createPosition(dialect: Dialect, lastEventId: string): StreamPos
       const read = dialect.parseFrame(oversized ? { ...block, data: '' } : block, position)
       const cursor = nameless ? undefined : (read as { cursor?: string }).cursor
       const before = position.cursor
-      const verdict = read.type === 'message' && cursor && replays?.judge(cursor, read.data, now)
       const frame = oversized && read.type === 'message' ? passedOver(cursor, position.cursor) : read
-      if (verdict) {
-        // What comes after the one that is kept back tells whether the server replays.
-        freed = verdict === 'replay' ? undefined : held
-        held = verdict === 'unclear' ? (frame as Heard) : undefined
-        if (verdict !== 'new') return { type: 'nothing' }
-      } else if (read.type === 'message') free()
+      if (read.type === 'message' && filter) {
+        if (!cursor) free()
+        else if (!filter.passes(frame as Heard, cursor, read.data, now)) return { type: 'nothing' }
+      }
       if (cursor !== undefined) {
         if (frame.type === 'gap') position.left = position.cursor
         // A pipe's welcome names where the pipe starts, which may be behind what another one has brought since.
@@ -76,19 +71,18 @@ export function createPosition(dialect: Dialect, lastEventId: string): StreamPos
     },
     late(now) {
       if (now) free()
-      const message = freed
-      freed = undefined
+      const message = filter?.late()
       if (message) taken++
       return message
     },
     get holds() {
-      return held !== undefined
+      return filter?.holds === true
     },
     enter(session) {
       position.session = session
     },
     reopened() {
-      replays?.reopened(position.cursor)
+      filter?.reopened(position.cursor)
     },
     forget() {
       position.session = undefined
@@ -100,11 +94,7 @@ export function createPosition(dialect: Dialect, lastEventId: string): StreamPos
 
   /** Nothing followed that would show a replay. */
   function free(): void {
-    if (!held) return
-    position.cursor = held.cursor ?? position.cursor
-    freed = held
-    held = undefined
-    replays?.none()
+    position.cursor = filter?.free() ?? position.cursor
   }
 }
 

@@ -2,7 +2,8 @@ import type { AnyURL } from '../here.ts'
 import type { Block } from '../wire/block.ts'
 import type { Codec, Payload } from '../wire/codec.ts'
 import type { Failure, TransportName } from './failure.ts'
-import type { CreateOutbox, Limits, Outgoing } from './outbox.ts'
+import type { Frame } from './frame.ts'
+import type { CreateOutbox, Outgoing } from './outbox.ts'
 
 /**
  * How one kind of server is spoken to: how requests are addressed, what proves that a pipe works, what a block means, how to write
@@ -16,6 +17,8 @@ export interface Dialect {
    * messages, so pipes never overlap.
    */
   readonly comparableIds: boolean
+  /** Tells what is repeated after a reconnect from what is new, where ids can only be equal. @default nothing is repeated */
+  replays?(): ReplayFilter
   /**
    * What a native EventSource hands over: `wrapped`, whole blocks inside each event's data; or `events`, the server's
    * own events, whose names have to be listened for and which only the browser's own reconnecting can resume.
@@ -175,75 +178,19 @@ export type Proof =
 /** Writes a question. A `pong` with its number answers it. */
 export type Ask = (number: number) => string
 
-/** The server says that the line is open. */
-export interface HelloFrame {
-  type: 'hello'
-  cursor: string | undefined
-  hello: Hello
-}
-
-/** What a block means. */
-export type Frame =
-  | {
-      type: 'message'
-      event: string
-      data: string | ArrayBuffer
-      cursor: string | undefined
-      /** Writes the page's answer, where the server asks for one. */
-      answer?: ((data: Payload) => Payload) | undefined
-    }
-  | HelloFrame
-  | { type: 'gap'; cursor: string | undefined; gap: Gap }
-  | { type: 'ack'; upTo: number }
-  /** The server did not take the message of this number, and all before it are answered. */
-  | { type: 'nack'; number: number; failure: Failure }
-  /** The server's answer to the message of this number. */
-  | { type: 'answer'; number: number; data: string | ArrayBuffer }
-  /** The protocol wants something said; `session` is what later requests of this pipe have to name. */
-  | { type: 'reply'; text: (token: string | undefined) => Payload; session?: string }
-  | { type: 'refused'; failure: Failure }
-  /** A sign of life that comes by itself. */
-  | { type: 'beat'; spread?: number | undefined }
-  /** The sign that a stream which has begun goes on. */
-  | { type: 'tick' }
-  /** The answer to a question; without a number where the server repeats none. */
-  | { type: 'pong'; number: number | undefined }
+/** Keeps back what was heard before a reconnect. */
+export interface ReplayFilter {
+  /** A new channel, which continues at this position: what it brings may be what earlier ones brought. */
+  reopened(cursor: string): void
   /**
-   * The server ends this pipe in good order; `status` is what a response would have had that says why. No number above `acked` was
-   * taken, nor will be.
+   * Whether a message can be told now. If not, it was heard before; or that is not clear yet, and it is kept until the next one comes,
+   * or until `free`. `data` is what came, which `told` need not have.
    */
-  | {
-      type: 'bye'
-      retry?: number | undefined
-      why?: string
-      cause?: unknown
-      status?: number
-      acked?: number | undefined
-    }
-  | { type: 'position'; cursor: string }
-  | { type: 'nothing' }
-
-/** What a server says about itself and the session when a pipe opens. */
-export interface Hello {
-  session: string
-  resumed: boolean
-  /** The highest number taken from this session, where the server acknowledges. */
-  acked?: number | undefined
-  /** Milliseconds between signs of life. */
-  heartbeat: number
-  /** Milliseconds over which a reconnecting line should spread itself, if the server knows. */
-  spread?: number | undefined
-  /** @default 1 MiB a message; 64 KiB and 1000 messages a POST */
-  limits?: Partial<Limits>
-}
-
-/** Messages that are lost, and why. */
-export interface Gap {
-  /**
-   * In the server's words; or `unreadable`: the message at `to` came, and could not be unpacked or decoded; `too large`: it was larger
-   * than `limits.received`, or had an id of more than 4,096 characters.
-   */
-  reason: string
-  from: string
-  to: string
+  passes(told: Frame & { type: 'message' | 'gap' }, id: string, data: unknown, now: number): boolean
+  /** Nothing followed that would show a replay: what is kept back is none. Gives its cursor. */
+  free(): string | undefined
+  /** What was kept back and is clear now. */
+  late(): (Frame & { type: 'message' | 'gap' }) | undefined
+  /** Whether one is kept back. */
+  readonly holds: boolean
 }

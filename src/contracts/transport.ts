@@ -1,6 +1,7 @@
 import type { Environment } from '../environment.ts'
-import type { Dialect, Frame, HelloFrame, Incoming, Reader, Request, RequestDetails, Via } from './dialect.ts'
+import type { Dialect, Incoming, Reader, Request, RequestDetails, Via } from './dialect.ts'
 import type { Failure, TransportName } from './failure.ts'
+import type { Frame, HelloFrame } from './frame.ts'
 import type { Send } from './send.ts'
 
 /**

@@ -3,6 +3,7 @@ import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { setQuery } from '../wire/address.ts'
 import { largest, rawCodec } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
+import { createReplayFilter } from './replay-filter.ts'
 
 export interface MercureOptions {
   /**
@@ -29,6 +30,7 @@ export function mercure({
     name: 'mercure',
     transports: ['eventsource', 'xhr-streaming', 'fetch-streaming'],
     comparableIds: false,
+    replays: createReplayFilter,
     eventsource: 'events',
     cursorInUrl: true,
     showsToken: ['eventsource'],

@@ -1,5 +1,6 @@
-import type { Dialect, Frame, Gap, Hello, Position, RequestContext } from '../contracts/dialect.ts'
+import type { Dialect, Position, RequestContext } from '../contracts/dialect.ts'
 import type { Failure } from '../contracts/failure.ts'
+import type { Frame, Gap, Hello } from '../contracts/frame.ts'
 import { createNumberedOutbox } from '../outbox/numbered.ts'
 import { setQuery } from '../wire/address.ts'
 import type { Block } from '../wire/block.ts'

@@ -4,6 +4,7 @@ import { setQuery } from '../wire/address.ts'
 import { largest } from '../wire/codec.ts'
 import { gatherer } from '../wire/gatherer.ts'
 import { createParser } from '../wire/parser.ts'
+import { createReplayFilter } from './replay-filter.ts'
 
 export interface NchanOptions {
   /**
@@ -46,6 +47,7 @@ export function nchan({
       'polling',
     ],
     comparableIds: !multiplexed,
+    ...(multiplexed && { replays: createReplayFilter }),
     eventsource: 'events',
     cursorInUrl: true,
     showsToken: ['websocket', 'eventsource'],

@@ -3,6 +3,7 @@ import type { Failure } from '../contracts/failure.ts'
 import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { largest } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
+import { createReplayFilter } from './replay-filter.ts'
 
 export interface PlainOptions {
   /**
@@ -43,6 +44,7 @@ export const plain: Dialect = {
     'polling',
   ],
   comparableIds: false,
+  replays: createReplayFilter,
   tokenByHeaderOnly: true,
   eventsource: 'events',
   sendsHello: false,

@@ -3,6 +3,7 @@ import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { json, type Payload } from '../wire/codec.ts'
 import { gatherer } from '../wire/gatherer.ts'
 import { pack, unpack } from '../wire/payload.ts'
+import { createReplayFilter } from './replay-filter.ts'
 
 export interface SocketIOOptions {
   /**
@@ -21,6 +22,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
     name: 'socketio',
     transports: ['websocket', 'long-polling'],
     comparableIds: false,
+    replays: createReplayFilter,
     sendsHello: true,
     replies: true,
     codec: json,

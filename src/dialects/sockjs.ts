@@ -1,5 +1,6 @@
-import type { Dialect, Frame, Incoming, Reader } from '../contracts/dialect.ts'
+import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
 import type { TransportName } from '../contracts/failure.ts'
+import type { Frame } from '../contracts/frame.ts'
 import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { setQuery } from '../wire/address.ts'
 import { rawCodec } from '../wire/codec.ts'

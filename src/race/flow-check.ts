@@ -1,4 +1,4 @@
-import type { Frame } from '../contracts/dialect.ts'
+import type { Frame } from '../contracts/frame.ts'
 import type { Done } from '../contracts/send.ts'
 import type { Environment } from '../environment.ts'
 import { wait } from '../quiet-timer.ts'

@@ -1,9 +1,10 @@
 import { conclude } from '../attempt/conclusion.ts'
 import { begin, channelTarget, whyNot } from '../attempt/record.ts'
 import { probeStatus } from '../attempt/status-probe.ts'
-import type { Dialect, Frame, HelloFrame, Incoming, Proof } from '../contracts/dialect.ts'
+import type { Dialect, Incoming, Proof } from '../contracts/dialect.ts'
 import { type Failure, tryTo, unreadable } from '../contracts/failure.ts'
 import { isFinalStatus } from '../contracts/final-failures.ts'
+import type { Frame, HelloFrame } from '../contracts/frame.ts'
 import { handOver } from '../contracts/send.ts'
 import type {
   Attempt,

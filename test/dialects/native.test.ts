@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
-import type { Frame, Incoming, Position, RequestContext } from '../../src/contracts/dialect.ts'
+import type { Incoming, Position, RequestContext } from '../../src/contracts/dialect.ts'
 import { finalReason } from '../../src/contracts/final-failures.ts'
+import type { Frame } from '../../src/contracts/frame.ts'
 import { native } from '../../src/dialects/native.ts'
 import { message, tick, welcome } from '../support/blocks.ts'
 import { cut, status } from '../support/fakes.ts'

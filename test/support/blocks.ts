@@ -1,4 +1,5 @@
-import type { Hello, Incoming } from '../../src/contracts/dialect.ts'
+import type { Incoming } from '../../src/contracts/dialect.ts'
+import type { Hello } from '../../src/contracts/frame.ts'
 
 // What a server of the native wire says, as the parser hands it over.
 

@@ -1,14 +1,8 @@
-/** Tells what a server repeats after a reconnect from what is new, where ids can only be equal. */
-export interface Replays {
-  /** A new pipe, which continues at this position: what it brings may be what earlier ones brought. */
-  reopened(cursor: string): void
-  judge(id: string, data: unknown, now: number): Verdict
-  /** The server does not replay on this pipe. */
-  none(): void
-}
+import type { ReplayFilter } from '../contracts/dialect.ts'
+import type { Frame } from '../contracts/frame.ts'
 
 /** `unclear`: it was heard before, and the next one tells whether the server replays; or nothing comes. */
-export type Verdict = 'new' | 'replay' | 'unclear'
+type Verdict = 'new' | 'replay' | 'unclear'
 
 /** How many messages are compared, and how many characters their ids may have together. */
 const mostMessages = 1_000
@@ -17,6 +11,8 @@ const mostCharacters = 2 ** 18
 /** Messages that came closer than this, in ms, came at once; and so did one of so many characters for each ms. */
 const burst = 50
 const characters = 20
+
+type Told = Frame & { type: 'message' | 'gap' }
 
 interface Known {
   readonly digest: number
@@ -29,7 +25,7 @@ interface Known {
  * to count anew with each connection may send the same too, but takes as long for it as the first time. One that comes late in the middle
  * of a replay proves nothing, two in a row do. Of a message its id, a digest and its distance from the one before are kept.
  */
-export function createReplays(): Replays {
+export function createReplayFilter(): ReplayFilter {
   const known = new Map<string, Known>()
   let before = new Map<string, Known>()
   let length = 0
@@ -38,6 +34,8 @@ export function createReplays(): Replays {
   // `fresh`: a new pipe of which nothing is known. `unclear`: something was repeated that may begin a replay. `late`: in a replay
   // something took its time. `new`: nothing is replayed.
   let state: 'fresh' | 'unclear' | 'replay' | 'late' | 'new' = 'new'
+  let held: Told | undefined
+  let freed: Told | undefined
 
   return {
     reopened(cursor) {
@@ -45,22 +43,43 @@ export function createReplays(): Replays {
       start = cursor
       state = 'fresh'
     },
-    judge(id, data, now) {
-      const { digest, size } = digestOf(data)
-      const after = now - last
-      last = now
-      const earlier = state === 'new' ? undefined : before.get(id)
-      if (earlier?.digest === digest) {
-        state = next(id, after <= size / characters || isSooner(after, earlier))
-        if (state === 'unclear') return state
-        if (state !== 'new') return 'replay'
-      } else if (state === 'unclear') state = 'new'
-      keep(id, { digest, after })
-      return 'new'
+    passes(told, id, data, now) {
+      const verdict = judge(id, data, now)
+      // What comes after the one that is kept back tells whether the server replays.
+      freed = verdict === 'replay' ? undefined : held
+      held = verdict === 'unclear' ? told : undefined
+      return verdict === 'new'
     },
-    none() {
+    free() {
+      if (!held) return undefined
+      const { cursor } = held
+      freed = held
+      held = undefined
       state = 'new'
+      return cursor
     },
+    late() {
+      const message = freed
+      freed = undefined
+      return message
+    },
+    get holds() {
+      return held !== undefined
+    },
+  }
+
+  function judge(id: string, data: unknown, now: number): Verdict {
+    const { digest, size } = digestOf(data)
+    const after = now - last
+    last = now
+    const earlier = state === 'new' ? undefined : before.get(id)
+    if (earlier?.digest === digest) {
+      state = next(id, after <= size / characters || isSooner(after, earlier))
+      if (state === 'unclear') return state
+      if (state !== 'new') return 'replay'
+    } else if (state === 'unclear') state = 'new'
+    keep(id, { digest, after })
+    return 'new'
   }
 
   function next(id: string, soon: boolean): typeof state {
