@@ -15,7 +15,7 @@ test('each kind of message is taken whole or refused by name', async ({ openPage
   const rows = rowsOf('Messages')
   expect(rows.length).toBeGreaterThan(40)
   const found = await page.evaluate(async (rows: Row[]) => {
-    const { connect, json } = (globalThis as never as { Throughline: typeof import('../src/index.ts') })
+    const { connect, json } = (globalThis as never as { Throughline: typeof import('../src/script-tag.ts') })
       .Throughline
     const sent: unknown[] = []
     const rung = {
@@ -78,7 +78,8 @@ test('each shape of params and headers is taken whole or refused by name', async
   const page = await openPage()
   await page.goto(`${site.url}/pages/line.html`)
   const found = await page.evaluate(async (rows: Row[]) => {
-    const { connect } = (globalThis as never as { Throughline: typeof import('../src/index.ts') }).Throughline
+    const { connect } = (globalThis as never as { Throughline: typeof import('../src/script-tag.ts') })
+      .Throughline
     const wrong: string[] = []
     for (const column of ['params', 'headers'] as const)
       for (const { value, becomes } of rows) {

@@ -6,13 +6,17 @@ import { build } from 'esbuild'
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
 const budgets = JSON.parse(readFileSync('size-budgets.json', 'utf8')) as Record<string, number>
 
-const all = `export * from './src/index.ts'`
-const core = `export { connect, websocket } from './src/core.ts'`
+const all = `export { connect } from './src/index.ts'`
+const core = `export { connect, native, websocket } from './src/core.ts'`
+const ofPlain = `export { plain } from './src/dialects/plain.ts'`
 
 /** The module that a page would write, by the name its budget has. */
 const pages: Record<string, string> = {
-  'throughline (all five)': all,
-  'throughline/core (websocket only)': core,
+  'throughline (all five, native)': all,
+  'throughline/core, WebSocket, native': core,
+  'throughline/core, WebSocket, plain': `export { connect, websocket } from './src/core.ts'\n${ofPlain}`,
+  'throughline/core, XHR streaming, plain': `export { connect, xhrStreaming } from './src/core.ts'\n${ofPlain}`,
+  'throughline/core, fetch streaming, plain': `export { connect } from './src/core.ts'\n${ofPlain}\nexport { fetchStreaming } from './src/transports/fetch-streaming.ts'`,
 }
 
 const whole = await Promise.all(Object.entries(pages).map(measure))
@@ -49,13 +53,12 @@ async function measure([name, contents]: [string, string]) {
   return { name, min: code.length, gzip: gzipSync(code, { level: 9 }).length, brotli, budget: budgets[name] }
 }
 
-/** What another module adds to `throughline`, which it shares much with; or to the core, if `throughline` has it already. */
+/** What another module adds to `throughline`, which it shares much with. */
 async function measureAdded(path: string) {
   const name = `throughline/${path}`
-  const base = path === 'dialects/plain' ? core : all
   const [bare, more] = await Promise.all([
-    measure([name, base]),
-    measure([name, `${base}\nexport * from './src/${path}.ts'`]),
+    measure([name, all]),
+    measure([name, `${all}\nexport * from './src/${path}.ts'`]),
   ])
   const added = (key: 'min' | 'gzip' | 'brotli') => more[key] - bare[key]
   return { ...more, min: added('min'), gzip: added('gzip'), brotli: added('brotli') }

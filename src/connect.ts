@@ -1,7 +1,6 @@
 import { single } from './attempt/single.ts'
 import { createConnection } from './connection/connection.ts'
 import { Line } from './connection/line.ts'
-import type { Dialect } from './contracts/dialect.ts'
 import { usualWaiting } from './contracts/waiting.ts'
 import type { AnyURL } from './here.ts'
 import { adviseOn } from './setup/advice.ts'
@@ -14,10 +13,7 @@ import { rawCodec } from './wire/codec.ts'
 declare const DEV: boolean | undefined
 
 /** Opens a line over the one transport that it is given. */
-export function openLine<Messages>(
-  url: string | AnyURL,
-  options: CoreOptions & { dialect: Dialect },
-): Line<Messages> {
+export function openLine<Messages>(url: string | AnyURL, options: CoreOptions): Line<Messages> {
   const destination = createDestination(url, options, options.dialect)
   const { address, origin, dialect, environment, names, token, attempts, target } = destination
   const { codec = dialect.codec ?? rawCodec, withCredentials = false, retry, signal } = options

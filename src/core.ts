@@ -2,13 +2,12 @@
  * `connect` over the transport that you import, or over a race of several: a page that needs WebSocket alone pays for WebSocket alone.
  *
  * ```ts
- * import { connect, websocket } from 'throughline/core'
- * const line = connect('/live', { transport: websocket })
+ * import { connect, native, websocket } from 'throughline/core'
+ * const line = connect('/live', { transport: websocket, dialect: native })
  * ```
  */
 import { openLine } from './connect.ts'
 import type { Line } from './connection/line.ts'
-import { native } from './dialects/native.ts'
 import type { AnyURL } from './here.ts'
 import { checkCoreOptions } from './setup/check-options.ts'
 import type { CoreOptions } from './setup/options.ts'
@@ -26,7 +25,7 @@ export function connect<Messages = Record<string, string>>(
   options: CoreOptions,
 ): Line<Messages> {
   if (typeof DEV === 'undefined' || DEV) checkCoreOptions(options)
-  return openLine<Messages>(url, { ...options, dialect: options.dialect ?? native })
+  return openLine<Messages>(url, options)
 }
 
 export type {

@@ -5,7 +5,7 @@ import type { AnyURL } from './here.ts'
 import { noMemory } from './race/preference.ts'
 import { createRace } from './race/race.ts'
 import { asText, type Explained, explain } from './report.ts'
-import { choose } from './setup/choose.ts'
+import { type Catalogue, choose } from './setup/choose.ts'
 import type { AnyOptions } from './setup/options.ts'
 import { createDestination } from './setup/target.ts'
 import { usual } from './usual.ts'
@@ -25,8 +25,17 @@ export interface Diagnosis {
  *
  * @throws {TypeError} as a rejection that names the URL or option that can't be used
  */
-export async function diagnose(url: string | AnyURL, options: AnyOptions = {}): Promise<Diagnosis> {
-  const { transports, dialect } = choose(usual, options)
+export function diagnose(url: string | AnyURL, options?: AnyOptions): Promise<Diagnosis> {
+  return diagnoseAmong(usual, url, options)
+}
+
+/** The same with the transports and dialects of a catalogue by name. */
+export async function diagnoseAmong(
+  catalogue: Catalogue,
+  url: string | AnyURL,
+  options: AnyOptions = {},
+): Promise<Diagnosis> {
+  const { transports, dialect } = choose(catalogue, options)
   const tries = transports.map(async transport => {
     // Each has what it learns, and its requests, to itself.
     const { attempts, environment, target } = createDestination(url, options, dialect)

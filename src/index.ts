@@ -21,7 +21,7 @@ import { usual } from './usual.ts'
  */
 export function connect<Messages = Record<string, string>>(
   url: string | AnyURL,
-  options?: Options<UsualTransport | Transport, 'native' | 'plain' | Dialect>,
+  options?: Options<UsualTransport | Transport, 'native' | Dialect>,
 ): Line<Messages> {
   return open<Messages>(usual, url, options)
 }
@@ -40,7 +40,6 @@ export type { Dialect } from './contracts/dialect.ts'
 export { ConnectionError } from './contracts/errors.ts'
 export type { Failure, FailureKind, TransportName, UsualTransport } from './contracts/failure.ts'
 export type { Transport } from './contracts/transport.ts'
-export { type PlainOptions, plain, plainWith } from './dialects/plain.ts'
 export type { AnyURL, LineMessage } from './here.ts'
 export type { AnyOptions, LineLimits, Options } from './setup/options.ts'
 export { type Codec, json } from './wire/codec.ts'

@@ -1,5 +1,4 @@
 import { native } from './dialects/native.ts'
-import { plain } from './dialects/plain.ts'
 import type { Catalogue } from './setup/choose.ts'
 import { eventsource } from './transports/eventsource.ts'
 import { jsonp } from './transports/jsonp.ts'
@@ -7,8 +6,8 @@ import { longPolling } from './transports/long-polling.ts'
 import { websocket } from './transports/websocket.ts'
 import { xhrStreaming } from './transports/xhr-streaming.ts'
 
-/** What a page has without asking: all five transports, our own wire and the plain one. */
+/** What a page has without asking: all five transports, and our own wire. */
 export const usual: Catalogue = {
   transports: [websocket, eventsource, xhrStreaming, longPolling, jsonp],
-  dialects: [native, plain],
+  dialects: [native],
 }

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { connect as connectCore } from '../src/core.ts'
-import { connect, plain } from '../src/index.ts'
+import { native } from '../src/dialects/native.ts'
+import { plain } from '../src/dialects/plain.ts'
+import { connect } from '../src/index.ts'
+import { websocket } from '../src/transports/websocket.ts'
 import { message } from './support/blocks.ts'
 import { cut, type Fake, fake, status } from './support/fakes.ts'
 import { type Asked, greet, json, openLine, prove } from './support/line.ts'
@@ -125,14 +128,18 @@ describe('an option', () => {
     expect(attempt).toThrow('"websocket", "eventsource", "xhr-streaming", "long-polling", "jsonp"')
   })
 
-  test.each([[{}], [{ transport: undefined }], [{ transport: 'websocket' }], [{ transport: {} }]])(
-    'of throughline/core, %j, has to bring a transport',
-    options => {
-      const attempt = () => connectCore('https://host.test', options as never)
-      expect(attempt).toThrow(TypeError)
-      expect(attempt).toThrow(/transport/)
-    },
-  )
+  test.each([
+    [{}],
+    [{ dialect: native }],
+    [{ transport: undefined }],
+    [{ transport: 'websocket' }],
+    [{ transport: {} }],
+    [{ transport: websocket }],
+  ])('of throughline/core, %j, has to bring a transport and a dialect', options => {
+    const attempt = () => connectCore('https://host.test', options as never)
+    expect(attempt).toThrow(TypeError)
+    expect(attempt).toThrow(/transport|dialect/)
+  })
 
   test('of throughline/core names one transport, and says how to have several', () => {
     const attempt = () => connectCore('https://host.test', { transports: ['websocket'] } as never)
@@ -497,7 +504,7 @@ describe('without a page', () => {
 test('a line of throughline/core speaks the native wire over the transports it is given', async () => {
   const only = fake('websocket')
   const world = createWorld()
-  const line = connectCore('/live', { transport: only, environment: world.environment })
+  const line = connectCore('/live', { transport: only, dialect: native, environment: world.environment })
   await world.settle()
   greet(only.pipe)
   expect(line.transport).toBe('websocket')

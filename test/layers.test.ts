@@ -37,7 +37,14 @@ const beside = [
 
 /** Who may import what: a path that ends in `/` or `:` stands for all that begins so. The longest key that fits rules. */
 const arrows: Record<string, string[]> = {
-  'src/script-tag.ts': ['src/index.ts', 'src/diagnose.ts', 'src/iterate.ts', 'src/report.ts'],
+  'src/script-tag.ts': [
+    'src/diagnose.ts',
+    'src/iterate.ts',
+    'src/report.ts',
+    'src/setup/',
+    'src/usual.ts',
+    ...below,
+  ],
   'src/index.ts': ['src/setup/', 'src/usual.ts', ...below],
   'src/core.ts': ['src/connect.ts', 'src/setup/', 'src/race/', ...below],
   'src/usual.ts': ['src/setup/choose.ts', ...below],

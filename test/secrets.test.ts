@@ -4,6 +4,8 @@ import { expect, test } from 'vitest'
 import type { UsualTransport } from '../src/contracts/failure.ts'
 import { withoutQuery } from '../src/contracts/failure.ts'
 import { diagnose } from '../src/diagnose.ts'
+import { native } from '../src/dialects/native.ts'
+import { plain } from '../src/dialects/plain.ts'
 import { connect } from '../src/index.ts'
 import type { Options } from '../src/setup/options.ts'
 import { createWorld, type World } from './support/world.ts'
@@ -63,7 +65,7 @@ function everything(value: unknown): string {
 }
 
 test.each(['at once', 'later'] as const)('of a line whose transports fail %s', async fails => {
-  for (const dialect of ['native', 'plain'] as const) {
+  for (const dialect of [native, plain]) {
     const world = loudWorld(fails)
     const { environment } = world
     const line = connect(address(world), { ...asked, dialect, environment })

@@ -1,6 +1,7 @@
 /** What a page's editor knows. Nothing here runs: `npm run types` reads it, and so does `vitest --typecheck`. */
 import { expectTypeOf, test } from 'vitest'
-import { connect as connectCore, longPolling, race, websocket } from '../src/core.ts'
+import { connect as connectCore, longPolling, native, race, websocket } from '../src/core.ts'
+import { plain } from '../src/dialects/plain.ts'
 import {
   type ConnectionError,
   connect,
@@ -9,7 +10,6 @@ import {
   type LineCloseEvent,
   type LineErrorEvent,
   type OpenEvent,
-  plain,
   type TransportName,
 } from '../src/index.ts'
 import { events } from '../src/iterate.ts'
@@ -86,7 +86,7 @@ test('what cannot be written is not writable', () => {
 test('options are checked', () => {
   connect(new URL('https://host.test'), {
     transports: ['websocket', websocket],
-    dialect: 'plain',
+    dialect: plain,
     params: { topic: 'lobby', n: 1, list: ['a', 'b'], none: undefined },
     headers: () => ({ 'X-A': '1' }),
     token: async () => 'secret',
@@ -105,10 +105,10 @@ test('options are checked', () => {
 })
 
 test('throughline/core takes one transport as a value, and needs it', () => {
-  connectCore('/live', { transport: websocket })
-  connectCore('/live', { transport: race(websocket, longPolling) })
+  connectCore('/live', { transport: websocket, dialect: native })
+  connectCore('/live', { transport: race(websocket, longPolling), dialect: native })
   // @ts-expect-error: a name would bring all five along
-  connectCore('/live', { transport: 'websocket' })
+  connectCore('/live', { transport: 'websocket', dialect: native })
   // @ts-expect-error: it has none of its own
   connectCore('/live')
   // @ts-expect-error: nor here

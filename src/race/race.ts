@@ -59,8 +59,8 @@ interface Candidate {
  * Makes one transport out of many: the first of them that proves itself carries the line, and better ones are tried again later.
  *
  * ```ts
- * import { connect, longPolling, race, websocket } from 'throughline/core'
- * const line = connect('/live', { transport: race(websocket, longPolling) })
+ * import { connect, longPolling, native, race, websocket } from 'throughline/core'
+ * const line = connect('/live', { transport: race(websocket, longPolling), dialect: native })
  * ```
  *
  * @param candidates in order of preference

@@ -51,10 +51,10 @@ export function checkOptions(options: AnyOptions): void {
   check(options, 'transport')
 }
 
-/** The same for `throughline/core`, where `transport` has to be given. */
+/** The same for `throughline/core`, where `transport` and `dialect` have to be given. */
 export function checkCoreOptions(options: CoreOptions): void {
-  const { transport = null } = (options ?? {}) as Partial<CoreOptions>
-  check(isObject(options) ? ({ ...options, transport } as CoreOptions) : options, 'transports')
+  const { transport = null, dialect = null } = (options ?? {}) as Partial<CoreOptions>
+  check(isObject(options) ? ({ ...options, transport, dialect } as CoreOptions) : options, 'transports')
 }
 
 /** `unknown`: the option of the other entry. */

@@ -45,5 +45,7 @@ function find<T extends Transport | Dialect>(asked: string | T, catalogue: reado
   const found = typeof asked === 'string' ? catalogue.find(each => each.name === asked) : asked
   if (typeof found?.name === 'string') return found
   const names = catalogue.map(each => `"${each.name}"`).join(', ')
-  throw new TypeError(`connect: there is no ${kind} ${JSON.stringify(asked)}; there are ${names}`)
+  throw new TypeError(
+    `connect: there is no ${kind} ${JSON.stringify(asked)}; there are ${names}, and those to import from "throughline/${kind}s/…"`,
+  )
 }

@@ -39,11 +39,8 @@ export const usualLimits: Required<LineLimits> = { ...usualWaiting, received: la
 export interface CoreOptions {
   /** What carries the line: one transport, or a `race()` of several. */
   transport: Transport | Race
-  /**
-   * What the server speaks.
-   * @default the native wire
-   */
-  dialect?: Dialect
+  /** What the server speaks: `native`, our own wire, is in `throughline/core`, others in `throughline/dialects/…`. */
+  dialect: Dialect
   /**
    * Added to the address's query, which itself stays as it is, byte for byte: an object, `URLSearchParams`, or pairs. A list of values
    * is as many parameters of that name. A function is asked afresh for each request. Names that begin with `rt.` are reserved.

@@ -23,7 +23,7 @@ export interface PollingOptions {
  * is new; or any other text but HTML, which is one message, told if it is another than before; or 304. Sends go beside it, by POST.
  *
  * ```ts
- * connect('/score.json', { dialect: 'plain', transports: [polling({ every: 10_000 })] })
+ * connect('/score.json', { dialect: plain, transports: [polling({ every: 10_000 })] })
  * ```
  */
 export function polling({ every = 5_000, token }: PollingOptions = {}): Transport {

@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import { delay, HttpResponse, http } from 'msw'
 import { expect, test } from 'vitest'
+import { plain } from '../../src/dialects/plain.ts'
 import { events } from '../../src/iterate.ts'
 import { eventStream, greeting, message, next, open, server } from './server.ts'
 
@@ -59,7 +60,7 @@ test('a script that prints and ends: the line comes back after its retry, with t
       return new HttpResponse(`retry: 1\nid: ${turn}\ndata: turn ${turn}\n\n`, { headers: eventStream })
     }),
   )
-  const line = open('/script.php', { transports: ['xhr-streaming'], dialect: 'plain' })
+  const line = open('/script.php', { transports: ['xhr-streaming'], dialect: plain })
   const data: unknown[] = []
   for await (const event of events(line)) {
     data.push(event.data)

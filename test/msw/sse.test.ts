@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import { sse } from 'msw'
 import { expect, test, vi } from 'vitest'
+import { plain } from '../../src/dialects/plain.ts'
 import { next, open, server } from './server.ts'
 
 // msw's sse() wants an EventSource to be there, and jsdom has none. Those that Node can have make their requests where msw
@@ -15,7 +16,7 @@ test('a server’s own events, by name', async () => {
       client.close()
     }),
   )
-  const line = open('/live', { transports: ['xhr-streaming'], dialect: 'plain' })
+  const line = open('/live', { transports: ['xhr-streaming'], dialect: plain })
   const heard = [next(line, 'message'), next(line, 'wakeup')]
   expect((await Promise.all(heard)).map(({ data }) => data)).toEqual(['one', 'up!'])
   expect(line.lastEventId).toBe('2')

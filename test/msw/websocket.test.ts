@@ -1,6 +1,7 @@
 // @vitest-environment jsdom
 import { HttpResponse, http, ws } from 'msw'
 import { expect, test } from 'vitest'
+import { plain } from '../../src/dialects/plain.ts'
 import { createParser } from '../../src/wire/parser.ts'
 import { greeting, message, next, open, server } from './server.ts'
 
@@ -28,7 +29,7 @@ test('a page’s line is opened, heard and answered by a handler of msw', async 
 
 test('a page that speaks to a WebSocket server as it is', async () => {
   server.use(live.addEventListener('connection', ({ client }) => client.send('as it is')))
-  const line = open('/live', { transports: ['websocket'], dialect: 'plain' })
+  const line = open('/live', { transports: ['websocket'], dialect: plain })
   expect((await next(line, 'message')).data).toBe('as it is')
 })
 

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { createHub } from '../../server/index.ts'
-import { connect, websocket } from '../../src/core.ts'
+import { connect, native, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
 import { uncaught } from '../support/uncaught.ts'
 import { stand, wait } from './harness.ts'
@@ -12,7 +12,7 @@ import { stand, wait } from './harness.ts'
 const environment = { WebSocket }
 
 function open(url: string) {
-  const line = connect(url, { transport: websocket, environment })
+  const line = connect(url, { transport: websocket, dialect: native, environment })
   onTestFinished(() => line.close())
   return line
 }
@@ -61,6 +61,7 @@ it('a line with more topics than an address can name comes back to a server that
   const before = await start(0)
   const line = connect(`http://127.0.0.1:${before.port}/live`, {
     transport: websocket,
+    dialect: native,
     environment,
     params: { topic },
   })
@@ -85,6 +86,7 @@ it('a line with more topics than an address can name comes back to a server that
 it('without any WebSocket a line says what can be done', async () => {
   const line = connect('http://127.0.0.1:9/live?topic=x', {
     transport: websocket,
+    dialect: native,
     environment: { WebSocket: undefined },
   })
   const message = await new Promise<string>(resolve => {
@@ -102,7 +104,7 @@ it.each([
     const { hub, host } = await stand({ limits: { sendsPerSecond: 200, burst: 100 } })
     const taken: string[] = []
     hub.on('message', ({ data }) => taken.push(String(data)))
-    const line = connect(`http://${host}/live?topic=x`, { transport, environment })
+    const line = connect(`http://${host}/live?topic=x`, { transport, dialect: native, environment })
     onTestFinished(() => line.close())
     const all = Array.from({ length: 300 }, (_, index) => String(index))
     for (const tenth of [0, 100, 200])
@@ -121,7 +123,11 @@ it('what is sent over POSTs while listeners are behind arrives later, whole and 
     taken.push(String(data))
     await wait(1)
   })
-  const line = connect(`http://${host}/live?topic=x`, { transport: fetchStreaming, environment })
+  const line = connect(`http://${host}/live?topic=x`, {
+    transport: fetchStreaming,
+    dialect: native,
+    environment,
+  })
   onTestFinished(() => line.close())
   const all = Array.from({ length: 50 }, (_, index) => String(index).padEnd(500))
   await Promise.all(all.map(text => line.send(text)))

@@ -9,7 +9,7 @@ import { loadavg } from 'node:os'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
-import { connect, longPolling, type Transport, websocket } from '../../../src/core.ts'
+import { connect, longPolling, native, type Transport, websocket } from '../../../src/core.ts'
 import { fetchStreaming } from '../../../src/transports/fetch-streaming.ts'
 import type { Told } from './server.ts'
 
@@ -125,7 +125,7 @@ function openCrowd(url: string, count: number) {
   }
 
   function openOne(transport: Transport, index: number) {
-    const line = connect(url, { transport, environment: { WebSocket } as never })
+    const line = connect(url, { transport, dialect: native, environment: { WebSocket } as never })
     const name = `${transport.name} ${index}`
     let last = 0
     let sent = 0
