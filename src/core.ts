@@ -28,27 +28,14 @@ export function connect<Messages = Record<string, string>>(
   return openLine<Messages>(url, options)
 }
 
-export type {
-  GapEvent,
-  LineCloseEvent,
-  LineErrorEvent,
-  LineEventMap,
-  OpenEvent,
-} from './connection/events.ts'
 export type { Line } from './connection/line.ts'
-export type { Finding } from './connection/report.ts'
-export type { SendOptions } from './connection/send-options.ts'
-export type { Dialect } from './contracts/dialect.ts'
 export { ConnectionError } from './contracts/errors.ts'
-export type { Failure, FailureKind, TransportName } from './contracts/failure.ts'
-export type { Channel, Sink, Target, Transport } from './contracts/transport.ts'
 export { native } from './dialects/native.ts'
-export type { AnyURL, LineMessage } from './here.ts'
 export { race } from './race/race.ts'
-export type { CoreOptions, LineLimits } from './setup/options.ts'
 export { eventsource } from './transports/eventsource.ts'
 export { jsonp } from './transports/jsonp.ts'
 export { longPolling } from './transports/long-polling.ts'
 export { websocket } from './transports/websocket.ts'
 export { xhrStreaming } from './transports/xhr-streaming.ts'
-export { type Codec, json } from './wire/codec.ts'
+export type * from './types.ts'
+export { json } from './wire/codec.ts'

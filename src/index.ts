@@ -26,20 +26,7 @@ export function connect<Messages = Record<string, string>>(
   return open<Messages>(usual, url, options)
 }
 
-export type {
-  GapEvent,
-  LineCloseEvent,
-  LineErrorEvent,
-  LineEventMap,
-  OpenEvent,
-} from './connection/events.ts'
 export { Line } from './connection/line.ts'
-export type { Finding } from './connection/report.ts'
-export type { SendOptions } from './connection/send-options.ts'
-export type { Dialect } from './contracts/dialect.ts'
 export { ConnectionError } from './contracts/errors.ts'
-export type { Failure, FailureKind, TransportName, UsualTransport } from './contracts/failure.ts'
-export type { Transport } from './contracts/transport.ts'
-export type { AnyURL, LineMessage } from './here.ts'
-export type { AnyOptions, LineLimits, Options } from './setup/options.ts'
-export { type Codec, json } from './wire/codec.ts'
+export type * from './types.ts'
+export { json } from './wire/codec.ts'

@@ -45,8 +45,9 @@ const arrows: Record<string, string[]> = {
     'src/usual.ts',
     ...below,
   ],
-  'src/index.ts': ['src/setup/', 'src/usual.ts', ...below],
-  'src/core.ts': ['src/connect.ts', 'src/setup/', 'src/race/', ...below],
+  'src/types.ts': ['src/setup/', ...below],
+  'src/index.ts': ['src/setup/', 'src/usual.ts', 'src/types.ts', ...below],
+  'src/core.ts': ['src/connect.ts', 'src/setup/', 'src/race/', 'src/types.ts', ...below],
   'src/usual.ts': ['src/setup/choose.ts', ...below],
   'src/diagnose.ts': [
     'src/usual.ts',

@@ -1,0 +1,47 @@
+/** Every type that a page, a transport, a dialect or a codec of one's own may want to name. Both entries have them. */
+export type {
+  GapEvent,
+  LineCloseEvent,
+  LineErrorEvent,
+  LineEventMap,
+  OpenEvent,
+} from './connection/events.ts'
+export type { MessageOf } from './connection/line.ts'
+export type { Finding } from './connection/report.ts'
+export type { SendOptions } from './connection/send-options.ts'
+export type {
+  Ask,
+  Dialect,
+  Head,
+  Incoming,
+  Position,
+  Proof,
+  Reader,
+  ReplayFilter,
+  Request,
+  RequestContext,
+  RequestDetails,
+  Via,
+} from './contracts/dialect.ts'
+export type { SendKind } from './contracts/errors.ts'
+export type { Failure, FailureKind, TransportName, UsualTransport } from './contracts/failure.ts'
+export type { Frame, Gap, Hello, HelloFrame } from './contracts/frame.ts'
+export type { CreateOutbox, Limits, Outbox, OutboxWire, Outgoing } from './contracts/outbox.ts'
+export type { Done, Send } from './contracts/send.ts'
+export type {
+  Attempt,
+  Channel,
+  Race,
+  Receiver,
+  Route,
+  Sink,
+  Target,
+  Transport,
+} from './contracts/transport.ts'
+export type { Waiting } from './contracts/waiting.ts'
+export type { Environment } from './environment.ts'
+export type { AnyEvent, AnyListener, AnySignal, AnyURL, LineMessage, ListenerOptions } from './here.ts'
+export type { AnyOptions, CoreOptions, LineLimits, Options } from './setup/options.ts'
+export type { HeaderPairs, Parameters, Plain } from './setup/pairs.ts'
+export type { Block } from './wire/block.ts'
+export type { Codec, Payload } from './wire/codec.ts'
