@@ -25,6 +25,7 @@ export const shipped: readonly string[] = [
   'package.json',
   'docs/PROTOCOL.md',
   'docs/ends.md',
+  'docs/errors.md',
   'docs/growing.md',
   'docs/hostile-servers.md',
   'docs/limits.md',

@@ -110,8 +110,9 @@ function phrase(failure: Failure): string {
   return `${said} (status ${status}${more && `: ${more}`})`
 }
 
-function closing({ closeCode, detail }: Failure): string {
-  return detail ? `${closeCode} ${detail}` : `${closeCode}`
+/** With what the server gave as the reason; beside a status the detail is what was said to the request that asked. */
+function closing({ closeCode, detail, status }: Failure): string {
+  return detail && !status ? `${closeCode} ${detail}` : `${closeCode}`
 }
 
 /** What can be done about a status that says that a request is longer than the server, or something before it, reads. */

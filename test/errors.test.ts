@@ -1,0 +1,41 @@
+/** docs/errors.md has each code that an error can have, and no other; and development builds have a sentence for each. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { codes, sentence, sentenceOfSend } from '../src/words.ts'
+
+const page = readFileSync('docs/errors.md', 'utf8')
+const [lines = '', sends = ''] = page.split('## What a send meets')
+const listed = (text: string) => [...text.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, code]) => code as string)
+
+const sources = (readdirSync('src', { recursive: true }) as string[])
+  .filter(path => path.endsWith('.ts') && path !== 'words.ts')
+  .map(path => readFileSync(`src/${path}`, 'utf8'))
+  .join('\n')
+
+it('every code that the source can give is on the page, and no other', () => {
+  expect(listed(lines)).toEqual([...codes].sort())
+  for (const code of codes) expect(sources, code).toContain(`'${code}'`)
+})
+
+it('every code that the source gives has a sentence', () => {
+  const given = [...sources.matchAll(/\bcode: '([\w-]+)'/g)].map(([, code]) => code as string)
+  expect(given.length).toBeGreaterThan(30)
+  expect(given.filter(code => !codes.includes(code))).toEqual([])
+})
+
+it.each(listed(sends).filter(kind => kind !== 'unreadable'))(
+  'a send that meets %s is told in words',
+  kind => {
+    const said = sentenceOfSend(kind, { messages: 1, bytes: 1, age: 1 })
+    expect(said).toMatch(/^(IN_DOUBT: )?the message /)
+  },
+)
+
+it('a sentence names where it was, what the server said, and what else was tried', () => {
+  const where = 'https://host.test/live'
+  const refused = { kind: 'refused', code: 'closed-early', where, closeCode: 1006, status: 403 } as const
+  const other = { kind: 'silent', code: 'unanswered', where: 'eventsource', after: 10_000 } as const
+  expect(sentence({ ...refused, detail: 'not for you', besides: [other] })).toBe(
+    'WebSocket to https://host.test/live closed before opening (1006) (status 403: not for you); eventsource brought nothing for 10000 ms',
+  )
+})
