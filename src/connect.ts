@@ -1,6 +1,6 @@
-import { single } from './attempt/single.ts'
 import { createConnection } from './connection/connection.ts'
 import { Line } from './connection/line.ts'
+import type { Route } from './contracts/transport.ts'
 import { usualWaiting } from './contracts/waiting.ts'
 import type { AnyURL } from './here.ts'
 import { adviseOn } from './setup/advice.ts'
@@ -12,8 +12,8 @@ import { rawCodec } from './wire/codec.ts'
 /** Given by the build: whether it is one that warns. */
 declare const DEV: boolean | undefined
 
-/** Opens a line over the one transport that it is given. */
-export function openLine<Messages>(url: string | AnyURL, options: CoreOptions): Line<Messages> {
+/** Opens a line over a route. */
+export function openLine<Messages>(url: string | AnyURL, options: CoreOptions, route: Route): Line<Messages> {
   const destination = createDestination(url, options, options.dialect)
   const { address, origin, dialect, environment, names, token, attempts, target } = destination
   const { codec = dialect.codec ?? rawCodec, withCredentials = false, retry, signal } = options
@@ -32,7 +32,7 @@ export function openLine<Messages>(url: string | AnyURL, options: CoreOptions): 
       const plan = {
         dialect,
         environment,
-        route: 'route' in options.transport ? options.transport.route() : single(options.transport),
+        route,
         lastEventId: options.lastEventId ?? keeper?.kept ?? '',
         retry,
         token,

@@ -6,6 +6,7 @@
  * const line = connect('/live', { transport: websocket, dialect: native })
  * ```
  */
+import { single } from './attempt/single.ts'
 import { openLine } from './connect.ts'
 import type { Line } from './connection/line.ts'
 import type { AnyURL } from './here.ts'
@@ -25,7 +26,8 @@ export function connect<Messages = Record<string, string>>(
   options: CoreOptions,
 ): Line<Messages> {
   if (typeof DEV === 'undefined' || DEV) checkCoreOptions(options)
-  return openLine<Messages>(url, options)
+  const { transport } = options
+  return openLine<Messages>(url, options, 'route' in transport ? transport.route() : single(transport))
 }
 
 export type { Line } from './connection/line.ts'

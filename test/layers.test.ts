@@ -47,7 +47,7 @@ const arrows: Record<string, string[]> = {
   ],
   'src/types.ts': ['src/setup/', ...below],
   'src/index.ts': ['src/setup/', 'src/usual.ts', 'src/types.ts', ...below],
-  'src/core.ts': ['src/connect.ts', 'src/setup/', 'src/race/', 'src/types.ts', ...below],
+  'src/core.ts': ['src/connect.ts', 'src/attempt/', 'src/setup/', 'src/race/', 'src/types.ts', ...below],
   'src/usual.ts': ['src/setup/choose.ts', ...below],
   'src/diagnose.ts': [
     'src/usual.ts',
@@ -60,7 +60,7 @@ const arrows: Record<string, string[]> = {
   'src/report.ts': ['src/connection/report.ts', 'src/words.ts'],
   'src/words.ts': ['src/contracts/failure.ts'],
   'src/iterate.ts': ['src/connection/events.ts', 'src/connection/line.ts', here],
-  'src/connect.ts': ['src/setup/', 'src/connection/', ...attempt, ...contracts, 'src/wire/codec.ts'],
+  'src/connect.ts': ['src/setup/', 'src/connection/', ...contracts, 'src/wire/codec.ts'],
   // Only what names several transports knows of the race.
   'src/setup/choose.ts': ['src/setup/', 'src/connect.ts', 'src/connection/', 'src/race/', ...contracts],
   'src/setup/': ['src/setup/', 'src/connection/', ...contracts, 'src/wire/'],

@@ -3,30 +3,41 @@ import { withoutQuery } from '../contracts/failure.ts'
 import type { AnyURL } from '../here.ts'
 import { show } from '../wire/codec.ts'
 
+/** Given by the build: `false` in production. */
+declare const DEV: boolean | undefined
+
 /**
  * The address as a URL. `ws:` and `wss:` name the same server as `http:` and `https:`; which of them is used is the transport's affair.
  *
- * @throws {TypeError} when it is none that a line can go to; a SyntaxError where the dialect stands in for EventSource, as that throws one
+ * @throws {TypeError} when it is none that a line can go to
+ * @throws {DOMException} a SyntaxError in place of that where the dialect stands in for EventSource, as that throws one
  */
 export function resolveAddress(
   url: string | AnyURL,
   base: string | undefined,
   { sendsHello: greets }: Dialect,
 ): URL {
+  const isLong = typeof DEV === 'undefined' || DEV
+  const isText = typeof url === 'string' || typeof (url as Partial<URL> | null)?.href === 'string'
   // An EventSource takes whatever can be made a text (Web IDL, USVString), and so does a line that stands in for one.
-  if (greets && typeof url !== 'string' && typeof (url as Partial<URL> | null)?.href !== 'string')
-    throw new TypeError(`connect: the URL is ${show(url)}; it has to be a string or a URL`)
+  if (greets && !isText)
+    throw new TypeError(
+      isLong ? `connect: the URL is ${show(url)}; it has to be a string or a URL` : 'connect: the URL',
+    )
+  // Without the query, and what else may be secret: a browser's own words would show all of it.
+  const shown = `connect: ${JSON.stringify(withoutQuery(`${url}`))}`
   let address: URL
   try {
     address = new URL(url, base)
   } catch {
-    const message = `connect: ${JSON.stringify(withoutQuery(`${url}`))} is not a URL${base ? '' : ', and there is no page to resolve it against'}`
+    const where = isLong && !base ? ', and there is no page to resolve it against' : ''
+    const message = `${shown} is not a URL${where}`
     // "If urlRecord is failure, then throw a "SyntaxError" DOMException" (WHATWG HTML 9.2.2), and so does WebSocket.
     throw greets ? new TypeError(message) : new DOMException(message, 'SyntaxError')
   }
   // An EventSource that cannot fetch its URL says so by an `error` event.
   if (!greets || /^(http|ws)s?:$/.test(address.protocol)) return address
   throw new TypeError(
-    `connect: ${JSON.stringify(withoutQuery(`${url}`))} can't be reached: use an http:, https:, ws:, wss: or relative URL`,
+    isLong ? `${shown} can't be reached: use an http:, https:, ws:, wss: or relative URL` : shown,
   )
 }

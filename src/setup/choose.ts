@@ -23,7 +23,8 @@ export function open<Messages>(
   options: AnyOptions = {},
 ): Line<Messages> {
   const { transports, dialect } = choose(catalogue, options)
-  return openLine<Messages>(url, { ...options, transport: race(...transports), dialect })
+  const transport = race(...transports)
+  return openLine<Messages>(url, { ...options, transport, dialect }, transport.route())
 }
 
 /** @throws {TypeError} naming the transport or dialect that there is not */

@@ -1,5 +1,5 @@
 import { addQuery } from '../wire/address.ts'
-import { show } from '../wire/codec.ts'
+import { checkHeaders, checkParams } from './check-pairs.ts'
 
 /** What one parameter or header may be. `null` and `undefined` count as absent. */
 export type Plain = string | number | bigint | boolean | null | undefined
@@ -10,25 +10,26 @@ type Pairs<Value> = { readonly [name: string]: Value } | Iterable<readonly [stri
 export type Parameters = Pairs<Plain | readonly Plain[]>
 export type HeaderPairs = Pairs<Plain>
 
-/** Each parameter by itself, in order; or a TypeError that names what is none. */
+/** Given by the build: `false` in production. */
+declare const DEV: boolean | undefined
+
+/** Each parameter by itself, in order. @throws {TypeError} in development, naming what is none */
 export function readParams(given: Parameters): [name: string, value: string][] {
-  return pairsOf('params', given).flatMap(([name, value]) =>
-    (Array.isArray(value) ? value : [value]).flatMap(each => textOf('params', name, each)),
+  if (typeof DEV === 'undefined' || DEV) checkParams(given)
+  return pairsOf(given).flatMap(([name, value]) =>
+    (Array.isArray(value) ? value : [value]).flatMap(each => textOf(name, each)),
   )
 }
 
-/** Headers by name; or a TypeError that names what is none. */
+/** Headers by name. @throws {TypeError} for one with a character that no header can carry; in development for any that is none */
 export function readHeaders(given: HeaderPairs): Record<string, string> {
+  if (typeof DEV === 'undefined' || DEV) checkHeaders(given)
   const headers: Record<string, string> = {}
-  for (const [spelt, value] of pairsOf('headers', given)) {
+  for (const [spelt, value] of pairsOf(given)) {
     const name = ours.find(known => known.toLowerCase() === spelt.toLowerCase()) ?? spelt
-    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name))
-      throw new TypeError(`connect: the option "headers" has ${show(name)}, which is no name of a header`)
-    for (const [, text] of textOf('headers', name, value)) {
-      if (/[^\t\x20-\x7e\x80-\xff]/.test(text))
-        throw new TypeError(
-          `connect: the option "headers" has a character in ${show(name)} that no header can carry (RFC 9110, 5.5); escape it, as encodeURIComponent does`,
-        )
+    for (const [, text] of textOf(name, value)) {
+      // What the browser would say of it names the value, which may be secret.
+      if (unfit.test(text)) throw new TypeError(`headers: ${name}`)
       headers[name] = name in headers ? `${headers[name]}, ${text}` : text
     }
   }
@@ -38,32 +39,15 @@ export function readHeaders(given: HeaderPairs): Record<string, string> {
 /** As we write them, so that the page's take the place of ours. */
 const ours = ['Accept', 'Authorization', 'Cache-Control', 'Content-Type', 'Last-Event-ID']
 
-function pairsOf(option: string, given: unknown): [string, unknown][] {
-  const isList = typeof given === 'object' && given !== null && Symbol.iterator in given
-  const isRecord = show(given) === '[object Object]'
-  const pairs = isList
-    ? [...(given as Iterable<unknown>)]
-    : isRecord
-      ? Object.entries(given as object)
-      : [given]
-  return pairs.map(pair => {
-    if (Array.isArray(pair) && pair.length === 2 && typeof pair[0] === 'string')
-      return pair as [string, unknown]
-    throw new TypeError(
-      `connect: the option "${option}" ${isList ? 'has' : 'is'} ${show(pair)}; it has to be an object, or a list of pairs of a name and a value`,
-    )
-  })
+/** RFC 9110, 5.5. */
+const unfit = /[^\t\x20-\x7e\x80-\xff]/
+
+function pairsOf(given: Parameters): [string, unknown][] {
+  return Symbol.iterator in given ? [...(given as Iterable<[string, unknown]>)] : Object.entries(given)
 }
 
-/** One pair or none. Names are shown, values are not: they may be secret. */
-function textOf(option: string, name: string, value: unknown): [string, string][] {
-  if (value === null || value === undefined) return []
-  const fits =
-    /^(string|bigint|boolean)$/.test(typeof value) || (typeof value === 'number' && Number.isFinite(value))
-  if (fits) return [[name, `${value}`]]
-  throw new TypeError(
-    `connect: the option "${option}" has ${show(value)} for ${show(name)}; it has to be text, a number, true or false`,
-  )
+function textOf(name: string, value: unknown): [string, string][] {
+  return value == null ? [] : [[name, `${value}`]]
 }
 
 /** What the page's function gives, asked afresh. If it fails in the life of a line, what it gave last has to do. */
