@@ -25,7 +25,7 @@ export function openLine<Messages>(url: string | AnyURL, options: CoreOptions, r
     codec,
     attempts,
     environment,
-    literal: !dialect.sendsHello,
+    literal: dialect.asEventSource === true,
     answers: dialect.replies === true,
     listening: names.add,
     start: listener => {

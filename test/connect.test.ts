@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest'
+import type { Dialect } from '../src/contracts/dialect.ts'
 import { connect as connectCore } from '../src/core.ts'
+import { mercure } from '../src/dialects/mercure.ts'
 import { native } from '../src/dialects/native.ts'
+import { nchan } from '../src/dialects/nchan.ts'
 import { plain } from '../src/dialects/plain.ts'
+import { socketio } from '../src/dialects/socketio.ts'
+import { sockjs } from '../src/dialects/sockjs.ts'
 import { connect } from '../src/index.ts'
 import { websocket } from '../src/transports/websocket.ts'
 import { message } from './support/blocks.ts'
@@ -144,6 +149,23 @@ describe('an option', () => {
   test('of throughline/core names one transport, and says how to have several', () => {
     const attempt = () => connectCore('https://host.test', { transports: ['websocket'] } as never)
     expect(attempt).toThrow(/race\(/)
+  })
+})
+
+describe('an address that is none', () => {
+  const dialects: Dialect[] = [native, nchan(), mercure(), sockjs(), socketio()]
+  test.each(dialects.map(dialect => [dialect.name, dialect] as const))(
+    'is a TypeError with %s',
+    async (_, dialect) => {
+      for (const url of ['http://[', 'ftp://host.test/', 'mailto:x', {} as string])
+        await expect(openLine({ url, dialect }), url).rejects.toThrow(TypeError)
+    },
+  )
+
+  test('is a SyntaxError with plain, which stands in for EventSource, as that throws one (WHATWG HTML 9.2.2)', async () => {
+    await expect(openLine({ url: 'http://[', dialect: plain })).rejects.toThrow(
+      expect.objectContaining({ name: 'SyntaxError' }),
+    )
   })
 })
 

@@ -74,6 +74,11 @@ export interface Dialect {
   readonly pollInterval?: number
   /** Whether this failure is the last word of this server's protocol, beside what ends every line (src/contracts/final-failures.ts). @default it never is */
   isFatal?(failure: Failure): boolean
+  /**
+   * Whether code that was written for EventSource finds one: what its constructor throws, handlers that hear messages of their name, and an
+   * `error` event at the end of each poll. @default false
+   */
+  readonly asEventSource?: boolean
   /** Whether the line waits for `retry` to the millisecond, as EventSource does. @default false */
   readonly exactRetry?: boolean
 }

@@ -47,6 +47,7 @@ export const plain: Dialect = {
   replays: createReplayFilter,
   tokenByHeaderOnly: true,
   eventsource: 'events',
+  asEventSource: true,
   sendsHello: false,
   buildRequest({ url, via, headers: own, token, position }) {
     const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}`, ...own } : own

@@ -15,12 +15,12 @@ declare const DEV: boolean | undefined
 export function resolveAddress(
   url: string | AnyURL,
   base: string | undefined,
-  { sendsHello: greets }: Dialect,
+  { asEventSource }: Dialect,
 ): URL {
   const isLong = typeof DEV === 'undefined' || DEV
   const isText = typeof url === 'string' || typeof (url as Partial<URL> | null)?.href === 'string'
   // An EventSource takes whatever can be made a text (Web IDL, USVString), and so does a line that stands in for one.
-  if (greets && !isText)
+  if (!asEventSource && !isText)
     throw new TypeError(
       isLong ? `connect: the URL is ${show(url)}; it has to be a string or a URL` : 'connect: the URL',
     )
@@ -33,10 +33,10 @@ export function resolveAddress(
     const where = isLong && !base ? ', and there is no page to resolve it against' : ''
     const message = `${shown} is not a URL${where}`
     // "If urlRecord is failure, then throw a "SyntaxError" DOMException" (WHATWG HTML 9.2.2), and so does WebSocket.
-    throw greets ? new TypeError(message) : new DOMException(message, 'SyntaxError')
+    throw asEventSource ? new DOMException(message, 'SyntaxError') : new TypeError(message)
   }
   // An EventSource that cannot fetch its URL says so by an `error` event.
-  if (!greets || /^(http|ws)s?:$/.test(address.protocol)) return address
+  if (asEventSource || /^(http|ws)s?:$/.test(address.protocol)) return address
   throw new TypeError(
     isLong ? `${shown} can't be reached: use an http:, https:, ws:, wss: or relative URL` : shown,
   )

@@ -41,7 +41,7 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
       if (failure) return out.ended(failure)
       const wait = out.pace({ text: said, spoke, retry })
       // To an EventSource each answer that ends is an interruption, which its page hears of.
-      if (!dialect.sendsHello && !dialect.resumesCleanEnd)
+      if (dialect.asEventSource && !dialect.resumesCleanEnd)
         out.paused({ kind: 'ended', code: 'ended', where: withoutQuery(asked.url), retryAfter: wait })
       out.scheduleNext(wait, () => poll(out, target, turn + 1, reader, retry))
     },
