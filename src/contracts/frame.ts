@@ -55,7 +55,7 @@ export interface Hello {
   session: string
   resumed: boolean
   /** The highest number taken from this session, where the server acknowledges. */
-  acked?: number
+  acked?: number | undefined
   /** Milliseconds between signs of life. */
   heartbeat: number
   /** Milliseconds over which a reconnecting line should spread itself, if the server knows. */

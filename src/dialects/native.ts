@@ -1,6 +1,6 @@
 import type { Dialect, Position, RequestContext } from '../contracts/dialect.ts'
-import type { Failure } from '../contracts/failure.ts'
-import type { Frame, Gap, Hello } from '../contracts/frame.ts'
+import { type Failure, inWords } from '../contracts/failure.ts'
+import type { Frame, Gap } from '../contracts/frame.ts'
 import { createNumberedOutbox } from '../outbox/numbered.ts'
 import { setQuery } from '../wire/address.ts'
 import type { Block } from '../wire/block.ts'
@@ -118,7 +118,7 @@ function isPost(via: RequestContext['via']): boolean {
 function control({ event, id, retry }: Block, data: string, position: Position): Frame {
   switch (event) {
     case 'rt.open':
-      return { type: 'hello', cursor: id, hello: { ...usual, ...(JSON.parse(data) as Partial<Hello>) } }
+      return { type: 'hello', cursor: id, hello: { session: '', spread: 0, ...JSON.parse(data) } }
     case 'rt.gap':
       return lost(fieldsOf(data), id, position)
     case 'rt.ack':
@@ -128,7 +128,7 @@ function control({ event, id, retry }: Block, data: string, position: Position):
     case 'rt.fail':
       return { type: 'refused', failure: refused(data) }
     case 'rt.beat':
-      return { type: 'beat', ...(JSON.parse(data || '{}') as { spread?: number }) }
+      return { type: 'beat', spread: fieldsOf(data).spread as number }
     case 'rt.tick':
       return { type: 'tick' }
     case 'rt.pong':
@@ -176,9 +176,8 @@ function refused(data: string): Failure {
   const failure: Failure = {
     kind: 'status',
     status,
-    scope: only ? 'transport' : status === undefined ? undefined : 'line',
+    scope: told.only ? 'transport' : status === undefined ? undefined : 'line',
     code: 'server-refused',
-    detail: message,
     ...(retryAfter > 0 && { retryAfter: Math.min(retryAfter * 1000, 600_000) }),
   }
   return inWords(failure, `${told.message ?? ''}`)

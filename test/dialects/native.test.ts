@@ -190,7 +190,7 @@ describe('reading', () => {
       { type: 'refused', failure: { status: undefined, kind: 'status' } },
     ],
     ['rt.nack', 'null', { type: 'nack', number: Number.NaN }],
-    ['rt.beat', '{"type":"message","data":1,"spread":40}', { type: 'life', spread: 40 }],
+    ['rt.beat', '{"type":"message","data":1,"spread":40}', { type: 'beat', spread: 40 }],
     ['rt.bye', '{"type":"message","acked":"5"}', { type: 'bye', acked: undefined }],
     ['rt.bye', 'null', { type: 'bye', acked: undefined }],
   ])(
@@ -207,7 +207,7 @@ describe('reading', () => {
       event: 'rt.fail',
       data: JSON.stringify({ status: 403, message: 'x'.repeat(10_000) }),
     })
-    expect(frame.type === 'refused' && frame.failure.message.length).toBeLessThan(600)
+    expect(frame.type === 'refused' && frame.failure.detail?.length).toBeLessThan(600)
   })
 
   test('the rest of the protocol’s own blocks', () => {
