@@ -169,7 +169,7 @@ test('says what was lost when the server has begun anew', async ({ openPage }) =
 })
 
 // Which transport wins at first is decided by who is quicker, and on a busy machine that may be any of them. Which one the line comes
-// to does not depend on that; test/transports/ladder.test.ts shows that no time is lost on the way.
+// to does not depend on that; test/race/race.test.ts shows that no time is lost on the way.
 test('takes WebSocket when nothing is in the way', async ({ openPage }) => {
   await using place = await startPlace()
   const page = await openLine(await openPage(), place.url)

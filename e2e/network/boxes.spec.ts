@@ -178,7 +178,7 @@ test('a box that holds back what is newest is left for polls, and stays left, th
         /^(event|xhr)/.test(transport) && state === 'in use' && works.test(verdict),
     )
   await expect.poll(isStreaming, { timeout: 60_000 }).toBe(true)
-  // Only a quiet moment tells, and how long that has to be depends on the machine: test/transports/ladder.test.ts tries all rhythms.
+  // Only a quiet moment tells, and how long that has to be depends on the machine: test/race/race.test.ts tries all rhythms.
   await traffic.stop()
   const heldBack = async () =>
     (await report(page)).some(({ verdict }) => /holds back what is newest/.test(verdict))
