@@ -20,13 +20,13 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
   const asking = new AbortController()
   let stop = () => {}
   let channel: Channel | undefined
-  let over = false
+  let state: 'connecting' | 'delivering' | 'over' = 'connecting'
 
   queueMicrotask(start)
   return { close, send: (text, done) => handOver(channel, text, done) }
 
   function start(): void {
-    if (over) return
+    if (isOver()) return
     const code = whyNot(transport, target)
     if (code) return ended({ kind: 'unsupported', code, where: name })
     // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
@@ -41,10 +41,10 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
       },
       blocks(blocks, origin) {
         if (blocks.length === 0) return line.alive()
-        if (attempt.heard === undefined) delivers()
+        if (state === 'connecting') delivers()
         try {
           // A handler may close the line, and a block may end the channel.
-          for (const block of blocks) if (!over) line.frame(line.read(block), origin)
+          for (const block of blocks) if (!isOver()) line.frame(line.read(block), origin)
         } catch (cause) {
           ended(unreadable(cause))
         }
@@ -63,13 +63,14 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
   /** Data flows, or is taken to where the server says nothing first. */
   function delivers(): void {
     stop()
+    state = 'delivering'
     attempt.heard ??= environment.now()
     attempt.proven ??= attempt.heard
     line.opened(name)
   }
 
   function ended(cause: Failure): void {
-    if (over) return
+    if (isOver()) return
     const failure = { ...cause, transport: name }
     attempt.failure = failure
     release()
@@ -77,7 +78,7 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
   }
 
   function release(): void {
-    over = true
+    state = 'over'
     stop()
     attempt.ended = environment.now()
     channel?.close()
@@ -85,6 +86,10 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
 
   function close(): void {
     asking.abort()
-    if (!over) release()
+    if (!isOver()) release()
+  }
+
+  function isOver(): boolean {
+    return state === 'over'
   }
 }

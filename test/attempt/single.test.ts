@@ -1,0 +1,147 @@
+import { describe, expect, test } from 'vitest'
+import { single } from '../../src/attempt/single.ts'
+import type { Dialect } from '../../src/contracts/dialect.ts'
+import type { Failure } from '../../src/contracts/failure.ts'
+import type { Attempt, Channel, Receiver, Target } from '../../src/contracts/transport.ts'
+import { native } from '../../src/dialects/native.ts'
+import { plain } from '../../src/dialects/plain.ts'
+import type { Environment } from '../../src/environment.ts'
+import { message, welcome } from '../support/blocks.ts'
+import { cut, type Fake, fake, refused } from '../support/fakes.ts'
+import { createWorld } from '../support/world.ts'
+
+interface Given {
+  dialect?: Dialect
+  parts?: Partial<Environment>
+}
+
+/** A line over one transport that the test drives, and all that is heard above it. */
+async function open(transport: Fake, { dialect = native, parts }: Given = {}) {
+  const world = createWorld(parts)
+  const { environment, origin } = world
+  const attempts: Attempt[] = []
+  const heard: string[] = []
+  const ends: Failure[] = []
+  const target: Target = {
+    dialect,
+    environment,
+    origin,
+    pathname: '/live',
+    attempts,
+    withCredentials: false,
+    timeout: 2_000,
+    taken: () => 0,
+    positioned: () => false,
+    names: () => () => {},
+    buildRequest: via => ({ url: `${origin}/live?via=${via}`, headers: {} }),
+  }
+  const line: Receiver = {
+    opened: via => heard.push(`opened ${via}`),
+    read: block => dialect.parseFrame(block, { cursor: '', session: undefined }),
+    frame(frame) {
+      if (frame.type === 'message') heard.push(`${frame.data}`)
+      if (frame.type === 'message' && frame.data === 'close') channel.close()
+    },
+    alive: () => heard.push('alive'),
+    paused: () => heard.push('paused'),
+    ended(failure) {
+      heard.push('ended')
+      ends.push(failure)
+    },
+  }
+  const channel: Channel = single(transport).open(target, line)
+  await world.settle()
+  return { world, attempts, heard, ends, channel }
+}
+
+describe('a line over one transport', () => {
+  test('is open with the first that comes, and hands on what follows', async () => {
+    const socket = fake('websocket')
+    const { heard, attempts, world } = await open(socket)
+    socket.pipe.opens()
+    expect(heard).toEqual([])
+    socket.pipe.brings(welcome(), message(1, 'one'))
+    await world.settle()
+    expect(heard).toEqual(['opened websocket', 'one'])
+    expect(attempts).toMatchObject([{ transport: 'websocket', heard: 1_000, proven: 1_000 }])
+  })
+
+  test('is open once it is accepted, where nobody says hello', async () => {
+    const socket = fake('websocket')
+    const { heard } = await open(socket, { dialect: plain })
+    socket.pipe.opens()
+    expect(heard).toEqual(['opened websocket'])
+  })
+
+  test('has failed when nobody answers in time', async () => {
+    const socket = fake('websocket')
+    const { world, ends, attempts } = await open(socket)
+    await world.pass(2_000)
+    expect(ends).toMatchObject([{ kind: 'silent', code: 'unanswered', after: 2_000, transport: 'websocket' }])
+    expect(attempts).toMatchObject([{ failure: { code: 'unanswered' }, ended: world.now }])
+    expect(socket.pipe.open).toBe(false)
+    expect(world.timers).toBe(0)
+  })
+
+  test('may be silent for as long as it likes, where a stream need not begin with anything', async () => {
+    const stream = fake('xhr-streaming')
+    const { world, heard } = await open(stream, { dialect: plain })
+    await world.pass(60_000)
+    expect(heard).toEqual([])
+    stream.pipe.opens()
+    expect(heard).toEqual(['opened xhr-streaming'])
+  })
+
+  test('asks by plain HTTP why a browser was refused', async () => {
+    const fetch = async () => new Response('no', { status: 403, headers: { 'Content-Type': 'text/plain' } })
+    const socket = fake('websocket')
+    const { world, ends } = await open(socket, { parts: { fetch: fetch as never } })
+    socket.pipe.ends(refused)
+    await world.settle()
+    expect(ends).toMatchObject([{ kind: 'status', status: 403, detail: 'no' }])
+  })
+
+  test('tells an end once it was open as it is', async () => {
+    const socket = fake('websocket')
+    const { ends } = await open(socket)
+    socket.pipe.opens()
+    socket.pipe.brings(welcome())
+    socket.pipe.ends(cut)
+    expect(ends).toMatchObject([{ kind: 'cut', transport: 'websocket' }])
+  })
+
+  test.each<[string, (transport: Fake) => void, string]>([
+    ['cannot be used here', transport => Object.assign(transport, { supported: false }), 'unsupported'],
+    ['throws as it is opened', transport => Object.assign(transport, { throws: new Error('no') }), 'refused'],
+  ])('has failed where its transport %s', async (_, spoil, kind) => {
+    const socket = fake('websocket')
+    spoil(socket)
+    const { ends, world } = await open(socket)
+    await world.settle()
+    expect(ends.map(failure => failure.kind)).toEqual([kind])
+    expect(world.timers).toBe(0)
+  })
+
+  test('hands on nothing after a handler has closed it', async () => {
+    const socket = fake('websocket')
+    const { heard, world } = await open(socket)
+    socket.pipe.opens()
+    socket.pipe.brings(welcome(), message(1, 'close'), message(2, 'two'))
+    expect(heard).toEqual(['opened websocket', 'close'])
+    expect(socket.pipe.open).toBe(false)
+    expect(world.timers).toBe(0)
+  })
+
+  test('closed before it has begun, it begins nothing', async () => {
+    const socket = fake('websocket')
+    const world = createWorld()
+    const channel = single(socket).open(
+      { environment: world.environment, attempts: [], timeout: 2_000 } as never,
+      {} as never,
+    )
+    channel.close()
+    await world.settle()
+    expect(socket.pipes).toEqual([])
+    expect(world.timers).toBe(0)
+  })
+})
