@@ -206,6 +206,19 @@ describe('params', () => {
     await world.fire('online')
     expect(rung.pipe.open).toBe(true)
   })
+
+  test.each(['params', 'headers'])(
+    'that can never be had are told each time, and the line goes on trying: %s',
+    async name => {
+      const never = () => {
+        throw new Error('logged out')
+      }
+      const { heard, line, world } = await openLine({ [name]: never })
+      await world.fire('online')
+      expect(heard).toEqual(['error refused', 'error refused'])
+      expect(line.readyState).toBe(0)
+    },
+  )
 })
 
 describe('headers', () => {

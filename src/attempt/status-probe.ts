@@ -17,15 +17,14 @@ const limit = 3_000
 /** Asks the server once, by the plainest request there is. Nothing, if it does not answer. */
 export async function probeStatus(target: Target, stop: AbortSignal): Promise<ProbeResult | undefined> {
   const { environment, withCredentials } = target
-  // A server that does not know us may hold a poll, while a stream begins at once.
-  const { url, headers } = target.buildRequest(target.dialect.sendsHello ? 'long-polling' : 'xhr-streaming', {
-    pollIndex: 0,
-  })
   const enough = new AbortController()
   const end = () => enough.abort()
   const undo = wait(environment, limit, end)
   stop.addEventListener('abort', end)
   try {
+    // A server that does not know us may hold a poll, while a stream begins at once. The page's functions for it may throw.
+    const via = target.dialect.sendsHello ? 'long-polling' : 'xhr-streaming'
+    const { url, headers } = target.buildRequest(via, { pollIndex: 0 })
     const credentials = withCredentials ? 'include' : 'same-origin'
     const { signal } = enough
     const answer = await environment.fetch?.(url, { headers, credentials, cache: 'no-store', signal })
