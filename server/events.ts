@@ -17,6 +17,7 @@ export interface Events<Told extends { error: unknown }> {
   report(error: Told['error']): void
 }
 
+/** What `on` takes. A promise that it gives is waited for where the event says so. */
 export type Listener<Event> = (event: Event) => unknown
 
 export function createEvents<Told extends { error: unknown }>(

@@ -40,14 +40,17 @@ export interface Hub {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
   /**
    * Keeps a message and sends it to all who hear the topic. Resolves to its id once it is kept. `event` is `message`
-   * unless you name another. Rejects, and never throws: with a `TypeError` for names that begin with `rt.` or are more than
-   * a line, and for data that is neither text nor bytes, with a `RangeError` for a message of more than 1 MiB, or because the
-   * log failed. A failure that nobody awaits is told to `on('error')`.
+   * unless you name another. It never throws, it rejects; a failure that nobody awaits is told to `on('error')`.
+   *
+   * @throws {TypeError} as a rejection, for a name that is empty, begins with `rt.` or has a line break, and for data that is neither text
+   *   nor bytes
+   * @throws {RangeError} as a rejection, for a message that takes more than 1 MiB on the wire
+   * @throws {Error} as a rejection, whatever the log failed with
    */
   publish(topic: string, data: Payload, options?: { event?: string }): Promise<string>
   /**
    * Forgets a topic and all that it keeps: one for an order that is done. Who hears it goes on hearing it, should it be
-   * published in again; who comes back for what was forgotten is told by a `gap`. Rejects as `publish` does. Topics in which
+   * published in again; who comes back for what was forgotten is told by a `gap`. It never throws, it rejects as `publish` does. Topics in which
    * nobody publishes are forgotten by the log's `expire`.
    */
   drop(topic: string): Promise<void>
@@ -59,25 +62,39 @@ export interface Hub {
    * @throws {TypeError} when the principal is no text, or an empty one.
    */
   ticket(principal: string): string
-  /** Gives back the undo. */
+  /**
+   * Hears what happens; `HubEvents` says what each event has. Gives back the undo.
+   *
+   * @throws {TypeError} for an event that there is not, and for a listener that is no function
+   */
   on<Name extends keyof HubEvents>(name: Name, listener: Listener<HubEvents[Name]>): () => void
-  /** Refuses connections over these transports, and cuts those that are open, until it is called again. */
+  /**
+   * Refuses connections over these transports, and cuts those that are open, until it is called again.
+   *
+   * @throws {TypeError} for a transport that there is not
+   */
   refuse(transports: readonly (TransportName | 'post')[]): void
   /**
    * Moves all clients to other nodes: lets nobody in, and tells one after the other to come back at once. Until then its line
    * goes on as ever; then nothing more is taken from it, the message being worked at is finished and acknowledged. Resolves when all are gone.
    * `perSecond`: how many go in a second, by default what `admission` says; `within`: in how many ms all are gone, if that needs more of them.
+   *
+   * @throws {TypeError} as a rejection, when one of them is no positive number
    */
   drain(options?: { perSecond?: number; within?: number }): Promise<void>
   /**
    * Ends everything. Takes nothing more, waits `within` ms at most (5,000 by default) for listeners that still work on a message,
    * acknowledges what was taken, and tells all to come back, spread as `admission` says. Resolves when nothing of it is left; the HTTP
    * server is yours to close.
+   *
+   * @throws {TypeError} as a rejection, when `within` is no number of ms from 0 to 2147483647
    */
   close(options?: { within?: number }): Promise<void>
+  /** Figures for monitoring. docs/limits.md says which of them counts what. */
   stats(): Stats
 }
 
+/** Figures of a hub, as they are now. */
 export interface Stats {
   /** Those included that are away. */
   sessions: number
@@ -112,6 +129,18 @@ const told: Record<keyof HubEvents, true> = {
   error: true,
 }
 
+/**
+ * Makes a hub: all transports at one path of your HTTP server.
+ *
+ * ```ts
+ * const hub = createHub({ path: '/live' })
+ * hub.attach(server)
+ * hub.on('message', ({ data, reply }) => reply(`you said ${data}`))
+ * await hub.publish('lobby', 'hello')
+ * ```
+ *
+ * @throws {TypeError} naming the option that is unknown or cannot be
+ */
 export function createHub(options: HubOptions = {}): Hub {
   const settings = readOptions(options)
   const { path, log, heartbeat, limits, admission } = settings

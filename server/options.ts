@@ -9,26 +9,37 @@ import { createTickets, type Tickets } from './http/tickets.ts'
 import type { Log } from './log/log.ts'
 import { type MemoryLogOptions, memoryLog } from './log/memory-log.ts'
 
-/** All that may be refused. */
-export const transports = [
-  'websocket',
-  'eventsource',
-  'xhr-streaming',
-  'fetch-streaming',
-  'iframe',
-  'long-polling',
-  'jsonp',
-  'bare',
-  'post',
-] as const
-
 /** How a client comes. `bare`: an event stream without `rt.via`, as `curl` and a page's own EventSource ask for it. */
-export type TransportName = Exclude<(typeof transports)[number], 'post'>
+export type TransportName =
+  | 'websocket'
+  | 'eventsource'
+  | 'xhr-streaming'
+  | 'fetch-streaming'
+  | 'iframe'
+  | 'long-polling'
+  | 'jsonp'
+  | 'bare'
+
+const refusable: Record<TransportName | 'post', true> = {
+  websocket: true,
+  eventsource: true,
+  'xhr-streaming': true,
+  'fetch-streaming': true,
+  iframe: true,
+  'long-polling': true,
+  jsonp: true,
+  bare: true,
+  post: true,
+}
+
+/** All that may be refused. */
+export const transports = Object.keys(refusable) as readonly (TransportName | 'post')[]
 
 /** What `authorize` is shown of a request. */
 export interface AuthorizeRequest {
   /** As the client sees it, its query included. */
   readonly url: URL
+  /** As Node has read them. */
   readonly headers: IncomingHttpHeaders
   /**
    * What the page's `token()` gave: an `Authorization: Bearer` header, on a WebSocket a subprotocol, and what a ticket was given for over
@@ -41,10 +52,13 @@ export interface AuthorizeRequest {
   readonly address: string
   /** The origin of the page that asks, if the request tells it. */
   readonly origin: string | undefined
+  /** GET, or POST for what a client sends. */
   readonly method: string
+  /** The transport; `post` for what a client sends beside one. */
   readonly transport: TransportName | 'post'
 }
 
+/** What a client may do. */
 export interface Rights {
   /** What the client hears. */
   topics: readonly string[]
@@ -60,7 +74,8 @@ export interface Rights {
   send?: boolean | undefined
 }
 
-type Maybe<T> = T | null | undefined | false
+/** Nothing, in whatever form, stands for a refusal. */
+export type Maybe<T> = T | null | undefined | false
 
 /**
  * Decides what a client may hear, on each request anew. Nothing: 403. To refuse with another status, throw an object that is no error
@@ -76,6 +91,7 @@ export type Authorize = (
   request: AuthorizeRequest,
 ) => Maybe<readonly string[] | Rights> | Promise<Maybe<readonly string[] | Rights>>
 
+/** What a hub takes and holds at most. docs/limits.md has them in a table. */
 export interface Limits {
   /**
    * Milliseconds that `authorize` may take for an answer. More: 503, and an `error` event.
@@ -280,6 +296,10 @@ export interface HubOptions extends MemoryLogOptions {
    * @default 7200000
    */
   maxAge?: number
+  /**
+   * What it takes and holds at most; what you leave out has its default.
+   * @default those of `Limits`
+   */
   limits?: Partial<Limits>
   /**
    * Where messages live.

@@ -1,10 +1,13 @@
 /**
  * `connect` over the transport that you import, or over a race of several: a page that needs WebSocket alone pays for WebSocket alone.
+ * `ConnectionError`, `json` and the type `Line` are those of `throughline`, and all types of docs/api/types.md are exported too.
  *
  * ```ts
  * import { connect, native, websocket } from 'throughline/core'
  * const line = connect('/live', { transport: websocket, dialect: native })
  * ```
+ *
+ * @module throughline/core
  */
 import { single } from './attempt/single.ts'
 import { openLine } from './connect.ts'
@@ -19,7 +22,11 @@ declare const DEV: boolean | undefined
 /**
  * Opens a line to a server, over the transport given.
  *
- * @throws {TypeError} naming the URL or option that can't be used
+ * @typeParam Messages what `event.data` is, by the name of the message; text, if you do not say
+ * @throws {TypeError} naming the URL or option that can't be used. Production builds check the URL, and characters that no header can carry;
+ *   development builds check each option
+ * @throws {DOMException} a SyntaxError, in place of that TypeError, for what is no URL, with the plain dialect alone: it stands in for
+ *   EventSource, whose constructor throws one
  */
 export function connect<Messages = Record<string, string>>(
   url: string | AnyURL,

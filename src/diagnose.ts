@@ -1,3 +1,8 @@
+/**
+ * Tries every transport by itself, for a page that a support desk can send.
+ *
+ * @module throughline/diagnose
+ */
 import { createPosition } from './connection/position.ts'
 import { findings } from './connection/report.ts'
 import { withoutQuery } from './contracts/failure.ts'
@@ -14,6 +19,7 @@ import { usual } from './usual.ts'
 export interface Diagnosis {
   /** Without the query, and whatever else may be secret in it. */
   readonly url: string
+  /** One for each transport, in the order in which they were given. */
   readonly findings: readonly Explained[]
   /** The same as a table in plain text. */
   readonly text: string
@@ -23,13 +29,18 @@ export interface Diagnosis {
  * Tries every transport by itself and tells what each does on this network, for a page that a support desk could send. All are tried at
  * the same time, each on its own connection, so that none waits for another.
  *
- * @throws {TypeError} as a rejection that names the URL or option that can't be used
+ * @throws {TypeError} as a rejection that names the URL or option that can't be used; with the plain dialect a SyntaxError (DOMException) for
+ *   what is no URL
  */
 export function diagnose(url: string | AnyURL, options?: AnyOptions): Promise<Diagnosis> {
   return diagnoseAmong(usual, url, options)
 }
 
-/** The same with the transports and dialects of a catalogue by name. */
+/**
+ * The same with the transports and dialects of a catalogue by name.
+ *
+ * @internal
+ */
 export async function diagnoseAmong(
   catalogue: Catalogue,
   url: string | AnyURL,

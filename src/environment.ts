@@ -7,17 +7,25 @@ import type { AnyDocument, AnyEvent, Fetch, RequestClass, SocketClass, SourceCla
 export interface Environment {
   /** Milliseconds on a clock that never runs backwards. */
   now(): number
+  /** Calls once after so many ms. Gives back what `clearTimeout` takes. */
   setTimeout(act: () => void, ms: number): unknown
+  /** Stops a timer; what is no timer, or is over, is ignored. */
   clearTimeout(timer: unknown): void
   /** At least 0 and below 1, from a cryptographic source. */
   random(): number
+  /** Without it there is no transport `websocket`. The package `ws` has one for Node. */
   readonly WebSocket: SocketClass | undefined
+  /** Without it there is no transport `eventsource`. */
   readonly EventSource: SourceClass | undefined
+  /** Without it there is no XHR streaming; polls and POSTs go by `fetch` then. */
   readonly XMLHttpRequest: RequestClass | undefined
+  /** Sends beside a WebSocket and JSONP, tickets and status probes need it. */
   readonly fetch: Fetch | undefined
+  /** Without it there are neither JSONP nor frames. */
   readonly document: AnyDocument | undefined
-  /** Kept over pages, or, in `sessionStorage`, over reloads. Storage that is off, full or corrupt is no error: it knows nothing. */
+  /** Keeps a text over pages, or, in `sessionStorage`, over reloads; `null` deletes it. Storage that is off, full or corrupt is no error: it knows nothing. */
   setItem(key: string, value: string | null, where?: StorageArea): void
+  /** What `setItem` kept; `null` if there is nothing. */
   getItem(key: string, where?: StorageArea): string | null
   /** Hears `online`, `pagehide` and the like on whatever this place has, and `change` of the network; gives back the undo. */
   listen(type: string, heard: (event: AnyEvent) => void): () => void
@@ -29,7 +37,8 @@ export interface Environment {
   roundTrip(origin: string): number | undefined
 }
 
-type StorageArea = 'localStorage' | 'sessionStorage'
+/** `localStorage` lasts over pages, `sessionStorage` over reloads of one. @default 'localStorage' */
+export type StorageArea = 'localStorage' | 'sessionStorage'
 
 /** The browser, a worker, or Node as far as it has the parts. Reads nothing before it is called, and each part when it is used. */
 export function browser(replaced: Partial<Environment> = {}): Environment {

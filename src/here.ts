@@ -5,8 +5,10 @@
 type Here<Name extends string, Else> =
   typeof globalThis extends Record<Name, { prototype: infer Own }> ? Own : Else
 
+/** The place's own `URL`, or anything with an `href`. */
 export type AnyURL = Here<'URL', { readonly href: string }>
 
+/** The place's own `AbortSignal`, or what a line uses of one. */
 export type AnySignal = Here<
   'AbortSignal',
   {
@@ -16,6 +18,7 @@ export type AnySignal = Here<
   }
 >
 
+/** The place's own `Event`, or what a line uses of one. */
 export type AnyEvent = Here<'Event', { readonly type: string }>
 
 type AnyMessageEvent = Here<
@@ -25,11 +28,14 @@ type AnyMessageEvent = Here<
 
 /** A message, as a MessageEvent whose data is known. */
 export interface LineMessage<Data> extends Omit<AnyMessageEvent, 'data'> {
+  /** What the codec made of it; without a codec, text or an `ArrayBuffer` as it was published. */
   readonly data: Data
 }
 
+/** What `addEventListener` takes as its second argument. */
 export type AnyListener<Heard> = ((event: Heard) => void) | { handleEvent(event: Heard): void } | null
 
+/** What `addEventListener` takes as its third argument. */
 export type ListenerOptions =
   | boolean
   | { capture?: boolean; once?: boolean; passive?: boolean; signal?: AnySignal }
@@ -51,6 +57,7 @@ export type FetchInit = typeof globalThis extends { fetch: (input: never, init?:
 
 // What follows says what is used of each, since a package may bring it in place of the browser: `ws`, `eventsource`, `undici` and others fit.
 
+/** A class that is used as `WebSocket` is. */
 export type SocketClass = new (
   url: string,
   protocols?: string | string[],
@@ -65,6 +72,7 @@ export type SocketClass = new (
   close(): void
 }
 
+/** A class that is used as `EventSource` is. */
 export type SourceClass = new (
   url: string,
   options?: { withCredentials?: boolean },
@@ -77,6 +85,7 @@ export type SourceClass = new (
   close(): void
 }
 
+/** A class that is used as `XMLHttpRequest` is. */
 export type RequestClass = new () => {
   readonly readyState: number
   readonly status: number
@@ -88,7 +97,8 @@ export type RequestClass = new () => {
   abort(): void
 }
 
-/** Written as a method, so that one that takes particular options fits too. */
+/** A function that is used as `fetch` is. */
+// Written as a method, so that one that takes particular options fits too.
 export type Fetch = {
   fetch(
     url: string,
@@ -103,8 +113,12 @@ export type Fetch = {
   }>
 }['fetch']
 
+/** A page's `document`. */
 export interface AnyDocument {
+  /** Where JSONP puts its scripts. */
   readonly head: unknown
+  /** Where frames are put as long as there is no `body`. */
   readonly documentElement: unknown
+  /** `complete` once the page has loaded. */
   readonly readyState: string
 }

@@ -1,3 +1,8 @@
+/**
+ * `connect` over whichever of five transports gets through, and our own wire. All types of docs/api/types.md are exported too.
+ *
+ * @module throughline
+ */
 import type { Line } from './connection/line.ts'
 import type { Dialect } from './contracts/dialect.ts'
 import type { UsualTransport } from './contracts/failure.ts'
@@ -17,7 +22,11 @@ import { usual } from './usual.ts'
  * await line.send('hello')
  * ```
  *
- * @throws {TypeError} naming the URL or option that can't be used
+ * @typeParam Messages what `event.data` is, by the name of the message; text, if you do not say
+ * @throws {TypeError} naming the URL or option that can't be used. Production builds check the URL, the names of transports and dialects, and
+ *   characters that no header can carry; development builds check each option
+ * @throws {DOMException} a SyntaxError, in place of that TypeError, for what is no URL, with the plain dialect alone: it stands in for
+ *   EventSource, whose constructor throws one
  */
 export function connect<Messages = Record<string, string>>(
   url: string | AnyURL,

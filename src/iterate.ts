@@ -1,3 +1,8 @@
+/**
+ * Messages in a `for await` loop.
+ *
+ * @module throughline/iterate
+ */
 import type { LineEventMap } from './connection/events.ts'
 import type { Line, MessageOf } from './connection/line.ts'
 import type { AnyEvent, LineMessage } from './here.ts'
@@ -25,13 +30,15 @@ export interface StreamOptions {
  * for await (const event of events(line, 'price', { overflow: 'latest' })) draw(event.data)
  * ```
  *
- * @param name of the messages or of the line's own events. @default 'message'
+ * @param name of the messages, or of the line's own events
+ * @throws {Error} out of the loop, when more events wait than `limit`, unless `overflow` says otherwise
  */
 export function events<Messages, Name extends string & keyof LineEventMap<Messages>>(
   line: Line<Messages>,
   name: Name,
   options?: StreamOptions,
 ): AsyncGenerator<LineEventMap<Messages>[Name] & AnyEvent, void, void>
+/** The messages without a name of their own, one after the other, until the line closes. Leaving the loop stops listening. */
 export function events<Messages>(
   line: Line<Messages>,
 ): AsyncGenerator<LineMessage<MessageOf<Messages>>, void, void>

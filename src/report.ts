@@ -1,8 +1,14 @@
+/**
+ * What `line.report()` gives, in words.
+ *
+ * @module throughline/report
+ */
 import type { Finding } from './connection/report.ts'
 import { sentence } from './words.ts'
 
 /** A finding, and one sentence about it that a person can act on. */
 export interface Explained extends Finding {
+  /** What became of the try, and why, such as "works: data flows, proven after 35 ms". */
   readonly verdict: string
 }
 

@@ -1,4 +1,9 @@
-/** Every type that a page, a transport, a dialect or a codec of one's own may want to name. Both entries have them. */
+/**
+ * Every type that a page, a transport, a dialect or a codec of one's own may want to name. `throughline` and `throughline/core` both
+ * export all of them.
+ *
+ * @module types
+ */
 export type {
   GapEvent,
   LineCloseEvent,
@@ -6,7 +11,7 @@ export type {
   LineEventMap,
   OpenEvent,
 } from './connection/events.ts'
-export type { MessageOf } from './connection/line.ts'
+export type { Handler, MessageOf } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
 export type { SendOptions } from './connection/send-options.ts'
 export type {
@@ -39,9 +44,21 @@ export type {
   Transport,
 } from './contracts/transport.ts'
 export type { Waiting } from './contracts/waiting.ts'
-export type { Environment } from './environment.ts'
-export type { AnyEvent, AnyListener, AnySignal, AnyURL, LineMessage, ListenerOptions } from './here.ts'
+export type { Environment, StorageArea } from './environment.ts'
+export type {
+  AnyDocument,
+  AnyEvent,
+  AnyListener,
+  AnySignal,
+  AnyURL,
+  Fetch,
+  LineMessage,
+  ListenerOptions,
+  RequestClass,
+  SocketClass,
+  SourceClass,
+} from './here.ts'
 export type { AnyOptions, CoreOptions, LineLimits, Options } from './setup/options.ts'
-export type { HeaderPairs, Parameters, Plain } from './setup/pairs.ts'
+export type { HeaderPairs, Pairs, Parameters, Plain } from './setup/pairs.ts'
 export type { Block } from './wire/block.ts'
 export type { Codec, Payload } from './wire/codec.ts'

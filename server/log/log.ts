@@ -1,22 +1,31 @@
 /** A message as the log keeps it, its payload already in text (see `pack` in src/wire). */
 export interface Packed {
+  /** Its name; `undefined` for the usual one, `message`. */
   event: string | undefined
+  /** Text, or bytes in base64. */
   data: string
+  /** How to read `data`; `undefined` for text as it is. */
   encoding: string | undefined
 }
 
 /** A message with its place. `text` is the block every line sends, written once and for all. */
 export interface Entry {
+  /** Epoch, number and tag, as docs/PROTOCOL.md has it. */
   readonly id: string
+  /** The number in it, over all topics. */
   readonly seq: number
+  /** The topic that it was published in. */
   readonly topic: string
+  /** The block as it is written to each connection. */
   readonly text: string
 }
 
 /** Why a cursor cannot be continued; PROTOCOL.md, `rt.gap`, says what each means. */
 export type GapReason = 'trimmed' | 'epoch' | 'future' | 'rollback' | 'unknown'
 
+/** Why and where a history does not follow what was asked for. */
 export interface Gap {
+  /** Why. */
   readonly reason: GapReason
   /** The cursor that was asked for. */
   readonly from: string
@@ -28,6 +37,7 @@ export interface Gap {
 export interface History {
   /** The position before the first of `entries`: what was asked for, unless there is a `gap`. */
   readonly start: string
+  /** What is missing before `entries`, if anything is. */
   readonly gap?: Gap
   /** In order; no more than a page, so that reading far back costs a bounded piece of memory at a time. */
   readonly entries: readonly Entry[]
@@ -40,6 +50,7 @@ export interface History {
  * that hears several. Answers may come later, as they do from a database.
  */
 export interface Log {
+  /** Keeps a message under the next number, and tells listeners. */
   append(topic: string, message: Packed): Entry | Promise<Entry>
   /** What came after `cursor` in these topics. Without a cursor: nothing yet, `start` being the newest position. */
   after(cursor: string | undefined, topics: readonly string[]): History | Promise<History>
@@ -54,6 +65,7 @@ export interface Log {
   readonly ready?: boolean
 }
 
+/** What a hub hears of a log. */
 export interface LogListener {
   /** Each entry, in order, once it is kept: also those that were appended elsewhere. */
   heard(entry: Entry): void

@@ -20,6 +20,7 @@ import { emptyPage, firstPage, type Page } from './page.ts'
 import { createRing, type Ring } from './ring.ts'
 import { createTombs, type Tombs } from './tombs.ts'
 
+/** Options of `memoryLog()`, and of a hub that is given no log. */
 export interface MemoryLogOptions {
   /**
    * How many messages each topic keeps. More: the oldest go first, and a client that was away for longer gets a `gap`.
@@ -86,7 +87,12 @@ interface Place extends Numbered {
   topic: Topic
 }
 
-/** A log in this process's memory. It begins a new epoch, and so forgets everything, each time it is made. */
+/**
+ * A log in this process's memory. It begins a new epoch, and so forgets everything, each time it is made.
+ *
+ * @throws {TypeError} naming the option: `retain` has to be a whole number, 1 or more, `expire` a positive number of ms or `Infinity`, and
+ *   the others a number of bytes, 1 or more, or `Infinity`
+ */
 export function memoryLog({
   retain = retainTable.retain.usual,
   expire = retainTable.expire.usual,

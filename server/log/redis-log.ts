@@ -21,6 +21,7 @@ import { emptyPage, type Page, page } from './page.ts'
 import { createLink } from './redis-link.ts'
 import type { ScriptName } from './redis-scripts.ts'
 
+/** Options of `redisLog()`. */
 export interface RedisLogOptions {
   /**
    * `redis[s]://[[user][:password]@]host[:port][/database]`
@@ -112,7 +113,10 @@ interface Bookmark {
 
 /**
  * A log in Redis, 6.2 or newer, that any number of nodes share: what is published on one is heard on all, and any
- * continues where a client left another. Needs the package `redis`.
+ * continues where a client left another. Needs the package `redis`: without it each call rejects, and says so.
+ *
+ * @throws {TypeError} naming the option: `url` has to be `redis:` or `rediss:` with a host, `retain` a whole number, 1 or more, `expire` a
+ *   positive number of ms or `Infinity`, `patience` and `check` a positive number of ms up to 2147483647
  */
 export function redisLog({
   url = 'redis://127.0.0.1:6379',

@@ -37,13 +37,17 @@ export interface HubEvents {
 
 /** A request that was refused, and what the client is told. */
 export interface Refused {
+  /** The HTTP status that it was answered with. */
   status: number
+  /** Why. */
   message: string
   /** Seconds. */
   retryAfter: number | undefined
   /** The transport that it names, if it names one. */
   via: string | undefined
+  /** GET, or POST for what a client sends. */
   method: string
+  /** Without the query. */
   path: string
   /** The host that was asked for. */
   host: string | undefined

@@ -12,11 +12,15 @@ export type Send = (data: Payload, options?: { event?: string }) => Promise<stri
 
 /** One client, over all its reconnects. */
 export interface Session {
+  /** What the client names in its requests. Whoever knows it can go on in a session that has no `principal`. */
   readonly id: string
-  /** Of its newest pipe, as are `transport` and `topics`. */
+  /** The client's address, of its newest connection. */
   readonly address: string
+  /** The transport of its newest connection. */
   readonly transport: TransportName
+  /** What it hears, as `authorize` said for its newest connection. */
   readonly topics: readonly string[]
+  /** Who it is, as `authorize` said. */
   readonly principal: string | undefined
   /** Yours: whatever the application wants to remember of this client. */
   readonly data: Record<string, unknown>

@@ -5,6 +5,7 @@ import type { AnyEvent, LineMessage } from '../here.ts'
 
 /** The line is open, by this transport; also when it has moved to another one. */
 export interface OpenEvent extends AnyEvent {
+  /** The transport that the line has now. */
   readonly transport: TransportName
   /** Everything after the last message heard follows: nothing was missed. */
   readonly resumed: boolean
@@ -15,6 +16,7 @@ export interface OpenEvent extends AnyEvent {
  * listens to that. `line.readyState` tells which.
  */
 export interface LineErrorEvent extends AnyEvent {
+  /** What happened; its `code` stays the same from release to release. */
   readonly error: ConnectionError
   /** When it tries again, in ms; `undefined` when it does not, and when it is about one message. */
   readonly retryIn: number | undefined
@@ -22,6 +24,7 @@ export interface LineErrorEvent extends AnyEvent {
 
 /** The line is closed and stays so. */
 export interface LineCloseEvent extends AnyEvent {
+  /** `closed by the page`, or what the `error` event before it says. docs/ends.md lists all that closes a line. */
   readonly reason: string
 }
 
@@ -79,9 +82,13 @@ if (globalThis.MessageEvent) {
 
 /** What listeners of a line hear: its own events, and messages by name. */
 export type LineEventMap<Messages> = {
+  /** The line is open, or has moved to another transport. */
   open: OpenEvent
+  /** The line is interrupted, or something happened to one message. */
   error: LineErrorEvent
+  /** The line is closed for good. */
   close: LineCloseEvent
+  /** Messages were lost. */
   gap: GapEvent
 } & { [Name in keyof Messages]: LineMessage<Messages[Name]> }
 

@@ -41,7 +41,8 @@ export type MessageOf<Messages> = 'message' extends keyof Messages
   ? Messages[keyof Messages & 'message']
   : unknown
 
-type Handler<E extends AnyEvent> = ((event: E) => void) | null
+/** What `onopen` and the like may be. */
+export type Handler<E extends AnyEvent> = ((event: E) => void) | null
 
 const answersTimeout = 10_000
 
@@ -51,7 +52,7 @@ declare const DEV: boolean | undefined
 const states = { idle: 0, connecting: 0, waiting: 0, open: 1, closed: 2 } as const
 
 /** A place without it may load this module, and hears what is missing when it connects. */
-const here = (globalThis.EventTarget ??
+const EventTarget = (globalThis.EventTarget ??
   class {
     constructor() {
       throw new TypeError(
@@ -60,35 +61,46 @@ const here = (globalThis.EventTarget ??
     }
   }) as TargetClass
 
-/** A live line to a server. An EventSource in all that an EventSource has, and a way to send. */
-export class Line<Messages = Record<string, unknown>> extends here {
+/**
+ * A live line to a server: an EventSource in all that an EventSource has, and a way to send. `connect()` makes it.
+ *
+ * @typeParam Messages what `event.data` is, by the name of the message: `{ message: Chat; price: number }`
+ */
+export class Line<Messages = Record<string, unknown>> extends EventTarget {
   private readonly setup: LineSetup
   private readonly connection: Connection
   private readonly handlers: Record<string, Handler<AnyEvent>> = {}
   private leaving = false
   private last = ''
 
+  /** @internal */
   constructor(setup: LineSetup) {
     super()
     this.setup = setup
     this.connection = setup.start(this.listener())
   }
 
+  /** The `readyState` of a line that is not open: 0. */
   static get CONNECTING(): 0 {
     return 0
   }
+  /** The `readyState` of an open line: 1. */
   static get OPEN(): 1 {
     return 1
   }
+  /** The `readyState` of a line that is closed for good: 2. */
   static get CLOSED(): 2 {
     return 2
   }
+  /** As `Line.CONNECTING`. */
   get CONNECTING(): 0 {
     return 0
   }
+  /** As `Line.OPEN`. */
   get OPEN(): 1 {
     return 1
   }
+  /** As `Line.CLOSED`. */
   get CLOSED(): 2 {
     return 2
   }
@@ -106,7 +118,7 @@ export class Line<Messages = Record<string, unknown>> extends here {
     return this.setup.withCredentials
   }
 
-  /** CONNECTING also while it waits to reconnect. */
+  /** 0 (CONNECTING) also while it waits to reconnect, 1 (OPEN), or 2 (CLOSED). */
   get readyState(): 0 | 1 | 2 {
     return states[this.connection.state.name]
   }
@@ -127,18 +139,35 @@ export class Line<Messages = Record<string, unknown>> extends here {
     return this.connection.bufferedAmount
   }
 
+  /** Sends a message as below, and resolves with the server's answer, where the dialect has answers: Socket.IO does. */
+  send(data: unknown, options: SendOptions & { answer: true }): Promise<unknown>
   /**
-   * Resolves when the server has taken the message (with servers that acknowledge nothing: when it was handed over).
-   * Messages keep their order, and wait while the line is down. It settles in any case, after `timeout` or `limits.age` at the latest.
+   * Sends a message. Resolves when the server has taken it; where a dialect has no acknowledgements, when it was handed over; with
+   * `answer`, with the server's answer. Messages keep their order, and wait while the line is down.
+   *
+   * At most 1,000 messages wait, of 1 MiB together, each for 2 minutes; the option `limits` of `connect` says otherwise. `timeout` is a
+   * shorter time for this message: with `answer` 10 s unless you say otherwise. So the promise settles in any case.
+   *
+   * `send()` never throws, it rejects. A rejection that nobody listens to is no unhandled one: it is told once, by an `error` event, in which
+   * a TypeError is the `cause` of an error of the kind `unsendable`.
+   *
+   * | rejects with | when | was it taken? |
+   * |---|---|---|
+   * | `full` | too many messages wait, or too many bytes | no |
+   * | `too-large` | it has more bytes than `limits.bytes`, or than the server takes | no |
+   * | `expired` | it was not sent within `timeout`, or within `limits.age` | no |
+   * | `IN_DOUBT` | it was sent, and no answer came within that time, or before the session or the line ended | unknown |
+   * | `declined` | the application on the server refused it, or failed at it: `status` and the message say why | no |
+   * | `forbidden` | the server takes no messages from this line, or refused this one by its status | no |
+   * | `closed` | the line was closed before it was sent | no |
+   * | a TypeError | the value or an option cannot be sent: JSON cannot hold it, the event's name has a line break or begins with `rt.`, or this dialect has no answers | no |
+   * | what the codec threw | `encode` failed at the value; or `decode` failed at the answer | no; or yes |
    *
    * @param data text, bytes, or whatever the codec encodes; without a codec other values are written as JSON. docs/values.md says
    *   what becomes of each kind of value. Bytes are copied at once, so that the buffer can be used again
-   * @throws {ConnectionError} as a rejection; its `kind` says why and whether the message may have been taken
-   * @throws {TypeError} as a rejection that names the value or option that cannot be sent whole
-   *
-   * A rejection that nobody listens to is no unhandled one: it is told once, by an `error` event.
+   * @throws {ConnectionError} as a rejection; its `kind` is one of the table
+   * @throws {TypeError} as a rejection that names the value or option; production builds do not look for unknown options, nor for values of another type
    */
-  send(data: unknown, options: SendOptions & { answer: true }): Promise<unknown>
   send(data: unknown, options?: SendOptions): Promise<void>
   send(data: unknown, options: SendOptions = {}): Promise<unknown> {
     const { setTimeout } = this.setup.environment
@@ -173,6 +202,8 @@ export class Line<Messages = Record<string, unknown>> extends here {
   /**
    * The same, after all that waits was taken, or after `flush` ms at the latest. Meanwhile nothing more can be sent. Resolves when the
    * line is closed, whatever became of the messages: that each `send()` says.
+   *
+   * @throws {TypeError} as a rejection when `flush` is no time in ms, 0 or more; the line goes on then
    */
   close(options: { flush: number }): Promise<void>
   close(options?: { flush: number }): Promise<void> | undefined {
@@ -205,35 +236,44 @@ export class Line<Messages = Record<string, unknown>> extends here {
     return findings(this.setup.attempts, this.setup.environment.now())
   }
 
+  /**
+   * Hears the line's own events (`open`, `error`, `close`, `gap`), or the messages of one name. A server may give a message any name: one
+   * that is called `error` or `close` has `data`, which the line's own events have not.
+   */
   override addEventListener<Name extends string & keyof LineEventMap<Messages>>(
     type: Name,
     listener: AnyListener<LineEventMap<Messages>[Name]>,
     options?: ListenerOptions,
   ): void
+  /** The same for messages of a name that `Messages` does not have. */
   override addEventListener(type: string, listener: AnyListener<AnyEvent>, options?: ListenerOptions): void
   override addEventListener(type: string, listener: AnyListener<never>, options?: ListenerOptions): void {
     super.addEventListener(type, listener as EventListener, options)
     this.setup.listening(type)
   }
 
+  /** Hears `open`: the line is open, or has moved to another transport. `null` for none, as with the other three. */
   get onopen(): Handler<OpenEvent> {
     return this.handler('open')
   }
   set onopen(handler: Handler<OpenEvent>) {
     this.handle('open', handler)
   }
+  /** Hears the messages that were published without a name of their own. */
   get onmessage(): Handler<LineMessage<MessageOf<Messages>>> {
     return this.handler('message')
   }
   set onmessage(handler: Handler<LineMessage<MessageOf<Messages>>>) {
     this.handle('message', handler)
   }
+  /** Hears `error`. With the plain dialect also messages that the server calls `error`, as an EventSource's handler does. */
   get onerror(): Handler<LineErrorEvent> {
     return this.handler('error')
   }
   set onerror(handler: Handler<LineErrorEvent>) {
     this.handle('error', handler)
   }
+  /** Hears `close`: the line is closed for good. */
   get onclose(): Handler<LineCloseEvent> {
     return this.handler('close')
   }

@@ -3,15 +3,19 @@ import type { Attempt } from '../contracts/transport.ts'
 
 /** What became of one try of one transport, in figures. Times in ms. `explain()` from `throughline/report` says it in words. */
 export interface Finding {
+  /** The transport that was tried. */
   readonly transport: TransportName
-  /** On the clock of `performance.now()`. */
+  /** When the try began, on the clock of `performance.now()`. */
   readonly started: number
-  /** From the start until the other side accepted, the first block came, and the proof came that data flows. */
+  /** From the start until the other side accepted; `undefined` if it did not. */
   readonly opened: number | undefined
+  /** From the start until the first data came; `undefined` if none came. */
   readonly heard: number | undefined
+  /** From the start until it was proven that data flows; `undefined` if it was not. */
   readonly proven: number | undefined
   /** How long it lasted; so far, if it is in use. */
   readonly lasted: number
+  /** `left`: it was given up for another transport, or the line was closed. */
   readonly state: 'trying' | 'in use' | 'left' | 'failed'
   /** Why it failed, if it did. */
   readonly failure: Omit<Failure, 'cause'> | undefined

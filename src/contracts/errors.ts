@@ -31,6 +31,7 @@ export type SendKind =
  */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError'
+  /** What sort of failure it is: of the line (`FailureKind`), of a message that was sent (`SendKind`), or `unreadable`. */
   readonly kind: FailureKind | SendKind | 'unreadable'
   /** What happened, in a word that stays the same: docs/errors.md says what each means and what can be done. Of a send it is the kind. */
   readonly code: string

@@ -10,8 +10,9 @@ export type TransportName =
   | 'polling'
   | (string & {})
 
-/** Why a pipe ended or never opened. */
+/** Why a channel ended or never opened. */
 export interface Failure {
+  /** What sort of end it was. */
   readonly kind: FailureKind
   /** What happened, in a word that stays the same from release to release: docs/errors.md says what each means and what can be done. */
   readonly code: string
@@ -27,6 +28,7 @@ export interface Failure {
   readonly closeCode?: number
   /** When the server wants to see us again, in ms. */
   readonly retryAfter?: number | undefined
+  /** What was thrown, or what the browser gave, where there is something of the kind. */
   readonly cause?: unknown
   /** Whether asking again makes the server do its work again, since the request was no GET. */
   readonly costly?: boolean

@@ -5,16 +5,24 @@ import type { Limits } from './outbox.ts'
 /** The server says that the line is open. */
 export interface HelloFrame {
   type: 'hello'
+  /** The position at which the line continues, if the server says it. */
   cursor: string | undefined
+  /** What the server says of itself and of the session. */
   hello: Hello
 }
 
-/** What a block means. */
+/**
+ * What a block means, told apart by `type`. A `cursor` is the position after it, where it changes that; `number` is that of a message in
+ * its session.
+ */
 export type Frame =
   | {
       type: 'message'
+      /** The name that listeners hear it by. */
       event: string
+      /** What the codec decodes. */
       data: string | ArrayBuffer
+      /** The id after which the line continues from here; `undefined` if it has none, so that the position stays. */
       cursor: string | undefined
       /** Writes the page's answer, where the server asks for one. */
       answer?: ((data: Payload) => Payload) | undefined
@@ -52,7 +60,9 @@ export type Frame =
 
 /** What a server says about itself and the session when a pipe opens. */
 export interface Hello {
+  /** The id of the session, which later requests name. */
   session: string
+  /** Whether everything after the cursor that was asked for follows. */
   resumed: boolean
   /** The highest number taken from this session, where the server acknowledges. */
   acked?: number | undefined
@@ -71,6 +81,8 @@ export interface Gap {
    * than `limits.received`, or had an id of more than 4,096 characters.
    */
   reason: string
+  /** The id of the last message before those that are lost; empty if there was none. */
   from: string
+  /** The newest id up to which messages may be missing. */
   to: string
 }

@@ -6,17 +6,21 @@ import type { Waiting } from './waiting.ts'
 
 /** A message on its way up. */
 export interface Outgoing {
+  /** Its name; `undefined` for the usual one, `message`. */
   event: string | undefined
+  /** What the codec made of the value, copied. */
   data: Payload
   /** Whether the server is asked for an answer to it. */
   answer?: boolean
 }
 
+/** What a server takes. */
 export interface Limits {
   /** Bytes of one message. */
   message: number
-  /** Bytes and messages of one POST. */
+  /** Bytes of one POST that carries several. */
   batch: number
+  /** Messages of one POST. */
   messages: number
 }
 
@@ -63,6 +67,7 @@ export interface Outbox {
   whenEmpty(act: () => void): void
   /** Asks the server for a sign of life, unless the way up is taken. */
   ping(): boolean
+  /** The line is closed: everything that waits is rejected. */
   close(): void
 }
 

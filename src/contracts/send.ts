@@ -7,6 +7,10 @@ import { type Failure, tryTo } from './failure.ts'
  */
 export type Send = (text: Payload, done: Done) => void
 
+/**
+ * Says what became of what was sent: nothing if it was taken as far as can be known, otherwise why not. `answered`: its answer was read
+ * whole, so that what acknowledges it, if anything, has come by now.
+ */
 export type Done = (failure?: Failure, answered?: boolean) => void
 
 /** Sends by what there is. Whatever throws in it, `done` is called, and once. */

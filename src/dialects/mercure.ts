@@ -1,3 +1,8 @@
+/**
+ * Speaks to a Mercure hub. docs/servers/mercure.md has the server's configuration, and what it promises.
+ *
+ * @module throughline/dialects/mercure
+ */
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
 import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { setQuery } from '../wire/address.ts'
@@ -5,6 +10,7 @@ import { largest, rawCodec } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
 import { createReplayFilter } from './replay-filter.ts'
 
+/** Options of `mercure()`. */
 export interface MercureOptions {
   /**
    * The form fields that a message is published with beside its `data`: its `topic`, and `private` or what else the hub takes.

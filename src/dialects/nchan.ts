@@ -1,3 +1,8 @@
+/**
+ * Speaks to Nchan on nginx. docs/servers/nchan.md has the server's configuration, and what it promises.
+ *
+ * @module throughline/dialects/nchan
+ */
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
 import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { setQuery } from '../wire/address.ts'
@@ -6,6 +11,7 @@ import { gatherer } from '../wire/gatherer.ts'
 import { createParser } from '../wire/parser.ts'
 import { createReplayFilter } from './replay-filter.ts'
 
+/** Options of `nchan()`. */
 export interface NchanOptions {
   /**
    * Where messages are published, relative to the line's own address.

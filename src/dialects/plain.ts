@@ -1,3 +1,8 @@
+/**
+ * Speaks to any WebSocket or event-stream endpoint. docs/servers/plain.md says what such a server promises.
+ *
+ * @module throughline/dialects/plain
+ */
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
 import type { Failure } from '../contracts/failure.ts'
 import { createHandedOverOutbox } from '../outbox/handed-over.ts'
@@ -5,6 +10,7 @@ import { largest } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
 import { createReplayFilter } from './replay-filter.ts'
 
+/** Options of `plainWith()`. */
 export interface PlainOptions {
   /**
    * Whether the line ends where the standard lets an EventSource end: after any answer but an event stream, such as 404, 502 or a login

@@ -1,3 +1,8 @@
+/**
+ * Speaks to a Socket.IO 4 server. docs/servers/socketio.md says what it promises.
+ *
+ * @module throughline/dialects/socketio
+ */
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
 import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { json, type Payload } from '../wire/codec.ts'
@@ -5,6 +10,7 @@ import { gatherer } from '../wire/gatherer.ts'
 import { pack, unpack } from '../wire/payload.ts'
 import { createReplayFilter } from './replay-filter.ts'
 
+/** Options of `socketio()`. */
 export interface SocketIOOptions {
   /**
    * What the server finds in `socket.handshake.auth` beside `token`, which is the line's own.

@@ -1,3 +1,8 @@
+/**
+ * Speaks to a SockJS server. docs/servers/sockjs.md says what it promises.
+ *
+ * @module throughline/dialects/sockjs
+ */
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
 import type { TransportName } from '../contracts/failure.ts'
 import type { Frame } from '../contracts/frame.ts'
@@ -6,6 +11,7 @@ import { setQuery } from '../wire/address.ts'
 import { rawCodec } from '../wire/codec.ts'
 import { gatherer } from '../wire/gatherer.ts'
 
+/** Options of `sockjs()`. */
 export interface SockJSOptions {
   /**
    * How often the server shows that it is there, in ms, on the pipes that show it: over WebSocket most servers ping in a way that

@@ -43,12 +43,18 @@ export interface CoreOptions {
   dialect: Dialect
   /**
    * Added to the address's query, which itself stays as it is, byte for byte: an object, `URLSearchParams`, or pairs. A list of values
-   * is as many parameters of that name. A function is asked afresh for each request. Names that begin with `rt.` are reserved.
+   * is as many parameters of that name. Names that begin with `rt.` are reserved.
+   *
+   * A function is asked afresh for each request. If it throws, what it gave last is used, and the error goes to `reportError`; before it has
+   * given anything, that try fails with the code `threw`, and the line tries again.
+   * @default nothing is added
    */
   params?: Parameters | (() => Parameters)
   /**
-   * Request headers, for the transports that can set them: XHR streaming, long polling and POST. An object, `Headers`, or pairs. A
-   * function is asked afresh.
+   * Request headers, for all that can set them: XHR streaming, fetch streaming, multipart, long polling, polling, and each POST, also
+   * those beside another transport. WebSocket, EventSource, JSONP and frames go without them. An object, `Headers`, or pairs. A function is
+   * asked afresh for each request, as with `params`.
+   * @default no more than the line itself sets
    */
   headers?: HeaderPairs | (() => HeaderPairs)
   /**
@@ -59,22 +65,31 @@ export interface CoreOptions {
   /**
    * JSONP runs what the server answers as a script of the page, so it goes to the page's own origin only. `'cross-origin'` lets it go to any that the
    * line goes to: to a server that you trust as you trust your own scripts. Otherwise `report()` says that it was not tried, and why.
+   * @default the page's own origin only
    */
   jsonp?: 'cross-origin'
-  /** Continue after this id: the `lastEventId` of an earlier line, 4,096 characters at most. */
+  /**
+   * Continue after this id: the `lastEventId` of an earlier line, 4,096 characters at most.
+   * @default empty: the line begins where the server lets it: with our server, at what is published from then on
+   */
   lastEventId?: string
   /**
    * The page's credential, asked for before the first request and once more when the server answers 401. It goes as
    * `Authorization: Bearer` where a transport can set headers, and as a subprotocol on WebSocket. EventSource, JSONP and frames can have
    * neither: a ticket stands for it there, which is fetched by a POST and good once. It is never in an address, which ends up in logs, unless `tokenIn`
-   * says so; see there for other servers. With the plain dialect it goes as that header only: WebSocket and EventSource ask without it. A function that throws, gives anything but a string, or takes longer than `timeout` is told by an `error`
-   * event and asked again.
+   * says so; see there for other servers. With the plain dialect it goes as that header only: WebSocket and EventSource ask without it.
+   *
+   * When the function throws or rejects, or gives anything but a string, no request is made: an `error` event says so with the code
+   * `token-failed`, and the function is asked again after a wait that grows, as after any other failure. One that takes longer than
+   * `timeout` is told by `token-late`, likewise. A token that the server refuses (401) right after it was asked for ends the line.
+   * @default none: the line has no credential but cookies
    */
   token?: () => string | Promise<string>
   /**
    * `'address'`: the token may stand in the address of requests that can have no header, as logs, proxies and the browser's history keep
    * them. Give out one that is short-lived. For servers without tickets: Mercure over EventSource, Nchan over EventSource and WebSocket, SockJS over
    * WebSocket, EventSource and JSONP. Without it these transports are left out where there is a `token`, and `report()` says why.
+   * @default no token is ever in an address
    */
   tokenIn?: 'address'
   /**
@@ -83,10 +98,19 @@ export interface CoreOptions {
    * @default false
    */
   resume?: 'session' | false
-  /** How values become payloads and back.
-   * @default the dialect's own; with the native wire messages are strings and bytes, as they were published */
+  /**
+   * How values become payloads and back.
+   * @default the dialect's own; with the native wire messages are strings and bytes, as they were published
+   */
   codec?: Codec
-  /** How long to wait before reconnecting, in ms, until the server says otherwise. */
+  /**
+   * The least time to wait before reconnecting, in ms, until the server says another. A random part is added to each wait, so that the
+   * clients of a server that restarts do not all come back at once. It grows with each try that fails, up to 28 s.
+   *
+   * With the native wire the first try after a cut does not wait for it, but comes at a random moment within the time over which the server
+   * wants its clients to spread themselves, or within 2 s where it has not said one.
+   * @default 0 with the native wire, and 1000 with other servers; no wait after a failed try is shorter than 250
+   */
   retry?: number
   /**
    * How long a transport may bring nothing at all before it is given up, in ms. The next one joins long before. With the
@@ -95,16 +119,26 @@ export interface CoreOptions {
    * @default 10000
    */
   timeout?: number
-  /** How much may wait to be sent, and how long, and how much one received message may have. */
+  /**
+   * How much may wait to be sent, and how long, and how much one received message may have.
+   * @default those of `LineLimits`
+   */
   limits?: LineLimits
   /**
    * Starts the second transport together with the first, for pages that would rather pay for a request than wait.
    * @default false
    */
   eager?: boolean
-  /** Closes the line when it aborts. */
+  /**
+   * Closes the line when it aborts, as `line.close()` does. If it has aborted already, the line is closed at once.
+   * @default none
+   */
   signal?: AnySignal
-  /** Replaces what the SDK takes from its surroundings: clock, timers, randomness, sockets. For tests and unusual places. */
+  /**
+   * Replaces what the SDK takes from its surroundings: clock, timers, randomness, sockets. For tests and unusual places, see
+   * docs/places.md.
+   * @default the browser's, or those of a worker or of Node as far as it has them
+   */
   environment?: Partial<Environment>
 }
 

@@ -5,9 +5,11 @@ import { checkHeaders, checkParams } from './check-pairs.ts'
 export type Plain = string | number | bigint | boolean | null | undefined
 
 /** Pairs of a name and a value: an object, `URLSearchParams`, `Headers`, a `Map`, or a list of pairs. */
-type Pairs<Value> = { readonly [name: string]: Value } | Iterable<readonly [string, Value]>
+export type Pairs<Value> = { readonly [name: string]: Value } | Iterable<readonly [string, Value]>
 
+/** What `params` may be. A list of values is as many parameters of that name. */
 export type Parameters = Pairs<Plain | readonly Plain[]>
+/** What `headers` may be. */
 export type HeaderPairs = Pairs<Plain>
 
 /** Given by the build: `false` in production. */

@@ -1,3 +1,8 @@
+/**
+ * One endless response, read by `fetch`.
+ *
+ * @module throughline/transports/fetch-streaming
+ */
 import type { Reader } from '../contracts/dialect.ts'
 import { feed, type Target, type Transport } from '../contracts/transport.ts'
 import { type FetchOptions, fetched } from './http/fetch-request.ts'

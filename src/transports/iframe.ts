@@ -1,3 +1,8 @@
+/**
+ * A hidden page that never ends: the forever frame.
+ *
+ * @module throughline/transports/iframe
+ */
 import { withoutQuery } from '../contracts/failure.ts'
 import { guardSink, type Transport } from '../contracts/transport.ts'
 import { poster } from './http/post.ts'

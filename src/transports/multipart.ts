@@ -1,3 +1,8 @@
+/**
+ * One endless response of parts, `multipart/x-mixed-replace`.
+ *
+ * @module throughline/transports/multipart
+ */
 import type { Head, Reader } from '../contracts/dialect.ts'
 import { type Failure, readRetryAfter, withoutQuery } from '../contracts/failure.ts'
 import { feed, type Target, type Transport } from '../contracts/transport.ts'

@@ -1,3 +1,8 @@
+/**
+ * One short request after the other.
+ *
+ * @module throughline/transports/polling
+ */
 import type { Head, Incoming, Reader, Request } from '../contracts/dialect.ts'
 import type { Failure } from '../contracts/failure.ts'
 import { feed, type Transport } from '../contracts/transport.ts'
@@ -7,6 +12,7 @@ import { receive } from './http/receive.ts'
 import { isEventStream, messageReader } from './http/whole-body-reader.ts'
 import { originOf } from './http/xhr-request.ts'
 
+/** Options of `polling()`. */
 export interface PollingOptions {
   /** How long to wait between an answer and the next request, in ms, until the server says otherwise by `retry`. @default 5000 */
   every?: number

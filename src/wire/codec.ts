@@ -6,7 +6,9 @@ export const largest = 2 ** 23
 
 /** Turns the page's values into payloads and back. */
 export interface Codec {
+  /** Makes text or bytes of what `send()` was given. What it throws rejects that `send()`. */
   encode(value: unknown): Payload
+  /** Makes `event.data` of what came. If it throws, an `error` and a `gap` event tell of the message, and the line goes on. */
   decode(payload: string | ArrayBuffer): unknown
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createHub, type HubOptions, memoryLog } from '../../server/index.ts'
+import { createHub, type HubOptions, memoryLog, redisLog } from '../../server/index.ts'
 import { ask, stand, witness } from './harness.ts'
 import { raw } from './raw.ts'
 
@@ -49,6 +49,30 @@ describe('createHub', () => {
   ])('does not take %o', (options, words) => {
     expect(() => createHub(options as HubOptions)).toThrow(TypeError)
     expect(() => createHub(options as HubOptions)).toThrow(words)
+  })
+
+  it.each<[object, RegExp]>([
+    [{ retain: 0 }, /retain is 0; it must be 1 or more/],
+    [{ retain: 1.5 }, /retain is 1.5/],
+    [{ expire: 0 }, /expire is 0; it must be a positive number of ms/],
+    [{ retainBytes: 0 }, /retainBytes is 0; it must be a number of bytes, 1 or more/],
+    [{ retainBytesPerSession: '4 MB' }, /retainBytesPerSession is 4 MB/],
+    [{ retainBytesInAll: Number.NaN }, /retainBytesInAll is NaN/],
+  ])('has a log in memory that does not take %o', (options, words) => {
+    expect(() => memoryLog(options)).toThrow(TypeError)
+    expect(() => memoryLog(options)).toThrow(words)
+  })
+
+  it.each<[object, RegExp]>([
+    [{ url: 'localhost' }, /url is 'localhost'; it is redis:\/\/ or rediss:\/\/, and a host/],
+    [{ url: 'http://me:secret@localhost' }, /url is 'http:\/\/\*\*\*@localhost'/],
+    [{ retain: 0 }, /retain is 0/],
+    [{ expire: -1 }, /expire is -1/],
+    [{ patience: 2 ** 31 }, /patience is 2147483648; it must be a positive number of ms up to 2147483647/],
+    [{ check: 0 }, /check is 0/],
+  ])('has a log in Redis that does not take %o', (options, words) => {
+    expect(() => redisLog(options)).toThrow(TypeError)
+    expect(() => redisLog(options)).toThrow(words)
   })
 
   it('takes undefined for an option that is not there', async () => {

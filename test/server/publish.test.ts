@@ -47,6 +47,22 @@ describe('publish', () => {
     expect(failures).not.toHaveBeenCalled()
   })
 
+  it.each<[string, unknown, object | undefined, new () => Error]>([
+    ['', 'data', undefined, TypeError],
+    ['rt.x', 'data', undefined, TypeError],
+    ['a\nb', 'data', undefined, TypeError],
+    ['x', 17, undefined, TypeError],
+    ['x', { text: 'data' }, undefined, TypeError],
+    ['x', 'data', { event: 'rt.beat' }, TypeError],
+    ['x', 'x'.repeat(2 ** 20 + 1), undefined, RangeError],
+    [undefined as never, undefined, null as never, TypeError],
+  ])('rejects what cannot be published, and never throws: %#', async (topic, data, options, kind) => {
+    const { hub } = await stand()
+    const published = hub.publish(topic, data as string, options)
+    await expect(published).rejects.toBeInstanceOf(kind)
+    await expect(hub.publish('x', 'data')).resolves.toBeTypeOf('string')
+  })
+
   it('rejects to whoever awaits it late, though it was told', async () => {
     const { hub, failures } = failingAt(ways[1]?.[1] as () => never)
     const published = hub.publish('x', 'data')
