@@ -19,6 +19,7 @@ const ofModules = ['js', 'js.map', 'cjs']
 const ofEntries = [...ofModules, 'd.ts', 'd.cts']
 
 export const shipped: readonly string[] = [
+  'CHANGELOG.md',
   'LICENSE',
   'README.md',
   'SECURITY.md',

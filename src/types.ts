@@ -36,6 +36,7 @@ export type { Done, Send } from './contracts/send.ts'
 export type {
   Attempt,
   Channel,
+  GuardedSink,
   Race,
   Receiver,
   Route,
@@ -62,3 +63,4 @@ export type { AnyOptions, CoreOptions, LineLimits, Options } from './setup/optio
 export type { HeaderPairs, Pairs, Parameters, Plain } from './setup/pairs.ts'
 export type { Block } from './wire/block.ts'
 export type { Codec, Payload } from './wire/codec.ts'
+export type { BlockSink, Parser, ParserOptions } from './wire/parser.ts'

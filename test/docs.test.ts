@@ -26,13 +26,56 @@ describe('links', () => {
 })
 
 describe('code', () => {
-  it.each(allPages())('in %s imports what there is', async page => {
+  // The changelog shows what was imported before.
+  it.each(allPages().filter(page => page !== 'CHANGELOG.md'))('in %s imports what there is', async page => {
     const imports = readFileSync(page, 'utf8').matchAll(/import \{([^}]*)\} from '(throughline[\w/-]*)'/g)
     for (const [, names = '', path = ''] of imports) {
       const module = await import(/* @vite-ignore */ `../${sourceOf(path)}`)
       for (const name of names.split(',').map(each => each.trim()))
         if (name && !name.startsWith('type ')) expect(module, `${name} in ${page}`).toHaveProperty(name)
     }
+  })
+})
+
+describe('docs/examples', () => {
+  it.each(readdirSync('docs/examples'))('%s is quoted whole by a page, as it is tested', name => {
+    const quoted = `\n\`\`\`ts\n${readFileSync(`docs/examples/${name}`, 'utf8')}\`\`\`\n`
+    const pages = allPages().map(page => readFileSync(page, 'utf8'))
+    expect(pages.filter(text => text.includes(quoted))).toHaveLength(1)
+    expect(existsSync(`test/examples/${name.replace('.ts', '.test.ts')}`)).toBe(true)
+  })
+})
+
+describe('CONTRIBUTING.md', () => {
+  const text = readFileSync('CONTRIBUTING.md', 'utf8')
+
+  it('shows the tree as it is', () => {
+    const [, tree = ''] = /^```\n(src\/.*?)^```/ms.exec(text) ?? []
+    let folders: string[] = []
+    for (const line of tree.trimEnd().split('\n')) {
+      const [, indent = '', names = ''] = /^( *)([^\s,]+(?:, [^\s,]+)*)/.exec(line) ?? []
+      folders = folders.slice(0, indent.length / 2)
+      for (const name of names.split(', '))
+        expect(existsSync(join(...folders, name)), join(...folders, name)).toBe(true)
+      if (names.endsWith('/')) folders = [...folders, names]
+    }
+  })
+
+  it('walks through functions that are where it says', () => {
+    const rows = [...text.matchAll(/^\| `((?:src|server)\/[^|]*) \|([^|]*)\|/gm)]
+    expect(rows.length).toBeGreaterThan(25)
+    for (const [, files = '', functions = ''] of rows) {
+      const paths = files.match(/(?:src|server)\/[\w/.-]+/g) ?? []
+      expect(paths.filter(path => !existsSync(path))).toEqual([])
+      for (const [, name] of functions.matchAll(/`(\w+)`/g))
+        expect(readFileSync(paths[0] as string, 'utf8')).toMatch(new RegExp(`\\b${name}\\b( =|\\(|:|<)`))
+    }
+  })
+
+  it('has fewer than 25 words of its own', () => {
+    const words = text.slice(text.indexOf('## Words')).match(/^\| (?!word)\w[^|]* \|/gm) ?? []
+    expect(words.length).toBeGreaterThan(15)
+    expect(words.length).toBeLessThan(25)
   })
 })
 

@@ -17,10 +17,13 @@ export interface Parser {
   readonly overflowed: boolean
 }
 
+/** What takes blocks one by one, such as an array. */
 export interface BlockSink {
+  /** Takes one. It must not throw. */
   push(block: Block): unknown
 }
 
+/** Options of `createParser()`. */
 export interface ParserOptions {
   /**
    * The largest block, in characters: the data it has so far and the line being read. Comments do not count.
@@ -40,6 +43,13 @@ const COLON = 58
 const BOM = 0xfeff
 const MAX_SAFE_INTEGER = 2 ** 53 - 1
 
+/**
+ * Makes a parser of event streams, for a dialect whose server sends one.
+ *
+ * ```ts
+ * framing: { reader: (_transport, _previous, limit) => createParser({ limit, bom: false }) }
+ * ```
+ */
 export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}): Parser {
   let { id, event, data, retry, encoding }: Partial<Block> = {}
   let room = limit // by how much this block may still grow

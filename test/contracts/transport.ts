@@ -10,8 +10,10 @@ import { nowhere, type Server, serve, sign, type Visit } from '../support/server
 
 export interface Harness {
   readonly transport: Transport
-  /** The parts of a page that it needs. */
-  parts(page: JSDOM['window']): Partial<Environment>
+  /** What servers call it, where it has a name of its own. */
+  readonly via?: string
+  /** The parts of a page that it needs. One that needs none has no place that lacks them. */
+  parts?: ((page: JSDOM['window']) => Partial<Environment>) | undefined
   /** Whether being accepted can be seen before the first text. */
   readonly acceptsFirst: boolean
   /** Whether these parts tell when a connection breaks after it has begun. */
@@ -40,7 +42,13 @@ export interface Scene {
 }
 
 /** What src/contracts/transport.ts promises, each sentence tried on the transport. */
-export function transportContract({ transport, parts, left = () => 0, ...can }: Harness): void {
+export function transportContract({
+  transport,
+  via = transport.name,
+  parts,
+  left = () => 0,
+  ...can
+}: Harness): void {
   const begin = (options: Parameters<typeof stage>[1] = {}) => stage({ transport, parts }, options)
 
   /** Another pipe's whole life, in which whatever is still to come of the first one would come. */
@@ -61,7 +69,7 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
       expect(transport.supports((await begin()).target)).toBe(true)
     })
 
-    test('it does not where they are missing', async () => {
+    test.runIf(parts)('it does not where they are missing', async () => {
       const { target } = await begin()
       const nothing = {
         WebSocket: undefined,
@@ -320,7 +328,7 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
     test('carries the parameters, and the position, afresh each time', async () => {
       const scene = await begin()
       const visit = await scene.server.visit()
-      expect(visit.query).toMatchObject({ token: 'secret', 'rt.via': transport.name })
+      expect(visit.query).toMatchObject({ token: 'secret', 'rt.via': via })
       expect(visit.query).not.toHaveProperty('rt.id')
       Object.assign(scene.position, { cursor: 'e.1.t1', session: 's1' })
       const again = await begin({ server: scene.server, position: scene.position })
@@ -370,7 +378,7 @@ async function stage(
   const heard: string[] = []
   const failures: Failure[] = []
   const waiting = new Set<() => void>()
-  const environment = createEnvironment(timers, parts(page))
+  const environment = createEnvironment(timers, parts?.(page) ?? {})
   const number = ++pipes
   const target: Target = {
     dialect,
