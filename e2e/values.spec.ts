@@ -1,4 +1,5 @@
 /** docs/values.md, row by row, in three engines. */
+import type { Transport } from '../src/contracts/transport.ts'
 import { rowsOf } from '../test/support/values.ts'
 import { startSite } from './fixtures/site.ts'
 import { expect, test } from './fixtures/test.ts'
@@ -19,10 +20,11 @@ test('each kind of message is taken whole or refused by name', async ({ openPage
       .Throughline
     const sent: unknown[] = []
     const rung = {
-      name: 'websocket' as const,
+      name: 'mine',
+      kind: 'socket' as const,
       supports: () => true,
-      open(_: unknown, sink: { opened(name: 'websocket'): void }) {
-        setTimeout(() => sink.opened('websocket'))
+      open(_: unknown, sink: { opened(): void }) {
+        setTimeout(() => sink.opened())
         const send = (payload: unknown, done: () => void) => {
           sent.push(payload)
           done()
@@ -86,13 +88,12 @@ test('each shape of params and headers is taken whole or refused by name', async
         let outcome: string
         try {
           outcome = await new Promise<string>((resolve, reject) => {
-            const rung = {
-              name: 'websocket' as const,
+            const rung: Transport = {
+              name: 'mine',
+              kind: 'socket',
               supports: () => true,
-              open(target: {
-                buildRequest(via: 'websocket'): { url: string; headers: Record<string, string> }
-              }) {
-                const { url, headers } = target.buildRequest('websocket')
+              open(target) {
+                const { url, headers } = target.buildRequest(rung)
                 const own = Object.entries(headers).filter(
                   ([, text]) => text !== 'text/event-stream' && text !== 'no-cache',
                 )

@@ -11,9 +11,10 @@ import { most as mostPrinted, within as printedWithin } from '../server/printer.
 import { mostPieces } from '../server/transports/websocket-server.ts'
 import { longest, shortest } from '../src/connection/backoff.ts'
 import { longestId } from '../src/connection/position.ts'
-import { during, tries } from '../src/race/preference.ts'
+import { during } from '../src/race/preference.ts'
 import { usualLimits } from '../src/setup/options.ts'
 import { apart, burst } from '../src/transports/http/poll-pacing.ts'
+import { websocket } from '../src/transports/websocket.ts'
 import { largestHeader } from '../src/wire/multipart.ts'
 
 /** One row of the page. */
@@ -83,7 +84,7 @@ export const page: Row[] = [
   ),
   fixed(
     'WebSockets that fail',
-    tries,
+    websocket.attemptLimit as number,
     `in ${number(during)} ms`,
     'another transport is used meanwhile',
     waiting,

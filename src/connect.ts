@@ -16,7 +16,7 @@ declare const DEV: boolean | undefined
 export function openLine<Messages>(url: string | AnyURL, options: CoreOptions, route: Route): Line<Messages> {
   const destination = createDestination(url, options, options.dialect)
   const { address, origin, dialect, environment, names, token, attempts, target } = destination
-  const { codec = dialect.codec ?? rawCodec, withCredentials = false, retry, signal } = options
+  const { codec = dialect.sending.codec ?? rawCodec, withCredentials = false, retry, signal } = options
   const keeper = options.resume === 'session' ? reloadCursor(environment, address, options) : undefined
   const line = new Line<Messages>({
     url: address.href,
@@ -25,8 +25,8 @@ export function openLine<Messages>(url: string | AnyURL, options: CoreOptions, r
     codec,
     attempts,
     environment,
-    literal: dialect.asEventSource === true,
-    answers: dialect.replies === true,
+    literal: dialect.policy?.asEventSource,
+    answers: dialect.sending.replies,
     listening: names.add,
     start: listener => {
       const plan = {

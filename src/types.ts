@@ -15,17 +15,22 @@ export type { Handler, MessageOf } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
 export type { SendOptions } from './connection/send-options.ts'
 export type {
+  Addressing,
   Ask,
   Dialect,
+  Framing,
   Head,
   Incoming,
+  Policy,
   Position,
   Proof,
+  Protocol,
   Reader,
   ReplayFilter,
   Request,
   RequestContext,
   RequestDetails,
+  Sending,
   Via,
 } from './contracts/dialect.ts'
 export type { SendKind } from './contracts/errors.ts'
@@ -33,12 +38,14 @@ export type { Failure, FailureKind, TransportName, UsualTransport } from './cont
 export type { Frame, Gap, Hello, HelloFrame } from './contracts/frame.ts'
 export type { CreateOutbox, Limits, Outbox, OutboxWire, Outgoing } from './contracts/outbox.ts'
 export type { Done, Send } from './contracts/send.ts'
+export type { Traits, TransportKind } from './contracts/traits.ts'
 export type {
   Attempt,
   Channel,
   GuardedSink,
   Race,
   Receiver,
+  Requester,
   Route,
   Sink,
   Target,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { type Advised, advise, adviseOnForbidden, adviseOnHeaders } from '../src/setup/advice.ts'
+import { ours } from './support/dialects.ts'
 import { createWorld } from './support/world.ts'
 
 /** A line that says what the test lets it say. */
@@ -83,7 +84,7 @@ test.each<[{ token?: unknown; headers?: unknown }, string[], RegExp]>([
   ],
 ])('%o reaches no transport that sets no headers, and that is said: %s', (given, names, words) => {
   const said: string[] = []
-  const transports = names.map(name => ({ name }))
+  const transports = names.map(ours)
   adviseOnHeaders('https://host.test/live?token=secret', given, transports, each => said.push(each))
   expect(said).toEqual([expect.stringMatching(words)])
   expect(said[0]).not.toContain('secret')
@@ -92,8 +93,8 @@ test.each<[{ token?: unknown; headers?: unknown }, string[], RegExp]>([
 test('what reaches every transport is not worth a word', () => {
   const said: string[] = []
   const say = (words: string) => said.push(words)
-  adviseOnHeaders('/live', { token: () => 't' }, [{ name: 'xhr-streaming' }, { name: 'long-polling' }], say)
-  adviseOnHeaders('/live', {}, [{ name: 'websocket' }], say)
+  adviseOnHeaders('/live', { token: () => 't' }, [ours('xhr-streaming'), ours('long-polling')], say)
+  adviseOnHeaders('/live', {}, [ours('websocket')], say)
   expect(said).toEqual([])
 })
 

@@ -3,7 +3,7 @@
  * transport and dialect, in virtual time. Everything that is not on the list leaves the line coming back.
  */
 import { describe, expect, test } from 'vitest'
-import type { Transport } from '../src/contracts/transport.ts'
+import { isSpokenOver, type Transport } from '../src/contracts/transport.ts'
 import { nchan } from '../src/dialects/nchan.ts'
 import { plainWith } from '../src/dialects/plain.ts'
 import { sockjs } from '../src/dialects/sockjs.ts'
@@ -72,7 +72,7 @@ async function ends(
 }
 
 describe.each(Object.entries(speeches))('a line that speaks %s', (name, speech) => {
-  const possible = transports.filter(({ name }) => speech.dialect.transports.includes(name))
+  const possible = transports.filter(transport => isSpokenOver(speech.dialect, transport))
   const toTheLetter = name === 'plain to the letter'
   /** Over which of its transports, and over all of them, it ends. */
   async function endsOver(answers: Answers): Promise<string[]> {
@@ -90,7 +90,7 @@ describe.each(Object.entries(speeches))('a line that speaks %s', (name, speech) 
 
   test.each(words)('ends by status %i, whatever the transport', async status => {
     // What a server without our wire answers to a GET says nothing about its WebSocket.
-    const wanted = speech.dialect.sendsHello ? every : byHttp
+    const wanted = speech.dialect.protocol.sendsHello ? every : byHttp
     expect(await endsOver(() => ({ status }))).toEqual(wanted)
   })
 

@@ -13,6 +13,7 @@ import { fetchStreaming } from '../src/transports/fetch-streaming.ts'
 import { longPolling } from '../src/transports/long-polling.ts'
 import { websocket } from '../src/transports/websocket.ts'
 import { ack } from './support/blocks.ts'
+import { vary } from './support/dialects.ts'
 import { cut, type Fake, fake, status } from './support/fakes.ts'
 import { greet, openLine } from './support/line.ts'
 import { createWorld } from './support/world.ts'
@@ -33,7 +34,7 @@ function withFetch() {
 
 /** What went up by the pipe, but for the question that proves it. */
 function said({ pipe }: Fake): string[] {
-  return pipe.sent.filter(text => text !== native.ping)
+  return pipe.sent.filter(text => text !== native.sending.ping)
 }
 
 /** Each message's end. */
@@ -290,7 +291,10 @@ describe('close({ flush })', () => {
 
   test('waits for an answer that was asked for', async () => {
     const rung = fake('websocket')
-    const { line, world } = await openLine({ transports: [rung], dialect: { ...plain, replies: true } })
+    const { line, world } = await openLine({
+      transports: [rung],
+      dialect: vary(plain, { sending: { replies: true } }),
+    })
     rung.pipe.opens()
     const answer = line.send('a', { answer: true, timeout: 500 }).catch(error => error.kind)
     await world.settle()

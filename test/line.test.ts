@@ -3,6 +3,7 @@ import { plain } from '../src/dialects/plain.ts'
 import { Line } from '../src/index.ts'
 import { events } from '../src/iterate.ts'
 import { ack, message, welcome } from './support/blocks.ts'
+import { vary } from './support/dialects.ts'
 import { cut, fake, refused, status } from './support/fakes.ts'
 import { greet, json, openLine, prove, type Stage } from './support/line.ts'
 import { uncaught } from './support/uncaught.ts'
@@ -446,7 +447,7 @@ describe('the options of a send', () => {
 
   test('timeout bounds the wait; an answer that never comes is given up after 10 s by itself', async () => {
     const rung = fake('websocket')
-    const answering = { ...plain, name: 'answering', replies: true }
+    const answering = vary(plain, { name: 'answering', sending: { replies: true } })
     const { line, world } = await openLine({ transports: [rung], dialect: answering })
     rung.pipe.opens()
     const answers = [line.send('a', { answer: true }), line.send('b', { answer: true, timeout: 500 })]

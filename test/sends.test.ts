@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Dialect } from '../src/contracts/dialect.ts'
+import { isSpokenOver } from '../src/contracts/transport.ts'
 import { mercure } from '../src/dialects/mercure.ts'
 import { native } from '../src/dialects/native.ts'
 import { nchan } from '../src/dialects/nchan.ts'
@@ -19,6 +20,7 @@ import type { Codec } from '../src/wire/codec.ts'
 import { createBrowser } from './model/browser.ts'
 import { type Call, createNetwork, type Serve } from './model/network.ts'
 import { createServer } from './model/server.ts'
+import { vary } from './support/dialects.ts'
 import { uncaught } from './support/uncaught.ts'
 import { createWorld } from './support/world.ts'
 
@@ -26,7 +28,7 @@ const transports = [websocket, eventsource, xhrStreaming, longPolling, jsonp]
 const dialects: Dialect[] = [native, plain, socketio(), sockjs(), nchan(), mercure()]
 const ways = dialects.flatMap(dialect =>
   transports
-    .filter(({ name }) => dialect.transports.includes(name) && (name !== 'jsonp' || dialect === native))
+    .filter(way => isSpokenOver(dialect, way) && (way.name !== 'jsonp' || dialect === native))
     .map(way => ({ dialect, way, name: `${dialect.name} over ${way.name}` })),
 )
 
@@ -69,7 +71,7 @@ type Way = (typeof transports)[number]
 
 async function play(dialect: Dialect, way: Way, kinds: Trouble): Promise<string[]> {
   const world = createWorld({}, kinds.seed + 1)
-  const serve = dialect.acknowledges ? createServer(world).serve : answering(dialect.name, way.name)
+  const serve = dialect.sending.acknowledges ? createServer(world).serve : answering(dialect.name, way.name)
   const network = createNetwork(world, serve, world.environment.random)
   const browser = createBrowser(world, () => network)
   const page = browser.environment
@@ -111,13 +113,14 @@ async function play(dialect: Dialect, way: Way, kinds: Trouble): Promise<string[
       return payload
     },
   }
-  const troubled: Dialect = {
-    ...dialect,
-    write(message, number) {
-      may('write')
-      return dialect.write(message, number)
+  const troubled = vary(dialect, {
+    sending: {
+      write(message, number) {
+        may('write')
+        return dialect.sending.write(message, number)
+      },
     },
-  }
+  })
   const outcomes: string[] = []
   const line = open({ transports: [way], dialects: [troubled] }, '/live', {
     environment,

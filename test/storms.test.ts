@@ -3,7 +3,7 @@
  * transport and dialect, in virtual time; the numbers are the most requests that a minute may hold.
  */
 import { describe, expect, test } from 'vitest'
-import type { Transport } from '../src/contracts/transport.ts'
+import { isSpokenOver, type Transport } from '../src/contracts/transport.ts'
 import { open } from '../src/setup/choose.ts'
 import { type Answer, type Asked, createAnswering } from './support/answering.ts'
 import { type Speech, speeches, transports } from './support/speech.ts'
@@ -145,10 +145,10 @@ describe.each(Object.entries(rows))('%s', (_, row) => {
     async name => {
       if (row.only === 'native' && name !== 'native') return
       const speech = speeches[name] as Speech
-      const possible = transports.filter(({ name }) => speech.dialect.transports.includes(name))
+      const possible = transports.filter(transport => isSpokenOver(speech.dialect, transport))
       const alone = row.only === 'websocket' ? possible.filter(({ name }) => name === 'websocket') : possible
-      const { sendsHello: greets, resumesCleanEnd: continues } = speech.dialect
-      const isTalk = row.most.includes(busy[1]) && (greets || continues)
+      const { protocol, policy } = speech.dialect
+      const isTalk = row.most.includes(busy[1]) && (protocol.sendsHello || policy?.resumesCleanEnd)
       const [one, all] = isTalk ? [talk, talk] : row.most
       const found: Record<string, number> = {}
       for (const transport of alone) {

@@ -4,14 +4,15 @@ import type { Target } from '../contracts/transport.ts'
 import { type ProbeResult, probeStatus } from './status-probe.ts'
 
 /**
- * Tells `done` what several failures come to: at once, if some browser said why; else one plain request asks. `isSocketOpen` says whether
- * WebSocket may get through where other requests are refused. Nothing is told once `stop` aborts.
+ * Tells `done` what several failures come to: at once, if some browser said why; else one plain request asks. `bySocket` says whether
+ * a failure is a socket's, `isSocketOpen` whether one may get through where other requests are refused. Nothing is told once `stop` aborts.
  */
 export function conclude(
   failures: readonly Failure[],
   target: Target,
   stop: AbortSignal,
   done: (failure: Failure) => void,
+  bySocket: (failure: Failure) => boolean,
   isSocketOpen: () => boolean = () => false,
   most = tellsMost(failures, target),
 ): void {
@@ -20,8 +21,8 @@ export function conclude(
     if (stop.aborted) return
     // Whether what a GET is answered was told to one of those that failed.
     const isTold =
-      target.dialect.sendsHello ||
-      failures.some(({ kind, transport }) => kind !== 'unsupported' && transport !== 'websocket')
+      target.dialect.protocol.sendsHello ||
+      failures.some(failure => failure.kind !== 'unsupported' && !bySocket(failure))
     if (!answer || !saysWhy(answer, target, isTold, isSocketOpen)) return done(most)
     const { words: detail, ...told } = answer
     done({ ...most, ...told, kind: isTold ? 'status' : most.kind, detail })
@@ -39,7 +40,7 @@ function saysWhy(
   isSocketOpen: () => boolean,
 ): boolean {
   if (isTooLong(status)) return true
-  if (status === 429 || status === 503) return dialect.sendsHello || retryAfter !== undefined
+  if (status === 429 || status === 503) return dialect.protocol.sendsHello || retryAfter !== undefined
   return isFinalStatus(status) && isTold && !isSocketOpen()
 }
 

@@ -1,5 +1,5 @@
 import type { TransportName } from '../contracts/failure.ts'
-import type { Attempt, Target, Transport } from '../contracts/transport.ts'
+import { type Attempt, isSpokenOver, type Target, type Transport } from '../contracts/transport.ts'
 
 /** How many tries are kept for the report. */
 const most = 50
@@ -14,16 +14,15 @@ export function begin({ attempts, environment }: Target, transport: TransportNam
 
 /** The code of why a transport cannot be used for this line at all; nothing if it can. */
 export function whyNot(transport: Transport, target: Target): string | undefined {
-  const { name } = transport
-  const isPossible = target.dialect.transports.includes(name) && transport.supports(target)
-  return target.bars?.(name) ?? (isPossible ? undefined : 'unavailable')
+  const isPossible = isSpokenOver(target.dialect, transport) && transport.supports(target)
+  return target.bars?.(transport) ?? (isPossible ? undefined : 'unavailable')
 }
 
 /** All requests of one channel, and the POSTs beside it, have a random text in common. */
-export function channelTarget(target: Target, besideTransport: TransportName): Target {
+export function channelTarget(target: Target, { kind: beside }: Transport): Target {
   const pipe = Math.floor(target.environment.random() * 2 ** 48).toString(36)
   return {
     ...target,
-    buildRequest: (via, details) => target.buildRequest(via, { pipe, besideTransport, ...details }),
+    buildRequest: (by, details) => target.buildRequest(by, { pipe, beside, ...details }),
   }
 }

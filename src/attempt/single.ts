@@ -30,14 +30,14 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
     const code = whyNot(transport, target)
     if (code) return ended({ kind: 'unsupported', code, where: name })
     // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
-    if (dialect.sendsHello || name === 'websocket')
+    if (dialect.protocol.sendsHello || transport.kind === 'socket')
       stop = wait(environment, timeout, () =>
         ended({ kind: 'silent', code: 'unanswered', where: name, after: timeout }),
       )
     const hear: Sink = {
       opened() {
         attempt.opened = environment.now()
-        if (dialect.proof(name).need === 'opened') delivers()
+        if (dialect.protocol.proof(transport).need === 'opened') delivers()
       },
       blocks(blocks, origin) {
         if (blocks.length === 0) return line.alive()
@@ -54,7 +54,7 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
     }
     tryTo(
       () => {
-        channel = transport.open(channelTarget(target, name), hear)
+        channel = transport.open(channelTarget(target, transport), hear)
       },
       failure => ended({ ...failure, where: name }),
     )
@@ -66,7 +66,7 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
     state = 'delivering'
     attempt.heard ??= environment.now()
     attempt.proven ??= attempt.heard
-    line.opened(name)
+    line.opened(transport)
   }
 
   function ended(cause: Failure): void {
@@ -74,7 +74,7 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
     const failure = { ...cause, transport: name }
     attempt.failure = failure
     release()
-    conclude([failure], target, asking.signal, line.ended)
+    conclude([failure], target, asking.signal, line.ended, () => transport.kind === 'socket')
   }
 
   function release(): void {

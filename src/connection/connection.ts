@@ -4,7 +4,8 @@ import { finalReason, inGoodOrder } from '../contracts/final-failures.ts'
 import type { Frame, Gap, Hello, HelloFrame } from '../contracts/frame.ts'
 import type { Outgoing } from '../contracts/outbox.ts'
 import { handOver } from '../contracts/send.ts'
-import type { Channel, Route, Target } from '../contracts/transport.ts'
+import { viaPost } from '../contracts/traits.ts'
+import type { Channel, Route, Target, Transport } from '../contracts/transport.ts'
 import type { Waiting } from '../contracts/waiting.ts'
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
@@ -86,8 +87,8 @@ const browsersRetry = 3_000
 /** Keeps a line alive: carries out what the state says. Nothing else writes the state. */
 export function createConnection(plan: ConnectionConfig, hear: Listener): Connection {
   const { dialect, environment, token } = plan
-  const session = createPosition(dialect, plan.lastEventId)
-  const outbox = dialect.outbox(dialect, environment, sessionLost, plan.waiting)
+  const session = createPosition(dialect.protocol, plan.lastEventId)
+  const outbox = dialect.sending.outbox(dialect.sending, environment, sessionLost, plan.waiting)
   const target = plan.target(session.position, () => session.taken)
   const page = watchPageLifecycle(environment, { wake, doubt, park, leave })
   const patience = createPatience()
@@ -95,7 +96,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   let channel: Channel | undefined
   let timer: unknown
   let hold: unknown
-  let via: TransportName
+  let carrier: Transport
   let lastActivity = 0
   let brought = false
   let departed = 0
@@ -152,7 +153,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
         watch()
         return hear.opened(
           state.transport,
-          hello?.resumed ?? (!dialect.sendsHello && session.position.cursor !== ''),
+          hello?.resumed ?? (!dialect.protocol.sendsHello && session.position.cursor !== ''),
         )
       case 'waiting': {
         const delay = pause(state)
@@ -174,7 +175,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     outbox.pause()
     brought = false
     // Without numbers a session is one pipe's.
-    if (!dialect.acknowledges) session.forget()
+    if (!dialect.sending.acknowledges) session.forget()
     abandonedSessions.clear()
     departed = environment.now()
     channel = plan.route.open(target, { opened, read, frame, alive, paused, ended })
@@ -221,19 +222,19 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
       retry,
       retryAfter,
       spread: hello?.spread,
-      foreign: !dialect.sendsHello,
-      exact: dialect.exactRetry === true,
+      foreign: !dialect.protocol.sendsHello,
+      exact: dialect.policy?.exactRetry === true,
       random,
     })
   }
 
   // What the pipe says:
 
-  function opened(name: TransportName, first?: HelloFrame): void {
-    via = name
+  function opened(transport: Transport, first?: HelloFrame): void {
+    carrier = transport
     if (first) adoptSession(first.hello)
     // Where the server greets, the line is open when its greeting came, not when somebody accepted.
-    if (!dialect.sendsHello || state.name === 'open') markOpen()
+    if (!dialect.protocol.sendsHello || state.name === 'open') markOpen()
     else if (state.name === 'connecting') awaitGreeting()
   }
 
@@ -243,14 +244,14 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     const time = 2 * target.timeout
     environment.clearTimeout(timer)
     timer = environment.setTimeout(
-      () => ended({ kind: 'silent', code: 'no-hello', where: via, after: time }),
+      () => ended({ kind: 'silent', code: 'no-hello', where: carrier.name, after: time }),
       time,
     )
   }
 
   function markOpen(): void {
     if (state.name === 'connecting') patience.opened(environment.now() - departed)
-    signal({ type: 'opened', transport: via, now: environment.now() })
+    signal({ type: 'opened', transport: carrier.name, now: environment.now() })
   }
 
   function alive(): void {
@@ -367,7 +368,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   function conclude(failure: Failure): void {
     const renews = failure.status === 401 && token?.refused()
     // Of a plain EventSource only the browser can tell the position, and it does not for a page that was put aside or loaded anew.
-    const anew = failure.kind === 'unsupported' && !dialect.sendsHello && session.position.cursor
+    const anew = failure.kind === 'unsupported' && !dialect.protocol.sendsHello && session.position.cursor
     if (anew) session.restart()
     const final = !anew && finalReason(failure, dialect, renews) !== undefined
     signal({ type: 'ended', failure, final, fruitful: isFruitful(failure), now: environment.now() })
@@ -376,8 +377,8 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   /** A server without our wire that says when to come again need not have brought anything: scripts answer and end. */
   function isFruitful(failure: Failure): boolean {
     const lasted = state.name === 'open' && environment.now() - state.since >= held
-    const isPaced = !dialect.sendsHello && (retry ?? 0) >= unhurried
-    return inGoodOrder(failure) && (brought || lasted || isPaced || dialect.exactRetry === true)
+    const isPaced = !dialect.protocol.sendsHello && (retry ?? 0) >= unhurried
+    return inGoodOrder(failure) && (brought || lasted || isPaced || dialect.policy?.exactRetry === true)
   }
 
   /** The server does not know the session any more: the next pipe asks for a new one, at the same position. */
@@ -393,7 +394,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   function watch(): void {
     stopAsking()
     if (outbox.unanswered === 0) waiting = undefined
-    const silence = hello ? 2 * hello.heartbeat + 5_000 : dialect.idleTimeout
+    const silence = hello ? 2 * hello.heartbeat + 5_000 : dialect.protocol.idleTimeout
     const quiet = silence === undefined ? Infinity : lastActivity + silence
     const slow = waiting ? waiting.since + Math.max(acknowledgeTime, patience.time) + waiting.size : Infinity
     const left = Math.min(quiet, slow) - environment.now()
@@ -419,7 +420,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
       const late = environment.now() - asked > time + 1_000
       if (lastActivity >= asked) lives()
       else if (!again && (late || !stop)) check(true)
-      else ended({ kind: 'silent', code: 'silent', where: via, after: Math.round(time) })
+      else ended({ kind: 'silent', code: 'silent', where: carrier.name, after: Math.round(time) })
     }, time)
   }
 
@@ -432,9 +433,9 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   /** Sends the question, beside a POST that is under way; gives back what stops that, or nothing if it cannot be asked. */
   function ask(): (() => void) | undefined {
     if (outbox.ping()) return () => {}
-    if (!dialect.ping || !channel || !environment.fetch || via === 'jsonp') return undefined
+    if (!dialect.sending.ping || !channel || !environment.fetch || carrier.kind === 'script') return undefined
     const stop = new AbortController()
-    post(dialect.ping, { signal: stop.signal })
+    post(dialect.sending.ping, { signal: stop.signal })
     return () => stop.abort()
   }
 
@@ -445,7 +446,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   }
 
   function sendUp(text: Payload, done: (failure?: Failure) => void): void {
-    if (dialect.ping && text !== dialect.ping) {
+    if (dialect.sending.ping && text !== dialect.sending.ping) {
       const size = (text as string).length
       if (waiting) {
         waiting.size += size
@@ -474,13 +475,13 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
 
   /** The page does not come back. What has not been taken goes once more, so that the goodbye behind it cannot overtake it. */
   function leave(): void {
-    if (state.name === 'idle') sendLast(dialect.goodbye)
+    if (state.name === 'idle') sendLast(dialect.sending.goodbye)
   }
 
   /** The line is about to be closed: what the pipe can still take goes up, and a goodbye after it. */
   function farewell(): void {
-    const { goodbye: bye } = dialect
-    const byPipe = state.name === 'open' && (via === 'websocket' || !dialect.acknowledges)
+    const { goodbye: bye } = dialect.sending
+    const byPipe = state.name === 'open' && (carrier.kind === 'socket' || !dialect.sending.acknowledges)
     if (byPipe) {
       outbox.last()
       if (bye) handOver(channel, bye, () => {})
@@ -495,7 +496,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
    * time to wait for an answer. What the page sends after that, in its own listeners for `pagehide` say, goes by requests of its own.
    */
   function sendLast(bye = ''): void {
-    if (!hello || !dialect.acknowledges || session.position.session === undefined) return
+    if (!hello || !dialect.sending.acknowledges || session.position.session === undefined) return
     let waits = ''
     let go: (() => void) | undefined
     const way = (text: Payload, done: () => void) => {
@@ -519,7 +520,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
 
   function post(body: Payload, how: RequestInit): void {
     const send = () => {
-      const { url, headers } = target.buildRequest('post')
+      const { url, headers } = target.buildRequest(viaPost)
       const credentials = target.withCredentials ? 'include' : 'same-origin'
       const request = { ...how, method: 'POST', headers, body: body as BodyInit, credentials } as const
       environment.fetch?.(url, request).catch(() => {})
@@ -533,7 +534,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
   }
 
   function doubt(): void {
-    if (state.name === 'open' && channel && dialect.ping) check()
+    if (state.name === 'open' && channel && dialect.sending.ping) check()
   }
 }
 

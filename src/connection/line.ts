@@ -28,9 +28,9 @@ export interface LineSetup {
   readonly attempts: readonly Attempt[]
   readonly environment: Pick<Environment, 'now' | 'setTimeout' | 'clearTimeout'>
   /** Whether handler attributes hear the server's messages of their name too, as an EventSource's do. */
-  readonly literal: boolean
+  readonly literal: boolean | undefined
   /** Whether the server answers a message that asks for it. */
-  readonly answers: boolean
+  readonly answers: boolean | undefined
   /** Tells the transports that a name has listeners. */
   listening(name: string): void
   start(listener: Listener): Connection

@@ -1,4 +1,4 @@
-import type { Dialect, Incoming, Position } from '../contracts/dialect.ts'
+import type { Incoming, Position, Protocol } from '../contracts/dialect.ts'
 import { longestAway } from '../contracts/failure.ts'
 import type { Frame, Hello } from '../contracts/frame.ts'
 
@@ -32,13 +32,13 @@ export type Heard = Frame & { type: 'message' | 'gap' }
 /** How many characters of an id fit into a request in any case: servers and proxies take headers of 8 KiB, some of less. */
 export const longestId = 4_096
 
-export function createPosition(dialect: Dialect, lastEventId: string): StreamPosition {
+export function createPosition(protocol: Protocol, lastEventId: string): StreamPosition {
   const position: { -readonly [Key in keyof Position]: Position[Key] } = {
     cursor: lastEventId,
     session: undefined,
   }
   let taken = 0
-  const filter = dialect.replays?.()
+  const filter = protocol.replays?.()
 
   return {
     position,
@@ -49,7 +49,7 @@ export function createPosition(dialect: Dialect, lastEventId: string): StreamPos
       // No request could name it, and the next pipe would be refused for ever.
       const nameless = (block.id?.length ?? 0) > longestId
       const oversized = block.oversized || nameless
-      const read = dialect.parseFrame(oversized ? { ...block, data: '' } : block, position)
+      const read = protocol.parseFrame(oversized ? { ...block, data: '' } : block, position)
       const cursor = nameless ? undefined : (read as { cursor?: string }).cursor
       const before = position.cursor
       const frame = oversized && read.type === 'message' ? passedOver(cursor, position.cursor) : read

@@ -3,77 +3,99 @@ import type { Block } from '../wire/block.ts'
 import type { Codec, Payload } from '../wire/codec.ts'
 import type { Failure, TransportName } from './failure.ts'
 import type { Frame } from './frame.ts'
-import type { CreateOutbox, Outgoing } from './outbox.ts'
+import type { CreateOutbox, OutboxWire } from './outbox.ts'
+import type { Traits, TransportKind } from './traits.ts'
 
 /**
- * How one kind of server is spoken to: how requests are addressed, what proves that a pipe works, what a block means, how to write
- * one. It decides and never acts: it holds no socket and no timer.
+ * How one kind of server is spoken to, as a few strategies with one meaning each. A dialect decides and never acts: it holds no socket and
+ * no timer.
  */
 export interface Dialect {
   readonly name: string
+  /** The transports that its server has an endpoint for, by name. Those that say that they are `like` one of them may be used too. */
   readonly transports: readonly TransportName[]
+  readonly addressing: Addressing
+  readonly framing: Framing
+  readonly protocol: Protocol
+  readonly sending: Sending
+  /** @default our own: none of its members is set */
+  readonly policy?: Policy
+}
+
+/** How requests are addressed: where the position, the credential and the page's parameters go. */
+export interface Addressing {
+  buildRequest(context: RequestContext): Request
+  /** Whether a request's address tells the position, so that a new EventSource continues. @default false */
+  readonly cursorInUrl?: boolean
+  /** Whether `token` goes in a header only, so that transports which can have none ask without it. @default false */
+  readonly tokenByHeaderOnly?: boolean
+  /** Whether the token stands in the address of requests that can have no header. The page has to allow that. @default false */
+  readonly showsToken?: boolean
+  /** Whether the server gives tickets, which stand for the token where a request can have no header. @default false */
+  readonly tickets?: boolean
+  /** Whether the server gives a name for a query that is too long for an address. @default false */
+  readonly namesQueries?: boolean
+}
+
+/** How what a transport brings is cut into blocks. */
+export interface Framing {
   /**
-   * Whether ids tell what came twice, so that several pipes may deliver at once. Without them a second pipe would double
-   * messages, so pipes never overlap.
+   * A reader for one channel, or, over HTTP, for one response. `previous` is the reader of the response before this one on the same channel,
+   * for protocols whose framing spans responses. `largest` is how many characters a block may have: of a larger one all but its data is
+   * handed over, as `oversized`. @default 8 MiB
    */
-  readonly comparableIds: boolean
-  /** Tells what is repeated after a reconnect from what is new, where ids can only be equal. @default nothing is repeated */
-  replays?(): ReplayFilter
+  reader(transport: Traits, previous?: Reader, largest?: number): Reader
   /**
    * What a native EventSource hands over: `wrapped`, whole blocks inside each event's data; or `events`, the server's
    * own events, whose names have to be listened for and which only the browser's own reconnecting can resume.
    * Of no use to a dialect without that transport.
    */
   readonly eventsource?: 'wrapped' | 'events'
-  /** Whether a request's address tells the position, so that a new EventSource continues. @default false */
-  readonly cursorInUrl?: boolean
-  /** Whether a response that ends in good order is continued by the same pipe, as if it had never ended. @default false */
-  readonly resumesCleanEnd?: boolean
-  /** Whether `token` goes in a header only, and so not by WebSocket and EventSource. @default false */
-  readonly tokenByHeaderOnly?: boolean
-  /** Whether what goes up goes by POST, also beside a WebSocket. @default false */
-  readonly sendsByPost?: boolean
-  /** How values become payloads and back where the page names no codec. @default text and bytes as they are */
-  readonly codec?: Codec
-  buildRequest(ask: RequestContext): Request
-  /** `before` is that of the response before this on the same pipe, for what goes on from one to the next. */
-  /** `largest`: how many characters a block may have; of a larger one all but its data is handed over, as `oversized`. @default 8 MiB */
-  reader(via: TransportName, before?: Reader, largest?: number): Reader
-  proof(via: TransportName): Proof
+}
+
+/** What blocks mean, and what a server that works says: by this a line knows that it is open, alive, continued or refused. */
+export interface Protocol {
   /** What a block means to a line at this position, and the position after it. */
   parseFrame(block: Block, position: Position): Frame
-  /** A message as it goes up; `number` is its place in the session where the dialect numbers, or what its answer will name. */
-  write(message: Outgoing, number: number): Payload
-  /** What has to go as several frames over WebSocket. @default one */
-  frames?(payload: Payload): Payload[]
-  /** Whether the server gives tickets, which stand for the token where a request can have no header. @default false */
-  readonly tickets?: boolean
-  /** The transports over which the token has to stand in the address. @default none */
-  readonly showsToken?: readonly TransportName[]
-  /** Whether the server gives a name for a query that is too long for an address. @default false */
-  readonly namesQueries?: boolean
+  /** What has to come over a transport before it is trusted. */
+  proof(transport: Traits): Proof
   /** Whether the server says that a line is open, by a block, before anything else. */
   readonly sendsHello: boolean
+  /**
+   * Whether ids tell what came twice, so that several channels may deliver at once. Without them a second channel would double
+   * messages, so channels never overlap.
+   */
+  readonly comparableIds: boolean
+  /** Tells what is repeated after a reconnect from what is new, where ids can only be equal. @default nothing is repeated */
+  replays?(): ReplayFilter
+  /** How long a line that hears nothing is trusted, in ms, until the server says otherwise. @default for ever */
+  readonly idleTimeout?: number | undefined
+  /** The refusal that these blocks tell, on channels where the browser hides the status. @default none */
+  refusal?(blocks: readonly Incoming[]): Failure | undefined
+  /** Whether this failure is the last word of this server's protocol, beside what ends every line (src/contracts/final-failures.ts). @default it never is */
+  isFatal?(failure: Failure): boolean
+}
+
+/** How messages go up, and what becomes of them. */
+export interface Sending extends OutboxWire {
   /** How messages wait and go up: numbered and acknowledged, or handed over. */
   readonly outbox: CreateOutbox
+  /** The frames of what is sent over WebSocket, where it takes more than one. @default one */
+  frames?(payload: Payload): Payload[]
+  /** How values become payloads, and payloads values, where the page names no codec. @default text and bytes as they are */
+  readonly codec?: Codec
+  /** Whether what goes up goes by POST, also beside a WebSocket. @default false */
+  readonly byPost?: boolean
   /** Whether the server acknowledges by number. If not, a message counts as taken once it is handed over. @default false */
   readonly acknowledges?: boolean
   /** Whether the server answers a message that asks for it. @default false */
   readonly replies?: boolean
-  /** Whether a POST that is answered so was not taken, since its session is no more. @default never, where nothing is acknowledged */
-  isSessionLost?(status: number): boolean
-  /** A text that makes the server answer, if there is one: it tells a quiet line from a dead one. */
-  readonly ping?: string | undefined
-  /** A text that tells the server that this line is closed for good, where it would wait for it to come back otherwise. */
+  /** A text that tells the server that this line is closed for good. @default none: the server does not wait for a line to come back */
   readonly goodbye?: string | undefined
-  /** How long a line that hears nothing is trusted, in ms, until the server says otherwise; `undefined`: for ever. */
-  readonly idleTimeout?: number | undefined
-  /** The refusal that these blocks tell, on pipes where the browser hides the status. @default none */
-  refusal?(blocks: readonly Incoming[]): Failure | undefined
-  /** How long to wait before the next poll after an answer that came at once and brought nothing new, in ms. @default 1000 */
-  readonly pollInterval?: number
-  /** Whether this failure is the last word of this server's protocol, beside what ends every line (src/contracts/final-failures.ts). @default it never is */
-  isFatal?(failure: Failure): boolean
+}
+
+/** What a line does between one channel or response and the next: ours, or EventSource's to the letter. */
+export interface Policy {
   /**
    * Whether code that was written for EventSource finds one: what its constructor throws, handlers that hear messages of their name, and an
    * `error` event at the end of each poll. @default false
@@ -81,18 +103,22 @@ export interface Dialect {
   readonly asEventSource?: boolean
   /** Whether the line waits for `retry` to the millisecond, as EventSource does. @default false */
   readonly exactRetry?: boolean
+  /** How long to wait before the next poll after an answer that came at once and brought nothing new, in ms. @default 1000 */
+  readonly pollInterval?: number
+  /** Whether a response that ends in good order is continued by the same channel, as if it had never ended. @default false */
+  readonly resumesCleanEnd?: boolean
 }
 
-/** What a request is for. `query`: it tells a query that is too long for an address. `ticket`: it fetches one. */
+/** What a request is for: a transport's name; or `post`, to send; `query`, to tell a query that is too long for an address; `ticket`, to fetch one. */
 export type Via = TransportName | 'post' | 'query' | 'ticket'
 
 /** What is particular to one request. */
 export interface RequestDetails {
-  /** A random text, the same for all requests of one pipe and those beside it. */
+  /** A random text, the same for all requests of one channel and those beside it. */
   pipe?: string
-  /** The transport that a POST goes beside. */
-  besideTransport?: TransportName
-  /** Which request on this pipe it is, from 0. */
+  /** The kind of the transport that a POST goes beside. */
+  beside?: TransportKind
+  /** Which request on this channel it is, from 0. */
   pollIndex?: number
   /** The name of the function that a JSONP answer calls. */
   jsonpCallback?: string
@@ -106,7 +132,10 @@ export interface RequestDetails {
 
 /** What the line knows when it builds a request. */
 export interface RequestContext extends RequestDetails {
+  /** What the request is for, by the name that servers know: that of the transport which the present one is `like`, or its own. */
   via: Via
+  /** What makes it. */
+  by: Traits
   /** The address as the page gave it, its parameters included. */
   url: AnyURL
   headers: Record<string, string>

@@ -15,10 +15,10 @@ import type { Failure } from './failure.ts'
 export type End = 'no-content' | 'unauthorized' | 'forbidden' | 'dialect' | 'unsupported'
 
 /** Why this failure ends a line for good; `undefined` if it comes back. `renews`: whether there is a fresh credential to try. */
-export function finalReason(failure: Failure, { isFatal: final }: Dialect, renews = false): End | undefined {
+export function finalReason(failure: Failure, { protocol }: Dialect, renews = false): End | undefined {
   if (failure.kind === 'unsupported') return 'unsupported'
   if (renews && failure.status === 401) return undefined
-  return words[failure.status as number] ?? (final?.(failure) ? 'dialect' : undefined)
+  return words[failure.status as number] ?? (protocol.isFatal?.(failure) ? 'dialect' : undefined)
 }
 
 /** Whether a status is the server's own word, on whatever pipe: come no more, or not with these credentials. */

@@ -24,13 +24,13 @@ export interface Limits {
   messages: number
 }
 
-/** What an outbox needs of a dialect. */
+/** What an outbox needs of a dialect: what it sends, and whether it was in vain. */
 export interface OutboxWire {
   /** A message as it goes up; `number` is its place in the session where the dialect numbers, or what its answer will name. */
   write(message: Outgoing, number: number): Payload
-  /** A text that makes the server answer, if there is one. */
+  /** A text that makes the server answer: it tells a quiet line from a dead one. @default none: a quiet line is trusted */
   readonly ping?: string | undefined
-  /** Whether a POST that is answered so was not taken, since its session is no more. */
+  /** Whether a POST that is answered with this status was not taken, since its session is no more. @default never, where nothing is acknowledged */
   isSessionLost?(status: number): boolean
 }
 

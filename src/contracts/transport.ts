@@ -1,8 +1,9 @@
 import type { Environment } from '../environment.ts'
-import type { Dialect, Incoming, Reader, Request, RequestDetails, Via } from './dialect.ts'
+import type { Dialect, Incoming, Protocol, Reader, Request, RequestDetails, Via } from './dialect.ts'
 import type { Failure, TransportName } from './failure.ts'
 import type { Frame, HelloFrame } from './frame.ts'
 import type { Send } from './send.ts'
+import type { Traits, TransportKind } from './traits.ts'
 
 /**
  * One way of staying in touch with a server.
@@ -11,11 +12,26 @@ import type { Send } from './send.ts'
  * says `paused` and then `opened` again. Nothing is called before `open` has returned, and nothing after `close()`.
  * What `open` throws is a failure like any other.
  */
-export interface Transport {
+export interface Transport extends Traits {
+  /** What `line.transport`, errors and reports call it. */
   readonly name: TransportName
+  /** The transport in whose place it stands: it uses the same endpoint of a server, in the same way. @default none: its name says it */
+  readonly like?: TransportName
+  readonly kind: TransportKind
+  /**
+   * How many of its attempts may fail within two minutes. Browsers slow down WebSockets that keep failing, for all tabs at once.
+   * @default any number
+   */
+  readonly attemptLimit?: number
   /** Whether this place and this dialect allow it at all. */
   supports(target: Target): boolean
   open(target: Target, sink: Sink): Channel
+}
+
+/** What a request is made by: a transport, or a POST of another purpose. */
+export interface Requester extends Traits {
+  readonly name: Via
+  readonly like?: TransportName
 }
 
 /** Several transports as one: `race()` makes it. */
@@ -28,7 +44,7 @@ export interface Race {
 /** Who hears what a pipe brings. It is handed over with the request, so that nothing can come before it listens. */
 export interface Sink {
   /** The other side accepted. That data flows is not said by this. */
-  opened(via: TransportName): void
+  opened(): void
   /** Whole blocks, in order. None at all is a sign of life: something came that was no block. `origin` is where they come from, if it may be another than was asked. */
   blocks(blocks: readonly Incoming[], origin?: string): void
   /** The pipe is down and comes back by itself, `opened` tells when. */
@@ -44,7 +60,7 @@ export interface Route {
 /** What hears a channel: a line's connection. The order of calls is that of `Sink`. */
 export interface Receiver {
   /** Data flows by this transport. Again, when another one has taken over, with the hello that it had. */
-  opened(via: TransportName, hello?: HelloFrame): void
+  opened(transport: Transport, hello?: HelloFrame): void
   /** Reads a block where the line stands, and moves on. What it means is to be told by `frame`, or by `opened` if it is a hello. @throws when it cannot be read */
   read(block: Incoming): Frame
   frame(frame: Frame, origin?: string): void
@@ -79,13 +95,15 @@ export interface Target {
   /** Whether a ticket stands in the address of a request that can have no header. */
   readonly ticketed?: boolean | undefined
   /** The code of why this line may not use a transport that this place and the dialect allow. */
-  bars?(name: TransportName): string | undefined
+  bars?(transport: Transport): string | undefined
   /** How long a transport may stay silent before it has failed, in ms. */
   readonly timeout: number
   /** How many characters a message may have that is read without the dialect. @default 8 MiB */
   readonly largest?: number | undefined
-  /** The request as it has to be now: position, parameters and headers are read afresh at each call. */
-  buildRequest(via: Via, details?: RequestDetails): Request
+  /** The request of a transport, or a POST, as it has to be now: position, parameters and headers are read afresh at each call. */
+  buildRequest(by: Requester, details?: RequestDetails): Request
+  /** A reader for what this transport, or a POST, brings, that keeps no more of a message than the page takes. */
+  reader(transport: Traits, previous?: Reader): Reader
   /** What the address needs before a connection, if it needs anything: gives the failure that ends the try. */
   ready?(): Promise<Failure | undefined> | undefined
   /** Whether the line has a position, and a session where there are any, so that a second pipe would continue and not begin. */
@@ -118,7 +136,7 @@ export interface GuardedSink extends Sink {
  * Puts a gate before a sink. `release` frees what the pipe holds, and runs once, on `ended` or `close`, whichever is first. `refusal` judges
  * the first blocks, which tell of a refusal where the browser shows no status.
  */
-export function guardSink(sink: Sink, release: () => void, refusal?: Dialect['refusal']): GuardedSink {
+export function guardSink(sink: Sink, release: () => void, refusal?: Protocol['refusal']): GuardedSink {
   let shut = false
   let judged = false
   let open = false
@@ -132,10 +150,10 @@ export function guardSink(sink: Sink, release: () => void, refusal?: Dialect['re
       return shut
     },
     close,
-    opened: via => {
+    opened: () => {
       if (shut || open) return
       open = true
-      sink.opened(via)
+      sink.opened()
     },
     blocks: (blocks, origin) => {
       if (shut) return
@@ -156,6 +174,11 @@ export function guardSink(sink: Sink, release: () => void, refusal?: Dialect['re
     },
   }
   return out
+}
+
+/** Whether the server of a dialect has an endpoint for a transport. */
+export function isSpokenOver({ transports }: Dialect, { name, like = name, kind }: Transport): boolean {
+  return transports.includes(like) || transports.includes(kind)
 }
 
 /** Hands on what a reader makes of a chunk. */

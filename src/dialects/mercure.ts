@@ -35,48 +35,54 @@ export function mercure({
   return {
     name: 'mercure',
     transports: ['eventsource', 'xhr-streaming', 'fetch-streaming'],
-    comparableIds: false,
-    replays: createReplayFilter,
-    eventsource: 'events',
-    cursorInUrl: true,
-    showsToken: ['eventsource'],
-    sendsHello: false,
-    codec: {
-      encode(value) {
-        const payload = rawCodec.encode(value)
-        if (typeof payload === 'string') return payload
-        throw new TypeError('send: a Mercure hub takes text only; send bytes as base64')
-      },
-      decode: payload => payload,
-    },
-    buildRequest({ url, via, headers, token, position }) {
-      const there = new URL(url)
-      if (token && via === 'eventsource') setQuery(there, tokenName, token)
-      else if (token) headers = { Authorization: `Bearer ${token}`, ...headers }
-      if (via === 'post') {
-        there.search = ''
-        return {
-          url: there.href,
-          headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
+    addressing: {
+      cursorInUrl: true,
+      showsToken: true,
+      buildRequest({ url, by, headers, token, position }) {
+        const there = new URL(url)
+        if (token && !by.setsHeaders) setQuery(there, tokenName, token)
+        else if (token) headers = { Authorization: `Bearer ${token}`, ...headers }
+        if (by.kind === 'post') {
+          there.search = ''
+          return {
+            url: there.href,
+            headers: { 'Content-Type': 'application/x-www-form-urlencoded', ...headers },
+          }
         }
-      }
-      if (position.cursor) setQuery(there, lastEventId, position.cursor)
-      return { url: there.href, headers: { Accept: 'text/event-stream', ...headers } }
+        if (position.cursor) setQuery(there, lastEventId, position.cursor)
+        return { url: there.href, headers: { Accept: 'text/event-stream', ...headers } }
+      },
     },
-    reader: (_via, _before, limit) => stream(limit),
-    proof: () => ({ need: 'opened' }),
-    parseFrame(block: Incoming | Start, { cursor }) {
-      const { id, event = 'message', data } = block
-      if ('after' in block)
-        return cursor && cursor !== block.after
-          ? { type: 'gap', cursor: block.after, gap: { reason: 'unknown', from: cursor, to: block.after } }
-          : { type: 'nothing' }
-      if (data === undefined) return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
-      return { type: 'message', event, data, cursor: id }
+    framing: { eventsource: 'events', reader: (_transport, _previous, limit) => stream(limit) },
+    protocol: {
+      sendsHello: false,
+      comparableIds: false,
+      replays: createReplayFilter,
+      proof: () => ({ need: 'opened' }),
+      parseFrame(block: Incoming | Start, { cursor }) {
+        const { id, event = 'message', data } = block
+        if ('after' in block)
+          return cursor && cursor !== block.after
+            ? { type: 'gap', cursor: block.after, gap: { reason: 'unknown', from: cursor, to: block.after } }
+            : { type: 'nothing' }
+        if (data === undefined)
+          return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
+        return { type: 'message', event, data, cursor: id }
+      },
     },
-    outbox: createHandedOverOutbox,
-    write: ({ event, data }) =>
-      `${new URLSearchParams({ ...publish, ...(event && { type: event }), data: data as string })}`,
+    sending: {
+      outbox: createHandedOverOutbox,
+      codec: {
+        encode(value) {
+          const payload = rawCodec.encode(value)
+          if (typeof payload === 'string') return payload
+          throw new TypeError('send: a Mercure hub takes text only; send bytes as base64')
+        },
+        decode: payload => payload,
+      },
+      write: ({ event, data }) =>
+        `${new URLSearchParams({ ...publish, ...(event && { type: event }), data: data as string })}`,
+    },
   }
 }
 

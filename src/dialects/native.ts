@@ -1,4 +1,4 @@
-import type { Dialect, Position, RequestContext } from '../contracts/dialect.ts'
+import type { Dialect, Position, Request, RequestContext } from '../contracts/dialect.ts'
 import { type Failure, inWords } from '../contracts/failure.ts'
 import type { Frame, Gap } from '../contracts/frame.ts'
 import { createNumberedOutbox } from '../outbox/numbered.ts'
@@ -21,48 +21,40 @@ export const native: Dialect = {
     'long-polling',
     'jsonp',
   ],
-  comparableIds: true,
-  eventsource: 'wrapped',
-  namesQueries: true,
-  tickets: true,
-  sendsHello: true,
-  acknowledges: true,
-  outbox: createNumberedOutbox,
-  ping: ask(0),
-  goodbye: encode({ event: 'rt.bye', data: '' }),
-  idleTimeout: 35_000,
-  buildRequest,
-  reader(_via, _before, limit = largest) {
-    const parser = createParser({ bom: false, limit })
-    const { feed } = parser
-    // A frame of bytes is none of ours.
-    return Object.assign(parser, { feed: (chunk: unknown) => (typeof chunk === 'string' ? feed(chunk) : []) })
+  addressing: { buildRequest, namesQueries: true, tickets: true },
+  framing: {
+    eventsource: 'wrapped',
+    reader(_transport, _previous, limit = largest) {
+      const parser = createParser({ bom: false, limit })
+      const { feed } = parser
+      // A frame of bytes is none of ours.
+      return Object.assign(parser, {
+        feed: (chunk: unknown) => (typeof chunk === 'string' ? feed(chunk) : []),
+      })
+    },
   },
-  proof(via) {
-    if (via === 'websocket') return { need: 'pong', within: 200, ask }
-    if (via === 'eventsource' || via === 'iframe' || via.endsWith('streaming'))
-      return { need: 'tick', apart: 150, within: 600, ask }
-    return { need: 'block' }
+  protocol: {
+    sendsHello: true,
+    comparableIds: true,
+    idleTimeout: 35_000,
+    proof({ kind }) {
+      if (kind === 'socket') return { need: 'pong', within: 200, ask }
+      if (kind === 'stream') return { need: 'tick', apart: 150, within: 600, ask }
+      return { need: 'block' }
+    },
+    parseFrame,
+    refusal(blocks) {
+      const told = blocks.find(block => block.event === 'rt.fail')
+      return told && refused(told.data ?? '')
+    },
   },
-  parseFrame(block, position) {
-    const { id, event = 'message', data = '' } = block
-    if (event.startsWith('rt.')) return control(block, data, position)
-    if (id && !isNew(id, position)) return { type: 'nothing' }
-    if (block.data === undefined)
-      return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
-    try {
-      return { type: 'message', event, data: unpack(data, block.encoding), cursor: id }
-    } catch {
-      // A pipe that ended here would be followed by one that brings the same message, for ever.
-      const from = position.cursor
-      return { type: 'gap', cursor: id, gap: { reason: 'unreadable', from, to: id ?? from } }
-    }
+  sending: {
+    outbox: createNumberedOutbox,
+    acknowledges: true,
+    ping: ask(0),
+    goodbye: encode({ event: 'rt.bye', data: '' }),
+    write: ({ event, data }, number) => encode({ id: `${number}`, ...(event && { event }), ...pack(data) }),
   },
-  refusal(blocks) {
-    const told = blocks.find(block => block.event === 'rt.fail')
-    return told && refused(told.data ?? '')
-  },
-  write: ({ event, data }, number) => encode({ id: `${number}`, ...(event && { event }), ...pack(data) }),
 }
 
 function ask(number: number): string {
@@ -72,6 +64,7 @@ function ask(number: number): string {
 function buildRequest({
   url,
   via,
+  by: { kind, setsHeaders },
   headers,
   token,
   position,
@@ -81,23 +74,24 @@ function buildRequest({
   query,
   ticket,
   hidden,
-}: RequestContext): ReturnType<Dialect['buildRequest']> {
+}: RequestContext): Request {
   const there = new URL(url)
   const set = (name: string, value: string | undefined) => value && setQuery(there, `rt.${name}`, value)
   set('v', '1')
   set('via', via)
   set('sid', position.session)
-  if (token && canSetHeaders(via)) headers = { ...headers, Authorization: `Bearer ${token}` }
-  else if (via !== 'websocket' && !hidden) set('token', token)
+  if (token && setsHeaders) headers = { ...headers, Authorization: `Bearer ${token}` }
+  else if (kind !== 'socket' && !hidden) set('token', token)
   set('ticket', ticket)
-  if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
-  if (isPost(via)) return { url: there.href, headers: { ...headers, 'Content-Type': 'text/event-stream' } }
+  if (kind === 'socket') there.protocol = there.protocol.replace('http', 'ws')
+  if (kind === 'post')
+    return { url: there.href, headers: { ...headers, 'Content-Type': 'text/event-stream' } }
   if (!query) set('id', position.cursor)
   if (turn !== undefined) set('n', `${turn}`)
   set('x', nonce)
   set('cb', callback)
   for (const name in query) set(name.slice(3), query[name])
-  const protocols = token && via === 'websocket' && ['rt.1', `rt.token.${asName(token)}`]
+  const protocols = token && kind === 'socket' && ['rt.1', `rt.token.${asName(token)}`]
   return { url: there.href, headers, ...(protocols && { protocols }) }
 }
 
@@ -107,12 +101,19 @@ function asName(token: string): string {
   return data.replace(/\+/g, '-').replace(/\//g, '_').replace(/=/g, '')
 }
 
-function canSetHeaders(via: RequestContext['via']): boolean {
-  return isPost(via) || via === 'long-polling' || via.endsWith('streaming')
-}
-
-function isPost(via: RequestContext['via']): boolean {
-  return via === 'post' || via === 'query' || via === 'ticket'
+function parseFrame(block: Block, position: Position): Frame {
+  const { id, event = 'message', data = '' } = block
+  if (event.startsWith('rt.')) return control(block, data, position)
+  if (id && !isNew(id, position)) return { type: 'nothing' }
+  if (block.data === undefined)
+    return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
+  try {
+    return { type: 'message', event, data: unpack(data, block.encoding), cursor: id }
+  } catch {
+    // A pipe that ended here would be followed by one that brings the same message, for ever.
+    const from = position.cursor
+    return { type: 'gap', cursor: id, gap: { reason: 'unreadable', from, to: id ?? from } }
+  }
 }
 
 function control({ event, id, retry }: Block, data: string, position: Position): Frame {

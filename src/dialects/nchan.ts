@@ -4,6 +4,7 @@
  * @module throughline/dialects/nchan
  */
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
+import type { Traits } from '../contracts/traits.ts'
 import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { setQuery } from '../wire/address.ts'
 import { largest } from '../wire/codec.ts'
@@ -52,49 +53,54 @@ export function nchan({
       'long-polling',
       'polling',
     ],
-    comparableIds: !multiplexed,
-    ...(multiplexed && { replays: createReplayFilter }),
-    eventsource: 'events',
-    cursorInUrl: true,
-    showsToken: ['websocket', 'eventsource'],
-    resumesCleanEnd: true,
-    sendsByPost: true,
-    sendsHello: false,
-    buildRequest({ url, via, headers, token, position, nonce, body }) {
-      const post = via === 'post'
-      const there = new URL((post && publish) || url, url)
-      const set = (name: string, value: string) => value && setQuery(there, name, value)
-      if (token && (via === 'websocket' || via === 'eventsource')) set('token', token)
-      else if (token) headers = { Authorization: `Bearer ${token}`, ...headers }
-      // Without a type, bytes would go to every WebSocket as text, and those that are no UTF-8 end it.
-      const type = { 'Content-Type': typeof body === 'string' ? 'text/plain' : 'application/octet-stream' }
-      if (post) return { url: there.href, headers: { ...type, ...headers } }
-      set('last_event_id', position.cursor)
-      // Nchan says nothing to caches.
-      set('_', nonce)
-      if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
-      const streams = via === 'multipart' ? 'multipart/mixed' : 'text/event-stream'
-      const Accept = via.endsWith('polling') ? '*/*' : streams
-      return { url: there.href, headers: { Accept, ...headers }, protocols: ['ws+meta.nchan'] }
+    addressing: {
+      cursorInUrl: true,
+      showsToken: true,
+      buildRequest({ url, by: { kind, setsHeaders }, headers, token, position, nonce, body }) {
+        const post = kind === 'post'
+        const there = new URL((post && publish) || url, url)
+        const set = (name: string, value: string) => value && setQuery(there, name, value)
+        if (token && !setsHeaders) set('token', token)
+        else if (token) headers = { Authorization: `Bearer ${token}`, ...headers }
+        // Without a type, bytes would go to every WebSocket as text, and those that are no UTF-8 end it.
+        const type = { 'Content-Type': typeof body === 'string' ? 'text/plain' : 'application/octet-stream' }
+        if (post) return { url: there.href, headers: { ...type, ...headers } }
+        set('last_event_id', position.cursor)
+        // Nchan says nothing to caches.
+        set('_', nonce)
+        if (kind === 'socket') there.protocol = there.protocol.replace('http', 'ws')
+        const Accept = accepted[kind] ?? 'text/event-stream'
+        return { url: there.href, headers: { Accept, ...headers }, protocols: ['ws+meta.nchan'] }
+      },
     },
-    reader: (via, _, limit) =>
-      via === 'websocket' ? frames : via.endsWith('streaming') ? stream(limit) : whole(limit),
-    proof: () => ({ need: 'opened' }),
-    parseFrame(block: Incoming, { cursor }) {
-      if (block === gone) return { type: 'bye', status: 410, why: 'Nchan said 410 Gone' }
-      const { id, event = 'message', data, bytes } = block
-      const payload = bytes ?? data
-      if (payload === undefined || (id && !isNew(id, cursor))) return { type: 'nothing' }
-      return { type: 'message', event, data: payload, cursor: id }
+    framing: {
+      eventsource: 'events',
+      reader: ({ kind }, _previous, limit) =>
+        kind === 'socket' ? frames : kind === 'stream' ? stream(limit) : whole(limit),
     },
-    outbox: createHandedOverOutbox,
-    write: ({ data }) => data,
-    pollInterval: interval,
-    isFatal: ({ status, closeCode: code, cause }) =>
-      endsWhenGone &&
-      (status === 410 || (code === 1001 && (cause as { reason: string }).reason.startsWith('410'))),
+    protocol: {
+      sendsHello: false,
+      comparableIds: !multiplexed,
+      ...(multiplexed && { replays: createReplayFilter }),
+      proof: () => ({ need: 'opened' }),
+      parseFrame(block: Incoming, { cursor }) {
+        if (block === gone) return { type: 'bye', status: 410, why: 'Nchan said 410 Gone' }
+        const { id, event = 'message', data, bytes } = block
+        const payload = bytes ?? data
+        if (payload === undefined || (id && !isNew(id, cursor))) return { type: 'nothing' }
+        return { type: 'message', event, data: payload, cursor: id }
+      },
+      isFatal: ({ status, closeCode: code, cause }) =>
+        endsWhenGone &&
+        (status === 410 || (code === 1001 && (cause as { reason: string }).reason.startsWith('410'))),
+    },
+    sending: { outbox: createHandedOverOutbox, byPost: true, write: ({ data }) => data },
+    policy: { pollInterval: interval, resumesCleanEnd: true },
   }
 }
+
+/** What Nchan is asked to answer with, where that is no event stream. */
+const accepted: { [kind in Traits['kind']]?: string } = { parts: 'multipart/mixed', poll: '*/*' }
 
 const empty: Incoming = { id: undefined, event: undefined, data: undefined }
 

@@ -39,45 +39,42 @@ export interface PlainOptions {
  */
 export const plain: Dialect = {
   name: 'plain',
-  transports: [
-    'websocket',
-    'eventsource',
-    'xhr-streaming',
-    'fetch-streaming',
-    'multipart',
-    'iframe',
-    'long-polling',
-    'polling',
-  ],
-  comparableIds: false,
-  replays: createReplayFilter,
-  tokenByHeaderOnly: true,
-  eventsource: 'events',
-  asEventSource: true,
-  sendsHello: false,
-  buildRequest({ url, via, headers: own, token, position }) {
-    const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}`, ...own } : own
-    const there = new URL(url)
-    if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
-    if (via === 'post') return { url: there.href, headers }
-    const resume = position.cursor ? { 'Last-Event-ID': position.cursor } : {}
-    return {
-      url: there.href,
-      headers: { Accept: 'text/event-stream', 'Cache-Control': 'no-cache', ...resume, ...headers },
-    }
+  transports: ['socket', 'stream', 'parts', 'poll'],
+  addressing: {
+    tokenByHeaderOnly: true,
+    buildRequest({ url, by, headers: own, token, position }) {
+      const headers: Record<string, string> = token ? { Authorization: `Bearer ${token}`, ...own } : own
+      const there = new URL(url)
+      if (by.kind === 'socket') there.protocol = there.protocol.replace('http', 'ws')
+      if (by.kind === 'post') return { url: there.href, headers }
+      const resume = position.cursor ? { 'Last-Event-ID': position.cursor } : {}
+      return {
+        url: there.href,
+        headers: { Accept: 'text/event-stream', 'Cache-Control': 'no-cache', ...resume, ...headers },
+      }
+    },
   },
-  reader: (via, _, limit = largest) => (via === 'websocket' ? frames : createParser({ bom: false, limit })),
-  proof: () => ({ need: 'opened' }),
-  parseFrame({ id, event = 'message', data, bytes }: Incoming) {
-    const payload = bytes ?? data
-    // WHATWG HTML 9.2.6: "If the data buffer is an empty string, set the data buffer and the event type buffer to the
-    // empty string and return." The position counts all the same.
-    if (payload === undefined)
-      return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
-    return { type: 'message', event, data: payload, cursor: id }
+  framing: {
+    eventsource: 'events',
+    reader: ({ kind }, _previous, limit = largest) =>
+      kind === 'socket' ? frames : createParser({ bom: false, limit }),
   },
-  outbox: createHandedOverOutbox,
-  write: ({ data }) => data,
+  protocol: {
+    sendsHello: false,
+    comparableIds: false,
+    replays: createReplayFilter,
+    proof: () => ({ need: 'opened' }),
+    parseFrame({ id, event = 'message', data, bytes }: Incoming) {
+      const payload = bytes ?? data
+      // WHATWG HTML 9.2.6: "If the data buffer is an empty string, set the data buffer and the event type buffer to the
+      // empty string and return." The position counts all the same.
+      if (payload === undefined)
+        return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
+      return { type: 'message', event, data: payload, cursor: id }
+    },
+  },
+  sending: { outbox: createHandedOverOutbox, write: ({ data }) => data },
+  policy: { asEventSource: true },
 }
 
 /**
@@ -91,15 +88,21 @@ export const plain: Dialect = {
 export function plainWith({ letter = false, ends = () => false, protocols }: PlainOptions): Dialect {
   return {
     ...plain,
-    buildRequest(ask) {
-      const asked = plain.buildRequest(ask)
-      return ask.via === 'websocket' && protocols
-        ? { ...asked, protocols: typeof protocols === 'string' ? [protocols] : [...protocols] }
-        : asked
+    addressing: {
+      ...plain.addressing,
+      buildRequest(context) {
+        const request = plain.addressing.buildRequest(context)
+        return context.by.kind === 'socket' && protocols
+          ? { ...request, protocols: typeof protocols === 'string' ? [protocols] : [...protocols] }
+          : request
+      },
     },
-    exactRetry: letter,
-    isFatal: failure =>
-      (letter && endsEventSource(failure)) || (failure.closeCode !== undefined && ends(failure.closeCode)),
+    protocol: {
+      ...plain.protocol,
+      isFatal: failure =>
+        (letter && endsEventSource(failure)) || (failure.closeCode !== undefined && ends(failure.closeCode)),
+    },
+    policy: { ...plain.policy, exactRetry: letter },
   }
 }
 

@@ -27,83 +27,89 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
   return {
     name: 'socketio',
     transports: ['websocket', 'long-polling'],
-    comparableIds: false,
-    replays: createReplayFilter,
-    sendsHello: true,
-    replies: true,
-    codec: json,
-    // The namespace is left, and the connection is closed: over long polling the server would wait for it otherwise.
-    goodbye: `41${separator}1`,
-    buildRequest({ url, via, headers, position: { session }, nonce, pollIndex: turn }) {
-      const there = new URL(url)
-      const socket = via === 'websocket'
-      if (!there.pathname.endsWith('/')) there.pathname += '/'
-      if (socket) there.protocol = there.protocol.replace('http', 'ws')
-      const sid = !socket && session && turn !== 0 ? `&sid=${JSON.parse(session).sid}` : ''
-      there.search += `${there.search && '&'}EIO=4&transport=${socket ? via : 'polling'}&t=${nonce}${sid}`
-      return { url: there.href, headers }
+    addressing: {
+      buildRequest({ url, by, headers, position: { session }, nonce, pollIndex: turn }) {
+        const there = new URL(url)
+        const socket = by.kind === 'socket'
+        if (!there.pathname.endsWith('/')) there.pathname += '/'
+        if (socket) there.protocol = there.protocol.replace('http', 'ws')
+        const sid = !socket && session && turn !== 0 ? `&sid=${JSON.parse(session).sid}` : ''
+        there.search += `${there.search && '&'}EIO=4&transport=${socket ? 'websocket' : 'polling'}&t=${nonce}${sid}`
+        return { url: there.href, headers }
+      },
     },
-    reader: (via, before, limit) => before ?? packets(via === 'websocket', limit),
-    // The one comes of itself, the other after a word of ours: both ways work.
-    proof: () => ({ need: 'hello', within: 10_000 }),
-    parseFrame({ event, id, data, attached }: Packet, { cursor, session = '{}' }) {
-      const [pid, offset] = cursor.split(' ')
-      const told = data && JSON.parse(data)
-      const to = told?.pid == null ? undefined : `${told.pid}`
-      switch (event) {
-        case '0': {
-          const text = (token?: string) =>
-            `40${JSON.stringify({ ...(cursor && { pid, offset }), ...auth, token })}`
-          // The handshake as it came: its times and limits count once the line is open.
-          return { type: 'reply', text, session: data as string }
+    framing: { reader: ({ kind }, previous, limit) => previous ?? packets(kind === 'socket', limit) },
+    protocol: {
+      sendsHello: true,
+      comparableIds: false,
+      replays: createReplayFilter,
+      // The one comes of itself, the other after a word of ours: both ways work.
+      proof: () => ({ need: 'hello', within: 10_000 }),
+      parseFrame({ event, id, data, attached }: Packet, { cursor, session = '{}' }) {
+        const [pid, offset] = cursor.split(' ')
+        const told = data && JSON.parse(data)
+        const to = told?.pid == null ? undefined : `${told.pid}`
+        switch (event) {
+          case '0': {
+            const text = (token?: string) =>
+              `40${JSON.stringify({ ...(cursor && { pid, offset }), ...auth, token })}`
+            // The handshake as it came: its times and limits count once the line is open.
+            return { type: 'reply', text, session: data as string }
+          }
+          case '2':
+            return { type: 'reply', text: () => '3' }
+          case '40': {
+            const { pingInterval: heartbeat, maxPayload: message } = JSON.parse(session)
+            // A server of version 2 says it without being asked, and without an id.
+            if (!told) return { type: 'bye', why: old }
+            const welcome = { session, resumed: to === pid, heartbeat, limits: message ? { message } : {} }
+            return { type: 'hello', cursor: to, hello: welcome }
+          }
+          case 'old':
+            return { type: 'bye', why: old }
+          case 'gap':
+            if (!pid || pid === to) break
+            return { type: 'gap', cursor: to ?? '', gap: { reason: 'unknown', from: cursor, to: to ?? '' } }
+          case '42':
+          case '45': {
+            const [name, ...args] = told
+            if (Object(name) === name || name == null) throw new SyntaxError('an event without a name')
+            const last = args[args.length - 1]
+            // Where there is recovery, what would be sent again ends in its offset; what is volatile does not.
+            const ends = pid && !id && typeof last === 'string' && offsets.test(last)
+            const at = ends ? `${pid} ${args.pop()}` : undefined
+            const answer = id ? (given: Payload) => packet(3, id, '', given) : undefined
+            return { type: 'message', event: `${name}`, data: contentOf(args, attached), cursor: at, answer }
+          }
+          case '43':
+          case '46':
+            return { type: 'answer', number: +(id as string), data: contentOf(told, attached) }
+          case '41':
+          case '44': {
+            const why = `the server said ${told ? told.message : 'goodbye'}`
+            // What a response would have that says so.
+            return { type: 'bye', status: told ? 401 : 204, why, cause: told || undefined }
+          }
         }
-        case '2':
-          return { type: 'reply', text: () => '3' }
-        case '40': {
-          const { pingInterval: heartbeat, maxPayload: message } = JSON.parse(session)
-          // A server of version 2 says it without being asked, and without an id.
-          if (!told) return { type: 'bye', why: old }
-          const welcome = { session, resumed: to === pid, heartbeat, limits: message ? { message } : {} }
-          return { type: 'hello', cursor: to, hello: welcome }
-        }
-        case 'old':
-          return { type: 'bye', why: old }
-        case 'gap':
-          if (!pid || pid === to) break
-          return { type: 'gap', cursor: to ?? '', gap: { reason: 'unknown', from: cursor, to: to ?? '' } }
-        case '42':
-        case '45': {
-          const [name, ...args] = told
-          if (Object(name) === name || name == null) throw new SyntaxError('an event without a name')
-          const last = args[args.length - 1]
-          // Where there is recovery, what would be sent again ends in its offset; what is volatile does not.
-          const ends = pid && !id && typeof last === 'string' && offsets.test(last)
-          const at = ends ? `${pid} ${args.pop()}` : undefined
-          const answer = id ? (given: Payload) => packet(3, id, '', given) : undefined
-          return { type: 'message', event: `${name}`, data: contentOf(args, attached), cursor: at, answer }
-        }
-        case '43':
-        case '46':
-          return { type: 'answer', number: +(id as string), data: contentOf(told, attached) }
-        case '41':
-        case '44': {
-          const why = `the server said ${told ? told.message : 'goodbye'}`
-          // What a response would have that says so.
-          return { type: 'bye', status: told ? 401 : 204, why, cause: told || undefined }
-        }
-      }
-      return { type: 'nothing' }
+        return { type: 'nothing' }
+      },
     },
-    outbox: createHandedOverOutbox,
-    write({ event = 'message', data, answer }, number) {
-      if (reserved.has(event))
-        throw new TypeError(
-          `send: event is ${JSON.stringify(event)}, which Socket.IO reserves; choose another name`,
-        )
-      return packet(2, answer ? `${number}` : '', `${JSON.stringify(event)},`, data)
+    sending: {
+      outbox: createHandedOverOutbox,
+      replies: true,
+      codec: json,
+      // The namespace is left, and the connection is closed: over long polling the server would wait for it otherwise.
+      goodbye: `41${separator}1`,
+      write({ event = 'message', data, answer }, number) {
+        if (reserved.has(event))
+          throw new TypeError(
+            `send: event is ${JSON.stringify(event)}, which Socket.IO reserves; choose another name`,
+          )
+        return packet(2, answer ? `${number}` : '', `${JSON.stringify(event)},`, data)
+      },
+      frames: payload => (payload as string).split(separator),
+      isSessionLost: status => status === 400,
     },
-    frames: payload => (payload as string).split(separator),
-    isSessionLost: status => status === 400,
   }
 }
 

@@ -4,8 +4,8 @@
  * @module throughline/dialects/sockjs
  */
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
-import type { TransportName } from '../contracts/failure.ts'
 import type { Frame } from '../contracts/frame.ts'
+import type { Traits } from '../contracts/traits.ts'
 import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { setQuery } from '../wire/address.ts'
 import { rawCodec } from '../wire/codec.ts'
@@ -36,69 +36,86 @@ export function sockjs({
 }: SockJSOptions = {}): Dialect {
   return {
     name: 'sockjs',
-    transports: ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'],
-    comparableIds: false,
-    eventsource: 'wrapped',
-    resumesCleanEnd: true,
-    showsToken: ['websocket', 'eventsource', 'jsonp'],
-    sendsHello: true,
-    codec: {
-      encode(value) {
-        const payload = rawCodec.encode(value)
-        if (typeof payload === 'string') return payload
-        throw new TypeError('send: SockJS carries text only; send bytes as base64')
+    transports: Object.keys(paths),
+    addressing: {
+      showsToken: true,
+      buildRequest({
+        url,
+        via,
+        by: { kind, setsHeaders },
+        headers,
+        token,
+        nonce,
+        pipe = nonce,
+        beside,
+        jsonpCallback: callback,
+      }) {
+        const there = new URL(url)
+        const byForm = beside === 'script'
+        const path = paths[via] ?? (byForm ? 'jsonp_send' : 'xhr_send')
+        const server = `${1_000 + (Number.parseInt(pipe, 36) % 1_000)}`.slice(1)
+        there.pathname = `${there.pathname.replace(/\/$/, '')}/${server}/${pipe}/${path}`
+        if (kind === 'socket') there.protocol = there.protocol.replace('http', 'ws')
+        if (callback) setQuery(there, 'c', callback)
+        const byXhr = setsHeaders && !byForm
+        if (token && byXhr) headers = { Authorization: `Bearer ${token}`, ...headers }
+        else if (token) setQuery(there, 'token', token)
+        return { url: there.href, headers, ...(byXhr && { method: 'POST' }) }
       },
-      decode: payload => payload,
     },
-    buildRequest({
-      url,
-      via,
-      headers,
-      token,
-      nonce,
-      pipe = nonce,
-      besideTransport: beside,
-      jsonpCallback: callback,
-    }) {
-      const there = new URL(url)
-      const send = beside === 'jsonp' ? 'jsonp_send' : 'xhr_send'
-      const path = via === 'post' ? send : via === 'long-polling' ? 'xhr' : via.replace('-', '_')
-      const server = `${1_000 + (Number.parseInt(pipe, 36) % 1_000)}`.slice(1)
-      there.pathname = `${there.pathname.replace(/\/$/, '')}/${server}/${pipe}/${path}`
-      if (via === 'websocket') there.protocol = there.protocol.replace('http', 'ws')
-      if (callback) setQuery(there, 'c', callback)
-      const byXhr = path.startsWith('xhr')
-      if (token && byXhr) headers = { Authorization: `Bearer ${token}`, ...headers }
-      else if (token) setQuery(there, 'token', token)
-      return { url: there.href, headers, ...(byXhr && { method: 'POST' }) }
+    framing: {
+      eventsource: 'wrapped',
+      reader: ({ kind, setsHeaders }, _previous, limit) => (setsHeaders ? lines(limit) : frames(kind)),
     },
-    reader: (via, _, limit) =>
-      via === 'xhr-streaming' || via === 'long-polling' ? lines(limit) : frames(via),
-    proof: () => ({ need: 'block' }),
-    parseFrame({ event, data = '' }, { session }) {
-      if (event === 'a') return { type: 'message', event: 'message', data, cursor: undefined }
-      if (event === 'c') {
-        const [code, reason] = JSON.parse(data)
-        return bye(`the server closed this session: ${code} ${reason}`, ends(code))
-      }
-      if (event !== 'o') throw new SyntaxError(`"${event}" begins no frame of SockJS`)
-      // A response ended, by the network as it turns out, and the server began anew where it had to go on.
-      if (session !== undefined) return bye('the server has lost this session')
-      // Where there are none, as long as a timer can run.
-      const every = data ? heartbeat : 2 ** 29
-      const welcome = { session: '', resumed: false, heartbeat: every }
-      return { type: 'hello', cursor: undefined, hello: welcome }
+    protocol: {
+      sendsHello: true,
+      comparableIds: false,
+      proof: () => ({ need: 'block' }),
+      parseFrame({ event, data = '' }, { session }) {
+        if (event === 'a') return { type: 'message', event: 'message', data, cursor: undefined }
+        if (event === 'c') {
+          const [code, reason] = JSON.parse(data)
+          return bye(`the server closed this session: ${code} ${reason}`, ends(code))
+        }
+        if (event !== 'o') throw new SyntaxError(`"${event}" begins no frame of SockJS`)
+        // A response ended, by the network as it turns out, and the server began anew where it had to go on.
+        if (session !== undefined) return bye('the server has lost this session')
+        // Where there are none, as long as a timer can run.
+        const every = data ? heartbeat : 2 ** 29
+        const welcome = { session: '', resumed: false, heartbeat: every }
+        return { type: 'hello', cursor: undefined, hello: welcome }
+      },
     },
-    outbox: createHandedOverOutbox,
-    write: ({ data }) => JSON.stringify([data]),
-    isSessionLost: status => status === 404,
+    sending: {
+      outbox: createHandedOverOutbox,
+      codec: {
+        encode(value) {
+          const payload = rawCodec.encode(value)
+          if (typeof payload === 'string') return payload
+          throw new TypeError('send: SockJS carries text only; send bytes as base64')
+        },
+        decode: payload => payload,
+      },
+      write: ({ data }) => JSON.stringify([data]),
+      isSessionLost: status => status === 404,
+    },
+    policy: { resumesCleanEnd: true },
   }
 }
 
-/** One frame at a time. */
-function frames(via: TransportName): Reader {
+/** What a SockJS server calls each transport, at the end of the address. Sends have a path of their own. */
+const paths: Record<string, string> = {
+  websocket: 'websocket',
+  eventsource: 'eventsource',
+  'xhr-streaming': 'xhr_streaming',
+  'long-polling': 'xhr',
+  jsonp: 'jsonp',
+}
+
+/** One frame at a time, in text of an event stream, or as it is. */
+function frames(kind: Traits['kind']): Reader {
   return {
-    feed: chunk => frame(via === 'eventsource' ? unescaped(chunk as string) : chunk, via !== 'websocket'),
+    feed: chunk => frame(kind === 'stream' ? unescaped(chunk as string) : chunk, kind !== 'socket'),
     end: () => [],
   }
 }

@@ -4,8 +4,7 @@ import type { Environment } from '../environment.ts'
 /** How long what worked is believed, in ms: networks change, and a page that is reloaded after lunch may be in another one. */
 const lifetime = 6 * 60 * 60 * 1000
 
-/** Browsers slow down sockets that keep failing, for all tabs at once: at most so many tries in this time. */
-export const tries = 6
+/** How long a failed attempt counts against a transport's `attemptLimit`, in ms. */
 export const during = 120_000
 
 /** So many of them are kept for a line that another transport carries: an outage alone does not use up all. */
@@ -14,16 +13,16 @@ const reserve = 2
 /** What was learned on this page. */
 const pages = new Map<string, { failed: number[]; left: readonly string[]; leftUntil: number }>()
 
-/** What a page has learned of a way to a server: the transport that worked, kept over pages, and how often WebSocket failed lately. */
+/** What a page has learned of a way to a server: the transport that worked, kept over pages, and how often those with an `attemptLimit` failed lately. */
 export interface Preference {
   recall(): TransportName | undefined
   remember(name: TransportName): void
   /** Those that seem to work and don't, kept over pages. */
   left(): readonly string[]
   leave(those: readonly { name: TransportName }[]): void
-  socketFailed(): void
-  /** `carried`: whether the line has another transport meanwhile. */
-  socketsAllowed(carried: boolean): boolean
+  attemptFailed(): void
+  /** Whether a transport with this `attemptLimit` may be tried. `carried`: whether the line has another one meanwhile. */
+  attemptsAllowed(carried: boolean, limit?: number): boolean
 }
 
 /** `way` tells what was learned from what else there is to be learned: it names the address, and holds no secrets. */
@@ -51,10 +50,10 @@ export function createPreference(environment: Environment, way: string): Prefere
         leftUntil: Date.now() + lifetime,
       })
     },
-    socketFailed: () => failed.push(environment.now()),
-    socketsAllowed(carried) {
+    attemptFailed: () => failed.push(environment.now()),
+    attemptsAllowed(carried, limit = Infinity) {
       while (failed.length > 0 && environment.now() - (failed[0] as number) > during) failed.shift()
-      return failed.length < (carried ? tries : tries - reserve)
+      return failed.length < (carried ? limit : limit - reserve)
     },
   }
 }
@@ -65,6 +64,6 @@ export const noMemory: Preference = {
   remember() {},
   left: () => [],
   leave() {},
-  socketFailed() {},
-  socketsAllowed: () => true,
+  attemptFailed() {},
+  attemptsAllowed: () => true,
 }

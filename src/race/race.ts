@@ -42,15 +42,15 @@ export function createRace(transports: readonly Transport[], known?: Preference)
   function open(target: Target, line: Receiver): Channel {
     const { environment, dialect } = target
     memory ??= createPreference(environment, wayTo(target))
-    learned ??= createLearned(transports, memory, dialect.comparableIds)
+    learned ??= createLearned(transports, memory, dialect.protocol.comparableIds)
     const now = () => environment.now()
     const terms: Terms = {
       now,
       transports,
-      overlap: dialect.comparableIds,
+      overlap: dialect.protocol.comparableIds,
       isCold: () => !target.positioned(),
       stagger,
-      proof: ({ name }) => dialect.proof(name),
+      proof: dialect.protocol.proof,
       isCooling: transport => learned.isCooling(transport, now()),
       isLeft: learned.isLeft,
       isStray: learned.isStray,
@@ -69,7 +69,7 @@ export function createRace(transports: readonly Transport[], known?: Preference)
       },
       failed(candidate, failure, opened) {
         const { id, transport } = candidate
-        if (isSocket(transport) && !hasHeard(candidate) && opened && !failure.scope) memory.socketFailed()
+        if (transport.attemptLimit && !hasHeard(candidate) && opened && !failure.scope) memory.attemptFailed()
         if (candidate.phase === 'verified') learned.cut(transport, failure, candidate.since, now())
         signal({ type: 'failed', id, failure, opened })
       },
@@ -164,7 +164,7 @@ export function createRace(transports: readonly Transport[], known?: Preference)
       if (id === told) return
       told = id
       const running = active()
-      if (running) line.opened(running.candidate.transport.name, running.hello)
+      if (running) line.opened(running.candidate.transport, running.hello)
       else if (state.name === 'racing') line.paused({ ...(state.failures.at(-1) as Failure), retryAfter: 0 })
     }
 
@@ -182,7 +182,7 @@ export function createRace(transports: readonly Transport[], known?: Preference)
       else if (state.name === 'concluding') {
         const { failures, most } = state
         const told = (failure: Failure) => signal({ type: 'concluded', failure })
-        conclude(failures, target, inquiry.signal, told, () => isSocketOpen(failures), most)
+        conclude(failures, target, inquiry.signal, told, isBySocket, () => isSocketOpen(failures), most)
       } else if (state.name === 'ended') {
         inquiry.abort()
         for (const undo of unlisten) undo()
@@ -195,10 +195,10 @@ export function createRace(transports: readonly Transport[], known?: Preference)
      * The transport that worked does not come back. When plain HTTP does not get through either it is an outage, and nobody is
      * demoted: this is tried again. Otherwise something has come between, and the next one takes over.
      */
-    async function probe({ transport }: Failure): Promise<void> {
+    async function probe(failure: Failure): Promise<void> {
       const answer = await probeStatus(target, inquiry.signal)
       // A server that does not know us may answer so to every GET, at the address of its WebSocket.
-      const tells = dialect.sendsHello || transport !== 'websocket'
+      const tells = dialect.protocol.sendsHello || !isBySocket(failure)
       signal({ type: 'probed', answered: tells && answer !== undefined && answer.status < 500 })
     }
 
@@ -212,11 +212,11 @@ export function createRace(transports: readonly Transport[], known?: Preference)
 
     function isSpent(transport: Transport): boolean {
       const isLast = 'rest' in state && state.rest === 'over'
-      return isSocket(transport) && !isLast && !memory.socketsAllowed(state.name === 'delivering')
+      return !isLast && !memory.attemptsAllowed(state.name === 'delivering', transport.attemptLimit)
     }
 
-    function needs({ name }: Transport, need: Proof['need']): boolean {
-      return dialect.proof(name).need === need
+    function needs(transport: Transport, need: Proof['need']): boolean {
+      return dialect.protocol.proof(transport).need === need
     }
 
     /**
@@ -225,7 +225,7 @@ export function createRace(transports: readonly Transport[], known?: Preference)
      */
     function isSocketOpen(failures: readonly Failure[]): boolean {
       const socket = transports.find(isSocket)
-      if (dialect.sendsHello || !socket || !isPossible(socket)) return false
+      if (dialect.protocol.sendsHello || !socket || !isPossible(socket)) return false
       return learned.hasWorked(socket) || !failures.some(({ transport }) => transport === socket.name)
     }
 
@@ -240,14 +240,18 @@ export function createRace(transports: readonly Transport[], known?: Preference)
     }
   }
 
+  function isBySocket({ transport }: Failure): boolean {
+    return transports.some(other => other.name === transport && isSocket(other))
+  }
+
   /** What was learned of one address, dialect and choice of transports says nothing about others. */
   function wayTo({ origin, pathname, dialect }: Target): string {
     return digest([origin, pathname, dialect.name, ...transports.map(({ name }) => name)].join(' '))
   }
 }
 
-function isSocket({ name }: Transport): boolean {
-  return name === 'websocket'
+function isSocket({ kind }: Transport): boolean {
+  return kind === 'socket'
 }
 
 /** Waits for something as long as there is the same reason to: gives the function that is told the reason there is now. */

@@ -91,13 +91,13 @@ export function run(first: Candidate, course: Course): Running {
     if (code) return fail({ kind: 'unsupported', code, where: name })
     const { timeout } = target
     // An event stream that nobody greets on may be quiet from the start: many a server holds its headers back until then.
-    if (dialect.sendsHello || name === 'websocket')
+    if (dialect.protocol.sendsHello || transport.kind === 'socket')
       stop = wait(environment, timeout, () =>
         fail({ kind: 'silent', code: 'unanswered', where: name, after: timeout }),
       )
     tryTo(
       () => {
-        channel = transport.open(channelTarget(target, name), sink())
+        channel = transport.open(channelTarget(target, transport), sink())
       },
       failure => fail({ ...failure, where: name }),
     )
@@ -124,10 +124,10 @@ export function run(first: Candidate, course: Course): Running {
   function sink(): Sink {
     const inTurn = (act: () => void) => (candidate.phase === 'holding' ? void held.push(act) : act())
     return {
-      opened(via) {
+      opened() {
         attempt.opened = environment.now()
         if (proof.need !== 'opened') signal({ type: 'accepted', id })
-        else if (isActive()) line.opened(via)
+        else if (isActive()) line.opened(transport)
         else signal({ type: 'arrived', id })
       },
       blocks(blocks, origin) {
@@ -164,7 +164,7 @@ export function run(first: Candidate, course: Course): Running {
   /** Reads the blocks and hands them on, as far as they are the line's: one session's hello, and its receipts. */
   function deliver(blocks: readonly Incoming[], origin: string | undefined): Frame[] {
     const frames: Frame[] = []
-    if (!dialect.comparableIds && !isActive()) return frames
+    if (!dialect.protocol.comparableIds && !isActive()) return frames
     try {
       for (const block of blocks) {
         // A handler may close the line, and a block may end the channel.

@@ -1,4 +1,3 @@
-import type { Dialect } from '../contracts/dialect.ts'
 import { withoutQuery } from '../contracts/failure.ts'
 import type { AnyURL } from '../here.ts'
 import { show } from '../wire/codec.ts'
@@ -9,14 +8,12 @@ declare const DEV: boolean | undefined
 /**
  * The address as a URL. `ws:` and `wss:` name the same server as `http:` and `https:`; which of them is used is the transport's affair.
  *
+ * `asEventSource`: whether the line stands in for EventSource.
+ *
  * @throws {TypeError} when it is none that a line can go to
- * @throws {DOMException} a SyntaxError in place of that where the dialect stands in for EventSource, as that throws one
+ * @throws {DOMException} a SyntaxError in place of that where the line stands in for EventSource, as that throws one
  */
-export function resolveAddress(
-  url: string | AnyURL,
-  base: string | undefined,
-  { asEventSource }: Dialect,
-): URL {
+export function resolveAddress(url: string | AnyURL, base: string | undefined, asEventSource?: boolean): URL {
   const isLong = typeof DEV === 'undefined' || DEV
   const isText = typeof url === 'string' || typeof (url as Partial<URL> | null)?.href === 'string'
   // An EventSource takes whatever can be made a text (Web IDL, USVString), and so does a line that stands in for one.

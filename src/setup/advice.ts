@@ -1,6 +1,8 @@
 /** What to look at when a line does not do what its author expects. Only development builds have it. */
 import type { ConnectionError } from '../contracts/errors.ts'
 import { withoutQuery } from '../contracts/failure.ts'
+import { viaPost } from '../contracts/traits.ts'
+import { isSpokenOver, type Transport } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import type { CoreOptions } from './options.ts'
 import { readHeaders } from './pairs.ts'
@@ -19,8 +21,14 @@ export function adviseOn(line: Advised, destination: Destination, options: CoreO
   const { dialect, environment } = destination
   const { transport, headers } = options
   advise(line, environment, namesTopic(destination))
-  if (dialect.tokenByHeaderOnly)
-    adviseOnHeaders(line.url, options, 'candidates' in transport ? transport.candidates : [transport])
+  if (dialect.addressing.tokenByHeaderOnly) {
+    const all = 'candidates' in transport ? transport.candidates : [transport]
+    adviseOnHeaders(
+      line.url,
+      options,
+      all.filter(transport => isSpokenOver(dialect, transport)),
+    )
+  }
   if (typeof document === 'object' && typeof headers === 'object')
     adviseOnForbidden(line.url, Object.keys(readHeaders(headers)))
 }
@@ -28,7 +36,7 @@ export function adviseOn(line: Advised, destination: Destination, options: CoreO
 /** Only our own wire has topics in the address. */
 function namesTopic({ dialect, target }: Pick<Destination, 'dialect' | 'target'>): boolean | undefined {
   if (dialect.name !== 'native') return undefined
-  const { url } = target({ cursor: '', session: undefined }).buildRequest('post')
+  const { url } = target({ cursor: '', session: undefined }).buildRequest(viaPost)
   return new URL(url).searchParams.has('topic')
 }
 
@@ -71,13 +79,11 @@ export function advise(
 export function adviseOnHeaders(
   where: string,
   given: { token?: unknown; headers?: unknown },
-  transports: readonly { readonly name: string }[],
+  transports: readonly Pick<Transport, 'name' | 'setsHeaders'>[],
   warn = (words: string) => console.warn(words),
 ): void {
   const names = (['token', 'headers'] as const).filter(name => given[name] !== undefined)
-  const bare = transports
-    .map(({ name }) => name)
-    .filter(name => /^(websocket|eventsource|iframe)$/.test(name))
+  const bare = transports.filter(({ setsHeaders }) => !setsHeaders).map(({ name }) => name)
   if (names.length === 0 || bare.length === 0) return
   warn(
     `throughline: ${withoutQuery(where)} is asked by ${bare.join(' and ')} without ${names.join(' and ')}: a browser sets no headers there. Put the credential into the address (params) or a cookie, or name transports that can: 'xhr-streaming', 'long-polling'`,

@@ -1,6 +1,7 @@
 import { createToken, type Token } from '../connection/token.ts'
-import type { Dialect, Position, Request, RequestDetails, Via } from '../contracts/dialect.ts'
-import type { Attempt, Target } from '../contracts/transport.ts'
+import type { Dialect, Position, Request, RequestDetails } from '../contracts/dialect.ts'
+import { viaPost } from '../contracts/traits.ts'
+import type { Attempt, Requester, Target } from '../contracts/transport.ts'
 import { browser, type Environment } from '../environment.ts'
 import type { AnyURL } from '../here.ts'
 import { resolveAddress } from './address.ts'
@@ -30,12 +31,11 @@ const nowhere: Position = { cursor: '', session: undefined }
 export function createDestination(
   url: string | AnyURL,
   options: Omit<CoreOptions, 'transport' | 'dialect'>,
-  spoken: Dialect,
+  dialect: Dialect,
 ): Destination {
   const environment = browser(options.environment)
   const { params = {}, headers = {}, withCredentials = false, timeout = 10_000, limits } = options
-  const dialect = sized(spoken, limits?.received)
-  const address = resolveAddress(url, environment.base, dialect)
+  const address = resolveAddress(url, environment.base, dialect.policy?.asEventSource)
   const http = new URL(address)
   http.protocol = http.protocol.replace('ws', 'http')
   http.hash = ''
@@ -46,9 +46,9 @@ export function createDestination(
   const token = options.token && createToken(options.token)
   const hidden = token !== undefined && options.tokenIn !== 'address'
   const whole = () => withParams(http, asked.params())
-  const named = (bare: URL) => buildRequest('query', { position: nowhere }, bare)
+  const named = (bare: URL) => buildRequest({ ...viaPost, name: 'query' }, { position: nowhere }, bare)
   const long =
-    dialect.namesQueries && environment.fetch
+    dialect.addressing.namesQueries && environment.fetch
       ? createLongQuery(whole, environment.fetch, named, withCredentials)
       : undefined
   const attempts: Attempt[] = []
@@ -65,36 +65,39 @@ export function createDestination(
       withCredentials,
       jsonp: options.jsonp,
       eager: options.eager,
-      ticketed: hidden && dialect.tickets,
-      bars: name =>
+      ticketed: hidden && dialect.addressing.tickets,
+      bars: ({ setsHeaders }) =>
         /^http/.test(http.protocol)
-          ? hidden && dialect.showsToken?.includes(name)
+          ? hidden && dialect.addressing.showsToken && !setsHeaders
             ? 'token-in-address'
             : undefined
           : 'unavailable',
       timeout,
       largest: limits?.received,
-      positioned: () => position.cursor !== '' && (!dialect.sendsHello || position.session !== undefined),
+      positioned: () =>
+        position.cursor !== '' && (!dialect.protocol.sendsHello || position.session !== undefined),
       names: names.follow,
       ready: () => long?.named(),
-      buildRequest: (via, details) => buildRequest(via, { ...details, position }),
+      buildRequest: (by, details) => buildRequest(by, { ...details, position }),
+      reader: (transport, previous) => dialect.framing.reader(transport, previous, limits?.received),
     }
   }
 
   function buildRequest(
-    via: Via,
+    by: Requester,
     details: RequestDetails & { position: Position },
     url: URL = long?.address() ?? whole(),
   ): Request {
     const nonce = Math.floor(environment.random() * 2 ** 32).toString(36)
-    const own = { via, url, headers: asked.headers(), token: token?.value, hidden, nonce }
-    return dialect.buildRequest({ ...details, ...own })
+    const own = {
+      via: by.like ?? by.name,
+      by,
+      url,
+      headers: asked.headers(),
+      token: token?.value,
+      hidden,
+      nonce,
+    }
+    return dialect.addressing.buildRequest({ ...details, ...own })
   }
-}
-
-/** The dialect, whose readers keep no more of a message than the page takes. */
-function sized(dialect: Dialect, received: number | undefined): Dialect {
-  if (received === undefined) return dialect
-  const reader: Dialect['reader'] = (via, before) => dialect.reader(via, before, received)
-  return Object.assign(Object.create(dialect), { reader })
 }

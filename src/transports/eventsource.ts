@@ -7,10 +7,13 @@ import { addressed } from './http/ticket.ts'
 /** The browser's own EventSource. Sends go beside it, by POST. */
 export const eventsource: Transport = {
   name: 'eventsource',
+  kind: 'stream',
   supports: target =>
     target.environment.EventSource !== undefined &&
     // A new EventSource can't be told where to continue, except in the address.
-    (target.dialect.eventsource === 'wrapped' || target.dialect.cursorInUrl || !target.positioned()),
+    (target.dialect.framing.eventsource === 'wrapped' ||
+      target.dialect.addressing.cursorInUrl ||
+      !target.positioned()),
   open: (target, sink) => receive(target, sink, out => begin(out, target)),
 }
 
@@ -19,15 +22,15 @@ const hastes = 20
 const hasty = 50
 
 function begin(out: Receiving, target: Target): void {
-  addressed(target, 'eventsource', {}, url => listen(out, target, url), out.ended, out.setAbort)
+  addressed(target, eventsource, {}, url => listen(out, target, url), out.ended, out.setAbort)
 }
 
 function listen(out: Receiving, target: Target, url: string): void {
   const { dialect, environment, withCredentials } = target
   const Source = environment.EventSource as typeof EventSource
   const source = new Source(url, { withCredentials })
-  const wrapped = dialect.eventsource === 'wrapped'
-  const reader = dialect.reader('eventsource')
+  const wrapped = dialect.framing.eventsource === 'wrapped'
+  const reader = target.reader(eventsource)
   const free = wrapped ? undefined : relay(source, out, target.names)
   let opened = false
   let brought = false
@@ -55,7 +58,7 @@ function listen(out: Receiving, target: Target, url: string): void {
   out.setAbort(leave)
   source.onopen = () => {
     opened = answered = true
-    out.opened('eventsource')
+    out.opened()
   }
   if (wrapped)
     source.onmessage = event => {
@@ -70,14 +73,14 @@ function listen(out: Receiving, target: Target, url: string): void {
     // Closed by the browser means an answer that no event stream has: WHATWG HTML 9.2.2, "fail the connection".
     if (!reopens) return out.ended({ kind: 'status', ...about })
     // The browser would come back too, after more seconds than a server may keep what is to be continued.
-    if (brought && dialect.resumesCleanEnd) {
+    if (brought && dialect.policy?.resumesCleanEnd) {
       leave()
       return out.scheduleNext(out.pace({ spoke: true }), () => begin(out, target))
     }
     // It comes back by itself, and says with a header what it has heard last.
-    if (opened && !wrapped && !dialect.cursorInUrl && !isHasty())
+    if (opened && !wrapped && !dialect.addressing.cursorInUrl && !isHasty())
       return out.paused({ kind: 'ended', ...about })
-    out.ended({ kind: opened ? (dialect.cursorInUrl ? 'ended' : 'cut') : 'refused', ...about })
+    out.ended({ kind: opened ? (dialect.addressing.cursorInUrl ? 'ended' : 'cut') : 'refused', ...about })
   }
 }
 

@@ -9,6 +9,8 @@ import { type FetchOptions, fetched } from './http/fetch-request.ts'
 import { type Receiving, receive } from './http/receive.ts'
 import { originOf } from './http/xhr-request.ts'
 
+const traits = { name: 'fetch-streaming', kind: 'stream', setsHeaders: true } as const
+
 /** One endless response, read by fetch: also in a service worker, and without keeping what was read. Sends go beside it, by POST. */
 export const fetchStreaming: Transport = fetchStreamingWith({})
 
@@ -23,15 +25,15 @@ export const fetchStreaming: Transport = fetchStreamingWith({})
 export function fetchStreamingWith(options: FetchOptions | (() => FetchOptions)): Transport {
   const asking = typeof options === 'function' ? options : () => options
   return {
-    name: 'fetch-streaming',
+    ...traits,
     supports: target => target.environment.fetch !== undefined && typeof ReadableStream === 'function',
     open: (target, sink) => receive(target, sink, out => stream(out, target, asking), fetched),
   }
 }
 
 function stream(out: Receiving, target: Target, asking: () => FetchOptions, before?: Reader): void {
-  const asked = target.buildRequest('fetch-streaming')
-  const reader = target.dialect.reader('fetch-streaming', before)
+  const asked = target.buildRequest(traits)
+  const reader = target.reader(traits, before)
   const { once, ...request } = asking()
   let origin: string | undefined
   let brought = 0
@@ -42,7 +44,7 @@ function stream(out: Receiving, target: Target, asking: () => FetchOptions, befo
       head: reader.head,
       opened(url) {
         origin = originOf(url)
-        out.opened('fetch-streaming')
+        out.opened()
       },
       text(chunk) {
         brought += feed(chunk, reader, out, origin).length

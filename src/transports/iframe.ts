@@ -9,6 +9,8 @@ import { poster } from './http/post.ts'
 import { addressed } from './http/ticket.ts'
 import { originOf } from './http/xhr-request.ts'
 
+const traits = { name: 'iframe', kind: 'stream' } as const
+
 /**
  * The forever frame: a hidden page of the line's own origin that never ends, whose scripts hand on what they hold and take themselves
  * away. It needs neither XMLHttpRequest nor fetch to hear. Sends go beside it, by POST.
@@ -24,14 +26,14 @@ export const iframe: Transport = iframeFrom()
  */
 export function iframeFrom(...origins: string[]): Transport {
   return {
-    name: 'iframe',
+    ...traits,
     supports: target => target.environment.document?.documentElement !== undefined,
     open(target, sink) {
       const { dialect, environment } = target
       const document = environment.document as Document
-      const { url } = target.buildRequest('iframe')
+      const { url } = target.buildRequest(traits)
       const origin = originOf(url) as string
-      const reader = dialect.reader('iframe')
+      const reader = target.reader(traits)
       const post = poster(target, sink)
       const frame = document.createElement('iframe')
       const held = [post.close]
@@ -58,7 +60,7 @@ export function iframeFrom(...origins: string[]): Transport {
       return { close: out.close, send: post.send }
 
       function insert(): void {
-        addressed(target, 'iframe', {}, load, out.ended, stop => held.push(stop))
+        addressed(target, traits, {}, load, out.ended, stop => held.push(stop))
       }
 
       function load(url: string): void {
@@ -80,10 +82,10 @@ export function iframeFrom(...origins: string[]): Transport {
         if (data === null) return out.ended({ kind: 'ended', code: 'ended', where: withoutQuery(url) })
         if (typeof data !== 'string') return
         const blocks = reader.feed(data)
-        const refusal = dialect.refusal?.(blocks)
+        const refusal = dialect.protocol.refusal?.(blocks)
         if (refusal) return out.ended(refusal)
         opened = true
-        out.opened('iframe')
+        out.opened()
         if (data) out.blocks(blocks, origin)
       }
     },

@@ -29,6 +29,7 @@ const settling = 100
  */
 export const jsonp: Transport = {
   name: 'jsonp',
+  kind: 'script',
   supports: target => target.environment.document?.head !== undefined && trusted() !== undefined,
   open(target, sink) {
     const { dialect, environment } = target
@@ -41,13 +42,13 @@ export const jsonp: Transport = {
       cancelSend()
       environment.clearTimeout(pause)
     })
-    const origin = originOf(target.buildRequest('jsonp').url)
+    const origin = originOf(target.buildRequest(jsonp).url)
     if (target.jsonp || origin === pageOf(environment.document as Document).origin) poll(0)
     else queueMicrotask(() => out.ended({ kind: 'unsupported', code: 'script-origin', where: origin }))
     return {
       close: out.close,
       send: (text, done) =>
-        dialect.acknowledges ? send(text as string, done) : postAlone(target, text, done, 'no-cors'),
+        dialect.sending.acknowledges ? send(text as string, done) : postAlone(target, text, done, 'no-cors'),
     }
 
     function poll(turn: number): void {
@@ -55,9 +56,9 @@ export const jsonp: Transport = {
         const since = environment.now()
         return call(target, { pollIndex: turn }, turn ? patience : target.timeout, answer => {
           if (typeof answer !== 'string') return out.ended(answer)
-          out.opened('jsonp')
+          out.opened()
           const blocks = read(answer)
-          const refusal = dialect.refusal?.(blocks)
+          const refusal = dialect.protocol.refusal?.(blocks)
           if (refusal) out.ended(refusal)
           else if (!out.shut)
             pause = environment.setTimeout(
@@ -74,7 +75,7 @@ export const jsonp: Transport = {
       const query = { 'rt.up': text.slice(at, end), 'rt.at': `${at}`, 'rt.of': `${text.length}` }
       const answered = (answer: string | Failure) => {
         if (typeof answer !== 'string') return done(answer)
-        const refusal = dialect.refusal?.(read(answer))
+        const refusal = dialect.protocol.refusal?.(read(answer))
         if (refusal || end === text.length) done(refusal, !refusal)
         else send(text, done, end)
       }
@@ -84,9 +85,9 @@ export const jsonp: Transport = {
     }
 
     function read(answer: string): Incoming[] {
-      const reader = dialect.reader('jsonp')
+      const reader = target.reader(jsonp)
       const blocks = reader.feed(answer)
-      if (!dialect.refusal?.(blocks)) out.blocks(blocks)
+      if (!dialect.protocol.refusal?.(blocks)) out.blocks(blocks)
       return blocks
     }
   },
@@ -132,10 +133,7 @@ function call(target: Target, details: Details, limit: number, heard: Heard): ()
   const underway = (current: () => void) => {
     stop = current
   }
-  tryTo(
-    () => addressed(target, 'jsonp', { ...details, jsonpCallback: callback }, begin, fail, underway),
-    fail,
-  )
+  tryTo(() => addressed(target, jsonp, { ...details, jsonpCallback: callback }, begin, fail, underway), fail)
   return () => {
     stopped = true
     stop()

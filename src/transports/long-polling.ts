@@ -8,15 +8,17 @@ import { originOf } from './http/xhr-request.ts'
 /** One request after the other, each answered when there is something to say. Sends go beside it, by POST. */
 export const longPolling: Transport = {
   name: 'long-polling',
+  kind: 'poll',
+  setsHeaders: true,
   supports: canRequest,
   open: (target, sink) => receive(target, sink, out => poll(out, target, 0)),
 }
 
 /** `retry`: what the server said last. */
 function poll(out: Receiving, target: Target, turn: number, before?: Reader, retry?: number): void {
-  const { dialect } = target
-  const asked = target.buildRequest('long-polling', { pollIndex: turn })
-  const reader = dialect.reader('long-polling', before)
+  const { policy } = target.dialect
+  const asked = target.buildRequest(longPolling, { pollIndex: turn })
+  const reader = target.reader(longPolling, before)
   let spoke = false
   const took = (blocks: Incoming[]) => {
     for (const block of blocks) retry = block.retry ?? retry
@@ -28,7 +30,7 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
     head: reader.head,
     opened(url) {
       origin = originOf(url)
-      out.opened('long-polling')
+      out.opened()
     },
     text(chunk) {
       said += chunk
@@ -41,7 +43,7 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
       if (failure) return out.ended(failure)
       const wait = out.pace({ text: said, spoke, retry })
       // To an EventSource each answer that ends is an interruption, which its page hears of.
-      if (dialect.asEventSource && !dialect.resumesCleanEnd)
+      if (policy?.asEventSource && !policy.resumesCleanEnd)
         out.paused({ kind: 'ended', code: 'ended', where: withoutQuery(asked.url), retryAfter: wait })
       out.scheduleNext(wait, () => poll(out, target, turn + 1, reader, retry))
     },

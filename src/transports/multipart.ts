@@ -21,13 +21,15 @@ const types = 'multipart/mixed, multipart/x-mixed-replace;q=0.5'
  */
 export const multipart: Transport = {
   name: 'multipart',
+  kind: 'parts',
+  setsHeaders: true,
   supports: target => target.environment.fetch !== undefined && typeof ReadableStream === 'function',
   open: (target, sink) => receive(target, sink, out => stream(out, target), fetched),
 }
 
 /** `before`: what the latest part was read by. */
 function stream(out: Receiving, target: Target, before?: Reader): void {
-  const asked = target.buildRequest('multipart')
+  const asked = target.buildRequest(multipart)
   const { Accept } = asked.headers
   const headers = { ...asked.headers, Accept: Accept?.includes('multipart') ? Accept : types }
   let parts: Multipart
@@ -46,7 +48,7 @@ function stream(out: Receiving, target: Target, before?: Reader): void {
       },
       opened(url) {
         origin = originOf(url)
-        out.opened('multipart')
+        out.opened()
       },
       bytes(chunk) {
         for (const piece of parts.feed(chunk)) if (!out.shut) take(piece)
@@ -77,7 +79,7 @@ function stream(out: Receiving, target: Target, before?: Reader): void {
 
   /** A part is read as the dialect reads it if that goes by headers, or if the part is an event stream. Any other is a message. */
   function begin(header: Head['header']): void {
-    const reader = target.dialect.reader('multipart', before)
+    const reader = target.reader(multipart, before)
     before = reader
     const isMessage = !reader.head && !isEventStream(header('content-type'))
     part = { reader: isMessage ? messageReader(target.largest) : reader, decoder: new TextDecoder() }

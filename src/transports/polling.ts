@@ -24,6 +24,8 @@ export interface PollingOptions {
   token?: string
 }
 
+const traits = { name: 'polling', kind: 'poll', setsHeaders: true } as const
+
 /**
  * One request after the other, each answered at once, for hosts where none may be held. An answer is an event stream, empty if nothing
  * is new; or any other text but HTML, which is one message, told if it is another than before; or 304. Sends go beside it, by POST.
@@ -34,7 +36,7 @@ export interface PollingOptions {
  */
 export function polling({ every = 5_000, token }: PollingOptions = {}): Transport {
   return {
-    name: 'polling',
+    ...traits,
     supports: canRequest,
     open(target, sink) {
       const { dialect } = target
@@ -46,7 +48,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
         poll(0)
 
         function poll(turn: number): void {
-          const plainly = target.buildRequest('polling', { pollIndex: turn })
+          const plainly = target.buildRequest(traits, { pollIndex: turn })
           const { 'Last-Event-ID': last } = plainly.headers
           const asked = conditionally(plainly, token, etag)
           let spoke = false
@@ -54,7 +56,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
             for (const block of blocks) retry = block.retry ?? retry
             spoke ||= blocks.length > 0
           }
-          let reader = dialect.reader('polling', before)
+          let reader = target.reader(traits, before)
           before = reader
           let whole = false
           let origin: string | undefined
@@ -78,7 +80,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
 
           function opened(url: string): void {
             origin = originOf(url)
-            out.opened('polling')
+            out.opened()
           }
 
           function text(chunk: string): void {
@@ -90,7 +92,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
             took(rest)
             if (rest.length > 0) out.blocks(rest, origin)
             if (failure) return out.ended(failure)
-            const more = dialect.resumesCleanEnd && spoke
+            const more = dialect.policy?.resumesCleanEnd && spoke
             out.scheduleNext(more ? out.pace({ spoke: true }) : out.spaced(retry ?? every), () =>
               poll(turn + 1),
             )

@@ -5,10 +5,12 @@ import { postAlone } from './http/post.ts'
 /** One socket both ways; each frame carries whole blocks. */
 export const websocket: Transport = {
   name: 'websocket',
+  kind: 'socket',
+  attemptLimit: 6,
   supports: target => target.environment.WebSocket !== undefined,
   open(target, sink) {
-    const { url, protocols } = target.buildRequest('websocket')
-    const reader = target.dialect.reader('websocket')
+    const { url, protocols } = target.buildRequest(websocket)
+    const reader = target.reader(websocket)
     const Socket = target.environment.WebSocket as typeof WebSocket
     const socket = new Socket(url, protocols)
     const out = guardSink(
@@ -17,13 +19,13 @@ export const websocket: Transport = {
         socket.onopen = socket.onmessage = socket.onclose = null
         socket.close()
       },
-      target.dialect.refusal,
+      target.dialect.protocol.refusal,
     )
     let opened = false
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => {
       opened = true
-      out.opened('websocket')
+      out.opened()
     }
     // Of no use beside the `close` event after it. But to the package `ws` an error that nobody listens for is an exception, also of a
     // socket that was closed before it opened.
@@ -45,8 +47,8 @@ export const websocket: Transport = {
     return {
       close: out.close,
       send(text, done) {
-        const { sendsByPost: posts, frames } = target.dialect
-        if (posts) return postAlone(target, text, done)
+        const { byPost, frames } = target.dialect.sending
+        if (byPost) return postAlone(target, text, done)
         if (socket.readyState !== 1) return done({ kind: 'ended', code: 'no-channel' })
         for (const frame of frames?.(text) ?? [text]) socket.send(frame as string)
         done()

@@ -13,6 +13,8 @@ const most = 16 * enough
 /** One endless response read as it comes. Sends go beside it, by POST. */
 export const xhrStreaming: Transport = {
   name: 'xhr-streaming',
+  kind: 'stream',
+  setsHeaders: true,
   supports: target => target.environment.XMLHttpRequest !== undefined,
   open: (target, sink) => receive(target, sink, out => stream(out, target)),
 }
@@ -20,8 +22,8 @@ export const xhrStreaming: Transport = {
 /** `leave` ends the response that this one continues, once this one has brought something. */
 function stream(out: Receiving, target: Target, leave?: () => void): void {
   const { dialect } = target
-  const asked = target.buildRequest('xhr-streaming')
-  const reader = dialect.reader('xhr-streaming')
+  const asked = target.buildRequest(xhrStreaming)
+  const reader = target.reader(xhrStreaming)
   let rolled = false
   let brought = 0
   let origin: string | undefined
@@ -29,7 +31,7 @@ function stream(out: Receiving, target: Target, leave?: () => void): void {
     head: reader.head,
     opened(url) {
       origin = originOf(url)
-      out.opened('xhr-streaming')
+      out.opened()
     },
     text(chunk, received) {
       leave?.()
@@ -39,7 +41,7 @@ function stream(out: Receiving, target: Target, leave?: () => void): void {
       // Left within a message, the next response would have to bring that again, however large it is.
       const within = whole === 0 && !/(\n\n|\r\n\r\n)$/.test(chunk)
       if (out.shut || rolled || received < enough || within) return
-      if (dialect.comparableIds) {
+      if (dialect.protocol.comparableIds) {
         // Make before break: this response goes on until the next one brings something.
         rolled = true
         stream(out, target, abort)

@@ -33,11 +33,12 @@ async function open(transport: Fake, { dialect = native, parts }: Given = {}) {
     taken: () => 0,
     positioned: () => false,
     names: () => () => {},
-    buildRequest: via => ({ url: `${origin}/live?via=${via}`, headers: {} }),
+    reader: (by, previous) => dialect.framing.reader(by, previous),
+    buildRequest: ({ name }) => ({ url: `${origin}/live?via=${name}`, headers: {} }),
   }
   const line: Receiver = {
-    opened: via => heard.push(`opened ${via}`),
-    read: block => dialect.parseFrame(block, { cursor: '', session: undefined }),
+    opened: ({ name }) => heard.push(`opened ${name}`),
+    read: block => dialect.protocol.parseFrame(block, { cursor: '', session: undefined }),
     frame(frame) {
       if (frame.type === 'message') heard.push(`${frame.data}`)
       if (frame.type === 'message' && frame.data === 'close') channel.close()

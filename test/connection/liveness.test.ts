@@ -6,7 +6,7 @@ import { type Asked, openLine, type Stage } from '../support/line.ts'
 import { tokenOf } from '../support/token.ts'
 import { createWorld } from '../support/world.ts'
 
-const { ping } = native
+const { ping } = native.sending
 
 /** A line whose server took so many ms to greet. */
 async function opened(took = 0, options: Parameters<typeof openLine>[0] = {}): Promise<Stage> {

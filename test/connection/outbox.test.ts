@@ -8,6 +8,7 @@ import { usualWaiting, type Waiting } from '../../src/contracts/waiting.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { createParser } from '../../src/wire/parser.ts'
+import { vary } from '../support/dialects.ts'
 import { cut, endedWell, refused, status } from '../support/fakes.ts'
 import { createWorld } from '../support/world.ts'
 
@@ -28,7 +29,7 @@ function setUp({
   const outcomes: string[] = []
   let lost = 0
   let answer: Done = () => {}
-  const outbox = dialect.outbox(dialect, world.environment, () => lost++, waiting)
+  const outbox = dialect.sending.outbox(dialect.sending, world.environment, () => lost++, waiting)
   const open = () =>
     outbox.open((text, done) => {
       requests.push(text as string)
@@ -483,13 +484,15 @@ describe('an answer that says success and acknowledges', () => {
 })
 
 describe('whatever throws', () => {
-  const writes = (text: string): Dialect => ({
-    ...native,
-    write(message, number) {
-      if (message.data === text) throw new RangeError('cannot be written')
-      return native.write(message, number)
-    },
-  })
+  const writes = (text: string): Dialect =>
+    vary(native, {
+      sending: {
+        write(message, number) {
+          if (message.data === text) throw new RangeError('cannot be written')
+          return native.sending.write(message, number)
+        },
+      },
+    })
 
   test('in writing a message rejects that one, and the next ones have its number', async () => {
     const { open, add, answers, outbox, outcomes, requests, world } = setUp({ dialect: writes('bad') })
@@ -677,7 +680,7 @@ describe('ping', () => {
     expect(requests).toEqual([])
     open()
     outbox.ping()
-    expect(requests).toEqual([native.ping])
+    expect(requests).toEqual([native.sending.ping])
     await add('a')
     expect(requests).toHaveLength(1)
     answers()
@@ -747,7 +750,7 @@ describe('with a server that acknowledges nothing, a message that failed', () =>
   })
 
   describe('because its session is no more', () => {
-    const dialect: Dialect = { ...plain, isSessionLost: status => status === 404 }
+    const dialect = vary(plain, { sending: { isSessionLost: status => status === 404 } })
 
     test('goes in the next session, which is asked for', async () => {
       const stage = setUp({ dialect })

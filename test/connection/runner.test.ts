@@ -1,9 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { createConnection, type Listener } from '../../src/connection/connection.ts'
 import type { Dialect } from '../../src/contracts/dialect.ts'
+import { viaPost } from '../../src/contracts/traits.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { ack, beat, message, pong, welcome } from '../support/blocks.ts'
+import { ours, vary } from '../support/dialects.ts'
 import { cut, endedWell, type FakePipe, fake, refused, status } from '../support/fakes.ts'
 import { greet } from '../support/line.ts'
 import { straight } from '../support/straight.ts'
@@ -26,6 +28,7 @@ function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear =
   }
   const world = createWorld({ fetch })
   const route = fake('websocket')
+  const way = straight(route)
   const heard: string[] = []
   const listener: Listener = {
     opened: (transport, resumed) => heard.push(`opened ${transport}${resumed ? ', resumed' : ''}`),
@@ -40,7 +43,7 @@ function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear =
     {
       dialect,
       environment: { ...world.environment, random: () => chance },
-      route: straight(route),
+      route: way,
       lastEventId,
       retry,
       token: undefined,
@@ -56,7 +59,8 @@ function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear =
         taken: () => 0,
         positioned: () => position.cursor !== '',
         names: () => () => {},
-        buildRequest: via => {
+        reader: () => dialect.framing.reader(ours('websocket')),
+        buildRequest: ({ name: via }) => {
           const query = new URLSearchParams({ via, id: position.cursor, sid: position.session ?? '' })
           return { url: `https://host.test/?${query}`, headers: {} }
         },
@@ -64,7 +68,7 @@ function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear =
     },
     listener,
   )
-  return { connection, heard, requests, route, world }
+  return { connection, heard, requests, route, way, world }
 }
 
 describe('opening', () => {
@@ -114,10 +118,10 @@ describe('opening', () => {
   })
 
   test('is said again when the line has moved to another transport', () => {
-    const { heard, route, connection } = start()
+    const { heard, route, way, connection } = start()
     greet(route.pipe)
-    route.pipe.opens('eventsource')
-    route.pipe.opens('eventsource')
+    way.moves(ours('eventsource'))
+    way.moves(ours('eventsource'))
     expect(heard).toEqual(['opened websocket', 'opened eventsource'])
     expect(connection.state).toMatchObject({ name: 'open', transport: 'eventsource' })
   })
@@ -381,11 +385,12 @@ describe('reconnecting', () => {
   })
 
   test('does not come back after a goodbye whose status is the server’s last word', () => {
-    const dialect: Dialect = {
-      ...plain,
-      parseFrame: () => ({ type: 'bye', retry: undefined, why: 'the channel is gone', status: 410 }),
-      isFatal: ({ status }) => status === 410,
-    }
+    const dialect = vary(plain, {
+      protocol: {
+        parseFrame: () => ({ type: 'bye', retry: undefined, why: 'the channel is gone', status: 410 }),
+        isFatal: ({ status }) => status === 410,
+      },
+    })
     const { heard, route } = start({ dialect })
     route.pipe.opens()
     route.pipe.brings({ data: 'x' })
@@ -434,15 +439,16 @@ describe('reconnecting', () => {
 })
 
 describe('a session of a server that does not number', () => {
-  const dialect: Dialect = {
-    ...plain,
-    sendsHello: true,
-    parseFrame: ({ data = '' }) => ({ type: 'reply', session: data, text: () => `hello ${data}` }),
-  }
+  const dialect = vary(plain, {
+    protocol: {
+      sendsHello: true,
+      parseFrame: ({ data = '' }) => ({ type: 'reply', session: data, text: () => `hello ${data}` }),
+    },
+  })
 
   test('is named by what follows on its pipe, and is no more with the next', async () => {
     const { route, world } = start({ dialect })
-    const sid = () => new URL(route.pipe.target.buildRequest('post').url).searchParams.get('sid')
+    const sid = () => new URL(route.pipe.target.buildRequest(viaPost).url).searchParams.get('sid')
     route.pipe.opens()
     route.pipe.brings({ data: 's1' })
     expect(route.pipe.sent).toEqual(['hello s1'])
@@ -455,20 +461,16 @@ describe('a session of a server that does not number', () => {
   })
 
   test('takes no last request: what is not numbered may be sent once only', async () => {
-    const opening: Dialect = {
-      ...dialect,
-      parseFrame: () => ({
-        type: 'hello',
-        cursor: undefined,
-        hello: {
-          session: 's1',
-          resumed: false,
-          acked: 0,
-          heartbeat: 10_000,
-          limits: { message: 100, batch: 100, messages: 1 },
-        },
-      }),
+    const hello = {
+      session: 's1',
+      resumed: false,
+      acked: 0,
+      heartbeat: 10_000,
+      limits: { message: 100, batch: 100, messages: 1 },
     }
+    const opening = vary(dialect, {
+      protocol: { parseFrame: () => ({ type: 'hello', cursor: undefined, hello }) },
+    })
     const { connection, heard, requests, route, world } = start({ dialect: opening })
     route.pipe.opens()
     route.pipe.brings({ data: 'x' })
@@ -585,7 +587,7 @@ describe('liveness', () => {
     const { route, world } = await openFor(quiet - 1)
     expect(route.pipe.sent).toEqual([])
     await world.pass(1)
-    expect(route.pipe.sent).toEqual([native.ping])
+    expect(route.pipe.sent).toEqual([native.sending.ping])
   })
 
   test('one that answers stays', async () => {
@@ -618,7 +620,7 @@ describe('liveness', () => {
     const { route, world } = await openFor(quiet - 1)
     route.pipe.brings(ack(0))
     await world.pass(1)
-    expect(route.pipe.sent).toEqual([native.ping])
+    expect(route.pipe.sent).toEqual([native.sending.ping])
   })
 
   test.each(['online', 'pageshow', 'visibilitychange'])(
@@ -626,7 +628,7 @@ describe('liveness', () => {
     async reason => {
       const { route, world, heard } = await openFor(1_000)
       await world.fire(reason)
-      expect(route.pipe.sent).toEqual([native.ping])
+      expect(route.pipe.sent).toEqual([native.sending.ping])
       await world.pass(2_000)
       expect(heard.at(-1)).toMatch(/^failed silent/)
     },

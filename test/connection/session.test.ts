@@ -8,7 +8,7 @@ import { message, welcome } from '../support/blocks.ts'
 
 /** A session that is asked what blocks mean, and answers with the data of those that are new. */
 function listen(dialect: Dialect, lastEventId = '') {
-  const session = createPosition(dialect, lastEventId)
+  const session = createPosition(dialect.protocol, lastEventId)
   const take = (block: Partial<Incoming>) => session.take(block as Incoming)
   return {
     session,

@@ -1,11 +1,12 @@
 import { JSDOM, VirtualConsole } from 'jsdom'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Dialect, Position } from '../../src/contracts/dialect.ts'
+import type { Dialect, Framing, Position } from '../../src/contracts/dialect.ts'
 import type { Failure } from '../../src/contracts/failure.ts'
 import type { Channel, Sink, Target, Transport } from '../../src/contracts/transport.ts'
 import { native } from '../../src/dialects/native.ts'
 import type { Environment } from '../../src/environment.ts'
 import { sentence } from '../../src/words.ts'
+import { madeBy, vary } from '../support/dialects.ts'
 import { nowhere, type Server, serve, sign, type Visit } from '../support/server.ts'
 
 export interface Harness {
@@ -190,8 +191,8 @@ export function transportContract({
     })
 
     test('a block that is too large is handed over without its data, and the next one whole', async () => {
-      const reader: Dialect['reader'] = (via, before) => native.reader(via, before, 1_000)
-      const scene = await begin({ dialect: { ...native, reader } })
+      const reader: Framing['reader'] = (by, previous) => native.framing.reader(by, previous, 1_000)
+      const scene = await begin({ dialect: vary(native, { framing: { reader } }) })
       await (await scene.server.visit()).brings(block(1), block(2, 'x'.repeat(1_001)), block(3))
       const blocks = () => scene.heard.slice(1).join(' ').replaceAll('blocks ', '').trim()
       await expect.poll(blocks).toBe('1=m1 2=undefined 3=m3')
@@ -392,10 +393,11 @@ async function stage(
     taken: () => 0,
     positioned: () => position.cursor !== '',
     names: () => () => {},
-    buildRequest: (via, details) =>
-      native.buildRequest({
+    reader: (by, previous) => dialect.framing.reader(by, previous),
+    buildRequest: (by, details) =>
+      native.addressing.buildRequest({
         ...details,
-        via,
+        ...madeBy(by),
         url: new URL(`${origin ?? server.origin}/live?token=secret&pipe=${number}`),
         headers: {},
         token: undefined,
@@ -409,7 +411,7 @@ async function stage(
     for (const look of waiting) look()
   }
   const pipe = transport.open(target, {
-    opened: via => say('opened', `opened ${via}`),
+    opened: () => say('opened', `opened ${transport.name}`),
     blocks: blocks =>
       say(
         'blocks',

@@ -2,14 +2,15 @@ import { describe, expect, test } from 'vitest'
 import type { Incoming, Position, RequestContext } from '../../src/contracts/dialect.ts'
 import { finalReason } from '../../src/contracts/final-failures.ts'
 import { type MercureOptions, mercure } from '../../src/dialects/mercure.ts'
+import { madeBy, ours } from '../support/dialects.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }
 const later: Position = { cursor: 'urn:uuid:1', session: undefined }
 
 function knock(ask: Partial<RequestContext>, options?: MercureOptions) {
-  return mercure(options).buildRequest({
-    via: 'xhr-streaming',
+  return mercure(options).addressing.buildRequest({
+    ...madeBy(ask.via ?? 'xhr-streaming'),
     url: new URL('https://host.test/.well-known/mercure?topic=a&topic=b'),
     headers: {},
     token: undefined,
@@ -49,7 +50,7 @@ describe('a knock', () => {
 
 describe('writing', () => {
   test('is a form of the page’s fields, the data and the event’s name as its type', () => {
-    const { write } = mercure({ publish: { topic: 'a', private: 'on' } })
+    const { write } = mercure({ publish: { topic: 'a', private: 'on' } }).sending
     expect(write({ event: undefined, data: 'x & y = 안' }, 1)).toBe(
       'topic=a&private=on&data=x+%26+y+%3D+%EC%95%88',
     )
@@ -57,7 +58,7 @@ describe('writing', () => {
   })
 
   test('is of text and values; bytes are refused where they are sent', () => {
-    const { codec } = mercure()
+    const { codec } = mercure().sending
     expect(codec?.encode({ a: 1 })).toBe('{"a":1}')
     expect(() => codec?.encode(Uint8Array.of(1))).toThrow('text only')
     expect(codec?.decode('x')).toBe('x')
@@ -66,12 +67,12 @@ describe('writing', () => {
 
 describe('reading', () => {
   const blocksAfter = (header: string | null) => {
-    const reader = mercure().reader('xhr-streaming')
+    const reader = mercure().framing.reader(ours('xhr-streaming'))
     expect(reader.head?.({ status: 200, header: () => header }, () => undefined)).toBeUndefined()
     return [...reader.feed(':\n'), ...reader.feed('id: urn:uuid:9\nevent: alarm\ndata: x\n\n')]
   }
   const meanings = (header: string | null, position: Position) =>
-    blocksAfter(header).map(block => mercure().parseFrame(block, position))
+    blocksAfter(header).map(block => mercure().protocol.parseFrame(block, position))
   const message = { type: 'message', event: 'alarm', data: 'x', cursor: 'urn:uuid:9' }
 
   test('tells of a gap where the response begins after another id than was asked for', () => {
@@ -94,15 +95,17 @@ describe('reading', () => {
     const usual = status(404)
     expect(
       mercure()
-        .reader('xhr-streaming')
+        .framing.reader(ours('xhr-streaming'))
         .head?.({ status: 404, header: () => null }, () => usual),
     ).toBe(usual)
   })
 
   test('a block without data is no message, but its id counts', () => {
     const block = { id: '5', event: undefined, data: undefined, retry: undefined, encoding: undefined }
-    expect(mercure().parseFrame(block, start)).toEqual({ type: 'position', cursor: '5' })
-    expect(mercure().parseFrame({ ...block, id: undefined } as Incoming, start)).toEqual({ type: 'nothing' })
+    expect(mercure().protocol.parseFrame(block, start)).toEqual({ type: 'position', cursor: '5' })
+    expect(mercure().protocol.parseFrame({ ...block, id: undefined } as Incoming, start)).toEqual({
+      type: 'nothing',
+    })
   })
 })
 

@@ -4,6 +4,7 @@ import { finalReason } from '../../src/contracts/final-failures.ts'
 import type { Frame } from '../../src/contracts/frame.ts'
 import { native } from '../../src/dialects/native.ts'
 import { message, tick, welcome } from '../support/blocks.ts'
+import { madeBy, ours } from '../support/dialects.ts'
 import { cut, status } from '../support/fakes.ts'
 import { tokenOf } from '../support/token.ts'
 
@@ -11,8 +12,8 @@ const start: Position = { cursor: '', session: undefined }
 const midway: Position = { cursor: 'e.5.t5', session: 's1' }
 
 function knock(ask: Partial<RequestContext>) {
-  const { url, headers, protocols } = native.buildRequest({
-    via: 'xhr-streaming',
+  const { url, headers, protocols } = native.addressing.buildRequest({
+    ...madeBy(ask.via ?? 'xhr-streaming'),
     url: new URL('https://host.test/live?topic=a%20b'),
     headers: {},
     token: undefined,
@@ -30,7 +31,7 @@ function knock(ask: Partial<RequestContext>) {
 
 function read(block: Partial<Incoming>, position = midway): Frame {
   const whole = { id: undefined, event: undefined, data: undefined, retry: undefined, encoding: undefined }
-  return native.parseFrame({ ...whole, ...block }, position)
+  return native.protocol.parseFrame({ ...whole, ...block }, position)
 }
 
 describe('a knock', () => {
@@ -236,22 +237,22 @@ describe('reading', () => {
 
 describe('the reader', () => {
   test('cuts text into blocks, wherever it is cut itself', () => {
-    const reader = native.reader('websocket')
+    const reader = native.framing.reader(ours('websocket'))
     expect(reader.feed('id: 1\nda')).toEqual([])
     expect(reader.feed('ta: a\n\ndata: b\n\n').map(({ data }) => data)).toEqual(['a', 'b'])
   })
 
   test('keeps a byte order mark that begins a frame: the browser has dropped that of the stream', () => {
-    const [block] = native.reader('websocket').feed('data: \ufeffx\n\n')
+    const [block] = native.framing.reader(ours('websocket')).feed('data: \ufeffx\n\n')
     expect(block?.data).toBe('\ufeffx')
   })
 
   test('takes no notice of a frame of bytes', () => {
-    expect(native.reader('websocket').feed(new ArrayBuffer(3))).toEqual([])
+    expect(native.framing.reader(ours('websocket')).feed(new ArrayBuffer(3))).toEqual([])
   })
 
   test('hands over all of a block that is too large but its data', () => {
-    const reader = native.reader('xhr-streaming', undefined, 1_000)
+    const reader = native.framing.reader(ours('xhr-streaming'), undefined, 1_000)
     expect(reader.feed(`id: e.1.a\ndata: ${'x'.repeat(1_000)}\n\nid: e.2.b\ndata: y\n\n`)).toMatchObject([
       { id: 'e.1.a', data: undefined, oversized: true },
       { id: 'e.2.b', data: 'y' },
@@ -267,26 +268,28 @@ describe('proof', () => {
     ['long-polling', 'block'],
     ['jsonp', 'block'],
   ] as const)('of %s is: %s', (via, need) => {
-    expect(native.proof(via).need).toBe(need)
+    expect(native.protocol.proof(ours(via)).need).toBe(need)
   })
 })
 
 describe('writing', () => {
   test('puts the number, the name and the payload into one block', () => {
-    expect(native.write({ event: undefined, data: 'hi' }, 1)).toBe('id: 1\ndata: hi\n\n')
-    expect(native.write({ event: 'chat', data: 'a\nb' }, 12)).toBe(
+    expect(native.sending.write({ event: undefined, data: 'hi' }, 1)).toBe('id: 1\ndata: hi\n\n')
+    expect(native.sending.write({ event: 'chat', data: 'a\nb' }, 12)).toBe(
       'event: chat\nid: 12\ndata: a\ndata: b\n\n',
     )
   })
 
   test('packs what the format cannot carry as it is', () => {
-    expect(native.write({ event: undefined, data: 'a\rb' }, 1)).toContain('enc: escaped')
-    expect(native.write({ event: undefined, data: Uint8Array.of(1, 2) }, 1)).toContain('enc: base64\n')
+    expect(native.sending.write({ event: undefined, data: 'a\rb' }, 1)).toContain('enc: escaped')
+    expect(native.sending.write({ event: undefined, data: Uint8Array.of(1, 2) }, 1)).toContain(
+      'enc: base64\n',
+    )
   })
 })
 
 describe('refusal', () => {
-  const told = (data: string) => native.refusal?.([{ event: 'rt.fail', data } as Incoming])
+  const told = (data: string) => native.protocol.refusal?.([{ event: 'rt.fail', data } as Incoming])
 
   test('is read from the block that says what a status would have said', () => {
     expect(told('{"status":503,"retryAfter":7,"message":"later"}')).toEqual({
@@ -302,7 +305,7 @@ describe('refusal', () => {
       scope: 'transport',
     })
     expect(told('{"message":"not so"}')?.scope).toBeUndefined()
-    expect(native.refusal?.([message(1) as Incoming])).toBeUndefined()
+    expect(native.protocol.refusal?.([message(1) as Incoming])).toBeUndefined()
   })
 
   test.each(['0', '-5', '"soon"', 'null'])('takes no notice of a retryAfter of %s', retryAfter => {

@@ -2,13 +2,14 @@ import { describe, expect, test } from 'vitest'
 import type { Incoming, Position, Reader, RequestContext } from '../../src/contracts/dialect.ts'
 import { finalReason } from '../../src/contracts/final-failures.ts'
 import { type NchanOptions, nchan } from '../../src/dialects/nchan.ts'
+import { madeBy, ours, transportsOf } from '../support/dialects.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }
 
 function knock(ask: Partial<RequestContext>, options?: NchanOptions) {
-  return nchan(options).buildRequest({
-    via: 'xhr-streaming',
+  return nchan(options).addressing.buildRequest({
+    ...madeBy(ask.via ?? 'xhr-streaming'),
     url: new URL('https://host.test/sub/a?x=1'),
     headers: {},
     token: undefined,
@@ -20,13 +21,13 @@ function knock(ask: Partial<RequestContext>, options?: NchanOptions) {
 
 function read(block: Partial<Incoming>, cursor = '') {
   const whole = { id: undefined, event: undefined, data: undefined, retry: undefined, encoding: undefined }
-  return nchan().parseFrame({ ...whole, ...block } as Incoming, { cursor, session: undefined })
+  return nchan().protocol.parseFrame({ ...whole, ...block } as Incoming, { cursor, session: undefined })
 }
 
 describe('a knock', () => {
   test('names the last id in the address, on every pipe, and gets by every cache', () => {
     const position = { cursor: '1795264566:3', session: undefined }
-    for (const via of nchan().transports) {
+    for (const { name: via } of transportsOf(nchan())) {
       const { searchParams } = new URL(knock({ via, position }).url)
       expect(Object.fromEntries(searchParams)).toEqual({ x: '1', last_event_id: '1795264566:3', _: 'n0nce' })
     }
@@ -73,7 +74,7 @@ describe('a knock', () => {
 
 describe('the reader', () => {
   test('takes a frame’s id from the lines before its body', () => {
-    const frames = nchan().reader('websocket')
+    const frames = nchan().framing.reader(ours('websocket'))
     expect(frames.feed('id: 1:0\ncontent-type: a/b\n\nid: 9:9\n\nbody')).toMatchObject([
       { id: '1:0', data: 'id: 9:9\n\nbody' },
     ])
@@ -86,7 +87,7 @@ describe('the reader', () => {
   })
 
   test('takes a frame without an id as it is', () => {
-    expect(nchan().reader('websocket').feed('plain\n\ntext')).toMatchObject([
+    expect(nchan().framing.reader(ours('websocket')).feed('plain\n\ntext')).toMatchObject([
       { id: undefined, data: 'plain\n\ntext' },
     ])
   })
@@ -94,9 +95,9 @@ describe('the reader', () => {
   test('hears from an event stream’s last comment that the channel is gone, however it is cut', () => {
     const text = ': hi\n\nid: 1:0\ndata: x\n\n:410: 410 Gone\n\n'
     for (let at = 0; at <= text.length; at++) {
-      const reader = nchan().reader('xhr-streaming')
+      const reader = nchan().framing.reader(ours('xhr-streaming'))
       const blocks = [...reader.feed(text.slice(0, at)), ...reader.feed(text.slice(at)), ...reader.end()]
-      expect(blocks.map(block => nchan().parseFrame(block, start).type)).toEqual(['message', 'bye'])
+      expect(blocks.map(block => nchan().protocol.parseFrame(block, start).type)).toEqual(['message', 'bye'])
     }
   })
 
@@ -104,13 +105,13 @@ describe('the reader', () => {
     'id: 1:0\ndata: x\n\n:408: 408 Request Timeout\n\n',
     'id: 1:0\ndata: x\ndata: :410: in a message\n\n',
   ])('hears nothing of the kind from %j', text => {
-    const reader = nchan().reader('xhr-streaming')
+    const reader = nchan().framing.reader(ours('xhr-streaming'))
     expect(reader.feed(text)).toHaveLength(1)
     expect(reader.end()).toEqual([])
   })
 
   test('makes one message of an answer, with the id of its two headers', () => {
-    const reader = nchan().reader('long-polling')
+    const reader = nchan().framing.reader(ours('long-polling'))
     expect(
       judge(reader, 200, { 'Last-Modified': 'Sat, 21 Nov 2026 12:36:06 GMT', Etag: '[2],-' }),
     ).toBeUndefined()
@@ -119,11 +120,11 @@ describe('the reader', () => {
   })
 
   test('does the same for an empty answer, and nothing for one that says that nothing is there', () => {
-    const reader = nchan().reader('long-polling')
+    const reader = nchan().framing.reader(ours('long-polling'))
     judge(reader, 200, { 'Last-Modified': 'Sat, 21 Nov 2026 12:36:06 GMT', Etag: '0' })
     expect(reader.end()).toMatchObject([{ id: '1795264566:0', data: '' }])
     for (const code of [304, 408]) {
-      const nothing = nchan().reader('long-polling')
+      const nothing = nchan().framing.reader(ours('long-polling'))
       expect(judge(nothing, code)).toBeUndefined()
       expect(nothing.end()).toEqual([])
     }
@@ -135,14 +136,14 @@ describe('the reader', () => {
       const usual = status(code)
       expect(
         nchan()
-          .reader('long-polling')
+          .framing.reader(ours('long-polling'))
           .head?.({ status: code, header: () => null }, () => usual),
       ).toBe(usual)
     },
   )
 
   test('says when a message is too large', () => {
-    const reader = nchan().reader('long-polling', undefined, 10)
+    const reader = nchan().framing.reader(ours('long-polling'), undefined, 10)
     const headers: Record<string, string> = { 'Last-Modified': 'Thu, 01 Jan 1970 00:00:07 GMT', Etag: '3' }
     reader.head?.({ status: 200, header: name => headers[name] ?? null }, () => undefined)
     reader.feed('x'.repeat(10))
@@ -183,8 +184,8 @@ describe('reading', () => {
       for (const cursor of ids)
         expect(read({ id, data: 'x' }, cursor).type).toBe(id === cursor ? 'nothing' : 'message')
     }
-    expect(nchan({ multiplexed: true }).comparableIds).toBe(false)
-    expect(nchan().comparableIds).toBe(true)
+    expect(nchan({ multiplexed: true }).protocol.comparableIds).toBe(false)
+    expect(nchan().protocol.comparableIds).toBe(true)
   })
 })
 
@@ -224,8 +225,8 @@ describe('final', () => {
 
 test('writing leaves the payload as it is', () => {
   const bytes = Uint8Array.of(1, 2)
-  expect(nchan().write({ event: 'ignored', data: 'a\r\n\nb' }, 1)).toBe('a\r\n\nb')
-  expect(nchan().write({ event: undefined, data: bytes }, 2)).toBe(bytes)
+  expect(nchan().sending.write({ event: 'ignored', data: 'a\r\n\nb' }, 1)).toBe('a\r\n\nb')
+  expect(nchan().sending.write({ event: undefined, data: bytes }, 2)).toBe(bytes)
 })
 
 function judge(reader: Reader, code: number, headers: Record<string, string> = {}) {

@@ -2,13 +2,14 @@ import { describe, expect, test } from 'vitest'
 import type { Incoming, Position, RequestContext } from '../../src/contracts/dialect.ts'
 import { finalReason } from '../../src/contracts/final-failures.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
+import { madeBy, ours, transportsOf } from '../support/dialects.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }
 
 function knock(ask: Partial<RequestContext>) {
-  return plain.buildRequest({
-    via: 'xhr-streaming',
+  return plain.addressing.buildRequest({
+    ...madeBy(ask.via ?? 'xhr-streaming'),
     url: new URL('https://host.test/events?a=1'),
     headers: {},
     token: undefined,
@@ -20,7 +21,7 @@ function knock(ask: Partial<RequestContext>) {
 
 function read(block: Partial<Incoming>) {
   const whole = { id: undefined, event: undefined, data: undefined, retry: undefined, encoding: undefined }
-  return plain.parseFrame({ ...whole, ...block } as Incoming, start)
+  return plain.protocol.parseFrame({ ...whole, ...block } as Incoming, start)
 }
 
 describe('a knock', () => {
@@ -70,7 +71,7 @@ describe('reading', () => {
 
 describe('the reader', () => {
   test('takes each WebSocket frame for a message, text or bytes', () => {
-    const reader = plain.reader('websocket')
+    const reader = plain.framing.reader(ours('websocket'))
     const bytes = new ArrayBuffer(2)
     expect(reader.feed('data: not an event stream\n\n')).toMatchObject([
       { data: 'data: not an event stream\n\n' },
@@ -81,23 +82,24 @@ describe('the reader', () => {
   })
 
   test('reads an event stream on the others', () => {
-    const reader = plain.reader('long-polling')
+    const reader = plain.framing.reader(ours('long-polling'))
     expect(reader.feed('id: 1\nevent: a\ndata: x\n\n')).toMatchObject([{ id: '1', event: 'a', data: 'x' }])
   })
 })
 
 test('proof is that somebody accepted: nothing more can be had', () => {
-  for (const via of plain.transports) expect(plain.proof(via)).toEqual({ need: 'opened' })
+  for (const transport of transportsOf(plain))
+    expect(plain.protocol.proof(transport)).toEqual({ need: 'opened' })
 })
 
 test('writing leaves the payload as it is', () => {
   const bytes = Uint8Array.of(1, 2)
-  expect(plain.write({ event: 'ignored', data: 'a\r\n\nb' }, 1)).toBe('a\r\n\nb')
-  expect(plain.write({ event: undefined, data: bytes }, 2)).toBe(bytes)
+  expect(plain.sending.write({ event: 'ignored', data: 'a\r\n\nb' }, 1)).toBe('a\r\n\nb')
+  expect(plain.sending.write({ event: undefined, data: bytes }, 2)).toBe(bytes)
 })
 
 test('no block is a refusal', () => {
-  expect(plain.refusal?.([{ event: 'rt.fail', data: '{}' } as Incoming])).toBeUndefined()
+  expect(plain.protocol.refusal?.([{ event: 'rt.fail', data: '{}' } as Incoming])).toBeUndefined()
 })
 
 describe('what ends a line', () => {

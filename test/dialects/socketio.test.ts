@@ -3,6 +3,7 @@ import type { Incoming, Position, RequestContext } from '../../src/contracts/dia
 import { finalReason } from '../../src/contracts/final-failures.ts'
 import type { Frame } from '../../src/contracts/frame.ts'
 import { socketio } from '../../src/dialects/socketio.ts'
+import { madeBy, ours } from '../support/dialects.ts'
 import { cut, fake, status } from '../support/fakes.ts'
 import { openLine } from '../support/line.ts'
 
@@ -13,8 +14,8 @@ const greeted: Position = { cursor: '', session: handshake }
 const recovering: Position = { cursor: 'p1 Q7-HQtf', session: handshake }
 
 function knock(ask: Partial<RequestContext>, as = dialect) {
-  const url = as.buildRequest({
-    via: 'websocket',
+  const url = as.addressing.buildRequest({
+    ...madeBy(ask.via ?? 'websocket'),
     url: new URL('https://host.test/socket.io/?room=1'),
     headers: {},
     token: 'secret',
@@ -27,8 +28,10 @@ function knock(ask: Partial<RequestContext>, as = dialect) {
 
 /** What packets mean that come out of a WebSocket at this position. */
 function meanings(packets: (string | ArrayBuffer)[], position = greeted): Frame[] {
-  const reader = dialect.reader('websocket')
-  return packets.flatMap(packet => reader.feed(packet)).map(block => dialect.parseFrame(block, position))
+  const reader = dialect.framing.reader(ours('websocket'))
+  return packets
+    .flatMap(packet => reader.feed(packet))
+    .map(block => dialect.protocol.parseFrame(block, position))
 }
 
 /** Those of an event that comes once the line is open. */
@@ -37,7 +40,7 @@ const heard = (packet: string | string[], position = greeted) =>
 
 /** What is said to the server when it opens. */
 function greeting(position: Position, token?: string, as = dialect): unknown {
-  const meaning = as.parseFrame({ event: '0', data: handshake } as Incoming, position)
+  const meaning = as.protocol.parseFrame({ event: '0', data: handshake } as Incoming, position)
   if (meaning.type !== 'reply') throw new Error(meaning.type)
   expect(meaning.session).toBe(handshake)
   return JSON.parse((meaning.text(token) as string).replace(/^40/, ''))
@@ -189,9 +192,9 @@ describe('bytes', () => {
   const named = '451-["message",{"_placeholder":true,"num":0}]'
 
   test('that are all there is come as they are, with recovery or without', () => {
-    const reader = dialect.reader('websocket')
+    const reader = dialect.framing.reader(ours('websocket'))
     const blocks = ['40{"sid":"a"}', named, bytes].flatMap(packet => reader.feed(packet)).slice(2)
-    expect(blocks.map(block => dialect.parseFrame(block, greeted))).toMatchObject([
+    expect(blocks.map(block => dialect.protocol.parseFrame(block, greeted))).toMatchObject([
       { type: 'message', data: bytes },
     ])
     const ended = named.replace(']', ',"Q7-HQtg"]')
@@ -199,12 +202,12 @@ describe('bytes', () => {
   })
 
   test('over long polling may follow in the next answer', () => {
-    const first = dialect.reader('long-polling')
+    const first = dialect.framing.reader(ours('long-polling'))
     expect([...first.feed(`40{"sid":"a"}\x1e${named}`), ...first.end()].length).toBe(2)
-    const second = dialect.reader('long-polling', first)
+    const second = dialect.framing.reader(ours('long-polling'), first)
     expect(
       [...second.feed('b/w'), ...second.feed('A='), ...second.end()].map(block =>
-        dialect.parseFrame(block, greeted),
+        dialect.protocol.parseFrame(block, greeted),
       ),
     ).toMatchObject([{ data: bytes }])
   })
@@ -223,7 +226,7 @@ describe('bytes', () => {
   })
 
   test('are not kept but for the first, however many are announced', () => {
-    const reader = dialect.reader('websocket')
+    const reader = dialect.framing.reader(ours('websocket'))
     reader.feed('40{"sid":"a"}')
     reader.feed('45100000-["message",{"_placeholder":true,"num":0}]')
     const pieces = Array.from({ length: 100_000 }, () => new ArrayBuffer(1_000))
@@ -238,9 +241,9 @@ describe('bytes', () => {
   })
 
   test('go up as two packets, over WebSocket in two frames', () => {
-    const text = dialect.write({ event: undefined, data: bytes }, 1)
+    const text = dialect.sending.write({ event: undefined, data: bytes }, 1)
     expect(text).toBe(`451-["message",{"_placeholder":true,"num":0}]\x1eb/wA=`)
-    expect(dialect.frames?.(text)).toEqual(['451-["message",{"_placeholder":true,"num":0}]', 'b/wA='])
+    expect(dialect.sending.frames?.(text)).toEqual(['451-["message",{"_placeholder":true,"num":0}]', 'b/wA='])
   })
 })
 
@@ -257,8 +260,8 @@ test('a position that is no text does not stop the line from reading what comes 
 })
 
 test('what goes up names its event, and asks for an answer by number', () => {
-  expect(dialect.write({ event: undefined, data: '1' }, 4)).toBe('42["message",1]')
-  expect(dialect.write({ event: 'a"b', data: '{}', answer: true }, 4)).toBe('424["a\\"b",{}]')
+  expect(dialect.sending.write({ event: undefined, data: '1' }, 4)).toBe('42["message",1]')
+  expect(dialect.sending.write({ event: 'a"b', data: '{}', answer: true }, 4)).toBe('424["a\\"b",{}]')
 })
 
 test('an answer has the number of what it is to', () => {
@@ -295,7 +298,7 @@ describe('the end', () => {
   })
 
   test('is not a session that the server has lost', () => {
-    expect(dialect.isSessionLost?.(400)).toBe(true)
+    expect(dialect.sending.isSessionLost?.(400)).toBe(true)
     expect(finalReason(status(400), dialect)).toBeUndefined()
   })
 })
@@ -304,7 +307,7 @@ describe('an answer to a poll', () => {
   test('holds packets that may be cut anywhere', () => {
     const body = '40{"sid":"한"}\x1e42["message","👋"]\x1e2'
     for (let at = 0; at <= body.length; at++) {
-      const reader = dialect.reader('long-polling')
+      const reader = dialect.framing.reader(ours('long-polling'))
       const blocks = [...reader.feed(body.slice(0, at)), ...reader.feed(body.slice(at)), ...reader.end()]
       expect(blocks.map(({ event }) => event)).toEqual(['40', 'gap', '42', '2'])
     }
@@ -312,14 +315,14 @@ describe('an answer to a poll', () => {
 
   test('is text, and no page of a portal', () => {
     const judge = (code: number, type: string | null) =>
-      dialect.reader('long-polling').head?.({ status: code, header: () => type }, () => cut)
+      dialect.framing.reader(ours('long-polling')).head?.({ status: code, header: () => type }, () => cut)
     expect(judge(200, 'text/plain; charset=UTF-8')).toBeUndefined()
     expect(judge(200, 'text/html')).toBe(cut)
     expect(judge(400, 'application/json')).toBe(cut)
   })
 
   test('that is too large is passed over, and the next one is read', () => {
-    const reader = dialect.reader('long-polling', undefined, 60)
+    const reader = dialect.framing.reader(ours('long-polling'), undefined, 60)
     reader.feed('0{}\x1e40{"sid":"s"}\x1e')
     reader.feed('42["message","')
     reader.feed('x'.repeat(100))
@@ -332,13 +335,13 @@ describe('an answer to a poll', () => {
 })
 
 test('the proof is that the server has taken a word of ours', () => {
-  expect(dialect.proof('websocket')).toEqual({ need: 'hello', within: 10_000 })
+  expect(dialect.protocol.proof(ours('websocket'))).toEqual({ need: 'hello', within: 10_000 })
 })
 
 test.each(['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener'])(
   'the event %s is reserved: it is refused by name',
   event => {
-    expect(() => dialect.write({ event, data: '1' }, 1)).toThrow(new RegExp(`"${event}".*reserves`))
+    expect(() => dialect.sending.write({ event, data: '1' }, 1)).toThrow(new RegExp(`"${event}".*reserves`))
   },
 )
 
@@ -347,17 +350,17 @@ test.each([
   ['a poll', 'long-polling', ['85:0{"sid":"a","upgrades":[],"pingInterval":25000,"pingTimeout":5000}2:40']],
   ['a poll in pieces', 'long-polling', [...'85:0{"sid":"a","upgrades":[]}2:40']],
 ] as const)('a server of version 2 is named in the error, by %s', (_, via, texts) => {
-  const reader = dialect.reader(via)
+  const reader = dialect.framing.reader(ours(via))
   const blocks = [...texts.flatMap(text => reader.feed(text)), ...reader.end()]
-  const meanings = blocks.map(block => dialect.parseFrame(block, { cursor: '', session: '{}' }))
+  const meanings = blocks.map(block => dialect.protocol.parseFrame(block, { cursor: '', session: '{}' }))
   expect(meanings).toContainEqual({ type: 'bye', why: expect.stringContaining('version 2') })
 })
 
 test('why a connection was refused comes with all that the server said', () => {
-  const reader = dialect.reader('websocket')
+  const reader = dialect.framing.reader(ours('websocket'))
   const told = { message: 'not you', data: { code: 7 } }
   const [refused] = reader.feed(`44${JSON.stringify(told)}`)
-  expect(dialect.parseFrame(refused as Incoming, { cursor: '', session: '{}' })).toMatchObject({
+  expect(dialect.protocol.parseFrame(refused as Incoming, { cursor: '', session: '{}' })).toMatchObject({
     type: 'bye',
     cause: told,
   })
@@ -379,7 +382,7 @@ describe('the largest packet that a server takes', () => {
           error => outcomes.push(error.kind),
         )
       send()
-      const reader = dialect.reader('websocket')
+      const reader = dialect.framing.reader(ours('websocket'))
       rung.pipe.opens()
       for (const text of ['0{"sid":"a","pingInterval":25000,"maxPayload":100}', '40{"sid":"b"}'])
         rung.pipe.brings(...reader.feed(text))

@@ -3,6 +3,7 @@ import type { Incoming, Position, RequestContext } from '../../src/contracts/dia
 import type { TransportName } from '../../src/contracts/failure.ts'
 import { finalReason } from '../../src/contracts/final-failures.ts'
 import { sockjs } from '../../src/dialects/sockjs.ts'
+import { madeBy, ours } from '../support/dialects.ts'
 import { cut, status } from '../support/fakes.ts'
 
 const dialect = sockjs()
@@ -10,8 +11,8 @@ const fresh: Position = { cursor: '', session: undefined }
 const joined: Position = { cursor: '', session: '' }
 
 function knock(ask: Partial<RequestContext>) {
-  return dialect.buildRequest({
-    via: 'websocket',
+  return dialect.addressing.buildRequest({
+    ...madeBy(ask.via ?? 'websocket'),
     url: new URL('https://host.test/chat?a=1'),
     headers: {},
     token: undefined,
@@ -24,9 +25,9 @@ function knock(ask: Partial<RequestContext>) {
 
 /** What comes out of a pipe means. */
 function meanings(via: TransportName, chunks: (string | ArrayBuffer)[], position = joined, as = dialect) {
-  const reader = as.reader(via)
+  const reader = as.framing.reader(ours(via))
   const blocks: Incoming[] = chunks.flatMap(chunk => reader.feed(chunk))
-  return [...blocks, ...reader.end()].map(block => as.parseFrame(block, position))
+  return [...blocks, ...reader.end()].map(block => as.protocol.parseFrame(block, position))
 }
 
 const texts = (...all: string[]) => all.map(data => ({ type: 'message', event: 'message', data }))
@@ -38,12 +39,12 @@ describe('a knock', () => {
     ['xhr-streaming', undefined, 'https://host.test/chat/295/zz/xhr_streaming?a=1', 'POST'],
     ['long-polling', undefined, 'https://host.test/chat/295/zz/xhr?a=1', 'POST'],
     ['jsonp', undefined, 'https://host.test/chat/295/zz/jsonp?a=1&c=_rt1', undefined],
-    ['post', 'eventsource', 'https://host.test/chat/295/zz/xhr_send?a=1', 'POST'],
-    ['post', 'jsonp', 'https://host.test/chat/295/zz/jsonp_send?a=1', undefined],
+    ['post', 'stream', 'https://host.test/chat/295/zz/xhr_send?a=1', 'POST'],
+    ['post', 'script', 'https://host.test/chat/295/zz/jsonp_send?a=1', undefined],
   ] as const)('by %s beside %s goes to %s', (via, beside, url, method) => {
     const ask = {
       via,
-      ...(beside && { besideTransport: beside }),
+      ...(beside && { beside }),
       ...(via === 'jsonp' && { jsonpCallback: '_rt1' }),
     }
     expect(knock(ask)).toEqual({ url, headers: {}, ...(method && { method }) })
@@ -55,10 +56,9 @@ describe('a knock', () => {
   })
 
   test('of nobody’s pipe is one of its own', () => {
-    const { pipe: _, ...ask } = { pipe: '', via: 'long-polling' as const }
     expect(
-      dialect.buildRequest({
-        ...ask,
+      dialect.addressing.buildRequest({
+        ...madeBy('long-polling'),
         url: new URL('https://a/'),
         headers: {},
         token: undefined,
@@ -71,7 +71,7 @@ describe('a knock', () => {
   test('carries the token in a header where it can, and in the address elsewhere', () => {
     expect(knock({ via: 'xhr-streaming', token: 't' }).headers).toEqual({ Authorization: 'Bearer t' })
     expect(knock({ via: 'post', token: 't' }).headers).toEqual({ Authorization: 'Bearer t' })
-    for (const ask of [{}, { via: 'jsonp' }, { via: 'post', besideTransport: 'jsonp' }] as const)
+    for (const ask of [{}, { via: 'jsonp' }, { via: 'post', beside: 'script' }] as const)
       expect(new URL(knock({ ...ask, token: 't' }).url).searchParams.get('token')).toBe('t')
   })
 })
@@ -107,7 +107,7 @@ describe('reading', () => {
   })
 
   test('a heartbeat is no block, but a sign of life', () => {
-    expect(dialect.reader('long-polling').feed('h\n')).toEqual([])
+    expect(dialect.framing.reader(ours('long-polling')).feed('h\n')).toEqual([])
   })
 
   test('bytes and what is no frame cannot be read', () => {
@@ -117,7 +117,7 @@ describe('reading', () => {
   })
 
   test('a line that is too large is passed over', () => {
-    const reader = dialect.reader('xhr-streaming', undefined, 20)
+    const reader = dialect.framing.reader(ours('xhr-streaming'), undefined, 20)
     reader.feed('a["')
     expect(reader.feed(`${'x'.repeat(20)}"]\na["y"]\n`)).toEqual([
       { event: 'a', data: '', oversized: true },
@@ -173,14 +173,14 @@ describe('closing', () => {
 })
 
 test('a message goes up as an array of one text', () => {
-  expect(dialect.write({ event: undefined, data: 'a"b' }, 1)).toBe('["a\\"b"]')
-  expect(dialect.codec?.encode({ to: 'ALL' })).toBe('{"to":"ALL"}')
-  expect(() => dialect.codec?.encode(new Uint8Array(1))).toThrow(/carries text only/)
+  expect(dialect.sending.write({ event: undefined, data: 'a"b' }, 1)).toBe('["a\\"b"]')
+  expect(dialect.sending.codec?.encode({ to: 'ALL' })).toBe('{"to":"ALL"}')
+  expect(() => dialect.sending.codec?.encode(new Uint8Array(1))).toThrow(/carries text only/)
 })
 
 test('the head of a response says JavaScript, as SockJS servers do', () => {
   const judge = (code: number, type: string | null) =>
-    dialect.reader('long-polling').head?.({ status: code, header: () => type }, () => cut)
+    dialect.framing.reader(ours('long-polling')).head?.({ status: code, header: () => type }, () => cut)
   expect(judge(200, 'application/javascript; charset=UTF-8')).toBeUndefined()
   for (const [code, type] of [
     [404, 'application/javascript'],
@@ -191,7 +191,7 @@ test('the head of a response says JavaScript, as SockJS servers do', () => {
 })
 
 test('404 means that the session is no more', () => {
-  expect(dialect.isSessionLost?.(404)).toBe(true)
-  expect(dialect.isSessionLost?.(500)).toBe(false)
+  expect(dialect.sending.isSessionLost?.(404)).toBe(true)
+  expect(dialect.sending.isSessionLost?.(500)).toBe(false)
   expect(finalReason(status(404), dialect)).toBeUndefined()
 })

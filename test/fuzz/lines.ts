@@ -6,6 +6,7 @@ import { nchan } from '../../src/dialects/nchan.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { socketio } from '../../src/dialects/socketio.ts'
 import { sockjs } from '../../src/dialects/sockjs.ts'
+import { ours } from '../support/dialects.ts'
 import { fake } from '../support/fakes.ts'
 import { openLine } from '../support/line.ts'
 import type { Shelf } from './corpus.ts'
@@ -32,10 +33,11 @@ async function hear(dialect: Dialect, via: TransportName, input: Uint8Array): Pr
   const { line, world } = stage
   const strange: string[] = []
   line.addEventListener('message', ({ data, lastEventId }) => {
-    const isData = typeof data === 'string' || (data as unknown) instanceof ArrayBuffer || dialect.codec
+    const isData =
+      typeof data === 'string' || (data as unknown) instanceof ArrayBuffer || dialect.sending.codec
     if (!isData || typeof lastEventId !== 'string') strange.push(`${typeof data} with ${typeof lastEventId}`)
   })
-  const reader = dialect.reader(via)
+  const reader = dialect.framing.reader(ours(via))
   rung.pipe.opens()
   for (const block of [...reader.feed(new TextDecoder().decode(input)), ...reader.end()]) {
     if (!rung.pipe.open) break

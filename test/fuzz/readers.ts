@@ -18,6 +18,7 @@ import { createMultipart } from '../../src/wire/multipart.ts'
 import { createParser } from '../../src/wire/parser.ts'
 import { pack, unpack, utf8Length } from '../../src/wire/payload.ts'
 import { sentence } from '../../src/words.ts'
+import { ours } from '../support/dialects.ts'
 import { mutated, type Shelf } from './corpus.ts'
 
 /** Throws when reading what this text, or these bytes, say breaks a promise. */
@@ -126,7 +127,7 @@ function decoder(dialect: Dialect, via: TransportName, input: Uint8Array): void 
   const text = decode(input)
   const isStream = via === 'xhr-streaming' || via === 'long-polling'
   const read = (pieces: string[]) => {
-    const reader = dialect.reader(via, undefined, limit)
+    const reader = dialect.framing.reader(ours(via), undefined, limit)
     reader.head?.({ status: 200, header: headerOf(via) }, () => undefined)
     return [...pieces.flatMap(piece => reader.feed(piece)), ...reader.end()]
   }
@@ -138,7 +139,7 @@ function decoder(dialect: Dialect, via: TransportName, input: Uint8Array): void 
     if (isStream && size > 3 * limit)
       throw new Error(`a block of ${size} characters passed a limit of ${limit}`)
     // What it throws ends the pipe.
-    const meaning = attempt(() => dialect.parseFrame(block, position), Error)
+    const meaning = attempt(() => dialect.protocol.parseFrame(block, position), Error)
     if (!meaning) continue
     check(meaning)
     if ('cursor' in meaning && meaning.cursor !== undefined)
@@ -195,9 +196,9 @@ function payload(input: Uint8Array): void {
 
 /** A line's own reading: nothing is delivered twice unless the log began anew, and only what is the protocol's own may be refused. */
 function client(input: Uint8Array): void {
-  const session = createPosition(native, '')
+  const session = createPosition(native.protocol, '')
   const delivered = new Set<string>()
-  for (const block of native.reader('websocket').feed(decode(input))) {
+  for (const block of native.framing.reader(ours('websocket')).feed(decode(input))) {
     const before = session.position.cursor
     const own = block.event?.startsWith('rt.')
     const meaning = own ? attempt(() => session.take(block), Error) : session.take(block)

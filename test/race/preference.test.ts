@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { createPreference } from '../../src/race/preference.ts'
+import { websocket } from '../../src/transports/websocket.ts'
 import { createWorld } from '../support/world.ts'
 
 const hour = 60 * 60 * 1_000
@@ -75,25 +76,26 @@ describe('what seemed to work and did not', () => {
 })
 
 describe('WebSockets', () => {
+  const limit = websocket.attemptLimit
   const fail = (known: ReturnType<typeof createPreference>, times: number) => {
-    for (let time = 0; time < times; time++) known.socketFailed()
+    for (let time = 0; time < times; time++) known.attemptFailed()
   }
 
   test('may be tried until six have failed within two minutes', () => {
     const { known } = remember()
     fail(known, 5)
-    expect(known.socketsAllowed(true)).toBe(true)
+    expect(known.attemptsAllowed(true, limit)).toBe(true)
     fail(known, 1)
-    expect(known.socketsAllowed(true)).toBe(false)
+    expect(known.attemptsAllowed(true, limit)).toBe(false)
   })
 
   test('keep two of these tries for a line that another transport carries: an outage does not use up all', () => {
     const { known } = remember()
     fail(known, 3)
-    expect(known.socketsAllowed(false)).toBe(true)
+    expect(known.attemptsAllowed(false, limit)).toBe(true)
     fail(known, 1)
-    expect(known.socketsAllowed(false)).toBe(false)
-    expect(known.socketsAllowed(true)).toBe(true)
+    expect(known.attemptsAllowed(false, limit)).toBe(false)
+    expect(known.attemptsAllowed(true, limit)).toBe(true)
   })
 
   test('may be tried again when the oldest failure is two minutes old', async () => {
@@ -102,15 +104,17 @@ describe('WebSockets', () => {
     await world.pass(60_000)
     fail(known, 5)
     await world.pass(60_000)
-    expect(known.socketsAllowed(true)).toBe(false)
+    expect(known.attemptsAllowed(true, limit)).toBe(false)
     await world.pass(1)
-    expect(known.socketsAllowed(true)).toBe(true)
+    expect(known.attemptsAllowed(true, limit)).toBe(true)
   })
 
   test('are counted for all lines of one kind to an address together', () => {
     const { world, known } = remember()
     fail(known, 6)
-    expect(createPreference(world.environment, world.origin).socketsAllowed(true)).toBe(false)
-    expect(createPreference(world.environment, 'https://elsewhere.test').socketsAllowed(true)).toBe(true)
+    expect(createPreference(world.environment, world.origin).attemptsAllowed(true, limit)).toBe(false)
+    expect(createPreference(world.environment, 'https://elsewhere.test').attemptsAllowed(true, limit)).toBe(
+      true,
+    )
   })
 })

@@ -9,6 +9,7 @@ import { createPreference } from '../../src/race/preference.ts'
 import { createRace } from '../../src/race/race.ts'
 import { sentence } from '../../src/words.ts'
 import { message, pong, tick, welcome } from '../support/blocks.ts'
+import { vary } from '../support/dialects.ts'
 import { cut, endedWell, type Fake, type FakePipe, fakes, refused, status } from '../support/fakes.ts'
 import { createWorld, type World } from '../support/world.ts'
 
@@ -44,15 +45,16 @@ async function climb(rungs: Fake[], { dialect = native, eager = false, world, pa
     taken: () => 0,
     positioned: () => positioned,
     names: () => () => {},
-    buildRequest: via => ({ url: `${origin}/live?via=${via}`, headers: {} }),
+    reader: (by, previous) => dialect.framing.reader(by, previous),
+    buildRequest: ({ name }) => ({ url: `${origin}/live?via=${name}`, headers: {} }),
   }
   const tell = (word: string, failure: Failure) => {
     failures.push(failure)
     heard.push(`${word} ${failure.status ?? failure.kind}`)
   }
   const line: Receiver = {
-    opened: via => heard.push(`opened ${via}`),
-    read: block => dialect.parseFrame(block, { cursor: '', session: undefined }),
+    opened: ({ name }) => heard.push(`opened ${name}`),
+    read: block => dialect.protocol.parseFrame(block, { cursor: '', session: undefined }),
     frame(frame) {
       positioned ||= 'cursor' in frame && frame.cursor !== undefined
       if (frame.type === 'message') heard.push(`${frame.data}`)
@@ -219,7 +221,11 @@ describe('a rung that is silent', () => {
   })
 
   test.each([
-    ['has failed just so where the server says that a line is open', { ...plain, sendsHello: true }, []],
+    [
+      'has failed just so where the server says that a line is open',
+      vary(plain, { protocol: { sendsHello: true } }),
+      [],
+    ],
     ['is waited for where the server need not say a word', plain, ['eventsource']],
   ])('a stream %s', async (_, dialect, racing) => {
     const stage = await climb(fakes('eventsource'), { dialect })
@@ -518,7 +524,7 @@ describe('proof', () => {
     first.pipe.opens()
     expect(first.pipe.sent).toEqual([])
     first.pipe.brings(welcome())
-    expect(first.pipe.sent).toEqual([native.ping])
+    expect(first.pipe.sent).toEqual([native.sending.ping])
     first.pipe.brings(pong)
     await stage.world.pass(10_000)
     expect(stage.tries).toEqual([1, 0])

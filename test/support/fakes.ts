@@ -2,6 +2,8 @@ import type { Incoming, Request, RequestDetails } from '../../src/contracts/dial
 import type { Failure, TransportName } from '../../src/contracts/failure.ts'
 import type { Sink, Target, Transport } from '../../src/contracts/transport.ts'
 
+import { ours } from './dialects.ts'
+
 /** A transport whose pipes do what the test says. */
 export interface Fake extends Transport {
   readonly pipes: FakePipe[]
@@ -23,7 +25,7 @@ export interface FakePipe {
   heard?: (text: string) => void
   /** Neither ended nor closed. */
   readonly open: boolean
-  opens(via?: TransportName): void
+  opens(): void
   /** One call of `blocks`. */
   brings(...blocks: Partial<Incoming>[]): void
   pauses(failure?: Failure): void
@@ -40,10 +42,12 @@ export function status(code: number, more: Partial<Failure> = {}): Failure {
   return { kind: 'status', status: code, code: `answered with status ${code}`, ...more }
 }
 
+/** In place of our transport of this name. */
 export function fake(name: TransportName, { sends = true } = {}): Fake {
   const pipes: FakePipe[] = []
+  const original = ours(name)
   return {
-    name,
+    ...original,
     supported: true,
     throws: undefined,
     supports() {
@@ -57,7 +61,7 @@ export function fake(name: TransportName, { sends = true } = {}): Fake {
     },
     open(target, sink) {
       if (this.throws) throw this.throws
-      const { pipe, close, send } = createPipe(name, target, sink)
+      const { pipe, close, send } = createPipe(original, target, sink)
       pipes.push(pipe)
       return sends ? { close, send } : { close }
     },
@@ -68,13 +72,14 @@ export function fakes<Names extends TransportName[]>(...names: Names): { [Index 
   return names.map(name => fake(name)) as never
 }
 
-function createPipe(name: TransportName, target: Target, sink: Sink) {
-  const asked = target.buildRequest(name, { pollIndex: 0 } satisfies RequestDetails)
+function createPipe(transport: Transport, target: Target, sink: Sink) {
+  const asked = target.buildRequest(transport, { pollIndex: 0 } satisfies RequestDetails)
   const sent: string[] = []
   const waiting: ((failure?: Failure) => void)[] = []
   let open = true
   const alive = (act: () => void) => {
-    if (!open) throw new Error(`this pipe of ${name} is closed: a real one would say nothing any more`)
+    if (!open)
+      throw new Error(`this pipe of ${transport.name} is closed: a real one would say nothing any more`)
     act()
   }
   const pipe: FakePipe = {
@@ -85,7 +90,7 @@ function createPipe(name: TransportName, target: Target, sink: Sink) {
     get open() {
       return open
     },
-    opens: (via = name) => alive(() => sink.opened(via)),
+    opens: () => alive(sink.opened),
     brings: (...blocks) => alive(() => sink.blocks(blocks.map(whole))),
     pauses: (failure = endedWell) => alive(() => sink.paused(failure)),
     ends: (failure = cut) =>

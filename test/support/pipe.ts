@@ -2,6 +2,7 @@ import type { Dialect } from '../../src/contracts/dialect.ts'
 import type { Failure } from '../../src/contracts/failure.ts'
 import type { Target, Transport } from '../../src/contracts/transport.ts'
 import type { Environment } from '../../src/environment.ts'
+import { madeBy } from './dialects.ts'
 import { createWorld } from './world.ts'
 
 /** Opens one pipe of a transport in a world made by hand, over parts that the test drives. */
@@ -27,10 +28,11 @@ export function openPipe(transport: Transport, dialect: Dialect, parts: Partial<
       followers.add(added)
       return () => followers.delete(added)
     },
-    buildRequest: (via, details) =>
-      dialect.buildRequest({
+    reader: (by, previous) => dialect.framing.reader(by, previous),
+    buildRequest: (by, details) =>
+      dialect.addressing.buildRequest({
         ...details,
-        via,
+        ...madeBy(by),
         position,
         url: new URL(`${world.origin}/live`),
         headers: {},
@@ -39,7 +41,7 @@ export function openPipe(transport: Transport, dialect: Dialect, parts: Partial<
       }),
   }
   const pipe = transport.open(target, {
-    opened: via => heard.push(`opened ${via}`),
+    opened: () => heard.push(`opened ${transport.name}`),
     blocks: blocks => {
       taken += blocks.length
       heard.push(['blocks', ...blocks.map(({ id, data }) => `${id}=${data}`)].join(' '))

@@ -5,6 +5,7 @@ import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { eventsource } from '../../src/transports/eventsource.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { vary } from '../support/dialects.ts'
 import { openPipe } from '../support/pipe.ts'
 
 transportContract({
@@ -86,7 +87,9 @@ describe('with a server’s own events', () => {
   })
 
   test('one whose address tells the position ends, so that the next one is asked for what came after it', () => {
-    const { heard, source } = begin({ ...plain, cursorInUrl: true, resumesCleanEnd: true })
+    const { heard, source } = begin(
+      vary(plain, { addressing: { cursorInUrl: true }, policy: { resumesCleanEnd: true } }),
+    )
     source.opens()
     source.brings('a', '1')
     source.breaks()
@@ -213,7 +216,7 @@ describe('where a response is continued by the next', () => {
 
   function begin() {
     FakeSource.all = []
-    const dialect = { ...native, resumesCleanEnd: true }
+    const dialect = vary(native, { policy: { resumesCleanEnd: true } })
     return openPipe(eventsource, dialect, { EventSource: FakeSource as never })
   }
 

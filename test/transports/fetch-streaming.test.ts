@@ -5,6 +5,7 @@ import { plain } from '../../src/dialects/plain.ts'
 import { fetchStreaming, fetchStreamingWith } from '../../src/transports/fetch-streaming.ts'
 import type { FetchOptions } from '../../src/transports/http/fetch-request.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { vary } from '../support/dialects.ts'
 import { openPipe } from '../support/pipe.ts'
 
 transportContract({
@@ -51,7 +52,7 @@ describe('the request', () => {
   test('is made as the page says, afresh each time', async () => {
     let turn = 0
     const { asked } = await begin({
-      dialect: { ...plain, resumesCleanEnd: true },
+      dialect: vary(plain, { policy: { resumesCleanEnd: true } }),
       options: () => ({ method: 'POST', body: `${++turn}`, priority: 'high' }),
     })
     expect(asked.map(({ method, body, priority }) => [method, body, priority])).toEqual(
@@ -60,10 +61,8 @@ describe('the request', () => {
   })
 
   test('has header values as UTF-8 bytes', async () => {
-    const dialect = {
-      ...plain,
-      buildRequest: () => ({ url: 'https://host.test/', headers: { 'Last-Event-ID': '한' } }),
-    }
+    const buildRequest = () => ({ url: 'https://host.test/', headers: { 'Last-Event-ID': '한' } })
+    const dialect = vary(plain, { addressing: { buildRequest } })
     const { asked } = await begin({ dialect })
     expect(asked[0]?.headers).toEqual({ 'Last-Event-ID': '\xed\x95\x9c' })
   })
@@ -102,13 +101,14 @@ describe('to another origin', () => {
     const asked: [string | undefined, string[]][] = []
     const stage = openPipe(
       fetchStreaming,
-      {
-        ...dialect,
-        buildRequest: () => ({
-          url: 'https://away.test/',
-          headers: position ? { 'Last-Event-ID': position } : {},
-        }),
-      },
+      vary(dialect, {
+        addressing: {
+          buildRequest: () => ({
+            url: 'https://away.test/',
+            headers: position ? { 'Last-Event-ID': position } : {},
+          }),
+        },
+      }),
       {
         fetch: async (_: unknown, { method, headers }: RequestInit = {}) => {
           asked.push([method, Object.keys(headers ?? {})])

@@ -12,7 +12,7 @@ transportContract({
   transport: {
     ...iframe,
     // Where nobody is there is another origin.
-    open: (target, sink) => iframeFrom(new URL(target.buildRequest('iframe').url).origin).open(target, sink),
+    open: (target, sink) => iframeFrom(new URL(target.buildRequest(iframe).url).origin).open(target, sink),
   },
   parts: page => {
     streamFrames(page)

@@ -7,6 +7,7 @@ import { native } from '../../src/dialects/native.ts'
 import { jsonp } from '../../src/transports/jsonp.ts'
 import { encode } from '../../src/wire/encoder.ts'
 import { sentence } from '../../src/words.ts'
+import { madeBy, vary } from '../support/dialects.ts'
 import { createWorld } from '../support/world.ts'
 
 type Fetch = (
@@ -43,10 +44,11 @@ function start({
     taken: () => taken,
     positioned: () => false,
     names: () => () => {},
-    buildRequest: (via, details) =>
-      dialect.buildRequest({
+    reader: (by, previous) => dialect.framing.reader(by, previous),
+    buildRequest: (by, details) =>
+      dialect.addressing.buildRequest({
         ...details,
-        via,
+        ...madeBy(by),
         url: new URL('https://host.test/live?token=secret'),
         headers: {},
         token: undefined,
@@ -55,7 +57,7 @@ function start({
       }),
   }
   const pipe = jsonp.open(target, {
-    opened: via => heard.push(`opened ${via}`),
+    opened: () => heard.push('opened jsonp'),
     blocks: blocks => {
       taken += blocks.length
       heard.push(`blocks ${blocks.map(({ data }) => data)}`)
@@ -315,7 +317,7 @@ describe('sending', () => {
 })
 
 describe('sending to a server that does not number', () => {
-  const dialect: Dialect = { ...native, acknowledges: false }
+  const dialect = vary(native, { sending: { acknowledges: false } })
 
   async function send(status: number, type: string) {
     const asked: (RequestInit & { url: string })[] = []

@@ -4,6 +4,7 @@ import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { longPolling } from '../../src/transports/long-polling.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { vary } from '../support/dialects.ts'
 import { openPipe } from '../support/pipe.ts'
 import { FakeXhr } from '../support/xhr.ts'
 
@@ -112,7 +113,7 @@ describe('a server that knows nothing of us', () => {
 })
 
 test('is one line where the dialect joins its answers, and many interruptions where EventSource would tell of them', async () => {
-  const joined = begin({ ...plain, resumesCleanEnd: true })
+  const joined = begin(vary(plain, { policy: { resumesCleanEnd: true } }))
   joined.answers(block)
   await joined.world.pass(0)
   joined.answers(block)
@@ -127,16 +128,17 @@ test('is one line where the dialect joins its answers, and many interruptions wh
 test('hands each reader on to the next answer, for what goes on from one to the other', async () => {
   const befores: (Reader | undefined)[] = []
   const made: Reader[] = []
-  const dialect: Dialect = {
-    ...plain,
-    resumesCleanEnd: true,
-    reader(via, before) {
-      befores.push(before)
-      const reader = plain.reader(via)
-      made.push(reader)
-      return reader
+  const dialect = vary(plain, {
+    framing: {
+      reader(transport, previous) {
+        befores.push(previous)
+        const reader = plain.framing.reader(transport)
+        made.push(reader)
+        return reader
+      },
     },
-  }
+    policy: { resumesCleanEnd: true },
+  })
   const { answers, world } = begin(dialect)
   answers(block)
   await world.pass(0)

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
-import type { Dialect } from '../../src/contracts/dialect.ts'
+import type { Reader } from '../../src/contracts/dialect.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { multipart } from '../../src/transports/multipart.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { vary } from '../support/dialects.ts'
 import { openPipe } from '../support/pipe.ts'
 
 transportContract({
@@ -67,24 +68,22 @@ test('a part that is not whole at the end is dropped', async () => {
 })
 
 test('the headers of a part go to the reader of a dialect that judges by them', async () => {
-  const dialect: Dialect = {
-    ...plain,
-    reader() {
-      let id: string | undefined
-      let data = ''
-      return {
-        head({ header }) {
-          id = `${Date.parse(header('Last-Modified') ?? '') / 1_000}:${header('Etag')}`
-          return undefined
-        },
-        feed(chunk) {
-          data += chunk
-          return []
-        },
-        end: () => [{ id, data, event: undefined, retry: undefined, encoding: undefined }],
-      }
-    },
+  const reader = (): Reader => {
+    let id: string | undefined
+    let data = ''
+    return {
+      head({ header }) {
+        id = `${Date.parse(header('Last-Modified') ?? '') / 1_000}:${header('Etag')}`
+        return undefined
+      },
+      feed(chunk) {
+        data += chunk
+        return []
+      },
+      end: () => [{ id, data, event: undefined, retry: undefined, encoding: undefined }],
+    }
   }
+  const dialect = vary(plain, { framing: { reader } })
   const part = '--b\r\nLast-Modified: Thu, 01 Jan 1970 00:00:07 GMT\r\nEtag: 3\r\n\r\nhello\r\n--b\r\n'
   const { heard } = await hear([part], { dialect })
   expect(heard).toContain('blocks 7:3=hello')
@@ -92,7 +91,7 @@ test('the headers of a part go to the reader of a dialect that judges by them', 
 
 test('a response that ends is followed by the next where that continues it', async () => {
   const { asked, heard, pipe } = await hear(['--b\r\n\r\none\r\n--b--'], {
-    dialect: { ...plain, resumesCleanEnd: true },
+    dialect: vary(plain, { policy: { resumesCleanEnd: true } }),
   })
   expect(asked).toHaveLength(2)
   expect(heard).toEqual(['opened multipart', 'blocks', 'blocks undefined=one'])
@@ -102,10 +101,8 @@ test('a response that ends is followed by the next where that continues it', asy
 test('multipart is what is asked for, unless the dialect knows better', async () => {
   const usual = await hear([])
   expect(usual.asked[0]?.headers.Accept).toBe('multipart/mixed, multipart/x-mixed-replace;q=0.5')
-  const dialect = {
-    ...plain,
-    buildRequest: () => ({ url: 'https://host.test/', headers: { Accept: 'multipart/mixed' } }),
-  }
+  const buildRequest = () => ({ url: 'https://host.test/', headers: { Accept: 'multipart/mixed' } })
+  const dialect = vary(plain, { addressing: { buildRequest } })
   expect((await hear([], { dialect })).asked[0]?.headers.Accept).toBe('multipart/mixed')
 })
 

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import type { Dialect } from '../../src/contracts/dialect.ts'
+import type { Dialect, Reader } from '../../src/contracts/dialect.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { type PollingOptions, polling } from '../../src/transports/polling.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { ours, vary } from '../support/dialects.ts'
 import { openPipe } from '../support/pipe.ts'
 import { FakeXhr } from '../support/xhr.ts'
 
@@ -58,7 +59,7 @@ describe('the next request', () => {
   })
 
   test('follows at once where one answer brings one of many, and after a pause when it brought none', async () => {
-    const { answers, world } = begin({ every: 100 }, { ...plain, resumesCleanEnd: true })
+    const { answers, world } = begin({ every: 100 }, vary(plain, { policy: { resumesCleanEnd: true } }))
     const xhr = FakeXhr.all[0] as FakeXhr
     xhr.answers()
     xhr.brings('data: a\n\n')
@@ -180,16 +181,14 @@ test.each([204, 403, 404, 502])('an answer with status %i is a failure', async s
 
 test('a reader that judges by heads is left to do so', async () => {
   const heads: number[] = []
-  const dialect: Dialect = {
-    ...plain,
-    reader: () => ({
-      ...plain.reader('polling'),
-      head({ status }) {
-        heads.push(status)
-        return undefined
-      },
-    }),
-  }
+  const reader = (): Reader => ({
+    ...plain.framing.reader(ours('polling')),
+    head({ status }) {
+      heads.push(status)
+      return undefined
+    },
+  })
+  const dialect = vary(plain, { framing: { reader } })
   const { answers, heard } = begin({}, dialect)
   await answers('data: a\n\n', {}, 408)
   expect(heads).toEqual([408])

@@ -11,6 +11,7 @@ function setUp() {
   const requests: { url: string; text: unknown; ends(failure?: Failure): void }[] = []
   const target = {
     dialect: native,
+    reader: native.framing.reader,
     environment: world.environment,
     timeout: 10_000,
     buildRequest: () => ({ url: session, headers: {} }),

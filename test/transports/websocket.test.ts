@@ -5,6 +5,7 @@ import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { websocket } from '../../src/transports/websocket.ts'
 import { sentence } from '../../src/words.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { vary } from '../support/dialects.ts'
 import { openPipe } from '../support/pipe.ts'
 
 transportContract({
@@ -111,7 +112,7 @@ test('a socket that is being left is closed at once: a hung handshake blocks the
 })
 
 test('what has to go as several frames does, in order', () => {
-  const { pipe, socket } = begin({ ...plain, frames: text => (text as string).split('|') })
+  const { pipe, socket } = begin(vary(plain, { sending: { frames: text => (text as string).split('|') } }))
   socket.opens()
   const outcomes: unknown[] = []
   pipe.send?.('a|b', failure => outcomes.push(failure))
@@ -120,7 +121,7 @@ test('what has to go as several frames does, in order', () => {
 })
 
 describe('beside a socket that only comes down', () => {
-  const dialect = { ...plain, sendsByPost: true }
+  const dialect = vary(plain, { sending: { byPost: true } })
 
   function beginBeside(answer: () => Promise<unknown>) {
     const asked: { url: string; body: unknown; method: string }[] = []

@@ -4,6 +4,7 @@ import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { xhrStreaming } from '../../src/transports/xhr-streaming.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { vary } from '../support/dialects.ts'
 import { openPipe } from '../support/pipe.ts'
 import { FakeXhr } from '../support/xhr.ts'
 
@@ -83,7 +84,7 @@ describe('a response that has grown long', () => {
   })
 
   test('is left also when the fresh one ends and has brought nothing', async () => {
-    const { first, heard, world } = begin({ ...native, resumesCleanEnd: true })
+    const { first, heard, world } = begin(vary(native, { policy: { resumesCleanEnd: true } }))
     first.brings(large)
     FakeXhr.all[1]?.answers()
     FakeXhr.all[1]?.ends()
@@ -132,7 +133,7 @@ describe('the end of a response', () => {
 })
 
 describe('a response that ends in good order, where the next continues it', () => {
-  const continuing = { ...plain, resumesCleanEnd: true }
+  const continuing = vary(plain, { policy: { resumesCleanEnd: true } })
 
   test('is followed at once by the next, and the line hears nothing of it', async () => {
     const { first, heard, world } = begin(continuing)

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Dialect } from '../../src/contracts/dialect.ts'
+import { viaPost } from '../../src/contracts/traits.ts'
 import { mercure } from '../../src/dialects/mercure.ts'
 import { native } from '../../src/dialects/native.ts'
 import { nchan } from '../../src/dialects/nchan.ts'
@@ -8,6 +9,7 @@ import { plain } from '../../src/dialects/plain.ts'
 import { socketio } from '../../src/dialects/socketio.ts'
 import { sockjs } from '../../src/dialects/sockjs.ts'
 import { addQuery, digest, setQuery } from '../../src/wire/address.ts'
+import { transportsOf } from '../support/dialects.ts'
 import { fake } from '../support/fakes.ts'
 import { openLine } from '../support/line.ts'
 
@@ -31,7 +33,7 @@ const ways = dialects.flatMap(dialect => written.map(query => [dialect.name, que
 test.each(ways)(
   'with %s the query %s of the page’s address stays byte for byte',
   async (_, query, dialect) => {
-    for (const name of dialect.transports) {
+    for (const { name } of transportsOf(dialect)) {
       const rung = fake(name)
       const url = `https://host.test/p%20a:t~h?${query}`
       const asked = {
@@ -46,7 +48,7 @@ test.each(ways)(
       const { asked: request, target } = rung.pipe
       for (const [via, at] of [
         [name, request.url],
-        ['post', target.buildRequest('post').url],
+        ['post', target.buildRequest(viaPost).url],
       ] as const) {
         expect(at).toContain('/p%20a:t~h')
         // A hub is published to at its bare address.

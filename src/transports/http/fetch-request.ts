@@ -67,7 +67,7 @@ export function download(
   const gone = new AbortController()
   const { signal } = gone
   // What a server that does not know us says to a POST is not for reading.
-  const foreign = body !== undefined && !dialect.acknowledges
+  const foreign = body !== undefined && !dialect.sending.acknowledges
   let headers = headersOf(asked)
   let accepted = false
   let timer: unknown
@@ -97,7 +97,7 @@ export function download(
     const head = { status: response.status, header: (name: string) => response.headers.get(name) }
     const usual = () => refusal(head, where, foreign, isEventStream)
     const failure = answer.head ? answer.head(head, usual) : usual()
-    if (failure && dialect.acknowledges && hasWords(head.header('Content-Type'))) {
+    if (failure && dialect.sending.acknowledges && hasWords(head.header('Content-Type'))) {
       timer = environment.setTimeout(() => finish(failure), wordsWithin)
       const words = await response.text().catch(() => '')
       return finish(inWords(failure, words))
@@ -116,7 +116,7 @@ export function download(
   /** Another origin may refuse the preflight that the position needs. It is worth a try, and no more: EventSource asks without one. */
   const fail = async (cause: unknown): Promise<void> => {
     const { 'Last-Event-ID': last, ...simple } = headers
-    const away = !dialect.sendsHello && originOf(asked.url) !== originOf(environment.base)
+    const away = !dialect.protocol.sendsHello && originOf(asked.url) !== originOf(environment.base)
     if (accepted || !away || last === undefined || !(await isThere(environment, asked.url, signal)))
       return finish(broke(cause))
     if (signal.aborted) return

@@ -37,8 +37,8 @@ export const apart = { told: 10, unknown: 250 }
  * what this page has heard, what looks new may be told to everybody who asks. Whatever the answers are, only so many requests are made in a minute.
  */
 export function createPollPacing({ dialect, environment, taken }: Target): PollPacing {
-  const interval = dialect.pollInterval ?? 1_000
-  const spacing = dialect.sendsHello || dialect.resumesCleanEnd ? apart.told : apart.unknown
+  const interval = dialect.policy?.pollInterval ?? 1_000
+  const spacing = dialect.protocol.sendsHello || dialect.policy?.resumesCleanEnd ? apart.told : apart.unknown
   let before = taken()
   let last: string | undefined
   let idle = 0
@@ -52,8 +52,8 @@ export function createPollPacing({ dialect, environment, taken }: Target): PollP
     before = taken()
     last = text
     const wait = isNew || environment.now() - since >= held ? rested() : vain(spoke)
-    if (retry === undefined || dialect.sendsHello) return spaced(wait)
-    return spaced(dialect.exactRetry ? retry : Math.max(retry, wait))
+    if (retry === undefined || dialect.protocol.sendsHello) return spaced(wait)
+    return spaced(dialect.policy?.exactRetry ? retry : Math.max(retry, wait))
   }
 
   function rested(): number {
@@ -63,7 +63,7 @@ export function createPollPacing({ dialect, environment, taken }: Target): PollP
 
   /** Where the server greets, its greeting is what the first answer brings. */
   function vain(spoke: boolean): number {
-    if (!dialect.sendsHello) return interval
+    if (!dialect.protocol.sendsHello) return interval
     if (spoke && !greeted) {
       greeted = true
       return 0

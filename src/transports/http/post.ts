@@ -1,13 +1,15 @@
 import type { Request } from '../../contracts/dialect.ts'
 import { asCause, type Failure, readRetryAfter, tryTo, withoutQuery } from '../../contracts/failure.ts'
 import type { Done } from '../../contracts/send.ts'
+import { viaPost } from '../../contracts/traits.ts'
 import type { Channel, Sink, Target } from '../../contracts/transport.ts'
 import type { Payload } from '../../wire/codec.ts'
 import { request } from './xhr-request.ts'
 
 /** The way up beside a pipe that only comes down: one POST at a time, whose answer is heard like everything else. */
 export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request): Required<Channel> {
-  const { dialect, environment } = target
+  const { environment } = target
+  const { acknowledges } = target.dialect.sending
   const waiting: (() => void)[] = []
   let abort: (() => void) | undefined
   let limit: unknown
@@ -16,17 +18,17 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
     send,
     close() {
       closed = true
-      if (!dialect.acknowledges) return
+      if (!acknowledges) return
       environment.clearTimeout(limit)
       abort?.()
     },
   }
 
   function send(text: Payload, done: Done): void {
-    if (closed && dialect.acknowledges) return done({ kind: 'ended', code: 'no-channel' })
+    if (closed && acknowledges) return done({ kind: 'ended', code: 'no-channel' })
     tryTo(() => {
       // Asked for now, also if it has to wait: it belongs to the session that the line is in now.
-      const asked = target.buildRequest('post', { body: text })
+      const asked = target.buildRequest(viaPost, { body: text })
       // What the protocol itself has to say may meet a message on its way.
       if (abort) waiting.push(() => post(asked, text, done))
       else post(asked, text, done)
@@ -34,7 +36,7 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
   }
 
   function post(asked: Request, text: Payload, done: Done): void {
-    const reader = dialect.reader('long-polling')
+    const reader = target.reader(viaPost)
     let over = false
     const finish: Done = (failure, answered) => {
       over = true
@@ -52,7 +54,7 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
       if (!over) abort = stop
     }, finish)
     // Without numbers a message must not go twice, so its answer is waited for.
-    if (!dialect.acknowledges || over) return
+    if (!acknowledges || over) return
     limit = environment.setTimeout(
       () => {
         abort?.()
@@ -72,7 +74,7 @@ export function postAlone(
   mode?: RequestMode,
 ): void {
   if (!fetch) return done({ kind: 'refused', code: 'no-fetch' })
-  const { url, headers } = buildRequest('post', { body })
+  const { url, headers } = buildRequest(viaPost, { body })
   const credentials = withCredentials ? 'include' : 'same-origin'
   const request = {
     method: 'POST',

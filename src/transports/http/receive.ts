@@ -46,7 +46,7 @@ export function receive(
       stop()
       post.close()
     },
-    dialect.refusal,
+    dialect.protocol.refusal,
   )
   const setAbort = (current: () => void) => {
     stop = current
@@ -65,7 +65,7 @@ export function receive(
     failure?: Failure,
     end?: Partial<Failure>,
   ) => {
-    if (!failure && dialect.resumesCleanEnd) scheduleNext(pace({ spoke: brought > 0 }), begin)
+    if (!failure && dialect.policy?.resumesCleanEnd) scheduleNext(pace({ spoke: brought > 0 }), begin)
     else out.ended(failure ?? { kind: 'ended', code: 'ended', where: withoutQuery(url), ...end })
   }
   begin(Object.assign(out, { setAbort, pace, spaced, scheduleNext, responseEnded }))

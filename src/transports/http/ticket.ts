@@ -1,6 +1,7 @@
 import type { RequestDetails } from '../../contracts/dialect.ts'
-import { type Failure, type TransportName, tryTo } from '../../contracts/failure.ts'
-import type { Target } from '../../contracts/transport.ts'
+import { type Failure, tryTo } from '../../contracts/failure.ts'
+import { viaPost } from '../../contracts/traits.ts'
+import type { Requester, Target } from '../../contracts/transport.ts'
 import type { Fetch } from '../../here.ts'
 import { wait } from '../../quiet-timer.ts'
 import { exchange } from './exchange.ts'
@@ -11,31 +12,31 @@ import { exchange } from './exchange.ts'
  */
 export function addressed(
   target: Target,
-  via: TransportName,
+  transport: Requester,
   details: RequestDetails,
   begin: (url: string) => void,
   failed: (failure: Failure) => void,
   underway: (stop: () => void) => void,
 ): void {
   const { environment, timeout, withCredentials } = target
-  if (!target.ticketed) return begin(target.buildRequest(via, details).url)
+  if (!target.ticketed) return begin(target.buildRequest(transport, details).url)
   const stop = wait(environment, timeout, () =>
-    over(() => failed({ kind: 'silent', code: 'no-ticket', where: via, after: timeout })),
+    over(() => failed({ kind: 'silent', code: 'no-ticket', where: transport.name, after: timeout })),
   )
   let waits = true
   underway(() => over(() => {}))
   const fetch = environment.fetch as Fetch
   void exchange(
     fetch,
-    target.buildRequest('ticket'),
+    target.buildRequest({ ...viaPost, name: 'ticket' }),
     withCredentials,
     'rt.ticket',
     '',
-    `a ticket for ${via}`,
+    `a ticket for ${transport.name}`,
   ).then(ticket =>
     over(() => {
       if (typeof ticket !== 'string') return failed(ticket)
-      tryTo(() => begin(target.buildRequest(via, { ...details, ticket }).url), failed)
+      tryTo(() => begin(target.buildRequest(transport, { ...details, ticket }).url), failed)
     }),
   )
 

@@ -33,9 +33,9 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
   const { 'Cache-Control': cached, ...uncached } = asked.headers
   const { 'Last-Event-ID': _, ...simple } = uncached
   // An EventSource asks another origin without a preflight, which this header would force; the position is worth one.
-  const away = !dialect.sendsHello && originOf(asked.url) !== originOf(environment.base)
+  const away = !dialect.protocol.sendsHello && originOf(asked.url) !== originOf(environment.base)
   // What a server that does not know us says to a POST is not for reading.
-  const foreign = body !== undefined && !dialect.acknowledges
+  const foreign = body !== undefined && !dialect.sending.acknowledges
   let headers = away ? uncached : asked.headers
   let again = false
   let xhr: XMLHttpRequest
@@ -59,7 +59,7 @@ export function request(target: Target, asked: Request, answer: Answer, body?: P
       const head: Head = { status: xhr.status, header: name => xhr.getResponseHeader(name) }
       const usual = () => refusal(head, where, foreign)
       const failure = answer.head ? answer.head(head, usual) : usual()
-      if (failure && dialect.acknowledges && hasWords(head.header('Content-Type'))) {
+      if (failure && dialect.sending.acknowledges && hasWords(head.header('Content-Type'))) {
         refused = failure
         timer = environment.setTimeout(() => finish(failure), wordsWithin)
         return
