@@ -13,12 +13,14 @@ type FromRelay =
 
 /** The transport. `getPort` gives a fresh port for each connection, whose other end is with `relay`. */
 export function byPort(getPort: () => MessagePort): Transport {
-  return {
+  const transport: Transport = {
     name: 'port',
+    like: 'websocket',
+    kind: 'socket',
     supports: () => typeof MessagePort === 'function',
     open(target, sink) {
-      const { url, protocols = [] } = target.buildRequest('websocket')
-      const reader = target.dialect.reader('websocket')
+      const { url, protocols = [] } = target.buildRequest(transport)
+      const reader = target.reader(transport)
       const port = getPort()
       const say = (what: ToRelay) => port.postMessage(what)
       const out = guardSink(
@@ -28,14 +30,14 @@ export function byPort(getPort: () => MessagePort): Transport {
           say({ close: true })
           port.close()
         },
-        target.dialect.refusal,
+        target.dialect.protocol.refusal,
       )
       let opened = false
 
       port.onmessage = ({ data: said }: MessageEvent<FromRelay>) => {
         if ('opened' in said) {
           opened = true
-          out.opened('port')
+          out.opened()
         } else if ('data' in said) out.blocks(reader.feed(said.data))
         else {
           const { code, reason } = said.closed
@@ -59,6 +61,7 @@ export function byPort(getPort: () => MessagePort): Transport {
       }
     },
   }
+  return transport
 }
 
 /** The other end: opens the WebSocket, if it leads to a server that the page may reach. */

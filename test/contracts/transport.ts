@@ -11,8 +11,6 @@ import { nowhere, type Server, serve, sign, type Visit } from '../support/server
 
 export interface Harness {
   readonly transport: Transport
-  /** What servers call it, where it has a name of its own. */
-  readonly via?: string
   /** The parts of a page that it needs. One that needs none has no place that lacks them. */
   parts?: ((page: JSDOM['window']) => Partial<Environment>) | undefined
   /** Whether being accepted can be seen before the first text. */
@@ -43,13 +41,7 @@ export interface Scene {
 }
 
 /** What src/contracts/transport.ts promises, each sentence tried on the transport. */
-export function transportContract({
-  transport,
-  via = transport.name,
-  parts,
-  left = () => 0,
-  ...can
-}: Harness): void {
+export function transportContract({ transport, parts, left = () => 0, ...can }: Harness): void {
   const begin = (options: Parameters<typeof stage>[1] = {}) => stage({ transport, parts }, options)
 
   /** Another pipe's whole life, in which whatever is still to come of the first one would come. */
@@ -329,7 +321,7 @@ export function transportContract({
     test('carries the parameters, and the position, afresh each time', async () => {
       const scene = await begin()
       const visit = await scene.server.visit()
-      expect(visit.query).toMatchObject({ token: 'secret', 'rt.via': via })
+      expect(visit.query).toMatchObject({ token: 'secret', 'rt.via': transport.like ?? transport.name })
       expect(visit.query).not.toHaveProperty('rt.id')
       Object.assign(scene.position, { cursor: 'e.1.t1', session: 's1' })
       const again = await begin({ server: scene.server, position: scene.position })

@@ -9,20 +9,16 @@ const transport = byPort(() => portTo('127.0.0.1'))
 
 transportContract({
   transport,
-  via: 'websocket',
   acceptsFirst: true,
   showsCuts: true,
   aborts: true,
   answersSends: false,
 })
 
-/** For a server it is a WebSocket, and for a line too. */
-const dialect = { ...native, transports: ['port'], proof: () => native.proof('websocket') }
-
 test('a line by a port hears what is published, and sends', async () => {
   const { hub, host } = await stand()
   hub.on('message', ({ data, reply }) => reply(`heard ${data}`))
-  const line = connect(`http://${host}/live?topic=x`, { transport, dialect })
+  const line = connect(`http://${host}/live?topic=x`, { transport, dialect: native })
   onTestFinished(() => line.close())
   const heard = new Promise(resolve => {
     line.onmessage = ({ data }) => resolve(data)
@@ -35,7 +31,7 @@ test('a line by a port hears what is published, and sends', async () => {
 test('a relay opens nothing that it may not open', async () => {
   const { host } = await stand()
   const strange = byPort(() => portTo('host.test'))
-  const line = connect(`http://${host}/live?topic=x`, { transport: strange, dialect })
+  const line = connect(`http://${host}/live?topic=x`, { transport: strange, dialect: native })
   onTestFinished(() => line.close())
   const error = await new Promise<Error>(resolve => {
     line.onerror = ({ error }) => resolve(error)

@@ -1,26 +1,16 @@
 import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Dialect, Incoming, Reader } from '../../src/core.ts'
+import { couchdb } from '../../docs/examples/couchdb.ts'
+import type { Incoming, Reader } from '../../src/core.ts'
 import { connect } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
-
-/** A dialect in its parts, as docs/examples has it; where a line still takes one without parts, it finds all members side by side. */
-const path = '../../docs/examples/couchdb.ts'
-const { couchdb: parts } = await import(/* @vite-ignore */ path)
-const couchdb: Dialect = {
-  ...parts,
-  ...parts.addressing,
-  ...parts.framing,
-  ...parts.protocol,
-  ...parts.sending,
-}
 
 const change = (seq: string, id: string) => `{"seq":"${seq}","id":"${id}","changes":[{"rev":"1-a"}]}\n`
 
 describe('its reader', () => {
   const read = (...chunks: string[]) => {
-    const reader: Reader = parts.framing.reader({ kind: 'stream' }, undefined, 100)
+    const reader: Reader = couchdb.framing.reader({ kind: 'stream' }, undefined, 100)
     return chunks.flatMap(chunk => reader.feed(chunk)) as Incoming[]
   }
 
