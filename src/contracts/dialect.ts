@@ -11,12 +11,17 @@ import type { Traits, TransportKind } from './traits.ts'
  * no timer.
  */
 export interface Dialect {
+  /** What it is called in errors, and in `dialect` where an entry knows it by name. */
   readonly name: string
   /** The transports that its server has an endpoint for, by name. Those that say that they are `like` one of them may be used too. */
   readonly transports: readonly TransportName[]
+  /** How requests are addressed. */
   readonly addressing: Addressing
+  /** How what comes is cut into blocks. */
   readonly framing: Framing
+  /** What blocks mean. */
   readonly protocol: Protocol
+  /** How messages go up. */
   readonly sending: Sending
   /** @default our own: none of its members is set */
   readonly policy?: Policy
@@ -24,6 +29,7 @@ export interface Dialect {
 
 /** How requests are addressed: where the position, the credential and the page's parameters go. */
 export interface Addressing {
+  /** The request for what the line wants next. It is called anew for each request. */
   buildRequest(context: RequestContext): Request
   /** Whether a request's address tells the position, so that a new EventSource continues. @default false */
   readonly cursorInUrl?: boolean
@@ -138,10 +144,13 @@ export interface RequestContext extends RequestDetails {
   by: Traits
   /** The address as the page gave it, its parameters included. */
   url: AnyURL
+  /** What the page gave as `headers`. */
   headers: Record<string, string>
+  /** What the page gave as `token`, once it is known. */
   token: string | undefined
   /** Whether the token may not stand in an address. */
   hidden?: boolean | undefined
+  /** Where the line stands. */
   position: Position
   /** A fresh random text, against caches. */
   nonce: string
@@ -149,8 +158,11 @@ export interface RequestContext extends RequestDetails {
 
 /** One HTTP or WebSocket request. */
 export interface Request {
+  /** The address, with its query. */
   url: string
+  /** The request headers, where the transport can set any. */
   headers: Record<string, string>
+  /** The WebSocket subprotocols. */
   protocols?: string[]
   /** @default what the transport is known by: GET to hear, POST to say */
   method?: 'GET' | 'POST'
@@ -158,7 +170,9 @@ export interface Request {
 
 /** How an HTTP response begins. */
 export interface Head {
+  /** The HTTP status. */
   status: number
+  /** The value of a response header, as far as the browser shows it to the page. */
   header(name: string): string | null
 }
 
@@ -166,6 +180,7 @@ export interface Head {
 export interface Position {
   /** The last id delivered; empty at first, and when the server says to forget it. */
   readonly cursor: string
+  /** The session that the server gave the line, where it gives any. */
   readonly session: string | undefined
   /** The position that the latest gap led away from. */
   readonly left?: string | undefined
@@ -178,6 +193,7 @@ export interface Reader {
    * event stream.
    */
   head?(head: Head, usual: () => Failure | undefined): Failure | undefined
+  /** The blocks that are whole with this chunk, in order. */
   feed(chunk: string | ArrayBuffer): Incoming[]
   /** At the end of a response in good order. */
   end(): Incoming[]
@@ -185,6 +201,7 @@ export interface Reader {
 
 /** A block, or a message that came as bytes and never was text. */
 export interface Incoming extends Block {
+  /** The message, if it came as bytes; the block has no `data` then. */
   bytes?: ArrayBuffer
 }
 

@@ -13,6 +13,7 @@ export type TransportKind = 'socket' | 'stream' | 'parts' | 'poll' | 'script'
 
 /** What a dialect asks of a transport, or of a POST beside it: how requests are made and answers come. */
 export interface Traits {
+  /** How what the server says comes; `post` for what only sends. */
   readonly kind: TransportKind | 'post'
   /** Whether its requests can have headers. @default false */
   readonly setsHeaders?: boolean | undefined

@@ -25,17 +25,21 @@ export interface Transport extends Traits {
   readonly attemptLimit?: number
   /** Whether this place and this dialect allow it at all. */
   supports(target: Target): boolean
+  /** Opens a channel, and tells `sink` all that happens to it, in the order above. */
   open(target: Target, sink: Sink): Channel
 }
 
 /** What a request is made by: a transport, or a POST of another purpose. */
 export interface Requester extends Traits {
+  /** The name of the transport, or what a POST is for. */
   readonly name: Via
+  /** The transport in whose place it stands. */
   readonly like?: TransportName
 }
 
 /** Several transports as one: `race()` makes it. */
 export interface Race {
+  /** The transports, in order of preference. */
   readonly candidates: readonly Transport[]
   /** For one line, whose own it is what is learned. */
   route(): Route
@@ -49,11 +53,13 @@ export interface Sink {
   blocks(blocks: readonly Incoming[], origin?: string): void
   /** The pipe is down and comes back by itself, `opened` tells when. */
   paused(failure: Failure): void
+  /** The channel is over. Nothing follows. */
   ended(failure: Failure): void
 }
 
 /** Carries a line, over one transport or several: whoever opens it hears of a single channel. */
 export interface Route {
+  /** Opens a channel, of which `line` hears. */
   open(target: Target, line: Receiver): Channel
 }
 
@@ -63,10 +69,13 @@ export interface Receiver {
   opened(transport: Transport, hello?: HelloFrame): void
   /** Reads a block where the line stands, and moves on. What it means is to be told by `frame`, or by `opened` if it is a hello. @throws when it cannot be read */
   read(block: Incoming): Frame
+  /** What a block means, once the line may act on it. `origin`: where it came from. */
   frame(frame: Frame, origin?: string): void
   /** Something came that was no block. */
   alive(): void
+  /** The channel is down, and comes back by itself or by another transport. */
   paused(failure: Failure): void
+  /** The channel is over. Nothing follows. */
   ended(failure: Failure): void
 }
 
@@ -80,8 +89,11 @@ export interface Channel {
 
 /** Where a line wants to go, and all that a transport needs from the line. */
 export interface Target {
+  /** What the server speaks. */
   readonly dialect: Dialect
+  /** The clock, the timers and the classes of this place. */
   readonly environment: Environment
+  /** Whether requests to another origin carry cookies. */
   readonly withCredentials: boolean
   /** Whether a script may come from another origin. */
   readonly jsonp?: 'cross-origin' | undefined
@@ -89,6 +101,7 @@ export interface Target {
   readonly eager?: boolean | undefined
   /** Where it is, and the path there: what was learned of one place says nothing about others. */
   readonly origin: string
+  /** The path there. */
   readonly pathname: string
   /** Every try is added here as it starts and filled in as it goes. Only `report()` reads it. */
   readonly attempts: Attempt[]
@@ -116,19 +129,27 @@ export interface Target {
 
 /** One try of one transport, as `line.report()` tells it. Times are in ms on the environment's clock. */
 export interface Attempt {
+  /** The name of the transport. */
   readonly transport: TransportName
+  /** When it began. */
   readonly started: number
-  /** When the other side accepted, the first block came, and the proof came. */
+  /** When the other side accepted. */
   opened?: number
+  /** When the first block came. */
   heard?: number
+  /** When the proof came, so that it carried the line. */
   proven?: number
+  /** When it was over, for whatever reason. */
   ended?: number
+  /** Why it failed, if it did. */
   failure?: Failure
 }
 
 /** A sink that keeps the contract whatever the browser calls late, early or twice. */
 export interface GuardedSink extends Sink {
+  /** Whether it lets nothing through any more. */
   readonly shut: boolean
+  /** Lets nothing through from now on, and frees what the channel holds. */
   close(): void
 }
 
