@@ -224,10 +224,10 @@ for (const [name, from] of [
     await using place = await startPlace()
     place.site.route('/worker.js', (_, response) => {
       response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(`
-        import { connect } from '/dist/core.js'
+        import { connect, native } from '/dist/core.js'
         import { ${name} as transport } from '${from}'
         addEventListener('message', ({ ports: [port] }) => {
-          const line = connect('/live?topic=lobby', { transport })
+          const line = connect('/live?topic=lobby', { transport, dialect: native })
           line.onmessage = ({ data }) => port.postMessage(data)
           line.onopen = () => line.send('XMLHttpRequest' in self ? 'with' : 'without')
         })
