@@ -102,7 +102,9 @@ export function sentenceOfSend(kind: string, { messages, bytes, age }: Limits): 
 }
 
 function phrase(failure: Failure): string {
-  const { code, status } = failure
+  const { code } = failure
+  // A goodbye is no answer to a request: its status is the one that the dialect gives it.
+  const status = code === 'goodbye' ? undefined : failure.status
   const said = words[code]?.(failure) ?? code
   const detail = failure.detail ?? (status && isTooLong(status) ? tooLong : '')
   const more = said.includes(detail) ? '' : detail

@@ -39,3 +39,9 @@ it('a sentence names where it was, what the server said, and what else was tried
     'WebSocket to https://host.test/live closed before opening (1006) (status 403: not for you); eventsource brought nothing for 10000 ms',
   )
 })
+
+it('a goodbye is told without the status that a dialect gives it, as no answer had that', () => {
+  const goodbye = { kind: 'ended', code: 'goodbye', status: 204 } as const
+  expect(sentence({ ...goodbye, detail: 'the server said goodbye' })).toBe('the server said goodbye')
+  expect(sentence(goodbye)).toBe('the server is restarting')
+})

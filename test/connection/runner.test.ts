@@ -397,7 +397,7 @@ describe('reconnecting', () => {
     expect(heard).toEqual([
       'opened websocket',
       'failed ended, again in undefined',
-      'closed: the channel is gone (status 410)',
+      'closed: the channel is gone',
     ])
   })
 
