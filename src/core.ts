@@ -37,7 +37,7 @@ export function connect<Messages = Record<string, string>>(
   return openLine<Messages>(url, options, 'route' in transport ? transport.route() : single(transport))
 }
 
-export type { Line } from './connection/line.ts'
+export { Line } from './connection/line.ts'
 export { ConnectionError } from './contracts/errors.ts'
 export { guardSink } from './contracts/transport.ts'
 export { native } from './dialects/native.ts'
