@@ -133,6 +133,7 @@ const told: Record<keyof HubEvents, true> = {
  * Makes a hub: all transports at one path of your HTTP server.
  *
  * ```ts
+ * import { createHub } from 'throughline/server'
  * const hub = createHub({ path: '/live' })
  * hub.attach(server)
  * hub.on('message', ({ data, reply }) => reply(`you said ${data}`))

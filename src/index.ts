@@ -17,6 +17,7 @@ import { usual } from './usual.ts'
  * and keeps it open: it reconnects, continues after the last message heard, and moves to a better transport when it can.
  *
  * ```ts
+ * import { connect } from 'throughline'
  * const line = connect('/live', { params: { topic: 'lobby' } })
  * line.onmessage = event => show(event.data)
  * await line.send('hello')

@@ -25,18 +25,6 @@ describe('links', () => {
   })
 })
 
-describe('code', () => {
-  // The changelog shows what was imported before.
-  it.each(allPages().filter(page => page !== 'CHANGELOG.md'))('in %s imports what there is', async page => {
-    const imports = readFileSync(page, 'utf8').matchAll(/import \{([^}]*)\} from '(throughline[\w/-]*)'/g)
-    for (const [, names = '', path = ''] of imports) {
-      const module = await import(/* @vite-ignore */ `../${sourceOf(path)}`)
-      for (const name of names.split(',').map(each => each.trim()))
-        if (name && !name.startsWith('type ')) expect(module, `${name} in ${page}`).toHaveProperty(name)
-    }
-  })
-})
-
 describe('docs/examples', () => {
   it.each(readdirSync('docs/examples'))('%s is quoted whole by a page, as it is tested', name => {
     const quoted = `\n\`\`\`ts\n${readFileSync(`docs/examples/${name}`, 'utf8')}\`\`\`\n`
@@ -78,12 +66,6 @@ describe('CONTRIBUTING.md', () => {
     expect(words.length).toBeLessThan(25)
   })
 })
-
-/** Where the module is that a page imports by this path. */
-function sourceOf(path: string): string {
-  const [, entry = 'index'] = path.split(/\/(.*)/)
-  return entry === 'server' ? 'server/index.ts' : `src/${entry}.ts`
-}
 
 function pagesIn(folder: string): string[] {
   return (readdirSync(folder, { recursive: true }) as string[]).filter(path => path.endsWith('.md')).sort()

@@ -81,6 +81,8 @@ export const plain: Dialect = {
  * The same, told when to end.
  *
  * ```ts
+ * import { connect } from 'throughline'
+ * import { plainWith } from 'throughline/dialects/plain'
  * connect('/events', { dialect: plainWith({ letter: true }) })
  * connect('/socket', { dialect: plainWith({ ends: code => code === 4401 }) })
  * ```

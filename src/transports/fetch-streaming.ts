@@ -18,6 +18,9 @@ export const fetchStreaming: Transport = fetchStreamingWith({})
  * The same, whose request is made as the page says; a function is asked afresh for each.
  *
  * ```ts
+ * import { connect } from 'throughline'
+ * import { plain } from 'throughline/dialects/plain'
+ * import { fetchStreamingWith } from 'throughline/transports/fetch-streaming'
  * connect('/answer', { dialect: plain, transports: [fetchStreamingWith({ method: 'POST', body: question, once: true })] })
  * ```
  * A POST is made again after a cut, and, without `once`, after an end; each time after a longer wait, since the server does its work again.

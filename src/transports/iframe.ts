@@ -21,6 +21,9 @@ export const iframe: Transport = iframeFrom()
  * The same, from further origins. What such a frame says is believed to come from there, and nothing that another one says.
  *
  * ```ts
+ * import { connect } from 'throughline'
+ * import { websocket } from 'throughline/core'
+ * import { iframeFrom } from 'throughline/transports/iframe'
  * connect('https://push.example.com/live', { transports: [websocket, iframeFrom('https://push.example.com')] })
  * ```
  */

@@ -31,6 +31,9 @@ const traits = { name: 'polling', kind: 'poll', setsHeaders: true } as const
  * is new; or any other text but HTML, which is one message, told if it is another than before; or 304. Sends go beside it, by POST.
  *
  * ```ts
+ * import { connect } from 'throughline'
+ * import { plain } from 'throughline/dialects/plain'
+ * import { polling } from 'throughline/transports/polling'
  * connect('/score.json', { dialect: plain, transports: [polling({ every: 10_000 })] })
  * ```
  */

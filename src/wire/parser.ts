@@ -47,6 +47,7 @@ const MAX_SAFE_INTEGER = 2 ** 53 - 1
  * Makes a parser of event streams, for a dialect whose server sends one.
  *
  * ```ts
+ * import { createParser } from 'throughline/core'
  * framing: { reader: (_transport, _previous, limit) => createParser({ limit, bom: false }) }
  * ```
  */
