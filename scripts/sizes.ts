@@ -26,19 +26,33 @@ export const pages: Readonly<Record<string, string>> = {
   'throughline/core, fetch streaming, plain': `export { connect } from './src/core.ts'\n${ofPlain}\nexport { fetchStreaming } from './src/transports/fetch-streaming.ts'`,
 }
 
-/** Each other entry for pages, by its name, as what it adds to a page that has `throughline`, which it shares much with. */
-export const additions: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.keys(manifest.exports)
-    .filter(path => !['.', './core', './server', './package.json'].includes(path))
-    .map(path => [`throughline${path.slice(1)}`, `${pages[all]}\nexport * from './src/${path.slice(2)}.ts'`]),
-)
+/** What the dialects of other servers have in common: the outbox for servers that acknowledge nothing, and what tells replays. */
+export const foreign = 'shared by dialects of other servers'
+const withForeign = `${pages[all]}
+export { createHandedOverOutbox } from './src/outbox/handed-over.ts'
+export { createReplayFilter } from './src/dialects/replay-filter.ts'`
+
+/** Each other entry for pages, by its name, as what it adds to another page: that with `throughline`, or with what all such dialects share. */
+export const additions: Readonly<Record<string, { code: string; base: string }>> = {
+  [foreign]: { code: withForeign, base: pages[all] as string },
+  ...Object.fromEntries(
+    Object.keys(manifest.exports)
+      .filter(path => !['.', './core', './server', './package.json'].includes(path))
+      .map(path => {
+        const base = path.startsWith('./dialects/') ? withForeign : (pages[all] as string)
+        return [
+          `throughline${path.slice(1)}`,
+          { code: `${base}\nexport * from './src/${path.slice(2)}.ts'`, base },
+        ]
+      }),
+  ),
+}
 
 /** By the names of `pages` and `additions`. */
 export async function measure(): Promise<Map<string, Sizes>> {
-  const bare = await sizesOf(pages[all] as string)
   const whole = Object.entries(pages).map(async ([name, code]) => [name, await sizesOf(code)] as const)
   const added = Object.entries(additions).map(
-    async ([name, code]) => [name, minus(await sizesOf(code), bare)] as const,
+    async ([name, { code, base }]) => [name, minus(await sizesOf(code), await sizesOf(base))] as const,
   )
   return new Map(await Promise.all([...whole, ...added]))
 }
