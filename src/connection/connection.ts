@@ -308,7 +308,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
       hello = { ...hello, spread: frame.spread }
     if (frame.type === 'pong' || frame.type === 'beat') return
     if (frame.type === 'refused') {
-      outbox.refused(frame.failure)
+      outbox.refused?.(frame.failure)
       return ended({ ...frame.failure, kind: 'cut', status: undefined })
     }
     // The half of a greeting that was cut off, say: nothing has arrived.
@@ -483,7 +483,7 @@ export function createConnection(plan: ConnectionConfig, hear: Listener): Connec
     const { goodbye: bye } = dialect.sending
     const byPipe = state.name === 'open' && (carrier.kind === 'socket' || !dialect.sending.acknowledges)
     if (byPipe) {
-      outbox.last()
+      outbox.flush()
       if (bye) handOver(channel, bye, () => {})
     } else {
       closeChannel()

@@ -34,38 +34,38 @@ export interface OutboxWire {
   isSessionLost?(status: number): boolean
 }
 
-/** What waits to go up, in order, each until the server has it, as far as that can be known. */
+/** Keeps messages in order, each until the server has taken it, as far as that can be known. */
 export interface Outbox {
-  /** UTF-8 bytes of the messages that no answer has come for. */
+  /** UTF-8 bytes of the messages that have not been taken yet. */
   readonly size: number
-  /** How many messages the present channel was given that no answer has come for. */
+  /** How many messages in flight have not been taken yet: those that the present channel was given. */
   readonly unanswered: number
   /**
    * Resolves when the server has taken it, or with its answer where one was asked for; rejects with a ConnectionError, after `timeout`
    * ms at the latest if it is given.
    */
   add(message: Outgoing, timeout?: number): Promise<unknown>
-  /** There is a way up: everything unanswered goes out. */
+  /** There is a channel to send by: all that has not been taken goes out. */
   open(send: Send, limits: Partial<Limits> | undefined): void
-  /** There is none any more. */
+  /** That channel is gone. */
   pause(): void
   /** The server has taken everything up to this number. */
   acknowledged?(upTo: number | undefined): void
-  /** The server did not take the message of this number; those before it are answered. */
+  /** The server did not take the message of this number; it has taken those before it. */
   declined?(number: number, failure: Failure): void
   /** The server has taken everything up to this number, and takes nothing more: the rest may go in another session. */
   returned?(after: number): void
   /** The server's answer to the message of this number. */
   answered?(number: number, data: unknown): void
   /** The server says on the way down that it does not take what it was sent. */
-  refused(failure: Failure): void
-  /** A new session knows nothing of the old one: what was sent there and not answered may or may not have been taken. */
+  refused?(failure: Failure): void
+  /** A new session knows nothing of the old one: what was sent there and not acknowledged may or may not have been taken. */
   renew(): void
   /** Hands over all that waits and that the channel can take, before it is closed. */
-  last(): void
+  flush(): void
   /** Calls once nothing waits any more, not even for an answer. */
   whenEmpty(act: () => void): void
-  /** Asks the server for a sign of life, unless the way up is taken. */
+  /** Asks the server for a sign of life, and says whether it could: it cannot while a request is under way. */
   ping(): boolean
   /** The line is closed: everything that waits is rejected. */
   close(): void

@@ -1,141 +1,169 @@
 import { ConnectionError, type SendKind } from '../contracts/errors.ts'
 import type { Failure } from '../contracts/failure.ts'
-import type { Outgoing } from '../contracts/outbox.ts'
+import type { OutboxWire, Outgoing } from '../contracts/outbox.ts'
 import { say, saySend } from '../contracts/say.ts'
 import type { Waiting } from '../contracts/waiting.ts'
 import type { Environment } from '../environment.ts'
 import type { Payload } from '../wire/codec.ts'
 import { utf8Length } from '../wire/payload.ts'
 
-/** A message that waits. */
+/** A message that waits to be sent or acknowledged. */
 export interface Entry extends Outgoing {
   readonly size: number
   readonly expires: number
-  /** Whether a request carried it whose outcome is unknown, or that was answered otherwise than by "not taken". */
-  sent: boolean
+  /** How many requests carried it, but for those that certainly were not taken. */
+  sent: number
   resolve(answer?: unknown): void
   reject(error: unknown): void
 }
 
-/** Messages in order, as many as may wait and for as long as they may. */
+/** Messages in order, as many as may wait and for as long as they may. The members that an outbox has too mean the same. */
 export interface Queue {
   readonly entries: readonly Entry[]
-  /** UTF-8 bytes. */
-  readonly size: number
+  size: number
+  /** How many bytes the server takes as one message. */
+  largest: number
+  /** How many entries, the first ones, are in flight: the present channel has been given them. */
+  unanswered: number
   add(message: Outgoing, timeout?: number): Promise<unknown>
-  /** It was taken. */
+  /**
+   * Writes the next entry that is not in flight. One that cannot be written, or is too large once it is, is refused, and the one after it
+   * has its number. But one that the server may have is kept: then this gives nothing, as when there is none.
+   */
+  write(number: number): Payload | undefined
+  /** The entry that was written is in flight from now on. */
+  take(): Entry
+  /** The server has taken this entry. */
   settle(entry: Entry): void
-  refuse(entry: Entry, error: unknown): void
-  /** Those of a number, or all. */
-  refuseAll(entries: readonly Entry[], kind: SendKind, failure?: Partial<Failure>): void
-  because(kind: SendKind, failure?: Partial<Failure>): ConnectionError
-  tooLarge(bytes: number): ConnectionError
+  /** Rejects entries with an error, and takes them out. @default all that were sent */
+  refuse(kind: SendKind, some?: readonly Entry[], failure?: Partial<Failure>): void
   whenEmpty(act: () => void): void
-  /** Looks whether nothing waits any more. */
-  look(): void
   close(): void
 }
 
-export interface QueueRules {
-  /** Bytes that the server takes as one message. */
-  largest(): number
-  /** Something is there to be sent. */
+interface QueueRules {
+  /** Sends what can be sent. */
   flush(): void
-  /** An entry has left its place. */
-  left(place: number): void
-  /** The time of an entry that was sent is over. */
+  pause(): void
+  /** An entry that was sent has waited as long as it may: all that were sent are in doubt. */
   abandon(): void
-  /** Its `send()` has given it up, while it keeps its place. */
-  gaveUp?(entry: Entry): void
-  /** Whether something is waited for beside what is in the queue. */
+  /** The `timeout` of an entry is over. One that was sent keeps its place. */
+  timedOut?(entry: Entry): void
+  /** Whether an answer is waited for to a message that is no longer in the queue. */
   waits?(): boolean
 }
 
-export function createQueue(environment: Environment, waiting: Waiting, rules: QueueRules): Queue {
+export function createQueue(
+  wire: OutboxWire,
+  environment: Environment,
+  waiting: Waiting,
+  rules: QueueRules,
+): Queue {
   const entries: Entry[] = []
   const whenEmpty: (() => void)[] = []
-  let size = 0
   let expiry: unknown
 
-  return {
+  const queue: Queue = {
     entries,
-    get size() {
-      return size
-    },
+    largest: Infinity,
+    unanswered: 0,
+    size: 0,
     add,
+    write,
+    take() {
+      const entry = entries[queue.unanswered++] as Entry
+      entry.sent++
+      return entry
+    },
     settle(entry) {
-      if (takeOut(entry) && !entry.answer) entry.resolve()
+      takeOut(entry)
+      if (!entry.answer) entry.resolve()
     },
     refuse,
-    refuseAll(some, kind, failure) {
-      for (const entry of some) refuse(entry, because(kind, failure))
-    },
-    because,
-    tooLarge,
     whenEmpty(act) {
       whenEmpty.push(act)
-      look()
+      checkEmpty()
     },
-    look,
     close() {
-      for (const entry of [...entries]) refuse(entry, because(entry.sent ? 'IN_DOUBT' : 'closed'))
+      rules.pause()
+      refuse('IN_DOUBT')
+      refuse('closed', [...entries])
     },
   }
+  return queue
 
   function add(message: Outgoing, timeout?: number): Promise<unknown> {
     const bytes = bytesOf(message.data)
-    return new Promise((resolve, reject) => {
-      let timer: unknown
-      const over =
-        <T>(act: (value: T) => void) =>
-        (value: T) => {
-          environment.clearTimeout(timer)
-          act(value)
-        }
-      const entry: Entry = {
-        ...message,
-        size: bytes,
-        expires: environment.now() + waiting.age,
-        sent: false,
-        resolve: over(resolve),
-        reject: over(reject),
-      }
-      if (bytes > Math.min(rules.largest(), waiting.bytes)) return reject(tooLarge(bytes))
-      if (entries.length >= waiting.messages || size + bytes > waiting.bytes) return reject(because('full'))
+    let timer: unknown
+    const promise = new Promise((resolve, reject) => {
+      if (bytes > Math.min(queue.largest, waiting.bytes)) return reject(tooLarge(bytes))
+      if (entries.length >= waiting.messages || queue.size + bytes > waiting.bytes)
+        return reject(errorOf('full'))
+      const expires = environment.now() + waiting.age
+      const entry: Entry = { ...message, size: bytes, expires, sent: 0, resolve, reject }
       entries.push(entry)
-      size += bytes
-      if (entries.length === 1) watch()
+      queue.size += bytes
+      if (entries.length === 1) watchExpiry()
       if (timeout !== undefined) timer = environment.setTimeout(() => giveUp(entry, timeout), timeout)
       // What is sent in one turn goes up together.
       queueMicrotask(rules.flush)
     })
+    if (timer !== undefined) {
+      const stop = () => environment.clearTimeout(timer)
+      promise.then(stop, stop)
+    }
+    return promise
   }
 
   function giveUp(entry: Entry, timeout: number): void {
-    const detail = `its timeout is ${timeout} ms`
-    if (!entry.sent) refuse(entry, because('expired', { detail }))
-    // It keeps its place: later ones have the numbers after it.
-    else entry.reject(because('IN_DOUBT', { detail }))
-    rules.gaveUp?.(entry)
-    look()
+    // One that was sent keeps its place, since later ones have the numbers after it.
+    if (!entry.sent) takeOut(entry)
+    entry.reject(errorOf(entry.sent ? 'IN_DOUBT' : 'expired', { detail: `its timeout is ${timeout} ms` }))
+    rules.timedOut?.(entry)
+    checkEmpty()
   }
 
-  function refuse(entry: Entry, error: unknown): void {
-    if (takeOut(entry)) entry.reject(error)
+  function reject(entry: Entry, error: unknown): void {
+    takeOut(entry)
+    entry.reject(error)
   }
 
-  function takeOut(entry: Entry): boolean {
-    const at = entries.indexOf(entry)
-    if (at < 0) return false
-    entries.splice(at, 1)
-    size -= entry.size
-    rules.left(at)
-    if (entries.length === 0) watch()
-    look()
-    return true
+  function refuse(
+    kind: SendKind,
+    some: readonly Entry[] = entries.filter(({ sent }) => sent),
+    failure?: Partial<Failure>,
+  ): void {
+    for (const entry of some) reject(entry, errorOf(kind, failure))
   }
 
-  function look(): void {
+  function takeOut(entry: Entry): void {
+    const index = entries.indexOf(entry)
+    if (index >= 0) {
+      entries.splice(index, 1)
+      queue.size -= entry.size
+      if (index < queue.unanswered) queue.unanswered--
+      if (entries.length === 0) watchExpiry()
+    }
+    checkEmpty()
+  }
+
+  function write(number: number): Payload | undefined {
+    while (entries.length > queue.unanswered) {
+      const entry = entries[queue.unanswered] as Entry
+      try {
+        const text = wire.write(entry, number)
+        const bytes = bytesOf(text)
+        if (entry.sent || bytes <= queue.largest) return text
+        throw tooLarge(bytes)
+      } catch (error) {
+        if (entry.sent) return undefined
+        reject(entry, error)
+      }
+    }
+    return undefined
+  }
+
+  function checkEmpty(): void {
     if (entries.length === 0 && !rules.waits?.()) for (const act of whenEmpty.splice(0)) act()
   }
 
@@ -143,19 +171,19 @@ export function createQueue(environment: Environment, waiting: Waiting, rules: Q
     const whose =
       bytes > waiting.bytes
         ? `the option limits.bytes is ${waiting.bytes}`
-        : `the server takes ${rules.largest()}`
-    return because('too-large', { detail: `it has ${bytes} bytes, and ${whose}` })
+        : `the server takes ${queue.largest}`
+    return errorOf('too-large', { detail: `it has ${bytes} bytes, and ${whose}` })
   }
 
-  function because(kind: SendKind, failure: Partial<Failure> = {}): ConnectionError {
+  function errorOf(kind: SendKind, failure: Partial<Failure> = {}): ConnectionError {
     const { status, code, detail } = failure
     const why = code ? say(failure as Failure) : detail
     const words = saySend(kind, waiting)
     return new ConnectionError(why ? `${words}; ${why}` : words, { kind, status })
   }
 
-  /** The oldest entry decides when the next look for expired ones is due; it may find another in its place. */
-  function watch(): void {
+  /** The timer is for the oldest entry. It is not armed anew each time that one is taken out: `expire` looks which one is the oldest then. */
+  function watchExpiry(): void {
     environment.clearTimeout(expiry)
     const [oldest] = entries
     if (oldest) expiry = environment.setTimeout(expire, oldest.expires - environment.now())
@@ -165,17 +193,12 @@ export function createQueue(environment: Environment, waiting: Waiting, rules: Q
     const [oldest] = entries
     if (oldest && oldest.expires <= environment.now()) {
       if (oldest.sent) rules.abandon()
-      else refuse(oldest, because('expired'))
+      else reject(oldest, errorOf('expired'))
     }
-    watch()
+    watchExpiry()
   }
 }
 
 export function bytesOf(payload: Payload): number {
   return typeof payload === 'string' ? utf8Length(payload) : payload.byteLength
-}
-
-/** An answer that says that nothing was taken, however it goes on. Of a request that timed out the server may have had the whole. */
-export function isRefusal({ status = 0 }: Failure): boolean {
-  return status >= 400 && status < 500 && status !== 408
 }

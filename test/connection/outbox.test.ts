@@ -689,6 +689,29 @@ describe('ping', () => {
     expect(requests).toHaveLength(2)
   })
 
+  test('goes while messages have to wait, and does not let them go sooner', async () => {
+    const { open, add, outbox, answers, requests, world } = setUp()
+    open()
+    await add('a')
+    answers(status(503, { retryAfter: 7_000 }))
+    await world.pass(3_000)
+    expect(outbox.ping()).toBe(true)
+    answers()
+    await world.pass(3_999)
+    expect(requests.slice(1)).toEqual([native.ping])
+    await world.pass(1)
+    expect(carried(requests[2])).toEqual(['1 a'])
+  })
+
+  test('that is answered 413 holds nothing up', async () => {
+    const { open, add, outbox, answers, requests } = setUp()
+    open()
+    outbox.ping()
+    answers(status(413))
+    await add('a')
+    expect(carried(requests[1])).toEqual(['1 a'])
+  })
+
   test('is not sent to servers that have none', () => {
     const { open, outbox, requests } = setUp({ dialect: plain })
     open()
@@ -792,6 +815,18 @@ describe('with a server that acknowledges nothing, a message that failed', () =>
     })
   })
 
+  test('goes no second time once its answer is there', async () => {
+    const { open, answers, outbox, requests, world } = setUp({ dialect: plain })
+    const answer = outbox.add({ event: undefined, data: 'a', answer: true })
+    open()
+    await world.settle()
+    outbox.answered?.(1, 'yes')
+    answers(status(503, { retryAfter: 7_000 }))
+    await world.pass(60_000)
+    expect(await answer).toBe('yes')
+    expect(requests).toEqual(['a'])
+  })
+
   test('is waited for while the line reopens', async () => {
     const { open, add, answers, outbox, outcomes, requests, world } = setUp({ dialect: plain })
     await add('a', 'b')
@@ -803,6 +838,26 @@ describe('with a server that acknowledges nothing, a message that failed', () =>
     await world.settle()
     expect(outcomes).toEqual(['a taken'])
     expect(requests).toEqual(['a', 'b'])
+  })
+})
+
+describe('the news that nothing waits', () => {
+  test('comes when the channel is gone that the last answer was to come by', async () => {
+    const { open, answers, outbox, world } = setUp({ dialect: plain })
+    open()
+    const doubted = expect(outbox.add({ event: undefined, data: 'a', answer: true })).rejects.toMatchObject({
+      kind: 'IN_DOUBT',
+    })
+    await world.settle()
+    answers()
+    let empty = false
+    outbox.whenEmpty(() => {
+      empty = true
+    })
+    expect(empty).toBe(false)
+    outbox.pause()
+    expect(empty).toBe(true)
+    await doubted
   })
 })
 
