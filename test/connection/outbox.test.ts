@@ -698,7 +698,7 @@ describe('ping', () => {
     expect(outbox.ping()).toBe(true)
     answers()
     await world.pass(3_999)
-    expect(requests.slice(1)).toEqual([native.ping])
+    expect(requests.slice(1)).toEqual([native.sending.ping])
     await world.pass(1)
     expect(carried(requests[2])).toEqual(['1 a'])
   })
