@@ -17,10 +17,13 @@ export type { SendOptions } from './connection/send-options.ts'
 export type {
   Addressing,
   Ask,
+  CreateLongQuery,
   Dialect,
+  FetchTicket,
   Framing,
   Head,
   Incoming,
+  LongQuery,
   Policy,
   Position,
   Proof,

@@ -64,7 +64,6 @@ const arrows: Record<string, string[]> = {
   // Only what names several transports knows of the race.
   'src/setup/choose.ts': ['src/setup/', 'src/connect.ts', 'src/connection/', 'src/race/', ...contracts],
   'src/setup/': ['src/setup/', 'src/connection/', ...contracts, 'src/wire/'],
-  'src/setup/long-query.ts': ['src/transports/http/exchange.ts', 'src/wire/', ...contracts],
   'src/connection/': [
     'src/connection/',
     'src/words.ts',
@@ -85,10 +84,26 @@ const arrows: Record<string, string[]> = {
   'src/contracts/say.ts': ['src/words.ts', 'src/contracts/'],
   'src/contracts/errors.ts': ['src/contracts/'],
   'src/contracts/waiting.ts': [],
+  'src/contracts/traits.ts': [],
   'src/contracts/failure.ts': [],
   'src/contracts/final-failures.ts': ['src/contracts/'],
 
-  'src/dialects/': ['src/dialects/replay-filter.ts', 'src/outbox/', 'src/wire/', ...contracts],
+  // A dialect's own parts, of which no other dialect knows.
+  'src/dialects/': [
+    'src/dialects/relay-events.ts',
+    'src/dialects/replay-filter.ts',
+    'src/outbox/',
+    'src/wire/',
+    ...contracts,
+  ],
+  'src/dialects/native.ts': [
+    'src/dialects/exchange.ts',
+    'src/dialects/long-query.ts',
+    'src/outbox/',
+    'src/wire/',
+    ...contracts,
+  ],
+  'src/dialects/long-query.ts': ['src/dialects/exchange.ts', 'src/wire/', ...contracts],
   'src/outbox/': ['src/outbox/', 'src/wire/codec.ts', 'src/wire/payload.ts', ...contracts],
 
   'src/wire/': ['src/wire/'],

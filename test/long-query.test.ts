@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Failure } from '../src/contracts/failure.ts'
-import { createLongQuery } from '../src/setup/long-query.ts'
+import { createLongQuery } from '../src/dialects/long-query.ts'
 import { createParser } from '../src/wire/parser.ts'
 import { sentence } from '../src/words.ts'
 

@@ -1,4 +1,4 @@
-import type { AnyURL } from '../here.ts'
+import type { AnyURL, Fetch, SourceClass } from '../here.ts'
 import type { Block } from '../wire/block.ts'
 import type { Codec, Payload } from '../wire/codec.ts'
 import type { Failure, TransportName } from './failure.ts'
@@ -37,11 +37,35 @@ export interface Addressing {
   readonly tokenByHeaderOnly?: boolean
   /** Whether the token stands in the address of requests that can have no header. The page has to allow that. @default false */
   readonly showsToken?: boolean
-  /** Whether the server gives tickets, which stand for the token where a request can have no header. @default false */
-  readonly tickets?: boolean
-  /** Whether the server gives a name for a query that is too long for an address. @default false */
-  readonly namesQueries?: boolean
+  /** Fetches a ticket, which stands for the token where a request can have no header. @default none: the server gives none */
+  readonly ticket?: FetchTicket
+  /** Has a query named that is too long for an address. @default none: an address has its whole query, however long */
+  readonly longQuery?: CreateLongQuery
 }
+
+/** Asks for a ticket by this POST, for what `purpose` says in words. Gives the ticket, or the failure. */
+export type FetchTicket = (
+  fetch: Fetch,
+  post: Request,
+  withCredentials: boolean,
+  purpose: string,
+) => Promise<string | Failure>
+
+/** A query that may be too long for an address. */
+export interface LongQuery {
+  /** The address for requests: whole, or with a name in place of the query. */
+  address(): AnyURL
+  /** Has the query named where that is needed; for each connection anew, since no server keeps it for ever. Gives the failure that ends the try. */
+  named(): Promise<Failure | undefined> | undefined
+}
+
+/** `whole` gives the address with its query, `post` the POST that tells the query to the address without it. */
+export type CreateLongQuery = (
+  whole: () => AnyURL,
+  fetch: Fetch,
+  post: (bare: AnyURL) => Request,
+  withCredentials: boolean,
+) => LongQuery
 
 /** How what a transport brings is cut into blocks. */
 export interface Framing {
@@ -52,11 +76,15 @@ export interface Framing {
    */
   reader(transport: Traits, previous?: Reader, largest?: number): Reader
   /**
-   * What a native EventSource hands over: `wrapped`, whole blocks inside each event's data; or `events`, the server's
-   * own events, whose names have to be listened for and which only the browser's own reconnecting can resume.
-   * Of no use to a dialect without that transport.
+   * Hands on what a native EventSource brings, where that are the server's own events, and gives back the undo. It listens for each of the
+   * names in use, also those that are added later. Only the browser's own reconnecting, or an address that tells the position, can resume
+   * them. @default none: the data of each event is text for a reader
    */
-  readonly eventsource?: 'wrapped' | 'events'
+  relay?(
+    source: InstanceType<SourceClass>,
+    blocks: (blocks: readonly Incoming[], origin: string) => void,
+    names: (added: (name: string) => void) => () => void,
+  ): () => void
 }
 
 /** What blocks mean, and what a server that works says: by this a line knows that it is open, alive, continued or refused. */

@@ -1,5 +1,14 @@
 import type { Environment } from '../environment.ts'
-import type { Dialect, Incoming, Protocol, Reader, Request, RequestDetails, Via } from './dialect.ts'
+import type {
+  Dialect,
+  FetchTicket,
+  Incoming,
+  Protocol,
+  Reader,
+  Request,
+  RequestDetails,
+  Via,
+} from './dialect.ts'
 import type { Failure, TransportName } from './failure.ts'
 import type { Frame, HelloFrame } from './frame.ts'
 import type { Send } from './send.ts'
@@ -105,8 +114,8 @@ export interface Target {
   readonly pathname: string
   /** Every try is added here as it starts and filled in as it goes. Only `report()` reads it. */
   readonly attempts: Attempt[]
-  /** Whether a ticket stands in the address of a request that can have no header. */
-  readonly ticketed?: boolean | undefined
+  /** Fetches the ticket that stands in the address of a request which can have no header, where one has to. */
+  readonly ticket?: FetchTicket | undefined
   /** The code of why this line may not use a transport that this place and the dialect allow. */
   bars?(transport: Transport): string | undefined
   /** How long a transport may stay silent before it has failed, in ms. */

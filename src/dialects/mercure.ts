@@ -8,6 +8,7 @@ import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { setQuery } from '../wire/address.ts'
 import { largest, rawCodec } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
+import { relayEvents } from './relay-events.ts'
 import { createReplayFilter } from './replay-filter.ts'
 
 /** Options of `mercure()`. */
@@ -53,7 +54,7 @@ export function mercure({
         return { url: there.href, headers: { Accept: 'text/event-stream', ...headers } }
       },
     },
-    framing: { eventsource: 'events', reader: (_transport, _previous, limit) => stream(limit) },
+    framing: { relay: relayEvents, reader: (_transport, _previous, limit) => stream(limit) },
     protocol: {
       sendsHello: false,
       comparableIds: false,

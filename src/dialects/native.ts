@@ -8,6 +8,8 @@ import { largest } from '../wire/codec.ts'
 import { encode } from '../wire/encoder.ts'
 import { createParser } from '../wire/parser.ts'
 import { pack, unpack } from '../wire/payload.ts'
+import { exchange } from './exchange.ts'
+import { createLongQuery } from './long-query.ts'
 
 /** Our own wire, as docs/PROTOCOL.md specifies it. */
 export const native: Dialect = {
@@ -21,9 +23,13 @@ export const native: Dialect = {
     'long-polling',
     'jsonp',
   ],
-  addressing: { buildRequest, namesQueries: true, tickets: true },
+  addressing: {
+    buildRequest,
+    longQuery: createLongQuery,
+    ticket: (fetch, post, withCredentials, purpose) =>
+      exchange(fetch, post, withCredentials, 'rt.ticket', '', purpose),
+  },
   framing: {
-    eventsource: 'wrapped',
     reader(_transport, _previous, limit = largest) {
       const parser = createParser({ bom: false, limit })
       const { feed } = parser

@@ -10,6 +10,7 @@ import { setQuery } from '../wire/address.ts'
 import { largest } from '../wire/codec.ts'
 import { gatherer } from '../wire/gatherer.ts'
 import { createParser } from '../wire/parser.ts'
+import { relayEvents } from './relay-events.ts'
 import { createReplayFilter } from './replay-filter.ts'
 
 /** Options of `nchan()`. */
@@ -74,7 +75,7 @@ export function nchan({
       },
     },
     framing: {
-      eventsource: 'events',
+      relay: relayEvents,
       reader: ({ kind }, _previous, limit) =>
         kind === 'socket' ? frames : kind === 'stream' ? stream(limit) : whole(limit),
     },

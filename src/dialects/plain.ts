@@ -8,6 +8,7 @@ import type { Failure } from '../contracts/failure.ts'
 import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { largest } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
+import { relayEvents } from './relay-events.ts'
 import { createReplayFilter } from './replay-filter.ts'
 
 /** Options of `plainWith()`. */
@@ -55,7 +56,7 @@ export const plain: Dialect = {
     },
   },
   framing: {
-    eventsource: 'events',
+    relay: relayEvents,
     reader: ({ kind }, _previous, limit = largest) =>
       kind === 'socket' ? frames : createParser({ bom: false, limit }),
   },

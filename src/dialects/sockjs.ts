@@ -64,7 +64,6 @@ export function sockjs({
       },
     },
     framing: {
-      eventsource: 'wrapped',
       reader: ({ kind, setsHeaders }, _previous, limit) => (setsHeaders ? lines(limit) : frames(kind)),
     },
     protocol: {

@@ -6,7 +6,6 @@ import { browser, type Environment } from '../environment.ts'
 import type { AnyURL } from '../here.ts'
 import { resolveAddress } from './address.ts'
 import { createEventNames, type EventNames } from './event-names.ts'
-import { createLongQuery } from './long-query.ts'
 import type { CoreOptions } from './options.ts'
 import { lazily, readHeaders, readParams, withParams } from './pairs.ts'
 
@@ -48,9 +47,7 @@ export function createDestination(
   const whole = () => withParams(http, asked.params())
   const named = (bare: URL) => buildRequest({ ...viaPost, name: 'query' }, { position: nowhere }, bare)
   const long =
-    dialect.addressing.namesQueries && environment.fetch
-      ? createLongQuery(whole, environment.fetch, named, withCredentials)
-      : undefined
+    environment.fetch && dialect.addressing.longQuery?.(whole, environment.fetch, named, withCredentials)
   const attempts: Attempt[] = []
   return { address, origin, dialect, environment, names, token, attempts, target }
 
@@ -65,7 +62,7 @@ export function createDestination(
       withCredentials,
       jsonp: options.jsonp,
       eager: options.eager,
-      ticketed: hidden && dialect.addressing.tickets,
+      ticket: hidden ? dialect.addressing.ticket : undefined,
       bars: ({ setsHeaders }) =>
         /^http/.test(http.protocol)
           ? hidden && dialect.addressing.showsToken && !setsHeaders
@@ -89,7 +86,8 @@ export function createDestination(
     url: URL = long?.address() ?? whole(),
   ): Request {
     const nonce = Math.floor(environment.random() * 2 ** 32).toString(36)
-    const own = {
+    return dialect.addressing.buildRequest({
+      ...details,
       via: by.like ?? by.name,
       by,
       url,
@@ -97,7 +95,6 @@ export function createDestination(
       token: token?.value,
       hidden,
       nonce,
-    }
-    return dialect.addressing.buildRequest({ ...details, ...own })
+    })
   }
 }

@@ -1,5 +1,5 @@
 import { withoutQuery } from '../contracts/failure.ts'
-import { feed, type GuardedSink, type Target, type Transport } from '../contracts/transport.ts'
+import { feed, type Target, type Transport } from '../contracts/transport.ts'
 import { onStay } from '../environment.ts'
 import { type Receiving, receive } from './http/receive.ts'
 import { addressed } from './http/ticket.ts'
@@ -11,9 +11,7 @@ export const eventsource: Transport = {
   supports: target =>
     target.environment.EventSource !== undefined &&
     // A new EventSource can't be told where to continue, except in the address.
-    (target.dialect.framing.eventsource === 'wrapped' ||
-      target.dialect.addressing.cursorInUrl ||
-      !target.positioned()),
+    (!target.dialect.framing.relay || target.dialect.addressing.cursorInUrl || !target.positioned()),
   open: (target, sink) => receive(target, sink, out => begin(out, target)),
 }
 
@@ -29,9 +27,9 @@ function listen(out: Receiving, target: Target, url: string): void {
   const { dialect, environment, withCredentials } = target
   const Source = environment.EventSource as typeof EventSource
   const source = new Source(url, { withCredentials })
-  const wrapped = dialect.framing.eventsource === 'wrapped'
+  const { relay } = dialect.framing
   const reader = target.reader(eventsource)
-  const free = wrapped ? undefined : relay(source, out, target.names)
+  const free = relay?.(source, out.blocks, target.names)
   let opened = false
   let brought = false
   const forget = onStay(environment, () => {
@@ -60,7 +58,7 @@ function listen(out: Receiving, target: Target, url: string): void {
     opened = answered = true
     out.opened()
   }
-  if (wrapped)
+  if (!relay)
     source.onmessage = event => {
       brought = true
       feed(event.data, reader, out)
@@ -78,37 +76,8 @@ function listen(out: Receiving, target: Target, url: string): void {
       return out.scheduleNext(out.pace({ spoke: true }), () => begin(out, target))
     }
     // It comes back by itself, and says with a header what it has heard last.
-    if (opened && !wrapped && !dialect.addressing.cursorInUrl && !isHasty())
+    if (opened && relay && !dialect.addressing.cursorInUrl && !isHasty())
       return out.paused({ kind: 'ended', ...about })
     out.ended({ kind: opened ? (dialect.addressing.cursorInUrl ? 'ended' : 'cut') : 'refused', ...about })
   }
-}
-
-/** Hands on the server's own events, of the names that somebody listens for as they come into use. */
-function relay(
-  source: EventSource,
-  out: GuardedSink,
-  names: (added: (name: string) => void) => () => void,
-): () => void {
-  let last = ''
-  let told: unknown
-  let fresh = false
-  const hand = (event: Event) => {
-    // The source's own open and error events come the same way and have no data.
-    if (!('data' in event)) return
-    const { type, data, lastEventId, origin } = event as MessageEvent<string>
-    const same = lastEventId === last
-    // A script that replays all it has, when that is one message.
-    const replayed = fresh && same && last !== '' && data === told
-    fresh = false
-    if (replayed) return
-    if (!same) told = data
-    last = lastEventId
-    const id = same ? undefined : lastEventId
-    out.blocks([{ id, event: type, data }], origin)
-  }
-  source.addEventListener('open', event => {
-    fresh ||= !('data' in event)
-  })
-  return names(name => source.addEventListener(name, hand))
 }

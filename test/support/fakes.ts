@@ -4,6 +4,9 @@ import type { Sink, Target, Transport } from '../../src/contracts/transport.ts'
 
 import { ours } from './dialects.ts'
 
+/** What a transport says that it is. */
+type Kind = Omit<Transport, 'supports' | 'open'>
+
 /** A transport whose pipes do what the test says. */
 export interface Fake extends Transport {
   readonly pipes: FakePipe[]
@@ -42,10 +45,10 @@ export function status(code: number, more: Partial<Failure> = {}): Failure {
   return { kind: 'status', status: code, code: `answered with status ${code}`, ...more }
 }
 
-/** In place of our transport of this name. */
-export function fake(name: TransportName, { sends = true } = {}): Fake {
+/** In place of our transport of this name, or of one with these traits. */
+export function fake(what: TransportName | Kind, { sends = true } = {}): Fake {
   const pipes: FakePipe[] = []
-  const original = ours(name)
+  const original = typeof what === 'string' ? ours(what) : what
   return {
     ...original,
     supported: true,
@@ -56,7 +59,7 @@ export function fake(name: TransportName, { sends = true } = {}): Fake {
     pipes,
     get pipe() {
       const last = pipes.at(-1)
-      if (!last) throw new Error(`${name} was never opened`)
+      if (!last) throw new Error(`${original.name} was never opened`)
       return last
     },
     open(target, sink) {
@@ -72,7 +75,7 @@ export function fakes<Names extends TransportName[]>(...names: Names): { [Index 
   return names.map(name => fake(name)) as never
 }
 
-function createPipe(transport: Transport, target: Target, sink: Sink) {
+function createPipe(transport: Kind, target: Target, sink: Sink) {
   const asked = target.buildRequest(transport, { pollIndex: 0 } satisfies RequestDetails)
   const sent: string[] = []
   const waiting: ((failure?: Failure) => void)[] = []

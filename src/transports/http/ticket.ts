@@ -4,7 +4,6 @@ import { viaPost } from '../../contracts/traits.ts'
 import type { Requester, Target } from '../../contracts/transport.ts'
 import type { Fetch } from '../../here.ts'
 import { wait } from '../../quiet-timer.ts'
-import { exchange } from './exchange.ts'
 
 /**
  * Begins a request that can have no header. Where the line has a token, a ticket stands in the address in its place, which is good once
@@ -18,20 +17,17 @@ export function addressed(
   failed: (failure: Failure) => void,
   underway: (stop: () => void) => void,
 ): void {
-  const { environment, timeout, withCredentials } = target
-  if (!target.ticketed) return begin(target.buildRequest(transport, details).url)
+  const { environment, timeout, ticket: fetchTicket } = target
+  if (!fetchTicket) return begin(target.buildRequest(transport, details).url)
   const stop = wait(environment, timeout, () =>
     over(() => failed({ kind: 'silent', code: 'no-ticket', where: transport.name, after: timeout })),
   )
   let waits = true
   underway(() => over(() => {}))
-  const fetch = environment.fetch as Fetch
-  void exchange(
-    fetch,
+  void fetchTicket(
+    environment.fetch as Fetch,
     target.buildRequest({ ...viaPost, name: 'ticket' }),
-    withCredentials,
-    'rt.ticket',
-    '',
+    target.withCredentials,
     `a ticket for ${transport.name}`,
   ).then(ticket =>
     over(() => {

@@ -1,27 +1,13 @@
-import type { Request } from '../contracts/dialect.ts'
+import type { CreateLongQuery } from '../contracts/dialect.ts'
 import type { Failure } from '../contracts/failure.ts'
-import type { Fetch } from '../here.ts'
-import { exchange } from '../transports/http/exchange.ts'
 import { setQuery } from '../wire/address.ts'
+import { exchange } from './exchange.ts'
 
 /** Servers and proxies commonly take 8 KiB of an address, and ours puts some of its own into it. */
 const most = 4_000
 
 /** A query that is too long for an address is told by a POST, and has a name from then on (docs/PROTOCOL.md, "A long query"). */
-export interface LongQuery {
-  /** The address for requests: whole, or with the name in place of the query. */
-  address(): URL
-  /** Has the query named where that is needed; for each connection anew, since no server keeps it for ever. Gives the failure that ends the try. */
-  named(): Promise<Failure | undefined> | undefined
-}
-
-/** `request`: the POST to the address without a query. */
-export function createLongQuery(
-  whole: () => URL,
-  fetch: Fetch,
-  request: (bare: URL) => Request,
-  withCredentials: boolean,
-): LongQuery {
+export const createLongQuery: CreateLongQuery = (whole, fetch, request, withCredentials) => {
   let known: { search: string; name: string } | undefined
 
   return {

@@ -1,7 +1,7 @@
-import type { Request } from '../../contracts/dialect.ts'
-import { asCause, type Failure, readRetryAfter, withoutQuery } from '../../contracts/failure.ts'
-import type { Fetch } from '../../here.ts'
-import { encode } from '../../wire/encoder.ts'
+import type { Request } from '../contracts/dialect.ts'
+import { asCause, type Failure, readRetryAfter, withoutQuery } from '../contracts/failure.ts'
+import type { Fetch } from '../here.ts'
+import { encode } from '../wire/encoder.ts'
 
 /** Sends one block by POST, before a connection. Gives the data of the block that answers it, or the failure. */
 export async function exchange(

@@ -1,0 +1,193 @@
+/** A transport that a page has written by itself says what it is, and dialects speak over it by that. */
+import { describe, expect, test } from 'vitest'
+import { mercure } from '../src/dialects/mercure.ts'
+import { native } from '../src/dialects/native.ts'
+import { nchan } from '../src/dialects/nchan.ts'
+import { plain } from '../src/dialects/plain.ts'
+import { socketio } from '../src/dialects/socketio.ts'
+import { sockjs } from '../src/dialects/sockjs.ts'
+import { message, pong, tick, welcome } from './support/blocks.ts'
+import { fake, fakes, refused } from './support/fakes.ts'
+import { greet, openLine, prove } from './support/line.ts'
+import { tokenOf } from './support/token.ts'
+
+const stream = { name: 'mine', kind: 'stream', setsHeaders: true } as const
+const socket = { name: 'mine', kind: 'socket' } as const
+
+describe('over a stream of the page’s own, the native dialect', () => {
+  const mine = () => fake({ ...stream, like: 'fetch-streaming' })
+
+  test('asks as the transport does that it is like, with the token in a header', async () => {
+    const rung = mine()
+    await openLine({ transports: [rung], token: () => 'secret' })
+    expect(rung.pipe.asked).toMatchObject({
+      url: expect.stringMatching(/^https:/),
+      headers: { Authorization: 'Bearer secret' },
+    })
+    expect(rung.pipe.query).toMatchObject({ 'rt.via': 'fetch-streaming' })
+    expect(rung.pipe.asked.url).not.toContain('secret')
+  })
+
+  test('believes it when the tick has come', async () => {
+    const rung = mine()
+    const { line, world } = await openLine({ transports: [rung, fake('long-polling')] })
+    greet(rung.pipe)
+    await world.pass(150)
+    expect(line.report()[0]).toMatchObject({ transport: 'mine', proven: undefined })
+    rung.pipe.brings(tick)
+    expect(line.report()[0]).toMatchObject({ transport: 'mine', proven: 150 })
+    expect(line.transport).toBe('mine')
+  })
+
+  test('leaves it for another one when the tick does not come', async () => {
+    const rung = mine()
+    const poll = fake('long-polling')
+    const { line, world } = await openLine({ transports: [rung, poll] })
+    greet(rung.pipe)
+    await world.pass(2_000)
+    greet(poll.pipe)
+    expect(line.transport).toBe('long-polling')
+  })
+
+  test('is refused by it where it is like none that the server knows', async () => {
+    const rung = fake(stream)
+    const { heard, line } = await openLine({ transports: [rung] })
+    expect(rung.pipes).toEqual([])
+    expect(heard).toEqual(['error unsupported', expect.stringMatching(/^close/)])
+    expect(line.report()[0]).toMatchObject({ transport: 'mine', failure: { code: 'unavailable' } })
+  })
+})
+
+describe('over a socket of the page’s own, the native dialect', () => {
+  const mine = () => fake({ ...socket, like: 'websocket' })
+
+  test('asks as a WebSocket does, with the token in a subprotocol', async () => {
+    const rung = mine()
+    await openLine({ transports: [rung], token: () => 'secret' })
+    expect(rung.pipe.asked.url).toMatch(/^wss:/)
+    expect(rung.pipe.query).toMatchObject({ 'rt.via': 'websocket' })
+    expect(tokenOf(rung.pipe.asked)).toBe('secret')
+    expect(rung.pipe.asked.url).not.toContain('secret')
+  })
+
+  test('believes it when its question was answered', async () => {
+    const rung = mine()
+    const { line } = await openLine({ transports: [rung, fake('long-polling')] })
+    greet(rung.pipe)
+    expect(rung.pipe.sent).toEqual([native.sending.ping])
+    expect(line.report()[0]).toMatchObject({ transport: 'mine', proven: undefined })
+    rung.pipe.brings(pong)
+    expect(line.report()[0]).toMatchObject({ transport: 'mine', proven: expect.any(Number) })
+  })
+
+  test('says goodbye over it', async () => {
+    const rung = mine()
+    const { line } = await openLine({ transports: [rung] })
+    greet(rung.pipe)
+    line.close()
+    expect(rung.pipe.sent.at(-1)).toBe(native.sending.goodbye)
+  })
+
+  test('tries it as often as need be, unless it says how many attempts may fail', async () => {
+    const tries: number[] = []
+    for (const more of [{}, { attemptLimit: 6 }]) {
+      const rung = fake({ ...socket, like: 'websocket', ...more })
+      const other = fake('eventsource')
+      const { world } = await openLine({ transports: [rung, other] })
+      rung.pipe.ends(refused)
+      await prove(world, other.pipe)
+      for (let time = 0; time < 20; time++) {
+        await world.fire('online')
+        await world.pass(0)
+        if (rung.pipe.open) rung.pipe.ends(refused)
+      }
+      tries.push(rung.pipes.length)
+    }
+    expect(tries).toEqual([21, 6])
+  })
+})
+
+describe('over a stream of the page’s own, the plain dialect', () => {
+  test('asks as EventSource does, reads an event stream, and has the token in a header', async () => {
+    const rung = fake(stream)
+    const { heard, line } = await openLine({ transports: [rung], dialect: 'plain', token: () => 'secret' })
+    expect(rung.pipe.asked).toMatchObject({
+      url: expect.stringMatching(/^https:.*\/live$/),
+      headers: { Accept: 'text/event-stream', Authorization: 'Bearer secret' },
+    })
+    rung.pipe.opens()
+    const [block] = rung.pipe.target.reader(rung).feed('id: 1\ndata: x\n\n')
+    rung.pipe.brings(block ?? {})
+    expect(heard).toEqual(['open by mine', 'message x'])
+    expect(line.lastEventId).toBe('1')
+  })
+
+  test('lets it be quiet for as long as it likes', async () => {
+    const rung = fake(stream)
+    const { heard, world } = await openLine({ transports: [rung], dialect: 'plain' })
+    await world.pass(60_000)
+    expect(heard).toEqual([])
+    expect(rung.pipe.open).toBe(true)
+  })
+})
+
+describe('over a socket of the page’s own, the plain dialect', () => {
+  test('takes each frame for a message, and sends over it', async () => {
+    const rung = fake(socket)
+    const { heard, line, world } = await openLine({ transports: [rung], dialect: 'plain' })
+    expect(rung.pipe.asked.url).toMatch(/^wss:.*\/live$/)
+    rung.pipe.opens()
+    const [block] = rung.pipe.target.reader(rung).feed('data: x\n\n')
+    rung.pipe.brings(block ?? {})
+    expect(heard).toEqual(['open by mine', 'message data: x\n\n'])
+    void line.send('y')
+    await world.settle()
+    expect(rung.pipe.sent).toEqual(['y'])
+  })
+
+  test('gives it up when its handshake is not answered', async () => {
+    const { heard, world } = await openLine({ transports: [fake(socket)], dialect: 'plain' })
+    await world.pass(10_000)
+    expect(heard).toEqual(['error silent'])
+  })
+})
+
+describe('a server that has an endpoint for each transport', () => {
+  test.each(
+    [native, nchan(), mercure(), sockjs(), socketio()].map(dialect => [dialect.name, dialect] as const),
+  )('of the dialect %s is not asked over one that it does not know', async (_, dialect) => {
+    for (const traits of [stream, socket]) {
+      const rung = fake(traits)
+      const { line } = await openLine({ transports: [rung], dialect })
+      expect(rung.pipes).toEqual([])
+      expect(line.report()[0]?.failure?.code).toBe('unavailable')
+    }
+  })
+
+  test('is asked at the endpoint of the transport that the page’s own is like', async () => {
+    const rung = fake({ ...stream, like: 'xhr-streaming' })
+    await openLine({ transports: [rung], dialect: sockjs() })
+    expect(rung.pipe.asked).toMatchObject({ method: 'POST', url: expect.stringMatching(/\/xhr_streaming$/) })
+  })
+
+  test('shows no token to its address unless the page allows it', async () => {
+    const rung = fake({ ...stream, setsHeaders: false, like: 'eventsource' })
+    const { line } = await openLine({ transports: [rung], dialect: nchan(), token: () => 'secret' })
+    expect(rung.pipes).toEqual([])
+    expect(line.report()[0]?.failure?.code).toBe('token-in-address')
+  })
+
+  test('has no scripts of the plain dialect', async () => {
+    const [rung] = fakes('jsonp')
+    const { line } = await openLine({ transports: [rung], dialect: plain })
+    expect(line.report()[0]?.failure?.code).toBe('unavailable')
+  })
+})
+
+test('a page’s own transport that has the name of one of ours stands in its place', async () => {
+  const rung = fake({ name: 'websocket', kind: 'socket' })
+  const { heard } = await openLine({ transports: [rung] })
+  rung.pipe.opens()
+  rung.pipe.brings(welcome(), pong, message(1))
+  expect(heard).toEqual(['open by websocket', 'message m1'])
+})
