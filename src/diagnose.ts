@@ -53,7 +53,7 @@ export async function diagnoseAmong(
     const there = target({ cursor: '', session: undefined })
     await there.ready?.()
     await new Promise<void>(resolve => {
-      const { take: read } = createPosition(dialect.protocol, '')
+      const { take: read } = createPosition(dialect.protocol, '', environment)
       const race = createRace([transport], noMemory)
       const channel = race.open(there, {
         opened: look,

@@ -77,7 +77,7 @@ const arrows: Record<string, string[]> = {
   'src/attempt/': [...attempt, ...contracts],
   'src/quiet-timer.ts': [environment],
   'src/contracts/transport.ts': ['src/wire/codec.ts', ...contracts],
-  'src/contracts/dialect.ts': ['src/contracts/', 'src/wire/', here],
+  'src/contracts/dialect.ts': ['src/wire/', ...contracts],
   'src/contracts/outbox.ts': ['src/contracts/', 'src/wire/codec.ts', environment],
   'src/contracts/frame.ts': ['src/contracts/', 'src/wire/codec.ts'],
   'src/contracts/send.ts': ['src/contracts/failure.ts', 'src/wire/codec.ts'],

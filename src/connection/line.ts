@@ -6,7 +6,7 @@ import type { Attempt } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import type { AnyEvent, AnyListener, LineMessage, ListenerOptions, TargetClass } from '../here.ts'
 import { asPayload, type Codec, show } from '../wire/codec.ts'
-import type { Connection, Listener } from './connection.ts'
+import type { Connection } from './connection.ts'
 import {
   type LineCloseEvent,
   type LineErrorEvent,
@@ -15,6 +15,7 @@ import {
   lineEvent,
   type OpenEvent,
 } from './events.ts'
+import type { Listener } from './listener.ts'
 import { type Finding, findings } from './report.ts'
 import { checkSend, isTime, type SendOptions } from './send-options.ts'
 import { heeded } from './sending.ts'
@@ -48,8 +49,6 @@ const answersTimeout = 10_000
 
 /** Given by the build: `false` in production. */
 declare const DEV: boolean | undefined
-
-const states = { idle: 0, connecting: 0, waiting: 0, open: 1, closed: 2 } as const
 
 /** A place without it may load this module, and hears what is missing when it connects. */
 const EventTarget = (globalThis.EventTarget ??
@@ -120,13 +119,14 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
 
   /** 0 (CONNECTING) also while it waits to reconnect, 1 (OPEN), or 2 (CLOSED). */
   get readyState(): 0 | 1 | 2 {
-    return states[this.connection.state.name]
+    const { name } = this.connection.state
+    return name === 'open' ? 1 : name === 'closed' ? 2 : 0
   }
 
   /** What carries the line now; `null` while nothing does. */
   get transport(): TransportName | null {
     const { state } = this.connection
-    return state.name === 'open' ? state.transport : null
+    return state.name === 'open' ? state.transport.name : null
   }
 
   /** The position in the stream: give it to `connect` as `lastEventId` to continue from here. */
@@ -329,15 +329,8 @@ export class Line<Messages = Record<string, unknown>> extends EventTarget {
       gap: ({ reason, from, to }: Gap) => this.dispatchEvent(lineEvent('gap', { reason, from, to })),
       failed: (failure: Failure, retryIn) => {
         const then = retryIn === undefined ? 'giving up' : `trying again in ${Math.round(retryIn)} ms`
-        const { kind, code, status, cause, transport } = failure
-        const error = new ConnectionError(`${say(failure)}; ${then}`, {
-          kind,
-          code,
-          status,
-          cause,
-          transport,
-          attempts: [...attempts],
-        })
+        const about = { ...failure, attempts: [...attempts] }
+        const error = new ConnectionError(`${say(failure)}; ${then}`, about)
         this.dispatchEvent(lineEvent('error', { error, retryIn }))
       },
       closed: reason => this.dispatchEvent(lineEvent('close', { reason })),

@@ -3,23 +3,23 @@ import { type Environment, onStay } from '../environment.ts'
 /** What happens to the page that concerns its lines. */
 export interface PageLife {
   /** A reason to be connected now. */
-  wake(): void
+  resume(): void
   /** A reason to ask whether an open line still works, and none to connect. */
   doubt(): void
-  /** The page is put aside; it may come back. */
-  park(): void
+  /** The page is put aside and may come back. */
+  suspend(): void
   /** The page that was put aside goes for good. */
   leave(): void
 }
 
 /** How long a navigation may take before its page counts as one that stays, in ms. */
-const patience = 30_000
+const longestNavigation = 30_000
 
 /**
  * Listens to the page's life. There is no `unload` among the events: a page that listens for it is kept out of the back/forward
  * cache. `leaving` says whether a navigation has begun that may take the page away; `stop` is the undo.
  */
-export function watchPageLifecycle(environment: Environment, { wake, doubt, park, leave }: PageLife) {
+export function watchPageLifecycle(environment: Environment, { resume, doubt, suspend, leave }: PageLife) {
   let left = -Infinity
   let goes = false
   const leaveNow = () => {
@@ -27,11 +27,11 @@ export function watchPageLifecycle(environment: Environment, { wake, doubt, park
     leave()
   }
   const undo = [
-    environment.listen('online', wake),
-    environment.listen('pageshow', wake),
-    environment.listen('resume', wake),
+    environment.listen('online', resume),
+    environment.listen('pageshow', resume),
+    environment.listen('resume', resume),
     environment.listen('visibilitychange', () => {
-      if (environment.visible()) wake()
+      if (environment.visible()) resume()
       else if (goes) leaveNow()
     }),
     environment.listen('offline', doubt),
@@ -42,13 +42,13 @@ export function watchPageLifecycle(environment: Environment, { wake, doubt, park
     environment.listen('pagehide', event => {
       left = -Infinity
       goes = (event as Partial<PageTransitionEvent>).persisted === false
-      park()
+      suspend()
       // A page that is seen becomes hidden after this, when all listeners have been called (WHATWG HTML, "unload a document").
       if (goes && !environment.visible()) leaveNow()
     }),
   ]
   return {
-    leaving: () => environment.now() - left < patience,
+    leaving: () => environment.now() - left < longestNavigation,
     stop() {
       for (const each of undo) each()
     },

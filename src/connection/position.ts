@@ -1,8 +1,9 @@
 import type { Incoming, Position, Protocol } from '../contracts/dialect.ts'
 import { longestAway } from '../contracts/failure.ts'
 import type { Frame, Hello } from '../contracts/frame.ts'
+import type { Environment } from '../environment.ts'
 
-/** Where a line stands in its stream: takes blocks, drops what came before, keeps the cursor. */
+/** Where a line stands in its stream: it reads blocks, drops what came before, and keeps the cursor. */
 export interface StreamPosition {
   readonly position: Position
   /**
@@ -10,43 +11,50 @@ export interface StreamPosition {
    * does not know the session greets each time.
    */
   readonly taken: number
-  /** What the block means here, at this time. What has been delivered already means nothing. */
-  take(block: Incoming, now?: number): Frame
-  /** A message that was kept back while it was not clear whether the server replays, once that is clear. With `now` it is. */
-  late(now?: boolean): Heard | undefined
-  /** Whether one is kept back. */
-  readonly holds: boolean
-  /** The session that is asked for, and sent in, from now on. */
+  /**
+   * What the block means here. What has been delivered already means nothing, and so does at first what may be a replay: if it turns out to
+   * be none, it is told late.
+   */
+  take(block: Incoming): Frame
+  /** The session id to send with later requests. */
   enter(session: string): void
-  /** A new pipe: what it repeats of earlier ones is to be dropped. */
-  reopened(): void
+  /** A new channel, or the same one open again: what it repeats of earlier ones is dropped. `tell` gets what is told late. */
+  reopened(tell: (late: Told) => void): void
+  /** Nothing follows on this channel: what was kept back is no replay, and is told. */
+  flush(): void
+  /** The channel is closed: nothing more is told late. */
+  stop(): void
   /** The server no longer knows the session; the cursor stays. */
   forget(): void
-  /** Nobody can be told the position: the next pipe begins where it likes. */
+  /** Forgets the cursor, where no request can name it: the next channel begins where the server likes. */
   restart(): void
 }
 
-/** What the page is told of. */
-export type Heard = Frame & { type: 'message' | 'gap' }
+/** A frame that the page is told of. */
+export type Told = Frame & { type: 'message' | 'gap' }
 
 /** How many characters of an id fit into a request in any case: servers and proxies take headers of 8 KiB, some of less. */
 export const longestId = 4_096
 
-export function createPosition(protocol: Protocol, lastEventId: string): StreamPosition {
+export function createPosition(
+  protocol: Protocol,
+  lastEventId: string,
+  environment: Environment,
+): StreamPosition {
   const position: { -readonly [Key in keyof Position]: Position[Key] } = {
     cursor: lastEventId,
     session: undefined,
   }
   let taken = 0
-  const filter = protocol.replays?.()
+  const filter = protocol.replays?.(environment)
 
   return {
     position,
     get taken() {
       return taken
     },
-    take(block, now = 0) {
-      // No request could name it, and the next pipe would be refused for ever.
+    take(block) {
+      // No request could name it, and the next channel would be refused for ever.
       const nameless = (block.id?.length ?? 0) > longestId
       const oversized = block.oversized || nameless
       const read = protocol.parseFrame(oversized ? { ...block, data: '' } : block, position)
@@ -54,12 +62,12 @@ export function createPosition(protocol: Protocol, lastEventId: string): StreamP
       const before = position.cursor
       const frame = oversized && read.type === 'message' ? passedOver(cursor, position.cursor) : read
       if (read.type === 'message' && filter) {
-        if (!cursor) free()
-        else if (!filter.passes(frame as Heard, cursor, read.data, now)) return { type: 'nothing' }
+        if (!cursor) filter.flush()
+        else if (!filter.passes(frame as Told, cursor, read.data)) return { type: 'nothing' }
       }
       if (cursor !== undefined) {
         if (frame.type === 'gap') position.left = position.cursor
-        // A pipe's welcome names where the pipe starts, which may be behind what another one has brought since.
+        // A hello names where its channel starts, which may be behind what another one has brought since.
         if (frame.type !== 'hello' || position.cursor === '') position.cursor = cursor
       }
       if (frame.type === 'hello') return { ...frame, hello: believable(frame.hello) }
@@ -69,32 +77,24 @@ export function createPosition(protocol: Protocol, lastEventId: string): StreamP
       if (leads || type === 'message' || type === 'answer' || type === 'reply') taken++
       return frame
     },
-    late(now) {
-      if (now) free()
-      const message = filter?.late()
-      if (message) taken++
-      return message
-    },
-    get holds() {
-      return filter?.holds === true
-    },
     enter(session) {
       position.session = session
     },
-    reopened() {
-      filter?.reopened(position.cursor)
+    reopened(tell) {
+      filter?.reopened(position.cursor, late => {
+        position.cursor = late.cursor ?? position.cursor
+        taken++
+        tell(late)
+      })
     },
+    flush: () => filter?.flush(),
+    stop: () => filter?.stop(),
     forget() {
       position.session = undefined
     },
     restart() {
       position.cursor = ''
     },
-  }
-
-  /** Nothing followed that would show a replay. */
-  function free(): void {
-    position.cursor = filter?.free() ?? position.cursor
   }
 }
 

@@ -1,98 +1,100 @@
-import type { Failure, TransportName } from '../contracts/failure.ts'
+import type { Failure } from '../contracts/failure.ts'
 import { say } from '../contracts/say.ts'
+import type { Transport } from '../contracts/transport.ts'
 
 /**
  * A line's whole life. What is true only in some states lives only in those states.
  *
  * ```
- *   idle ──wake──▶ connecting ──opened──▶ open
- *    ▲                 ▲  │  ◀──paused──   │
- *    │               due  ended         ended
- *    └──parked──       │  ▼                ▼        close, or a final end, leads
- *                    waiting ◀─────────────┘        from every state to closed
+ *   suspended ──resume──▶ connecting ──opened──▶ open ──interrupted──▶ reconnecting
+ *       ▲                   ▲   │                 │  ◀───────opened───────   │
+ *       │              resume   ended           ended                      ended
+ *    suspend,               │   ▼                 ▼                          ▼
+ *  from all but            waiting ◀──────────────┴──────────────────────────┘
+ *     closed                                     close, or a final end, leads from everywhere to closed
  * ```
  */
 export type State =
-  | ((
-      | { readonly name: 'idle' }
-      | { readonly name: 'connecting'; readonly interrupted?: Failure }
-      | { readonly name: 'open'; readonly transport: TransportName; readonly since: number }
+  | /** Before it begins, and while the page is put aside. */
+  ((
+      | { readonly name: 'suspended' }
+      /** A channel is being opened, and before it what it needs is asked for. */
+      | { readonly name: 'connecting' }
+      | { readonly name: 'open'; readonly transport: Transport; readonly since: number }
+      /** The channel is down and comes back by itself: the browser reopens an EventSource, or a race turns to its next transport. */
+      | { readonly name: 'reconnecting'; readonly failure: Failure }
       | { readonly name: 'waiting'; readonly failure: Failure }
     ) & {
       /** How far the wait has grown: 0 after the first end of a line that was open, and `fresh` before any end. */
-      readonly grown: number
+      readonly backoffStep: number
     })
-  | Closed
-
-type Closed =
-  | { readonly name: 'closed'; readonly reason: string; readonly failure?: Failure }
   | { readonly name: 'closed'; readonly reason: string; readonly failure?: Failure }
 
+/** What happens to a line. */
 export type Signal =
-  | { type: 'opened'; transport: TransportName; now: number }
-  | { type: 'paused'; failure: Failure }
+  /** There is a reason to be connected now: the wait is over, the network is back, the page is seen again. */
+  | readonly ['resume']
+  | readonly ['opened', transport: Transport]
+  /** The channel is down and comes back by itself. */
+  | readonly ['interrupted', failure: Failure]
   /** `fruitful`: the line had brought something, or was told when to come again, and then ended in good order. */
-  | { type: 'ended'; failure: Failure; final: boolean; fruitful: boolean; now: number }
-  /** The wait is over. */
-  | { type: 'due' }
-  /** A reason to be connected now: the network is back, the page is seen again. */
-  | { type: 'wake' }
+  | readonly ['ended', failure: Failure, final: boolean, fruitful: boolean]
   /** The page is put aside and may come back. */
-  | { type: 'parked' }
-  | { type: 'close'; reason: string }
+  | readonly ['suspend']
+  | readonly ['close', reason: string]
 
 /** A line that stayed open this long has shown that the trouble is over, in ms. */
-export const settled = 30_000
+export const stableAfter = 30_000
 
-/** How far the wait has grown before anything ended. */
+/** The backoff step before anything ended. */
 export const fresh = -1
 
-/** What follows from a signal. The same state, when it changes nothing. */
-export function next(state: State, signal: Signal): State {
+/** What follows from a signal that comes now. The same state, when it changes nothing. */
+export function next(state: State, signal: Signal, now: number): State {
   if (state.name === 'closed') return state
-  switch (signal.type) {
+  const { name, backoffStep } = state
+  switch (signal[0]) {
+    case 'resume':
+      return name === 'waiting' || name === 'suspended' ? { name: 'connecting', backoffStep } : state
     case 'opened': {
-      if (state.name === 'connecting')
-        return { ...state, name: 'open', transport: signal.transport, since: signal.now }
-      return state.name === 'open' && state.transport !== signal.transport
-        ? { ...state, transport: signal.transport }
+      const [, transport] = signal
+      if (name === 'open') return state.transport === transport ? state : { ...state, transport }
+      return hasChannel(state) ? { name: 'open', transport, since: now, backoffStep } : state
+    }
+    case 'interrupted': {
+      const [, failure] = signal
+      return name === 'open' || name === 'reconnecting'
+        ? { name: 'reconnecting', failure, backoffStep }
         : state
     }
-    case 'paused':
-      return state.name === 'open' || (state.name === 'connecting' && state.interrupted)
-        ? { name: 'connecting', grown: state.grown, interrupted: signal.failure }
-        : state
     case 'ended':
-      return hasPipe(state) ? ended(state, signal) : state
-    case 'due':
-      return state.name === 'waiting' ? { name: 'connecting', grown: state.grown } : state
-    case 'wake':
-      return state.name === 'waiting' || state.name === 'idle'
-        ? { name: 'connecting', grown: state.grown }
-        : state
-    case 'parked':
-      return { name: 'idle', grown: fresh }
+      return hasChannel(state) ? ended(state, signal, now) : state
+    case 'suspend':
+      return { name: 'suspended', backoffStep: fresh }
     case 'close':
-      return { name: 'closed', reason: signal.reason }
+      return { name: 'closed', reason: signal[1] }
   }
 }
 
 /**
- * The wait begins anew after a line that was open for long. Any end sooner than that makes it grow, also one in good order: who accepts and
- * hangs up is not asked without a pause. The first time it only waits for its turn, since a cut is no sign yet that the next would be cut
- * too. A line that had brought something waits no longer each time.
+ * The wait begins anew after a line that was open for long. Any end sooner than that makes it grow, also one in good order: a server that
+ * accepts and hangs up is not asked without a pause. The first end of an open line does not, since one cut is no sign that the next
+ * connection would be cut too. After a line that had brought something the wait does not grow beyond the first step.
  */
-function ended(state: State & { grown: number }, signal: Signal & { type: 'ended' }): State {
-  const { failure, final, fruitful, now } = signal
+function ended(
+  state: State & { backoffStep: number },
+  [, failure, final, fruitful]: Signal & readonly ['ended', ...unknown[]],
+  now: number,
+): State {
   if (final) return { name: 'closed', reason: say(failure), failure }
-  const isUsual = state.name === 'open' && (failure.kind === 'cut' || failure.kind === 'ended')
-  const longer = Math.max(state.grown + 1, isUsual ? 0 : 1)
-  if (state.name !== 'open') return { name: 'waiting', grown: longer, failure }
-  if (now - state.since >= settled) return { name: 'waiting', grown: 0, failure }
-  return { name: 'waiting', grown: fruitful ? Math.min(longer, 1) : longer, failure }
+  const isOpen = state.name === 'open'
+  const isUsual = isOpen && (failure.kind === 'cut' || failure.kind === 'ended')
+  const longer = Math.max(state.backoffStep + 1, isUsual ? 0 : 1)
+  const longest = !isOpen ? Infinity : now - state.since >= stableAfter ? 0 : fruitful ? 1 : Infinity
+  return { name: 'waiting', backoffStep: Math.min(longer, longest), failure }
 }
 
-/** Whether a state has a pipe. Leaving for a state that has none closes it. */
-export function hasPipe(state: State): state is State & { name: 'connecting' | 'open' } {
-  return state.name === 'connecting' || state.name === 'open'
+/** Whether a state has a channel. Leaving for a state that has none closes it. */
+export function hasChannel({ name }: State): boolean {
+  return name === 'connecting' || name === 'open' || name === 'reconnecting'
 }

@@ -1,3 +1,4 @@
+import type { Environment } from '../environment.ts'
 import type { AnyURL, Fetch, SourceClass } from '../here.ts'
 import type { Block } from '../wire/block.ts'
 import type { Codec, Payload } from '../wire/codec.ts'
@@ -101,7 +102,7 @@ export interface Protocol {
    */
   readonly comparableIds: boolean
   /** Tells what is repeated after a reconnect from what is new, where ids can only be equal. @default nothing is repeated */
-  replays?(): ReplayFilter
+  replays?(environment: Environment): ReplayFilter
   /** How long a line that hears nothing is trusted, in ms, until the server says otherwise. @default for ever */
   readonly idleTimeout?: number | undefined
   /** The refusal that these blocks tell, on channels where the browser hides the status. @default none */
@@ -259,17 +260,18 @@ export type Ask = (number: number) => string
 
 /** Keeps back what was heard before a reconnect. */
 export interface ReplayFilter {
-  /** A new channel, which continues at this position: what it brings may be what earlier ones brought. */
-  reopened(cursor: string): void
   /**
-   * Whether a message can be told now. If not, it was heard before; or that is not clear yet, and it is kept until the next one comes,
-   * or until `free`. `data` is what came, which `told` need not have.
+   * A new channel, which continues at this position: what it brings may be what earlier ones brought. `tell` gets late what was kept back
+   * and turned out to be no replay, in order.
    */
-  passes(told: Frame & { type: 'message' | 'gap' }, id: string, data: unknown, now: number): boolean
-  /** Nothing followed that would show a replay: what is kept back is none. Gives its cursor. */
-  free(): string | undefined
-  /** What was kept back and is clear now. */
-  late(): (Frame & { type: 'message' | 'gap' }) | undefined
-  /** Whether one is kept back. */
-  readonly holds: boolean
+  reopened(cursor: string, tell: (late: Frame & { type: 'message' | 'gap' }) => void): void
+  /**
+   * Whether a message can be told now. If not, it was heard before; or that is not clear yet, and it is kept back until the next one comes,
+   * or for a second. `data` is what came, which `told` need not have.
+   */
+  passes(told: Frame & { type: 'message' | 'gap' }, id: string, data: unknown): boolean
+  /** Nothing follows that would show a replay: what is kept back is told. */
+  flush(): void
+  /** Tells nothing more, until the next channel. */
+  stop(): void
 }

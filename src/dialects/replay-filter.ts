@@ -1,5 +1,6 @@
 import type { ReplayFilter } from '../contracts/dialect.ts'
 import type { Frame } from '../contracts/frame.ts'
+import type { Environment } from '../environment.ts'
 
 /** `unclear`: it was heard before, and the next one tells whether the server replays; or nothing comes. */
 type Verdict = 'new' | 'replay' | 'unclear'
@@ -11,6 +12,9 @@ const mostCharacters = 2 ** 18
 /** Messages that came closer than this, in ms, came at once; and so did one of so many characters for each ms. */
 const burst = 50
 const characters = 20
+
+/** How long a message is kept back that may be the first of a replay, in ms. */
+const holdTime = 1_000
 
 type Told = Frame & { type: 'message' | 'gap' }
 
@@ -25,7 +29,7 @@ interface Known {
  * to count anew with each connection may send the same too, but takes as long for it as the first time. One that comes late in the middle
  * of a replay proves nothing, two in a row do. Of a message its id, a digest and its distance from the one before are kept.
  */
-export function createReplayFilter(): ReplayFilter {
+export function createReplayFilter(environment: Environment): ReplayFilter {
   const known = new Map<string, Known>()
   let before = new Map<string, Known>()
   let length = 0
@@ -35,41 +39,58 @@ export function createReplayFilter(): ReplayFilter {
   // something took its time. `new`: nothing is replayed.
   let state: 'fresh' | 'unclear' | 'replay' | 'late' | 'new' = 'new'
   let held: Told | undefined
-  let freed: Told | undefined
+  let timer: unknown
+  let tell: ((late: Told) => void) | undefined = () => {}
 
   return {
-    reopened(cursor) {
+    reopened(cursor, told) {
       before = new Map(known)
       start = cursor
       state = 'fresh'
+      tell = told
     },
-    passes(told, id, data, now) {
-      const verdict = judge(id, data, now)
-      // What comes after the one that is kept back tells whether the server replays.
-      freed = verdict === 'replay' ? undefined : held
-      held = verdict === 'unclear' ? told : undefined
+    passes(told, id, data) {
+      const verdict = judge(id, data)
+      // The one that comes after it says whether the server replays.
+      if (verdict === 'replay') drop()
+      else release()
+      // The page may have closed the line when it heard that one.
+      if (!tell) return false
+      if (verdict === 'unclear') hold(told)
       return verdict === 'new'
     },
-    free() {
-      if (!held) return undefined
-      const { cursor } = held
-      freed = held
-      held = undefined
-      state = 'new'
-      return cursor
-    },
-    late() {
-      const message = freed
-      freed = undefined
-      return message
-    },
-    get holds() {
-      return held !== undefined
+    flush,
+    stop() {
+      drop()
+      tell = undefined
     },
   }
 
-  function judge(id: string, data: unknown, now: number): Verdict {
+  function hold(told: Told): void {
+    held = told
+    timer = environment.setTimeout(flush, holdTime)
+  }
+
+  function flush(): void {
+    if (!held) return
+    state = 'new'
+    release()
+  }
+
+  function release(): void {
+    const late = held
+    drop()
+    if (late) tell?.(late)
+  }
+
+  function drop(): void {
+    environment.clearTimeout(timer)
+    held = undefined
+  }
+
+  function judge(id: string, data: unknown): Verdict {
     const { digest, size } = digestOf(data)
+    const now = environment.now()
     const after = now - last
     last = now
     const earlier = state === 'new' ? undefined : before.get(id)

@@ -135,3 +135,47 @@ test('what is kept to compare is an id and a digest, and bounded however long id
   await connection(stage, ...numbers(1), { id: '99' })
   expect(stage.data().filter(each => each === '1')).toHaveLength(2)
 })
+
+describe('a message that is kept back until it is clear whether the server replays', () => {
+  async function held(): Promise<Stage & { data: () => string[] }> {
+    const stage = await begin()
+    await connection(stage, ...numbers(3, 10_000))
+    stage.rung.pipe.opens()
+    stage.rung.pipe.brings({ id: '1', data: '1' })
+    return stage
+  }
+
+  test('is told at the end of its channel at the latest', async () => {
+    const stage = await held()
+    expect(stage.data()).toEqual(texts(3))
+    stage.rung.pipe.ends()
+    expect(stage.data()).toEqual([...texts(3), '1'])
+    expect(stage.line.lastEventId).toBe('1')
+  })
+
+  test('is told before an interruption that the browser ends by itself', async () => {
+    const stage = await held()
+    stage.rung.pipe.pauses()
+    expect(stage.heard.slice(-2)).toEqual(['message 1', 'error ended'])
+  })
+
+  test('and whose handler closes the line is the last one: the one behind it is not told, and the position does not pass it', async () => {
+    const stage = await held()
+    stage.line.addEventListener('message', () => stage.line.close())
+    stage.rung.pipe.brings({ id: '2', data: 'another' })
+    expect(stage.data()).toEqual([...texts(3), '1'])
+    expect(stage.line.lastEventId).toBe('1')
+    expect(stage.world.timers).toBe(0)
+  })
+
+  test('is not told while the page is put aside, and comes again with the next channel', async () => {
+    const stage = await held()
+    await stage.world.fire('pagehide')
+    expect([stage.data(), stage.world.timers]).toEqual([texts(3), 0])
+    await stage.world.fire('pageshow')
+    stage.rung.pipe.opens()
+    stage.rung.pipe.brings({ id: '1', data: '1' })
+    await stage.world.pass(1_000)
+    expect(stage.data()).toEqual([...texts(3), '1'])
+  })
+})

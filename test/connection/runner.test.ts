@@ -1,7 +1,10 @@
 import { describe, expect, test } from 'vitest'
-import { createConnection, type Listener } from '../../src/connection/connection.ts'
-import type { Dialect } from '../../src/contracts/dialect.ts'
+import { createConnection } from '../../src/connection/connection.ts'
+import type { Listener } from '../../src/connection/listener.ts'
+import type { Dialect, Incoming } from '../../src/contracts/dialect.ts'
+import type { HelloFrame } from '../../src/contracts/frame.ts'
 import { viaPost } from '../../src/contracts/traits.ts'
+import type { Receiver, Route } from '../../src/contracts/transport.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { ack, beat, message, pong, welcome } from '../support/blocks.ts'
@@ -12,6 +15,7 @@ import { straight } from '../support/straight.ts'
 import { createWorld } from '../support/world.ts'
 
 interface Given {
+  route?: Route
   dialect?: Dialect
   lastEventId?: string
   retry?: number
@@ -20,7 +24,14 @@ interface Given {
 }
 
 /** A connection over one transport that the test drives, and all that its listener hears. */
-function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear = {} }: Given = {}) {
+function start({
+  route: given,
+  dialect = native,
+  lastEventId = '',
+  retry,
+  chance = 0.5,
+  hear = {},
+}: Given = {}) {
   const requests: (RequestInit & { url: string })[] = []
   const fetch = async (url: string | URL | Request, init?: RequestInit) => {
     requests.push({ url: `${url}`, ...init })
@@ -43,7 +54,7 @@ function start({ dialect = native, lastEventId = '', retry, chance = 0.5, hear =
     {
       dialect,
       environment: { ...world.environment, random: () => chance },
-      route: way,
+      route: given ?? way,
       lastEventId,
       retry,
       token: undefined,
@@ -115,6 +126,22 @@ describe('opening', () => {
     route.pipe.opens()
     route.pipe.brings(message(1))
     expect(heard).toEqual(['opened websocket', 'message m1 @e.1.t1'])
+  })
+
+  test('happens when a transport takes over that has brought the hello before, while another one owed it', () => {
+    let receiver: Receiver | undefined
+    const route: Route = {
+      open(_, line) {
+        receiver = line
+        return { close() {} }
+      },
+    }
+    const { connection, heard } = start({ route })
+    receiver?.opened(ours('websocket'))
+    const hello = receiver?.read({ id: '', ...welcome() } as Incoming) as HelloFrame
+    expect(connection.state.name).toBe('connecting')
+    receiver?.opened(ours('eventsource'), hello)
+    expect(heard).toEqual(['opened eventsource'])
   })
 
   test('is said again when the line has moved to another transport', () => {
@@ -372,7 +399,7 @@ describe('reconnecting', () => {
     greet(route.pipe)
     route.pipe.brings({ event: 'rt.bye', data: '{}', retry: 6_000 })
     expect(heard.at(-1)).toBe('failed ended, again in 7500')
-    expect(connection.state).toMatchObject({ name: 'waiting', grown: 0 })
+    expect(connection.state).toMatchObject({ name: 'waiting', backoffStep: 0 })
     expect(route.pipe.open).toBe(false)
   })
 
@@ -381,7 +408,7 @@ describe('reconnecting', () => {
     route.pipe.opens()
     route.pipe.brings({ event: 'rt.bye', data: '{}', retry: 6_000 })
     expect(heard.map(said => said.split(',', 1)[0])).toEqual(['failed ended'])
-    expect(connection.state).toMatchObject({ name: 'waiting', grown: 1 })
+    expect(connection.state).toMatchObject({ name: 'waiting', backoffStep: 1 })
   })
 
   test('does not come back after a goodbye whose status is the server’s last word', () => {
@@ -414,7 +441,7 @@ describe('reconnecting', () => {
     const { connection, heard, route } = start({ dialect: plain })
     route.pipe.opens()
     route.pipe.pauses()
-    expect(connection.state.name).toBe('connecting')
+    expect(connection.state.name).toBe('reconnecting')
     route.pipe.opens()
     expect(heard).toEqual(['opened websocket', 'failed ended, again in 3000', 'opened websocket'])
     expect(route.pipes).toHaveLength(1)
@@ -521,7 +548,7 @@ describe('reasons to connect now', () => {
     route.pipe.brings(message(1))
     await world.fire('pagehide')
     expect(route.pipe.open).toBe(false)
-    expect(connection.state.name).toBe('idle')
+    expect(connection.state.name).toBe('suspended')
     expect(world.timers).toBe(0)
     await world.fire('pageshow')
     expect(route.pipe.query).toMatchObject({ id: 'e.1.t1', sid: 's1' })

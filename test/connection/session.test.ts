@@ -5,10 +5,11 @@ import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { socketio } from '../../src/dialects/socketio.ts'
 import { message, welcome } from '../support/blocks.ts'
+import { createWorld } from '../support/world.ts'
 
 /** A session that is asked what blocks mean, and answers with the data of those that are new. */
 function listen(dialect: Dialect, lastEventId = '') {
-  const session = createPosition(dialect.protocol, lastEventId)
+  const session = createPosition(dialect.protocol, lastEventId, createWorld().environment)
   const take = (block: Partial<Incoming>) => session.take(block as Incoming)
   return {
     session,
@@ -107,7 +108,7 @@ test('of a line that has to begin anew is forgotten, and what it heard is not', 
   const { delivered, session } = listen(plain, '')
   expect(delivered({ id: '1', data: 'one' })).toEqual(['one'])
   session.restart()
-  session.reopened()
+  session.reopened(() => {})
   expect(session.position.cursor).toBe('')
   expect(delivered({ id: '1', data: 'one' }, { id: '2', data: 'two' })).toEqual(['two'])
 })
@@ -119,7 +120,7 @@ describe('where ids can only be equal', () => {
   test('drops what a new pipe repeats of an earlier one', () => {
     const { delivered, session } = listen(plain)
     delivered(one, two)
-    session.reopened()
+    session.reopened(() => {})
     expect(delivered(one, two, { id: '3', data: 'three' })).toEqual(['three'])
   })
 
@@ -127,7 +128,7 @@ describe('where ids can only be equal', () => {
     const { delivered, session } = listen(plain)
     delivered(one)
     for (let cycle = 0; cycle < 3; cycle++) {
-      session.reopened()
+      session.reopened(() => {})
       expect(delivered(one)).toEqual([])
     }
   })
@@ -135,7 +136,7 @@ describe('where ids can only be equal', () => {
   test('delivers an id with other data: the server may have begun to count anew', () => {
     const { delivered, session } = listen(plain)
     delivered(one)
-    session.reopened()
+    session.reopened(() => {})
     expect(delivered({ id: '1', data: 'another one' })).toEqual(['another one'])
   })
 
@@ -146,7 +147,7 @@ describe('where ids can only be equal', () => {
   test('delivers messages without ids always', () => {
     const { delivered, session } = listen(plain)
     delivered({ data: 'tick' })
-    session.reopened()
+    session.reopened(() => {})
     expect(delivered({ data: 'tick' }, { id: '', data: 'tick' })).toEqual(['tick', 'tick'])
   })
 
@@ -154,7 +155,7 @@ describe('where ids can only be equal', () => {
     const { delivered, session } = listen(plain)
     const many = Array.from({ length: 1_001 }, (_, index) => ({ id: `${index}`, data: `${index}` }))
     delivered(...many)
-    session.reopened()
+    session.reopened(() => {})
     expect(delivered(...many)).toEqual(['0'])
   })
 })

@@ -1,144 +1,163 @@
 import { describe, expect, test } from 'vitest'
-import { fresh, hasPipe, next, type Signal, type State, settled } from '../../src/connection/state.ts'
+import { fresh, hasChannel, next, type Signal, type State, stableAfter } from '../../src/connection/state.ts'
 import { say } from '../../src/contracts/say.ts'
+import { ours } from '../support/dialects.ts'
 import { cut, endedWell, status } from '../support/fakes.ts'
 
+const [socket, source] = [ours('websocket'), ours('eventsource')]
+
 const states: { [Name in State['name']]: State & { name: Name } } = {
-  idle: { name: 'idle', grown: 0 },
-  connecting: { name: 'connecting', grown: 2 },
-  open: { name: 'open', grown: 2, transport: 'websocket', since: 1_000 },
-  waiting: { name: 'waiting', grown: 3, failure: cut },
+  suspended: { name: 'suspended', backoffStep: 0 },
+  connecting: { name: 'connecting', backoffStep: 2 },
+  open: { name: 'open', backoffStep: 2, transport: socket, since: 1_000 },
+  reconnecting: { name: 'reconnecting', backoffStep: 2, failure: cut },
+  waiting: { name: 'waiting', backoffStep: 3, failure: cut },
   closed: { name: 'closed', reason: 'closed by the page' },
 }
 
-const signals: { [Type in Signal['type']]: Signal & { type: Type } } = {
-  opened: { type: 'opened', transport: 'eventsource', now: 5_000 },
-  paused: { type: 'paused', failure: endedWell },
-  ended: { type: 'ended', failure: cut, final: false, fruitful: false, now: 5_000 },
-  due: { type: 'due' },
-  wake: { type: 'wake' },
-  parked: { type: 'parked' },
-  close: { type: 'close', reason: 'enough' },
+const signals: { [Type in Signal[0]]: Signal & readonly [Type, ...unknown[]] } = {
+  resume: ['resume'],
+  opened: ['opened', source],
+  interrupted: ['interrupted', endedWell],
+  ended: ['ended', cut, false, false],
+  suspend: ['suspend'],
+  close: ['close', 'enough'],
 }
 
 // The whole table: where each signal leads from each state. A dot is: nothing changes, and nothing is entered anew.
-const table: Record<State['name'], Record<Signal['type'], State['name'] | '.'>> = {
-  idle: {
+const table: Record<State['name'], Record<Signal[0], State['name'] | '.'>> = {
+  suspended: {
+    resume: 'connecting',
     opened: '.',
-    paused: '.',
+    interrupted: '.',
     ended: '.',
-    due: '.',
-    wake: 'connecting',
-    parked: 'idle',
+    suspend: 'suspended',
     close: 'closed',
   },
   connecting: {
+    resume: '.',
     opened: 'open',
-    paused: '.',
+    interrupted: '.',
     ended: 'waiting',
-    due: '.',
-    wake: '.',
-    parked: 'idle',
+    suspend: 'suspended',
     close: 'closed',
   },
   open: {
+    resume: '.',
     opened: 'open',
-    paused: 'connecting',
+    interrupted: 'reconnecting',
     ended: 'waiting',
-    due: '.',
-    wake: '.',
-    parked: 'idle',
+    suspend: 'suspended',
+    close: 'closed',
+  },
+  reconnecting: {
+    resume: '.',
+    opened: 'open',
+    interrupted: 'reconnecting',
+    ended: 'waiting',
+    suspend: 'suspended',
     close: 'closed',
   },
   waiting: {
+    resume: 'connecting',
     opened: '.',
-    paused: '.',
+    interrupted: '.',
     ended: '.',
-    due: 'connecting',
-    wake: 'connecting',
-    parked: 'idle',
+    suspend: 'suspended',
     close: 'closed',
   },
-  closed: { opened: '.', paused: '.', ended: '.', due: '.', wake: '.', parked: '.', close: '.' },
+  closed: { resume: '.', opened: '.', interrupted: '.', ended: '.', suspend: '.', close: '.' },
 }
+
+/** When each signal comes. */
+const now = 5_000
+
+const ended = (state: State, { fruitful = false, failure = cut, at = now } = {}) =>
+  next(state, ['ended', failure, false, fruitful], at)
 
 describe.each(Object.entries(table))('%s', (name, row) => {
   test.each(Object.entries(row))('%s leads to %s', (type, expected) => {
     const before = states[name as State['name']]
-    const after = next(before, signals[type as Signal['type']])
+    const after = next(before, signals[type as Signal[0]], now)
     if (expected === '.') expect(after).toBe(before)
     else expect(after.name).toBe(expected)
   })
 })
 
 test('a move to another transport keeps the time since when the line is open', () => {
-  expect(next(states.open, signals.opened)).toEqual({ ...states.open, transport: 'eventsource' })
+  expect(next(states.open, signals.opened, now)).toEqual({ ...states.open, transport: source })
 })
 
 test('hearing again that the same transport is open changes nothing', () => {
-  expect(next(states.open, { type: 'opened', transport: 'websocket', now: 9_000 })).toBe(states.open)
+  expect(next(states.open, ['opened', socket], 9_000)).toBe(states.open)
 })
 
 test('opening does not yet forget how far the wait has grown', () => {
-  expect(next(states.connecting, signals.opened)).toMatchObject({ grown: 2, since: 5_000 })
+  expect(next(states.connecting, signals.opened, now)).toMatchObject({ backoffStep: 2, since: 5_000 })
 })
 
 test('a try that fails makes the wait grow', () => {
-  expect(next(states.connecting, signals.ended)).toEqual({ name: 'waiting', grown: 3, failure: cut })
+  expect(ended(states.connecting)).toEqual({ name: 'waiting', backoffStep: 3, failure: cut })
 })
 
 test('the wait grows from the first try that fails, and from the second end of a line that had opened', () => {
-  const connecting: State = { name: 'connecting', grown: fresh }
-  expect(next(connecting, signals.ended)).toMatchObject({ grown: 1 })
-  const open = { ...states.open, grown: fresh }
-  expect(next(open, signals.ended)).toMatchObject({ grown: 0 })
-  expect(next({ ...open, grown: 0 }, signals.ended)).toMatchObject({ grown: 1 })
+  expect(ended({ name: 'connecting', backoffStep: fresh })).toMatchObject({ backoffStep: 1 })
+  expect(ended({ ...states.open, backoffStep: fresh })).toMatchObject({ backoffStep: 0 })
+  expect(ended({ ...states.open, backoffStep: 0 })).toMatchObject({ backoffStep: 1 })
 })
 
 test('a line that is cut soon after it opened counts as a failed try', () => {
-  expect(next(states.open, { ...signals.ended, now: 1_000 + settled - 1 })).toMatchObject({ grown: 3 })
+  expect(ended(states.open, { at: 1_000 + stableAfter - 1 })).toMatchObject({ backoffStep: 3 })
 })
 
 test('a line that was open for long enough begins to count anew', () => {
-  expect(next(states.open, { ...signals.ended, now: 1_000 + settled })).toMatchObject({ grown: 0 })
+  expect(ended(states.open, { at: 1_000 + stableAfter })).toMatchObject({ backoffStep: 0 })
 })
 
 test('a response that ends in good order and had brought nothing makes the wait grow as a cut does', () => {
-  const signal: Signal = { ...signals.ended, failure: endedWell, now: 1_001 }
-  expect(next(states.open, signal)).toMatchObject({ grown: 3 })
+  expect(ended(states.open, { failure: endedWell, at: 1_001 })).toMatchObject({ backoffStep: 3 })
 })
 
 test('one that had brought something does not, but the second within half a minute waits', () => {
-  const signal: Signal = { ...signals.ended, failure: endedWell, fruitful: true, now: 1_001 }
-  expect(next({ ...states.open, grown: fresh }, signal)).toMatchObject({ grown: 0 })
-  for (const grown of [0, 1, 5]) expect(next({ ...states.open, grown }, signal)).toMatchObject({ grown: 1 })
+  const of = (backoffStep: number) =>
+    ended({ ...states.open, backoffStep }, { failure: endedWell, fruitful: true, at: 1_001 })
+  expect(of(fresh)).toMatchObject({ backoffStep: 0 })
+  for (const backoffStep of [0, 1, 5]) expect(of(backoffStep)).toMatchObject({ backoffStep: 1 })
 })
 
 test('an open line that fails otherwise than by its end makes the wait grow at once', () => {
-  const silent: Signal = { ...signals.ended, failure: { kind: 'silent', code: 'silent' } }
-  expect(next({ ...states.open, grown: fresh }, silent)).toMatchObject({ grown: 1 })
+  const failure = { kind: 'silent', code: 'silent' } as const
+  expect(ended({ ...states.open, backoffStep: fresh }, { failure })).toMatchObject({ backoffStep: 1 })
 })
 
-test('a pause keeps its reason for the page to hear', () => {
-  expect(next(states.open, signals.paused)).toEqual({ name: 'connecting', grown: 2, interrupted: endedWell })
+test('an interruption keeps its reason for the page to hear', () => {
+  expect(next(states.open, signals.interrupted, now)).toEqual({
+    name: 'reconnecting',
+    backoffStep: 2,
+    failure: endedWell,
+  })
 })
 
-test('a pause that goes on is told each time it fails again', () => {
-  const interrupted = next(states.open, signals.paused)
-  const again = next(interrupted, { type: 'paused', failure: cut })
-  expect(again).toEqual({ name: 'connecting', grown: 2, interrupted: cut })
+test('an interruption that goes on is told each time it fails again', () => {
+  const reconnecting = next(states.open, signals.interrupted, now)
+  const again = next(reconnecting, ['interrupted', cut], now)
+  expect(again).toEqual({ name: 'reconnecting', backoffStep: 2, failure: cut })
 })
 
 test('a final end closes, and says why', () => {
   const failure = status(403)
-  const after = next(states.connecting, { ...signals.ended, failure, final: true })
+  const after = next(states.connecting, ['ended', failure, true, false], now)
   expect(after).toEqual({ name: 'closed', reason: say(failure), failure })
 })
 
 test('a page that is put aside forgets how far the wait has grown', () => {
-  expect(next(states.waiting, signals.parked)).toEqual({ name: 'idle', grown: fresh })
+  expect(next(states.waiting, signals.suspend, now)).toEqual({ name: 'suspended', backoffStep: fresh })
 })
 
-test('only connecting and open have a pipe', () => {
-  expect(Object.values(states).filter(hasPipe)).toEqual([states.connecting, states.open])
+test('only connecting, open and reconnecting have a channel', () => {
+  expect(Object.values(states).filter(hasChannel)).toEqual([
+    states.connecting,
+    states.open,
+    states.reconnecting,
+  ])
 })

@@ -12,6 +12,7 @@ import { nchan } from '../../src/dialects/nchan.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { socketio } from '../../src/dialects/socketio.ts'
 import { sockjs } from '../../src/dialects/sockjs.ts'
+import { browser } from '../../src/environment.ts'
 import type { Block } from '../../src/wire/block.ts'
 import { encode } from '../../src/wire/encoder.ts'
 import { createMultipart } from '../../src/wire/multipart.ts'
@@ -196,7 +197,7 @@ function payload(input: Uint8Array): void {
 
 /** A line's own reading: nothing is delivered twice unless the log began anew, and only what is the protocol's own may be refused. */
 function client(input: Uint8Array): void {
-  const session = createPosition(native.protocol, '')
+  const session = createPosition(native.protocol, '', browser())
   const delivered = new Set<string>()
   for (const block of native.framing.reader(ours('websocket')).feed(decode(input))) {
     const before = session.position.cursor
