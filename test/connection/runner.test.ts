@@ -150,7 +150,7 @@ describe('opening', () => {
     way.moves(ours('eventsource'))
     way.moves(ours('eventsource'))
     expect(heard).toEqual(['opened websocket', 'opened eventsource'])
-    expect(connection.state).toMatchObject({ name: 'open', transport: 'eventsource' })
+    expect(connection.state).toMatchObject({ name: 'open', transport: { name: 'eventsource' } })
   })
 })
 
