@@ -80,7 +80,7 @@ export const page: Row[] = [
     'requests at once',
     burst,
     'requests',
-    `the next are ${apart.told} ms apart, on each pipe that asks, and ${apart.unknown} where the server keeps no account of what was heard`,
+    `the next are ${apart.told} ms apart, on each channel that asks, and ${apart.unknown} where the server keeps no account of what was heard`,
   ),
   fixed(
     'WebSockets that fail',
@@ -96,7 +96,7 @@ export const page: Row[] = [
     'the message is passed over, told by a `gap` event whose reason is `too large`, and the line goes on after the one before',
     '`gap` events',
   ),
-  fixed('headers of a part (multipart)', largestHeader, 'bytes', 'the pipe ends, and is opened anew'),
+  fixed('headers of a part (multipart)', largestHeader, 'bytes', 'the channel ends, and is opened anew'),
 ]
 
 /** Numbers as they are; what depends on the machine in words. */

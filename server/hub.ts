@@ -98,7 +98,7 @@ export interface Hub {
 export interface Stats {
   /** Those included that are away. */
   sessions: number
-  /** Open pipes, by transport. */
+  /** Open channels, by transport. */
   lines: Record<TransportName, number>
   /** Published so far, replies included. */
   messages: number

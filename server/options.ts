@@ -171,10 +171,10 @@ export interface Limits {
    */
   topicsInAll: number
   /**
-   * Pipes that one session may have open at once. More: the oldest is cut.
+   * Channels that one session may have open at once. More: the oldest is cut.
    * @default 8
    */
-  pipes: number
+  channels: number
   /**
    * Sessions in all, those included that are away. More: those that are away and never came back make room, the oldest first; without
    * such the newcomer is answered 503.
@@ -193,13 +193,13 @@ export interface Limits {
    */
   sessionsPerPrincipal: number
   /**
-   * Open pipes of the sessions of one address, held polls among them. A session has one, and a second one for the moment in which it changes over.
+   * Open channels of the sessions of one address, held polls among them. A session has one, and a second one for the moment in which it changes over.
    * More: 429, to come again after ten seconds.
    * @default `sessions`, 100000
    */
   linesPerAddress: number
   /**
-   * Open pipes of the sessions of one `principal`. More: as with `linesPerAddress`.
+   * Open channels of the sessions of one `principal`. More: as with `linesPerAddress`.
    * @default `sessions`, 100000
    */
   linesPerPrincipal: number
@@ -285,7 +285,7 @@ export interface HubOptions extends MemoryLogOptions {
    */
   admission?: number
   /**
-   * Milliseconds that a session outlives its last pipe. More: it ends, and a client that comes back begins another one, after its last message.
+   * Milliseconds that a session outlives its last channel. More: it ends, and a client that comes back begins another one, after its last message.
    * @default 120000
    */
   sessionTimeout?: number
@@ -351,12 +351,12 @@ export const limitTable: Record<keyof Limits, Bound> = {
   topics: { usual: 10_000, unit: 'topics', counters: 'refused' },
   topicName: { usual: 1_024, unit: 'characters', counters: 'refused' },
   topicsInAll: { usual: quarterOfHeap, unit: 'bytes', counters: 'refused' },
-  pipes: { usual: 8, unit: 'pipes', counters: 'lines' },
+  channels: { usual: 8, unit: 'channels', counters: 'lines' },
   sessions: { usual: 100_000, unit: 'sessions', counters: 'sessions, refused' },
   sessionsPerAddress: { usual: 50_000, unit: 'sessions', counters: 'refused' },
   sessionsPerPrincipal: { usual: 50_000, unit: 'sessions', counters: 'refused' },
-  linesPerAddress: { usual: 100_000, unit: 'pipes', counters: 'lines, refused' },
-  linesPerPrincipal: { usual: 100_000, unit: 'pipes', counters: 'lines, refused' },
+  linesPerAddress: { usual: 100_000, unit: 'channels', counters: 'lines, refused' },
+  linesPerPrincipal: { usual: 100_000, unit: 'channels', counters: 'lines, refused' },
   queries: { usual: 2 ** 24, unit: 'characters', counters: '' },
   tickets: { usual: 100_000, unit: 'tickets', counters: 'refused' },
 }

@@ -15,9 +15,9 @@ import { type Asked, greet, json, openLine, prove } from './support/line.ts'
 import { tokenOf } from './support/token.ts'
 import { createWorld, type World } from './support/world.ts'
 
-/** The pipe ends, and the network comes back at once. */
+/** The channel ends, and the network comes back at once. */
 async function loseAndReturn(world: World, rung: Fake, failure = cut): Promise<void> {
-  rung.pipe.ends(failure)
+  rung.channel.ends(failure)
   await world.settle()
   await world.fire('online')
 }
@@ -40,10 +40,10 @@ describe('the URL', () => {
       transports: [fake('eventsource')],
     })
     expect(line.url).toBe(shown)
-    expect(rung.pipes).toEqual([])
+    expect(rung.channels).toEqual([])
     const [only] = [fake('long-polling')]
     await openLine({ world, url: given, dialect: plain, transports: [only] })
-    expect(only.pipe.asked.url).toBe(asked)
+    expect(only.channel.asked.url).toBe(asked)
   })
 
   test('may be a URL object', async () => {
@@ -183,16 +183,16 @@ describe('params', () => {
         empty: '',
       },
     })
-    const query = new URL(rung.pipe.asked.url).search
+    const query = new URL(rung.channel.asked.url).search
     expect(query).toMatch(/^\?a=1&b=2&a=x%20y%26%3D&list=1&list=2&list=true&zero=0&no=false&empty=&rt\.v=1/)
   })
 
   test('as a function are asked afresh for each request', async () => {
     let asked = 0
     const { rung, world } = await openLine({ params: () => ({ ticket: ++asked }) })
-    expect(rung.pipe.query.ticket).toBe('1')
+    expect(rung.channel.query.ticket).toBe('1')
     await loseAndReturn(world, rung)
-    expect(rung.pipe.query.ticket).toBe('2')
+    expect(rung.channel.query.ticket).toBe('2')
   })
 
   test('that cannot be had are a failure like any other, and asked for again', async () => {
@@ -204,7 +204,7 @@ describe('params', () => {
     const { heard, rung, world } = await openLine({ params })
     expect(heard).toEqual(['error refused'])
     await world.fire('online')
-    expect(rung.pipe.open).toBe(true)
+    expect(rung.channel.open).toBe(true)
   })
 
   test.each(['params', 'headers'])(
@@ -226,7 +226,10 @@ describe('headers', () => {
     let asked = 0
     const { rung, world } = await openLine({ headers: () => ({ 'X-Turn': `${++asked}` }) })
     await loseAndReturn(world, rung)
-    expect(rung.pipes.map(pipe => pipe.asked.headers)).toEqual([{ 'X-Turn': '1' }, { 'X-Turn': '2' }])
+    expect(rung.channels.map(channel => channel.asked.headers)).toEqual([
+      { 'X-Turn': '1' },
+      { 'X-Turn': '2' },
+    ])
   })
 })
 
@@ -234,9 +237,9 @@ describe('lastEventId', () => {
   test('is where the line continues', async () => {
     const { heard, line, rung } = await openLine({ lastEventId: 'e.1.t1' })
     expect(line.lastEventId).toBe('e.1.t1')
-    expect(rung.pipe.query['rt.id']).toBe('e.1.t1')
-    greet(rung.pipe, { resumed: true }, 'e.1.t1')
-    rung.pipe.brings(message(1), message(2))
+    expect(rung.channel.query['rt.id']).toBe('e.1.t1')
+    greet(rung.channel, { resumed: true }, 'e.1.t1')
+    rung.channel.brings(message(1), message(2))
     expect(heard).toEqual(['open by websocket, resumed', 'message m2'])
   })
 })
@@ -244,14 +247,14 @@ describe('lastEventId', () => {
 describe('token', () => {
   test('is asked for before the first request, and goes with it', async () => {
     const { rung } = await openLine({ token: async () => 'secret' })
-    expect(tokenOf(rung.pipe.asked)).toBe('secret')
+    expect(tokenOf(rung.channel.asked)).toBe('secret')
   })
 
   test('is asked for once more when the server answers 401', async () => {
     let asked = 0
     const { heard, rung, world } = await openLine({ token: () => `t${++asked}` })
     await loseAndReturn(world, rung, status(401))
-    expect(tokenOf(rung.pipe.asked)).toBe('t2')
+    expect(tokenOf(rung.channel.asked)).toBe('t2')
     await loseAndReturn(world, rung, status(401))
     expect(heard).toEqual(['error status', 'error status', 'close: answered with status 401'])
     expect(asked).toBe(2)
@@ -261,7 +264,7 @@ describe('token', () => {
     let asked = 0
     const { rung, world, line } = await openLine({ token: () => `t${++asked}` })
     for (let day = 0; day < 3; day++) {
-      greet(rung.pipe)
+      greet(rung.channel)
       await loseAndReturn(world, rung, status(401))
     }
     expect(asked).toBe(4)
@@ -277,7 +280,7 @@ describe('token', () => {
     const { heard, rung, world } = await openLine({ token })
     expect(heard).toEqual(['error refused'])
     await world.fire('online')
-    expect(tokenOf(rung.pipe.asked)).toBe('secret')
+    expect(tokenOf(rung.channel.asked)).toBe('secret')
   })
 
   test('that comes after the line was closed opens nothing', async () => {
@@ -286,7 +289,7 @@ describe('token', () => {
     line.close()
     give('secret')
     await world.settle()
-    expect(rung.pipes).toEqual([])
+    expect(rung.channels).toEqual([])
     expect(world.timers + world.listeners).toBe(0)
   })
 })
@@ -295,18 +298,18 @@ describe('resume: session', () => {
   test('continues after the last message that the page heard before its reload', async () => {
     const first = await openLine({ resume: 'session' })
     const { world } = first
-    greet(first.rung.pipe)
-    first.rung.pipe.brings(message(1))
+    greet(first.rung.channel)
+    first.rung.channel.brings(message(1))
     expect(world.storage.size).toBe(0)
     await world.fire('pagehide')
     const second = await openLine({ world, resume: 'session' })
     expect(second.line.lastEventId).toBe('e.1.t1')
-    expect(second.rung.pipe.query['rt.id']).toBe('e.1.t1')
+    expect(second.rung.channel.query['rt.id']).toBe('e.1.t1')
   })
 
   test('keeps nothing while the page lives: a tab that is duplicated copies no position', async () => {
     const { rung, world } = await openLine({ resume: 'session' })
-    greet(rung.pipe)
+    greet(rung.channel)
     await world.fire('pagehide')
     expect(world.storage.size).toBe(1)
     await world.fire('pageshow')
@@ -317,9 +320,9 @@ describe('resume: session', () => {
     const first = await openLine({ params: { topic: 'a' }, resume: 'session' })
     const { world } = first
     const other = await openLine({ world, params: { topic: 'b' }, resume: 'session' })
-    for (const { rung } of [first, other]) greet(rung.pipe)
-    first.rung.pipe.brings(message(1))
-    other.rung.pipe.brings(message(2))
+    for (const { rung } of [first, other]) greet(rung.channel)
+    first.rung.channel.brings(message(1))
+    other.rung.channel.brings(message(2))
     await world.fire('pagehide')
     const again = await openLine({ world, params: { topic: 'a' }, resume: 'session' })
     expect(again.line.lastEventId).toBe('e.1.t1')
@@ -329,9 +332,9 @@ describe('resume: session', () => {
     const first = await openLine({ resume: 'session' })
     const { world } = first
     const second = await openLine({ world, resume: 'session' })
-    for (const { rung } of [first, second]) greet(rung.pipe)
-    first.rung.pipe.brings(message(1))
-    second.rung.pipe.brings(message(1), message(2))
+    for (const { rung } of [first, second]) greet(rung.channel)
+    first.rung.channel.brings(message(1))
+    second.rung.channel.brings(message(1), message(2))
     await world.fire('pagehide')
     const again = await openLine({ world, resume: 'session' })
     expect(again.line.lastEventId).toBe('e.1.t1')
@@ -341,8 +344,8 @@ describe('resume: session', () => {
   test('continues too after the page connected, closed and connected again, as some frameworks do', async () => {
     const first = await openLine({ resume: 'session' })
     const { world } = first
-    greet(first.rung.pipe)
-    first.rung.pipe.brings(message(1))
+    greet(first.rung.channel)
+    first.rung.channel.brings(message(1))
     await world.fire('pagehide')
     for (let times = 0; times < 2; times++) {
       const { line } = await openLine({ world, resume: 'session' })
@@ -353,8 +356,8 @@ describe('resume: session', () => {
 
   test('leaves nothing behind of a line that had gone on and was closed', async () => {
     const { line, rung, world } = await openLine({ resume: 'session', lastEventId: 'e.1.t1' })
-    greet(rung.pipe)
-    rung.pipe.brings(message(2))
+    greet(rung.channel)
+    rung.channel.brings(message(2))
     line.close()
     expect(world.storage.get(`throughline:${line.url}`)).toBeUndefined()
   })
@@ -362,9 +365,9 @@ describe('resume: session', () => {
   test('keeps the position of a stream that the browser ended on the way out of the page', async () => {
     const dialect = plain
     const { rung, world } = await openLine({ dialect, resume: 'session' })
-    rung.pipe.opens()
-    rung.pipe.brings({ id: '7', data: 'a' })
-    rung.pipe.ends({ kind: 'status', code: 'EventSource was refused' })
+    rung.channel.opens()
+    rung.channel.brings({ id: '7', data: 'a' })
+    rung.channel.ends({ kind: 'status', code: 'EventSource was refused' })
     await world.fire('pagehide')
     expect((await openLine({ world, dialect, resume: 'session' })).line.lastEventId).toBe('7')
   })
@@ -372,20 +375,20 @@ describe('resume: session', () => {
   test('begins anew where no transport can be told the position', async () => {
     const dialect = plain
     const { line, rung, world, heard } = await openLine({ dialect, lastEventId: '7' })
-    rung.pipe.ends({
+    rung.channel.ends({
       kind: 'unsupported',
       code: 'told',
       detail: 'an EventSource cannot be told the position',
     })
     await world.pass(5_000)
-    rung.pipe.opens()
+    rung.channel.opens()
     expect(line.lastEventId).toBe('')
     expect(heard.at(-1)).toBe('open by websocket')
   })
 
   test('is not the default', async () => {
     const { rung, world } = await openLine()
-    greet(rung.pipe)
+    greet(rung.channel)
     await world.fire('pagehide')
     expect(world.storage.size).toBe(0)
   })
@@ -395,7 +398,7 @@ describe('withCredentials', () => {
   test.each([true, false])('%j is shown, and told to the transports', async withCredentials => {
     const { line, rung } = await openLine({ withCredentials })
     expect(line.withCredentials).toBe(withCredentials)
-    expect(rung.pipe.target.withCredentials).toBe(withCredentials)
+    expect(rung.channel.target.withCredentials).toBe(withCredentials)
   })
 })
 
@@ -404,33 +407,33 @@ describe('codec', () => {
     const { line, rung, world } = await openLine({ codec: json })
     const values: unknown[] = []
     line.addEventListener('message', event => values.push(event.data))
-    greet(rung.pipe)
-    rung.pipe.brings(message(1, '{"a":[1,"둘"]}'), { id: 'e.2.t2', data: 'AQI=', encoding: 'base64' })
+    greet(rung.channel)
+    rung.channel.brings(message(1, '{"a":[1,"둘"]}'), { id: 'e.2.t2', data: 'AQI=', encoding: 'base64' })
     expect(values).toEqual([{ a: [1, '둘'] }, Uint8Array.of(1, 2).buffer])
     void line.send({ b: 1 }).catch(() => {})
     void line.send(Uint8Array.of(1, 2)).catch(() => {})
-    rung.pipe.takes()
+    rung.channel.takes()
     await world.settle()
-    expect(rung.pipe.sent.at(-1)).toBe('id: 1\ndata: {"b":1}\n\nenc: base64\nid: 2\ndata: AQI=\n\n')
+    expect(rung.channel.sent.at(-1)).toBe('id: 1\ndata: {"b":1}\n\nenc: base64\nid: 2\ndata: AQI=\n\n')
   })
 
   test('that cannot encode a value rejects the send and sends nothing', async () => {
     const { line, rung } = await openLine({ codec: json })
-    greet(rung.pipe)
+    greet(rung.channel)
     await expect(line.send({ big: 1n })).rejects.toThrow(TypeError)
     expect(line.bufferedAmount).toBe(0)
   })
 
   test('none: strings and bytes go as they are, other values as JSON, and what cannot be written is refused', async () => {
     const { line, rung, world } = await openLine({ dialect: plain })
-    rung.pipe.opens()
+    rung.channel.opens()
     const bytes = Uint8Array.of(1, 2, 3)
     for (const value of ['text', { a: 1 }, 5, null, bytes.subarray(1)]) {
       void line.send(value)
       await world.settle()
-      rung.pipe.takes()
+      rung.channel.takes()
     }
-    expect(rung.pipe.sent).toEqual(['text', '{"a":1}', '5', 'null', bytes.buffer.slice(1)])
+    expect(rung.channel.sent).toEqual(['text', '{"a":1}', '5', 'null', bytes.buffer.slice(1)])
     await expect(line.send(undefined)).rejects.toThrow(TypeError)
     await expect(line.send(() => {})).rejects.toThrow(TypeError)
   })
@@ -444,7 +447,7 @@ describe('retry and timeout', () => {
     line.onerror = event => waits.push(event.retryIn)
     await world.pass(500)
     expect(waits[0]).toBeGreaterThanOrEqual(60_000)
-    expect(rung.pipes).toHaveLength(1)
+    expect(rung.channels).toHaveLength(1)
   })
 })
 
@@ -458,7 +461,7 @@ describe('limits', () => {
       message: expect.stringMatching('limits'),
     })
     // A server of the native wire takes 1 MiB unless it says otherwise.
-    greet(rung.pipe)
+    greet(rung.channel)
     expect((await large).kind).toBe('too-large')
     await world.settle()
     line.close()
@@ -467,13 +470,13 @@ describe('limits', () => {
 
   test('of a server that says nothing of its own are the page’s alone', async () => {
     const { line, rung } = await openLine({ dialect: plain, limits: { bytes: 100_000_000 } })
-    rung.pipe.opens()
+    rung.channel.opens()
     const texts = Array.from({ length: 100 }, (_, index) => `${index}`.padEnd(65_536))
     const all = Promise.all([...texts, 'x'.repeat(1_500_000)].map(text => line.send(text)))
     await Promise.resolve()
-    for (let count = 0; count <= 100; count++) rung.pipe.takes()
+    for (let count = 0; count <= 100; count++) rung.channel.takes()
     await all
-    expect(rung.pipe.sent).toHaveLength(101)
+    expect(rung.channel.sent).toHaveLength(101)
   })
 })
 
@@ -481,7 +484,7 @@ describe('eager', () => {
   test('starts the second transport together with the first', async () => {
     const rungs = [fake('websocket'), fake('eventsource')]
     await openLine({ transports: rungs, eager: true })
-    expect(rungs.map(rung => rung.pipes.length)).toEqual([1, 1])
+    expect(rungs.map(rung => rung.channels.length)).toEqual([1, 1])
   })
 })
 
@@ -489,18 +492,18 @@ describe('signal', () => {
   test('closes the line when it aborts', async () => {
     const aborter = new AbortController()
     const { heard, line, rung, world } = await openLine({ signal: aborter.signal })
-    greet(rung.pipe)
+    greet(rung.channel)
     aborter.abort()
     expect(line.readyState).toBe(2)
     expect(heard.at(-1)).toMatch(/^close/)
-    expect(rung.pipe.open).toBe(false)
+    expect(rung.channel.open).toBe(false)
     expect(world.timers + world.listeners).toBe(0)
   })
 
   test('that has aborted already gives a closed line, and nothing is opened', async () => {
     const { line, rung, world } = await openLine({ signal: AbortSignal.abort() })
     expect(line.readyState).toBe(2)
-    expect(rung.pipes).toEqual([])
+    expect(rung.channels).toEqual([])
     expect(world.timers + world.listeners).toBe(0)
   })
 
@@ -518,7 +521,7 @@ describe('signal', () => {
     }
     const { rung } = await openLine({ signal })
     expect(listeners).toBe(1)
-    rung.pipe.ends(status(403))
+    rung.channel.ends(status(403))
     expect(listeners).toBe(0)
   })
 })
@@ -541,7 +544,7 @@ test('a line of throughline/core speaks the native wire over the transports it i
   const world = createWorld()
   const line = connectCore('/live', { transport: only, dialect: native, environment: world.environment })
   await world.settle()
-  greet(only.pipe)
+  greet(only.channel)
   expect(line.transport).toBe('websocket')
 })
 
@@ -551,8 +554,8 @@ test('what is learned of one address says nothing about another, and storage sho
   const url = `${world.origin.replace('//', '//ada:lovelace@')}/live/t0ken?key=s3cret`
   const options = { world, transports: first, params: { pin: 'p1n' } }
   const { line } = await openLine({ ...options, url })
-  first[0].pipe.ends({ kind: 'refused', code: 'no' })
-  await prove(world, first[1].pipe)
+  first[0].channel.ends({ kind: 'refused', code: 'no' })
+  await prove(world, first[1].channel)
   line.close()
   expect([...world.storage.values()].join()).toContain('eventsource')
   expect([...world.storage].join()).not.toMatch(/ada|lovelace|t0ken|s3cret|p1n|live/)
@@ -560,7 +563,7 @@ test('what is learned of one address says nothing about another, and storage sho
   const begins = async (more: Asked & { url: string }) => {
     const [ws, es] = [fake('websocket'), fake('eventsource')]
     const { line } = await openLine({ world, transports: [ws, es], ...more })
-    const name = [ws, es].filter(({ pipes }) => pipes.length > 0).map(({ name }) => name)
+    const name = [ws, es].filter(({ channels }) => channels.length > 0).map(({ name }) => name)
     line.close()
     return name
   }
@@ -569,5 +572,5 @@ test('what is learned of one address says nothing about another, and storage sho
   expect(await begins({ url, dialect: plain })).toEqual(['websocket'])
   const more = [fake('websocket'), fake('eventsource'), fake('long-polling')] as const
   await openLine({ world, transports: more, url })
-  expect(more[0].pipes).toHaveLength(1)
+  expect(more[0].channels).toHaveLength(1)
 })

@@ -32,9 +32,9 @@ function withFetch() {
   return { world, posts }
 }
 
-/** What went up by the pipe, but for the question that proves it. */
-function said({ pipe }: Fake): string[] {
-  return pipe.sent.filter(text => text !== native.sending.ping)
+/** What went up by the channel, but for the question that proves it. */
+function said({ channel }: Fake): string[] {
+  return channel.sent.filter(text => text !== native.sending.ping)
 }
 
 /** Each message's end. */
@@ -55,11 +55,11 @@ function outcomesOf(sent: Record<string, Promise<unknown>>): Record<string, stri
 describe('close()', () => {
   test('over a WebSocket hands over what waits and says goodbye, in the same turn', async () => {
     const { line, rung, world } = await openLine()
-    greet(rung.pipe)
+    greet(rung.channel)
     const outcomes = outcomesOf({ last: line.send('last') })
     line.close()
     expect(said(rung)).toEqual(['id: 1\ndata: last\n\n', bye])
-    expect(rung.pipe.open).toBe(false)
+    expect(rung.channel.open).toBe(false)
     await world.settle()
     expect(outcomes).toEqual({ last: 'IN_DOUBT' })
     expect(world.timers + world.listeners).toBe(0)
@@ -71,7 +71,7 @@ describe('close()', () => {
       const { world, posts } = withFetch()
       const rung = fake(name)
       const { line } = await openLine({ world, transports: [rung] })
-      greet(rung.pipe)
+      greet(rung.channel)
       void line.send('on its way').catch(() => {})
       await world.settle()
       void line.send('waiting').catch(() => {})
@@ -83,7 +83,7 @@ describe('close()', () => {
           keepalive: true,
         },
       ])
-      expect(rung.pipe.open).toBe(false)
+      expect(rung.channel.open).toBe(false)
       expect(world.timers + world.listeners).toBe(0)
     },
   )
@@ -91,8 +91,8 @@ describe('close()', () => {
   test('while it waits to reconnect says goodbye to the session that the server keeps', async () => {
     const { world, posts } = withFetch()
     const { line, rung } = await openLine({ world })
-    greet(rung.pipe)
-    rung.pipe.ends(cut)
+    greet(rung.channel)
+    rung.channel.ends(cut)
     line.close()
     expect(posts.map(({ body }) => body)).toEqual([bye])
   })
@@ -103,14 +103,14 @@ describe('close()', () => {
     line.close()
     line.close()
     expect(posts).toEqual([])
-    expect(rung.pipe.sent).toEqual([])
+    expect(rung.channel.sent).toEqual([])
   })
 
   test('by the server’s last word says no goodbye', async () => {
     const { world, posts } = withFetch()
     const { rung } = await openLine({ world })
-    greet(rung.pipe)
-    rung.pipe.ends(status(403))
+    greet(rung.channel)
+    rung.channel.ends(status(403))
     expect(posts).toEqual([])
     expect(said(rung)).toEqual([])
   })
@@ -142,12 +142,12 @@ describe('close()', () => {
   test('of a line to Socket.IO leaves the server, also over long polling', async () => {
     const rung = fake('long-polling')
     const { line } = await openLine({ transports: [rung], dialect: socketio() })
-    rung.pipe.brings({ event: '0', id: '', data: '{"sid":"s","pingInterval":25000,"maxPayload":1000000}' })
-    rung.pipe.brings({ event: '40', id: '', data: '{"sid":"a"}' })
+    rung.channel.brings({ event: '0', id: '', data: '{"sid":"s","pingInterval":25000,"maxPayload":1000000}' })
+    rung.channel.brings({ event: '40', id: '', data: '{"sid":"a"}' })
     expect(line.readyState).toBe(1)
     line.send({ a: 1 }).catch(() => {})
     line.close()
-    expect(rung.pipe.sent).toEqual(['40{}', '42["message",{"a":1}]', '41\x1e1'])
+    expect(rung.channel.sent).toEqual(['40{}', '42["message",{"a":1}]', '41\x1e1'])
   })
 
   test('of a line to any server that takes POSTs lets those that wait go, one after the other', async () => {
@@ -207,7 +207,7 @@ describe('a page that goes for good', () => {
   test('sends what was not taken and a goodbye by a request that outlives it', async () => {
     const { world, posts } = withFetch()
     const { line, rung } = await openLine({ world })
-    greet(rung.pipe)
+    greet(rung.channel)
     void line.send('last').catch(() => {})
     await world.settle()
     await world.fire(leave(false))
@@ -222,7 +222,7 @@ describe('a page that goes for good', () => {
   test('and was hidden before has said goodbye when it goes', async () => {
     const { world, posts } = withFetch()
     const { rung } = await openLine({ world })
-    greet(rung.pipe)
+    greet(rung.channel)
     world.hidden = true
     await world.fire('visibilitychange')
     await world.fire(leave(false))
@@ -232,7 +232,7 @@ describe('a page that goes for good', () => {
   test('sends what it says after the line has been told, before the goodbye', async () => {
     const { world, posts } = withFetch()
     const { line, rung } = await openLine({ world })
-    greet(rung.pipe)
+    greet(rung.channel)
     await world.fire(leave(false))
     void line.send('a').catch(() => {})
     await world.settle()
@@ -247,11 +247,11 @@ describe('a page that goes for good', () => {
   test('and may come back says no goodbye', async () => {
     const { world, posts } = withFetch()
     const { rung } = await openLine({ world })
-    greet(rung.pipe)
+    greet(rung.channel)
     await world.fire(leave(true))
     expect(posts).toEqual([])
     await world.fire('pageshow')
-    expect(rung.pipe.query['rt.sid']).not.toBe('')
+    expect(rung.channel.query['rt.sid']).not.toBe('')
   })
 })
 
@@ -262,10 +262,10 @@ describe('close({ flush })', () => {
     const closing = line.close({ flush: 5_000 })
     await expect(line.send('late')).rejects.toMatchObject({ kind: 'closed' })
     expect(line.readyState).toBe(0)
-    greet(rung.pipe)
+    greet(rung.channel)
     await world.settle()
-    rung.pipe.takes()
-    rung.pipe.brings(ack(1))
+    rung.channel.takes()
+    rung.channel.brings(ack(1))
     await first
     await closing
     expect(line.readyState).toBe(2)
@@ -276,7 +276,7 @@ describe('close({ flush })', () => {
 
   test('waits no longer than that', async () => {
     const { line, rung, world } = await openLine()
-    greet(rung.pipe)
+    greet(rung.channel)
     const outcomes = outcomesOf({ a: line.send('a') })
     let closed = false
     const closing = line.close({ flush: 2_000 }).then(() => {
@@ -295,10 +295,10 @@ describe('close({ flush })', () => {
       transports: [rung],
       dialect: vary(plain, { sending: { replies: true } }),
     })
-    rung.pipe.opens()
+    rung.channel.opens()
     const answer = line.send('a', { answer: true, timeout: 500 }).catch(error => error.kind)
     await world.settle()
-    rung.pipe.takes()
+    rung.channel.takes()
     const closing = line.close({ flush: 60_000 })
     await world.settle()
     expect(line.readyState).toBe(1)

@@ -13,9 +13,9 @@ describe('for await', () => {
         if (event.data === 'm3') line.close()
       }
     })()
-    greet(rung.pipe)
-    rung.pipe.brings(message(1), message(2))
-    rung.pipe.brings(message(3))
+    greet(rung.channel)
+    rung.channel.brings(message(1), message(2))
+    rung.channel.brings(message(3))
     await reading
     expect(read).toEqual(['m1', 'm2', 'm3'])
   })
@@ -23,8 +23,8 @@ describe('for await', () => {
   test('reads what came before the line closed', async () => {
     const { line, rung } = await openLine()
     const messages = events(line)
-    greet(rung.pipe)
-    rung.pipe.brings(message(1), message(2))
+    greet(rung.channel)
+    rung.channel.brings(message(1), message(2))
     line.close()
     const read: string[] = []
     for await (const event of messages) read.push(event.data)
@@ -40,18 +40,18 @@ describe('for await', () => {
   test('reads the events of one name, the line’s own too', async () => {
     const { line, rung } = await openLine()
     const opens = events(line, 'open')
-    greet(rung.pipe)
+    greet(rung.channel)
     expect((await opens.next()).value?.transport).toBe('websocket')
     const wakeups = events(line, 'wakeup')
-    rung.pipe.brings(message(1), message(2, 'up!', 'wakeup'))
+    rung.channel.brings(message(1), message(2, 'up!', 'wakeup'))
     expect((await wakeups.next()).value?.data).toBe('up!')
   })
 
   test('two loops read all messages each', async () => {
     const { line, rung } = await openLine()
     const loops = [events(line), events(line)]
-    greet(rung.pipe)
-    rung.pipe.brings(message(1))
+    greet(rung.channel)
+    rung.channel.brings(message(1))
     const read = await Promise.all(loops.map(loop => loop.next()))
     expect(read.map(({ value }) => value?.data)).toEqual(['m1', 'm1'])
   })
@@ -77,8 +77,8 @@ describe('for await', () => {
       const listening = counted(line)
       const loop = events(line)
       expect([...listening]).toEqual(['message', 'close'])
-      greet(rung.pipe)
-      rung.pipe.brings(message(1))
+      greet(rung.channel)
+      rung.channel.brings(message(1))
       for await (const _ of loop) break
       expect([...listening]).toEqual([])
       expect(line.readyState).toBe(1)
@@ -107,8 +107,8 @@ describe('for await', () => {
     async function overflowing(options: StreamOptions) {
       const { line, rung } = await openLine()
       const messages = events(line, 'message', options)
-      greet(rung.pipe)
-      rung.pipe.brings(...[1, 2, 3, 4, 5].map(seq => message(seq)))
+      greet(rung.channel)
+      rung.channel.brings(...[1, 2, 3, 4, 5].map(seq => message(seq)))
       const read: string[] = []
       let failure: unknown
       try {
@@ -141,8 +141,8 @@ describe('for await', () => {
     test('may be a thousand messages behind by default', async () => {
       const { line, rung } = await openLine()
       const messages = events(line)
-      greet(rung.pipe)
-      rung.pipe.brings(...Array.from({ length: 1_000 }, (_, index) => message(index + 1)))
+      greet(rung.channel)
+      rung.channel.brings(...Array.from({ length: 1_000 }, (_, index) => message(index + 1)))
       expect((await messages.next()).value?.data).toBe('m1')
       line.close()
       let rest = 0

@@ -8,11 +8,11 @@ import { cut, fake, refused, status } from './support/fakes.ts'
 import { greet, json, openLine, prove, type Stage } from './support/line.ts'
 import { uncaught } from './support/uncaught.ts'
 
-/** Nothing is left of the line: no timer, no listener, no pipe. */
+/** Nothing is left of the line: no timer, no listener, no channel. */
 function expectNothingLeft({ line, rung, world }: Stage): void {
   expect(line.readyState).toBe(2)
   expect(line.transport).toBeNull()
-  expect(rung.pipes.filter(pipe => pipe.open)).toEqual([])
+  expect(rung.channels.filter(channel => channel.open)).toEqual([])
   expect(world.timers).toBe(0)
   expect(world.listeners).toBe(0)
 }
@@ -31,9 +31,9 @@ describe('as an EventSource', () => {
   test('readyState goes from CONNECTING to OPEN, back while it is interrupted, and to CLOSED', async () => {
     const { line, rung, world } = await openLine()
     expect(line.readyState).toBe(0)
-    greet(rung.pipe)
+    greet(rung.channel)
     expect(line.readyState).toBe(1)
-    rung.pipe.ends(cut)
+    rung.channel.ends(cut)
     expect(line.readyState).toBe(0)
     await world.fire('online')
     expect(line.readyState).toBe(0)
@@ -44,9 +44,9 @@ describe('as an EventSource', () => {
   test('transport is null until the line is open, and while it is not', async () => {
     const { line, rung } = await openLine()
     expect(line.transport).toBeNull()
-    greet(rung.pipe)
+    greet(rung.channel)
     expect(line.transport).toBe('websocket')
-    rung.pipe.ends(cut)
+    rung.channel.ends(cut)
     expect(line.transport).toBeNull()
   })
 
@@ -54,8 +54,8 @@ describe('as an EventSource', () => {
     const { line, rung, world } = await openLine()
     const events: MessageEvent[] = []
     line.onmessage = event => events.push(event)
-    greet(rung.pipe)
-    rung.pipe.brings(message(1, '안녕'))
+    greet(rung.channel)
+    rung.channel.brings(message(1, '안녕'))
     expect(events[0]).toBeInstanceOf(MessageEvent)
     expect(events[0]).toMatchObject({ ports: [], source: null, constructor: MessageEvent })
     const native = Object.prototype.toString.call(new MessageEvent('message'))
@@ -74,8 +74,8 @@ describe('as an EventSource', () => {
     const { heard, line, rung } = await openLine()
     const wakeups: string[] = []
     line.addEventListener('wakeup', event => wakeups.push(event.data))
-    greet(rung.pipe)
-    rung.pipe.brings(message(1, 'up!', 'wakeup'), message(2))
+    greet(rung.channel)
+    rung.channel.brings(message(1, 'up!', 'wakeup'), message(2))
     expect(wakeups).toEqual(['up!'])
     expect(heard).toEqual(['open by websocket', 'message m2'])
   })
@@ -91,8 +91,8 @@ describe('as an EventSource', () => {
     line.addEventListener('message', removed)
     line.removeEventListener('message', removed)
     aborter.abort()
-    greet(rung.pipe)
-    rung.pipe.brings(message(1), message(2))
+    greet(rung.channel)
+    rung.channel.brings(message(1), message(2))
     expect(calls).toEqual(['object', 'once', 'object'])
   })
 })
@@ -105,12 +105,12 @@ describe('handlers', () => {
     const first = () => calls.push('first')
     line.onmessage = first
     expect(line.onmessage).toBe(first)
-    greet(rung.pipe)
-    rung.pipe.brings(message(1))
+    greet(rung.channel)
+    rung.channel.brings(message(1))
     line.onmessage = () => calls.push('second')
-    rung.pipe.brings(message(2))
+    rung.channel.brings(message(2))
     line.onmessage = null
-    rung.pipe.brings(message(3))
+    rung.channel.brings(message(3))
     expect(calls).toEqual(['first', 'second'])
   })
 
@@ -118,8 +118,8 @@ describe('handlers', () => {
     const { line, rung } = await openLine()
     line.onmessage = 'alert(1)' as never
     expect(line.onmessage).toBeNull()
-    greet(rung.pipe)
-    rung.pipe.brings(message(1))
+    greet(rung.channel)
+    rung.channel.brings(message(1))
   })
 
   test('keep their place among the listeners when they are replaced', async () => {
@@ -128,7 +128,7 @@ describe('handlers', () => {
     line.onopen = () => calls.push('handler')
     line.addEventListener('open', () => calls.push('listener'))
     line.onopen = () => calls.push('replaced')
-    greet(rung.pipe)
+    greet(rung.channel)
     expect(calls).toEqual(['replaced', 'listener'])
   })
 
@@ -138,7 +138,7 @@ describe('handlers', () => {
     line.onopen = function (this: unknown) {
       self = this
     }
-    greet(rung.pipe)
+    greet(rung.channel)
     expect(self).toBe(line)
   })
 })
@@ -148,7 +148,7 @@ describe('the line’s own events', () => {
     const { line, rung } = await openLine()
     const opens: object[] = []
     line.onopen = ({ type, transport, resumed }) => opens.push({ type, transport, resumed })
-    greet(rung.pipe, { resumed: true })
+    greet(rung.channel, { resumed: true })
     expect(opens).toEqual([{ type: 'open', transport: 'websocket', resumed: true }])
   })
 
@@ -169,8 +169,8 @@ describe('the line’s own events', () => {
       expect(retryIn).toBeGreaterThan(0)
       expect(error.message).toBe(`answered with status 500; trying again in ${Math.round(retryIn ?? 0)} ms`)
     }
-    greet(rung.pipe)
-    rung.pipe.ends(status(500, { cause }))
+    greet(rung.channel)
+    rung.channel.ends(status(500, { cause }))
     expect.assertions(5)
   })
 
@@ -179,7 +179,7 @@ describe('the line’s own events', () => {
     const said: unknown[] = []
     line.onerror = ({ error, retryIn }) => said.push(error.message, retryIn, line.readyState)
     line.onclose = ({ reason }) => said.push(reason)
-    rung.pipe.ends(status(403))
+    rung.channel.ends(status(403))
     expect(said).toEqual(['answered with status 403; giving up', undefined, 2, 'answered with status 403'])
   })
 
@@ -187,15 +187,15 @@ describe('the line’s own events', () => {
     const { line, rung } = await openLine()
     const gaps: object[] = []
     line.addEventListener('gap', ({ reason, from, to }) => gaps.push({ reason, from, to }))
-    greet(rung.pipe)
-    rung.pipe.brings(gap)
+    greet(rung.channel)
+    rung.channel.brings(gap)
     expect(gaps).toEqual([{ reason: 'trimmed', from: 'e.1.a', to: 'e.40.b' }])
   })
 
   test('a gap with fields that an Event has already stops nothing', async () => {
     const { heard, rung } = await openLine()
-    greet(rung.pipe)
-    rung.pipe.brings(
+    greet(rung.channel)
+    rung.channel.brings(
       { ...gap, data: '{"reason":"trimmed","type":"x","target":1,"isTrusted":true}' },
       message(41),
     )
@@ -226,9 +226,9 @@ describe('names that a server chooses', () => {
     const { line, rung } = await openLine()
     const data: unknown[] = []
     line.addEventListener(name, event => data.push((event as MessageEvent).data))
-    greet(rung.pipe)
+    greet(rung.channel)
     data.length = 0
-    rung.pipe.brings(message(1, 'as named', name))
+    rung.channel.brings(message(1, 'as named', name))
     expect(data).toEqual(['as named'])
     expect(line.readyState).toBe(1)
   })
@@ -236,19 +236,19 @@ describe('names that a server chooses', () => {
   test('never call the handlers of our own events', async () => {
     const { line, rung } = await openLine()
     const calls: string[] = []
-    greet(rung.pipe)
+    greet(rung.channel)
     const called = (event: Event) => calls.push(event.type)
     line.onopen = line.onerror = line.onclose = called
-    rung.pipe.brings(message(1, '', 'open'), message(2, '', 'error'), message(3, '', 'close'))
+    rung.channel.brings(message(1, '', 'open'), message(2, '', 'error'), message(3, '', 'close'))
     expect(calls).toEqual([])
   })
 
   test('do not end a loop over messages by calling one "close"', async () => {
     const { line, rung } = await openLine()
-    greet(rung.pipe)
+    greet(rung.channel)
     const messages = events(line)
     const first = messages.next()
-    rung.pipe.brings(message(1, 'bye', 'close'), message(2))
+    rung.channel.brings(message(1, 'bye', 'close'), message(2))
     expect((await first).value?.data).toBe('m2')
   })
 })
@@ -265,8 +265,8 @@ describe('a listener that throws', () => {
     }
     line.addEventListener('message', event => calls.push(event.data))
     const errors = await uncaught(() => {
-      greet(rung.pipe)
-      rung.pipe.brings(message(1), message(2))
+      greet(rung.channel)
+      rung.channel.brings(message(1), message(2))
     })
     expect(errors.map(String)).toEqual(['Error: in onopen', 'Error: in onmessage', 'Error: in onmessage'])
     expect(calls).toEqual(['m1', 'm2'])
@@ -280,7 +280,7 @@ describe('a listener that throws', () => {
     line.onerror = line.onclose = () => {
       throw new Error('in a handler')
     }
-    const errors = await uncaught(() => rung.pipe.ends(status(403)))
+    const errors = await uncaught(() => rung.channel.ends(status(403)))
     expect(errors).toHaveLength(2)
     expectNothingLeft(stage)
   })
@@ -296,8 +296,8 @@ describe('a message that the codec cannot decode', () => {
       event => 'error' in event && said.push(event.error.cause, event.error.message),
     )
     const errors = await uncaught(() => {
-      greet(rung.pipe)
-      rung.pipe.brings(message(1, '1'), message(2, '{broken'), message(3, '5'))
+      greet(rung.channel)
+      rung.channel.brings(message(1, '1'), message(2, '{broken'), message(3, '5'))
     })
     expect(errors).toEqual([])
     expect(heard).toEqual([
@@ -333,8 +333,8 @@ describe('a message that the codec cannot decode', () => {
     line.addEventListener('gap', ({ reason, from, to }) => gaps.push({ reason, from, to }))
     line.onerror = ({ error, retryIn }) => errors.push([error.kind, error.message, error.cause, retryIn])
     const exceptions = await uncaught(() => {
-      greet(rung.pipe)
-      rung.pipe.brings(message(1), message(2, 'bad'), message(3))
+      greet(rung.channel)
+      rung.channel.brings(message(1), message(2, 'bad'), message(3))
     })
     expect(exceptions).toEqual([])
     expect(heard).toEqual([
@@ -449,12 +449,12 @@ describe('the options of a send', () => {
     const rung = fake('websocket')
     const answering = vary(plain, { name: 'answering', sending: { replies: true } })
     const { line, world } = await openLine({ transports: [rung], dialect: answering })
-    rung.pipe.opens()
+    rung.channel.opens()
     const answers = [line.send('a', { answer: true }), line.send('b', { answer: true, timeout: 500 })]
     const kinds = answers.map(answer => answer.catch(error => error.kind))
     await world.settle()
-    rung.pipe.takes()
-    rung.pipe.takes()
+    rung.channel.takes()
+    rung.channel.takes()
     await world.pass(500)
     expect(await kinds[1]).toBe('IN_DOUBT')
     await world.pass(9_500)
@@ -469,9 +469,9 @@ describe('send', () => {
     const { line } = await openLine({ transports: [rung] })
     const sent = line.send('안녕', { event: 'chat' })
     expect(line.bufferedAmount).toBe(6)
-    greet(rung.pipe)
-    expect(rung.pipe.sent).toEqual(['event: chat\nid: 1\ndata: 안녕\n\n'])
-    rung.pipe.brings(ack(1))
+    greet(rung.channel)
+    expect(rung.channel.sent).toEqual(['event: chat\nid: 1\ndata: 안녕\n\n'])
+    rung.channel.brings(ack(1))
     await expect(sent).resolves.toBeUndefined()
     expect(line.bufferedAmount).toBe(0)
   })
@@ -479,13 +479,13 @@ describe('send', () => {
   test('sends again after a reconnect, with the same number', async () => {
     const rung = fake('long-polling')
     const { line, world } = await openLine({ transports: [rung] })
-    greet(rung.pipe)
+    greet(rung.channel)
     const sent = line.send('x')
-    rung.pipe.ends(cut)
+    rung.channel.ends(cut)
     await world.fire('online')
-    greet(rung.pipe)
-    expect(rung.pipe.sent).toEqual(['id: 1\ndata: x\n\n'])
-    rung.pipe.brings(ack(1))
+    greet(rung.channel)
+    expect(rung.channel.sent).toEqual(['id: 1\ndata: x\n\n'])
+    rung.channel.brings(ack(1))
     await sent
   })
 
@@ -498,10 +498,10 @@ describe('send', () => {
   test('takes an empty name for none', async () => {
     const rung = fake('long-polling')
     const { line, world } = await openLine({ transports: [rung] })
-    greet(rung.pipe)
+    greet(rung.channel)
     void line.send('x', { event: '' }).catch(() => {})
     await world.settle()
-    expect(rung.pipe.sent).toEqual(['id: 1\ndata: x\n\n'])
+    expect(rung.channel.sent).toEqual(['id: 1\ndata: x\n\n'])
   })
 
   test('on a closed line rejects', async () => {
@@ -521,14 +521,14 @@ describe('send', () => {
   test('goes by the transport that the line has moved to', async () => {
     const [ground, top] = [fake('long-polling'), fake('websocket')]
     const { heard, line, world } = await openLine({ transports: [top, ground] })
-    top.pipe.ends(refused)
-    await prove(world, ground.pipe)
+    top.channel.ends(refused)
+    await prove(world, ground.channel)
     const sent = line.send('x')
     await world.pass(5_000)
-    await prove(world, top.pipe)
+    await prove(world, top.channel)
     expect(heard).toEqual(['open by long-polling', 'open by websocket'])
-    expect(top.pipe.sent.at(-1)).toBe('id: 1\ndata: x\n\n')
-    top.pipe.brings(ack(1))
+    expect(top.channel.sent.at(-1)).toBe('id: 1\ndata: x\n\n')
+    top.channel.brings(ack(1))
     await sent
   })
 })
@@ -536,25 +536,25 @@ describe('send', () => {
 describe('close', () => {
   const moments: Record<string, (stage: Stage) => unknown> = {
     'right after connect': () => {},
-    'while it is accepted': ({ rung }) => rung.pipe.opens(),
-    'while the proof is due': ({ rung }) => greet(rung.pipe),
-    'once it is open': ({ rung, world }) => prove(world, rung.pipe),
-    'while it waits to reconnect': ({ rung }) => rung.pipe.ends(cut),
-    'while it asks why nothing got through': ({ rung }) => rung.pipe.ends(refused),
+    'while it is accepted': ({ rung }) => rung.channel.opens(),
+    'while the proof is due': ({ rung }) => greet(rung.channel),
+    'once it is open': ({ rung, world }) => prove(world, rung.channel),
+    'while it waits to reconnect': ({ rung }) => rung.channel.ends(cut),
+    'while it asks why nothing got through': ({ rung }) => rung.channel.ends(refused),
     'while the page is put aside': ({ world }) => world.fire('pagehide'),
     'while a sign of life is due': async ({ rung, world }) => {
-      await prove(world, rung.pipe)
+      await prove(world, rung.channel)
       await world.fire('online')
     },
     'with messages that wait': ({ line }) => void line.send('x').catch(() => {}),
     'with messages on their way': ({ line, rung }) => {
-      greet(rung.pipe)
+      greet(rung.channel)
       void line.send('x').catch(() => {})
     },
-    'once it has closed by itself': ({ rung }) => rung.pipe.ends(status(403)),
+    'once it has closed by itself': ({ rung }) => rung.channel.ends(status(403)),
   }
 
-  test.each(Object.entries(moments))('%s leaves no timer, listener or pipe', async (_, reach) => {
+  test.each(Object.entries(moments))('%s leaves no timer, listener or channel', async (_, reach) => {
     const stage = await openLine()
     await reach(stage)
     stage.line.close()
@@ -568,11 +568,11 @@ describe('close', () => {
   })
 
   const handlers: Record<string, (stage: Stage) => unknown> = {
-    open: ({ rung }) => greet(rung.pipe),
-    message: ({ rung }) => rung.pipe.brings(welcome(), message(1), message(2)),
-    wakeup: ({ rung }) => rung.pipe.brings(welcome(), message(1, '', 'wakeup'), message(2)),
-    gap: ({ rung }) => rung.pipe.brings(welcome(), gap, message(41)),
-    error: ({ rung }) => rung.pipe.ends(cut),
+    open: ({ rung }) => greet(rung.channel),
+    message: ({ rung }) => rung.channel.brings(welcome(), message(1), message(2)),
+    wakeup: ({ rung }) => rung.channel.brings(welcome(), message(1, '', 'wakeup'), message(2)),
+    gap: ({ rung }) => rung.channel.brings(welcome(), gap, message(41)),
+    error: ({ rung }) => rung.channel.ends(cut),
     close: ({ line }) => line.close(),
   }
 
@@ -594,7 +594,7 @@ describe('close', () => {
   test('in an error that is final does not close twice', async () => {
     const stage = await openLine()
     stage.line.onerror = () => stage.line.close()
-    stage.rung.pipe.ends(status(403))
+    stage.rung.channel.ends(status(403))
     expect(stage.heard).toEqual(['error status', 'close: answered with status 403'])
     expectNothingLeft(stage)
   })
@@ -602,8 +602,8 @@ describe('close', () => {
   test('in a handler of message keeps the position of that message', async () => {
     const { line, rung } = await openLine()
     line.onmessage = () => line.close()
-    greet(rung.pipe)
-    rung.pipe.brings(message(1), message(2))
+    greet(rung.channel)
+    rung.channel.brings(message(1), message(2))
     expect(line.lastEventId).toBe('e.1.t1')
   })
 })
@@ -611,13 +611,13 @@ describe('close', () => {
 describe('with a server that knows nothing of us', () => {
   test('opens when it accepts, and hands over what comes', async () => {
     const { heard, line, rung, world } = await openLine({ dialect: plain })
-    rung.pipe.opens()
-    rung.pipe.brings({ data: 'as it came' }, { bytes: Uint8Array.of(1).buffer })
+    rung.channel.opens()
+    rung.channel.brings({ data: 'as it came' }, { bytes: Uint8Array.of(1).buffer })
     expect(heard).toEqual(['open by websocket', 'message as it came', 'message [object ArrayBuffer]'])
     const sent = line.send('hi')
     await world.settle()
-    expect(rung.pipe.sent).toEqual(['hi'])
-    rung.pipe.takes()
+    expect(rung.channel.sent).toEqual(['hi'])
+    rung.channel.takes()
     await sent
   })
 })

@@ -20,21 +20,21 @@ describe('over a stream of the page’s own, the native dialect', () => {
   test('asks as the transport does that it is like, with the token in a header', async () => {
     const rung = mine()
     await openLine({ transports: [rung], token: () => 'secret' })
-    expect(rung.pipe.asked).toMatchObject({
+    expect(rung.channel.asked).toMatchObject({
       url: expect.stringMatching(/^https:/),
       headers: { Authorization: 'Bearer secret' },
     })
-    expect(rung.pipe.query).toMatchObject({ 'rt.via': 'fetch-streaming' })
-    expect(rung.pipe.asked.url).not.toContain('secret')
+    expect(rung.channel.query).toMatchObject({ 'rt.via': 'fetch-streaming' })
+    expect(rung.channel.asked.url).not.toContain('secret')
   })
 
   test('believes it when the tick has come', async () => {
     const rung = mine()
     const { line, world } = await openLine({ transports: [rung, fake('long-polling')] })
-    greet(rung.pipe)
+    greet(rung.channel)
     await world.pass(150)
     expect(line.report()[0]).toMatchObject({ transport: 'mine', proven: undefined })
-    rung.pipe.brings(tick)
+    rung.channel.brings(tick)
     expect(line.report()[0]).toMatchObject({ transport: 'mine', proven: 150 })
     expect(line.transport).toBe('mine')
   })
@@ -43,16 +43,16 @@ describe('over a stream of the page’s own, the native dialect', () => {
     const rung = mine()
     const poll = fake('long-polling')
     const { line, world } = await openLine({ transports: [rung, poll] })
-    greet(rung.pipe)
+    greet(rung.channel)
     await world.pass(2_000)
-    greet(poll.pipe)
+    greet(poll.channel)
     expect(line.transport).toBe('long-polling')
   })
 
   test('is refused by it where it is like none that the server knows', async () => {
     const rung = fake(stream)
     const { heard, line } = await openLine({ transports: [rung] })
-    expect(rung.pipes).toEqual([])
+    expect(rung.channels).toEqual([])
     expect(heard).toEqual(['error unsupported', expect.stringMatching(/^close/)])
     expect(line.report()[0]).toMatchObject({ transport: 'mine', failure: { code: 'unavailable' } })
   })
@@ -64,28 +64,28 @@ describe('over a socket of the page’s own, the native dialect', () => {
   test('asks as a WebSocket does, with the token in a subprotocol', async () => {
     const rung = mine()
     await openLine({ transports: [rung], token: () => 'secret' })
-    expect(rung.pipe.asked.url).toMatch(/^wss:/)
-    expect(rung.pipe.query).toMatchObject({ 'rt.via': 'websocket' })
-    expect(tokenOf(rung.pipe.asked)).toBe('secret')
-    expect(rung.pipe.asked.url).not.toContain('secret')
+    expect(rung.channel.asked.url).toMatch(/^wss:/)
+    expect(rung.channel.query).toMatchObject({ 'rt.via': 'websocket' })
+    expect(tokenOf(rung.channel.asked)).toBe('secret')
+    expect(rung.channel.asked.url).not.toContain('secret')
   })
 
   test('believes it when its question was answered', async () => {
     const rung = mine()
     const { line } = await openLine({ transports: [rung, fake('long-polling')] })
-    greet(rung.pipe)
-    expect(rung.pipe.sent).toEqual([native.sending.ping])
+    greet(rung.channel)
+    expect(rung.channel.sent).toEqual([native.sending.ping])
     expect(line.report()[0]).toMatchObject({ transport: 'mine', proven: undefined })
-    rung.pipe.brings(pong)
+    rung.channel.brings(pong)
     expect(line.report()[0]).toMatchObject({ transport: 'mine', proven: expect.any(Number) })
   })
 
   test('says goodbye over it', async () => {
     const rung = mine()
     const { line } = await openLine({ transports: [rung] })
-    greet(rung.pipe)
+    greet(rung.channel)
     line.close()
-    expect(rung.pipe.sent.at(-1)).toBe(native.sending.goodbye)
+    expect(rung.channel.sent.at(-1)).toBe(native.sending.goodbye)
   })
 
   test('tries it as often as need be, unless it says how many attempts may fail', async () => {
@@ -94,14 +94,14 @@ describe('over a socket of the page’s own, the native dialect', () => {
       const rung = fake({ ...socket, like: 'websocket', ...more })
       const other = fake('eventsource')
       const { world } = await openLine({ transports: [rung, other] })
-      rung.pipe.ends(refused)
-      await prove(world, other.pipe)
+      rung.channel.ends(refused)
+      await prove(world, other.channel)
       for (let time = 0; time < 20; time++) {
         await world.fire('online')
         await world.pass(0)
-        if (rung.pipe.open) rung.pipe.ends(refused)
+        if (rung.channel.open) rung.channel.ends(refused)
       }
-      tries.push(rung.pipes.length)
+      tries.push(rung.channels.length)
     }
     expect(tries).toEqual([21, 6])
   })
@@ -111,13 +111,13 @@ describe('over a stream of the page’s own, the plain dialect', () => {
   test('asks as EventSource does, reads an event stream, and has the token in a header', async () => {
     const rung = fake(stream)
     const { heard, line } = await openLine({ transports: [rung], dialect: 'plain', token: () => 'secret' })
-    expect(rung.pipe.asked).toMatchObject({
+    expect(rung.channel.asked).toMatchObject({
       url: expect.stringMatching(/^https:.*\/live$/),
       headers: { Accept: 'text/event-stream', Authorization: 'Bearer secret' },
     })
-    rung.pipe.opens()
-    const [block] = rung.pipe.target.reader(rung).feed('id: 1\ndata: x\n\n')
-    rung.pipe.brings(block ?? {})
+    rung.channel.opens()
+    const [block] = rung.channel.target.reader(rung).feed('id: 1\ndata: x\n\n')
+    rung.channel.brings(block ?? {})
     expect(heard).toEqual(['open by mine', 'message x'])
     expect(line.lastEventId).toBe('1')
   })
@@ -127,7 +127,7 @@ describe('over a stream of the page’s own, the plain dialect', () => {
     const { heard, world } = await openLine({ transports: [rung], dialect: 'plain' })
     await world.pass(60_000)
     expect(heard).toEqual([])
-    expect(rung.pipe.open).toBe(true)
+    expect(rung.channel.open).toBe(true)
   })
 })
 
@@ -135,14 +135,14 @@ describe('over a socket of the page’s own, the plain dialect', () => {
   test('takes each frame for a message, and sends over it', async () => {
     const rung = fake(socket)
     const { heard, line, world } = await openLine({ transports: [rung], dialect: 'plain' })
-    expect(rung.pipe.asked.url).toMatch(/^wss:.*\/live$/)
-    rung.pipe.opens()
-    const [block] = rung.pipe.target.reader(rung).feed('data: x\n\n')
-    rung.pipe.brings(block ?? {})
+    expect(rung.channel.asked.url).toMatch(/^wss:.*\/live$/)
+    rung.channel.opens()
+    const [block] = rung.channel.target.reader(rung).feed('data: x\n\n')
+    rung.channel.brings(block ?? {})
     expect(heard).toEqual(['open by mine', 'message data: x\n\n'])
     void line.send('y')
     await world.settle()
-    expect(rung.pipe.sent).toEqual(['y'])
+    expect(rung.channel.sent).toEqual(['y'])
   })
 
   test('gives it up when its handshake is not answered', async () => {
@@ -159,7 +159,7 @@ describe('a server that has an endpoint for each transport', () => {
     for (const traits of [stream, socket]) {
       const rung = fake(traits)
       const { line } = await openLine({ transports: [rung], dialect })
-      expect(rung.pipes).toEqual([])
+      expect(rung.channels).toEqual([])
       expect(line.report()[0]?.failure?.code).toBe('unavailable')
     }
   })
@@ -167,13 +167,16 @@ describe('a server that has an endpoint for each transport', () => {
   test('is asked at the endpoint of the transport that the page’s own is like', async () => {
     const rung = fake({ ...stream, like: 'xhr-streaming' })
     await openLine({ transports: [rung], dialect: sockjs() })
-    expect(rung.pipe.asked).toMatchObject({ method: 'POST', url: expect.stringMatching(/\/xhr_streaming$/) })
+    expect(rung.channel.asked).toMatchObject({
+      method: 'POST',
+      url: expect.stringMatching(/\/xhr_streaming$/),
+    })
   })
 
   test('shows no token to its address unless the page allows it', async () => {
     const rung = fake({ ...stream, setsHeaders: false, like: 'eventsource' })
     const { line } = await openLine({ transports: [rung], dialect: nchan(), token: () => 'secret' })
-    expect(rung.pipes).toEqual([])
+    expect(rung.channels).toEqual([])
     expect(line.report()[0]?.failure?.code).toBe('token-in-address')
   })
 
@@ -187,7 +190,7 @@ describe('a server that has an endpoint for each transport', () => {
 test('a page’s own transport that has the name of one of ours stands in its place', async () => {
   const rung = fake({ name: 'websocket', kind: 'socket' })
   const { heard } = await openLine({ transports: [rung] })
-  rung.pipe.opens()
-  rung.pipe.brings(welcome(), pong, message(1))
+  rung.channel.opens()
+  rung.channel.brings(welcome(), pong, message(1))
   expect(heard).toEqual(['open by websocket', 'message m1'])
 })

@@ -26,7 +26,7 @@ function addressOf({ addressing }: Dialect, way: Transport): string {
     headers: {},
     position,
     nonce: '1',
-    pipe: '1',
+    channel: '1',
   }
   return addressing.buildRequest({ ...asked, ...madeBy(way), token, hidden: true }).url
 }

@@ -18,13 +18,13 @@ function evaluated(code: string): never {
 
 async function sent(value: unknown, options: Asked = {}): Promise<unknown> {
   const { line, rung, world } = await openLine({ dialect: 'plain', ...options })
-  rung.pipe.opens()
+  rung.channel.opens()
   const outcome = line.send(value)
   await world.settle()
-  if (rung.pipe.sent.length > 0) rung.pipe.takes()
+  if (rung.channel.sent.length > 0) rung.channel.takes()
   await outcome
   line.close()
-  return rung.pipe.sent[0]
+  return rung.channel.sent[0]
 }
 
 /** What it becomes, or the name of the error that refuses it. */
@@ -54,16 +54,16 @@ describe('a message', () => {
     const elsewhere = runInNewContext('new Uint8Array([8, 9])') as Uint8Array
     const all = [...sends, shared, shared.buffer, elsewhere, elsewhere.buffer].map(value => line.send(value))
     for (const each of [bytes, shared, elsewhere]) each.fill(0)
-    rung.pipe.opens()
+    rung.channel.opens()
     await Promise.resolve()
-    for (const _ of all) rung.pipe.takes()
+    for (const _ of all) rung.channel.takes()
     await Promise.all(all)
-    expect(rung.pipe.sent.map(told)).toEqual(
+    expect(rung.channel.sent.map(told)).toEqual(
       ['01 02 03', '01 02 03', '02 03', '03', '07 00', '07 00', '08 09', '08 09'].map(
         each => `bytes \`${each}\``,
       ),
     )
-    expect(rung.pipe.sent.every(each => (each as unknown) instanceof ArrayBuffer)).toBe(true)
+    expect(rung.channel.sent.every(each => (each as unknown) instanceof ArrayBuffer)).toBe(true)
     line.close()
   })
 
@@ -84,10 +84,10 @@ describe('a message', () => {
     for (const value of [Promise.resolve('x'), 5, undefined, null, { a: 1 }, new Blob(['x'])]) {
       await expect(line.send(value)).rejects.toThrow(/codec's encode gave/)
     }
-    rung.pipe.opens()
+    rung.channel.opens()
     const next = line.send('x')
     await Promise.resolve()
-    rung.pipe.takes()
+    rung.channel.takes()
     await next
     expect(line.bufferedAmount).toBe(0)
     line.close()
@@ -122,15 +122,15 @@ describe('an option', () => {
     const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
     const given = [new URLSearchParams('a=1'), Promise.resolve({}), [['a', 3]]]
     const { rung, heard, world } = await openLine({ dialect: 'plain', params: () => given.shift() as never })
-    expect(rung.pipe.asked.url).toMatch(/\?a=1$/)
-    rung.pipe.ends()
+    expect(rung.channel.asked.url).toMatch(/\?a=1$/)
+    rung.channel.ends()
     await world.fire('online')
     expect(heard).toEqual(['error cut'])
     // What it gave last has to do.
-    expect(rung.pipe.asked.url).toMatch(/\?a=1$/)
-    rung.pipe.ends()
+    expect(rung.channel.asked.url).toMatch(/\?a=1$/)
+    rung.channel.ends()
     await world.fire('online')
-    expect(rung.pipe.asked.url).toMatch(/\?a=3$/)
+    expect(rung.channel.asked.url).toMatch(/\?a=3$/)
     // Where there is nobody to be told it is printed, and ends nothing.
     await vi.waitFor(() => expect(String(printed.mock.calls[0])).toContain('[object Promise]'), {
       timeout: 30_000,
@@ -142,7 +142,7 @@ describe('an option', () => {
 async function asked(options: Asked, what: (url: string, headers: string) => string): Promise<string> {
   try {
     const { line, rung } = await openLine({ dialect: 'plain', ...options })
-    const { url, headers } = rung.pipe.asked
+    const { url, headers } = rung.channel.asked
     line.close()
     const usual = ['text/event-stream', 'no-cache']
     const own = Object.entries(headers).filter(([, text]) => !usual.includes(text))

@@ -1,7 +1,7 @@
 /**
  * Latency on an idle line, from `publish` to the handler: `npm run bench -- --only latency`.
  *
- * Method. A page opens its line over one pipe and hears a burst of 2,000 messages, and 50 one by one, to be warm. Then the server sends 150 messages of 100 bytes,
+ * Method. A page opens its line over one channel and hears a burst of 2,000 messages, and 50 one by one, to be warm. Then the server sends 150 messages of 100 bytes,
  * one each 30 ms, when nothing else is on its way; the time of each is from just before the call of `publish` (`send`, `emit`)
  * until the page's handler runs. Both are read from the one clock that the machine's processes share. In each round everybody is
  * measured once, another one first each round, each time in a page and a process of its own; shown are quantiles of all rounds'
@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { quantile } from '../numbers.ts'
 import type { Effort } from '../question.ts'
 import { atMost, type Bar, type Found, question, type Row } from '../report/findings.ts'
-import { type Contestant, contestants, natives, type PipeName, pipes } from '../stage/contestants.ts'
+import { type Contestant, channels, contestants, natives, type PipeName } from '../stage/contestants.ts'
 import { inRounds, type Stage, type Visit } from '../stage/stage.ts'
 
 const size = 100
@@ -52,13 +52,13 @@ async function find({ quick, part }: Effort): Promise<Found> {
         columns: [
           { name: 'p50, ms', digits: 2 },
           { name: 'p99, ms', digits: 2 },
-          { name: 'p50 ÷ native or plain, same pipe', digits: 2 },
+          { name: 'p50 ÷ native or plain, same channel', digits: 2 },
         ],
         rows: runs.map(run => rowOf(run, runs)),
         chart: { of: 0, title: 'ms from publish to handler', from: 0.1, to: 100 },
       },
     ],
-    bars: pipes.flatMap(pipe => barsOfPipe(runs, pipe)),
+    bars: channels.flatMap(channel => barsOfChannel(runs, channel)),
   }
 }
 
@@ -82,8 +82,8 @@ async function allNoted(visit: Visit, count: number) {
   }
 }
 
-function rowOf({ contestant: { name, kind, pipe }, times }: Run, runs: readonly Run[]): Row {
-  const ratio = quantile(times, 0.5) / quantile(timesOf(runs, natives[pipe]), 0.5)
+function rowOf({ contestant: { name, kind, channel }, times }: Run, runs: readonly Run[]): Row {
+  const ratio = quantile(times, 0.5) / quantile(timesOf(runs, natives[channel]), 0.5)
   return {
     who: name,
     kind,
@@ -92,14 +92,14 @@ function rowOf({ contestant: { name, kind, pipe }, times }: Run, runs: readonly 
   }
 }
 
-function barsOfPipe(runs: readonly Run[], pipe: PipeName): Bar[] {
-  const name = `throughline ${pipe}`
-  const [ours, native] = [timesOf(runs, name), timesOf(runs, natives[pipe])]
+function barsOfChannel(runs: readonly Run[], channel: PipeName): Bar[] {
+  const name = `throughline ${channel}`
+  const [ours, native] = [timesOf(runs, name), timesOf(runs, natives[channel])]
   if (!ours.length || !native.length) return []
-  const factor = pipe === 'long-polling' ? 1.1 : 1.05
+  const factor = channel === 'long-polling' ? 1.1 : 1.05
   return [0.5, 0.99].map(share =>
     atMost(
-      `${name} ≤ ${factor} × ${natives[pipe]}, p${share * 100}`,
+      `${name} ≤ ${factor} × ${natives[channel]}, p${share * 100}`,
       quantile(ours, share),
       factor * quantile(native, share),
       'ms',

@@ -98,10 +98,10 @@ async function ownOf(pid: number): Promise<number> {
 }
 
 function tableOf({ course: { contestant }, heap, own }: Weights): Findings['tables'][number] {
-  const { name, kind, pipe } = contestant
+  const { name, kind, channel } = contestant
   const points = own.map((each, at) => [heap[at]?.[0] ?? 0, each] as const)
   return {
-    name: `memory-${kind}-${pipe}`,
+    name: `memory-${kind}-${channel}`,
     title: name,
     what: 'MB streamed, the heap, and what the process has of its own.',
     columns: [

@@ -18,7 +18,7 @@ import { median } from '../numbers.ts'
 import type { Effort } from '../question.ts'
 import { atMost, type Bar, type Found, question, type Row } from '../report/findings.ts'
 import { monotonic } from '../stage/clock.ts'
-import { type Contestant, native, ours, peer, pipes } from '../stage/contestants.ts'
+import { type Contestant, channels, native, ours, peer } from '../stage/contestants.ts'
 import { inRounds, type Stage } from '../stage/stage.ts'
 
 const size = 100
@@ -34,18 +34,18 @@ interface Aged extends Contestant {
   readonly age?: number
 }
 
-const anyPipe = { kind: 'ours', pipe: 'websocket', server: 'throughline', page: 'throughline' } as const
+const anyChannel = { kind: 'ours', channel: 'websocket', server: 'throughline', page: 'throughline' } as const
 
 const contestants: readonly Aged[] = [
   native('eventsource', 'native-eventsource'),
-  ...pipes.map(ours),
-  { name: 'throughline', ...anyPipe },
-  { name: 'throughline, open for 31 s', ...anyPipe, age: 31_000 },
-  { name: 'socket.io', kind: 'peer', pipe: 'websocket', server: 'socket-io', page: 'socket-io' },
+  ...channels.map(ours),
+  { name: 'throughline', ...anyChannel },
+  { name: 'throughline, open for 31 s', ...anyChannel, age: 31_000 },
+  { name: 'socket.io', kind: 'peer', channel: 'websocket', server: 'socket-io', page: 'socket-io' },
   {
     name: 'socket.io, recovering',
     kind: 'peer',
-    pipe: 'websocket',
+    channel: 'websocket',
     server: 'socket-io-recovering',
     page: 'socket-io',
   },

@@ -7,14 +7,14 @@ import { connect, type Socket } from 'node:net'
 import { answer } from '../stage/child.ts'
 import { monotonic } from '../stage/clock.ts'
 
-export type Pipe = 'websocket' | 'eventsource' | 'xhr-streaming' | 'long-polling'
+export type Channel = 'websocket' | 'eventsource' | 'xhr-streaming' | 'long-polling'
 
 export type CrowdOrder =
   /** Opens so many more connections, and settles when each has heard something. `after`: the id they go on from. */
   | {
       readonly do: 'open'
       readonly port: number
-      readonly pipe: Pipe
+      readonly channel: Channel
       readonly count: number
       readonly after?: string
     }
@@ -64,44 +64,45 @@ async function carryOut(order: CrowdOrder): Promise<CrowdTold> {
 }
 
 /** A hundred at a time, so that none is refused. */
-async function open({ port, pipe, count, after }: CrowdOrder & { do: 'open' }): Promise<void> {
+async function open({ port, channel, count, after }: CrowdOrder & { do: 'open' }): Promise<void> {
   for (let opened = 0; opened < count; opened += 100) {
     const some = Math.min(100, count - opened)
-    await Promise.all(Array.from({ length: some }, () => openOne(port, pipe, after)))
+    await Promise.all(Array.from({ length: some }, () => openOne(port, channel, after)))
   }
 }
 
-async function openOne(port: number, pipe: Pipe, after = ''): Promise<void> {
+async function openOne(port: number, channel: Channel, after = ''): Promise<void> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
   const client: Client = { socket, session: '', cursor: after, turn: 0, rest: '' }
   socket.on('error', () => {})
   await once(socket, 'connect')
-  ask(client, pipe)
+  ask(client, channel)
   clients.push(client)
   await new Promise<void>(resolve => {
     socket.on('data', chunk => {
-      hear(client, pipe, chunk)
+      hear(client, channel, chunk)
       // The head of a stream is nothing heard yet.
       if (chunk.length > 0 && !endsWithHead(chunk)) resolve()
     })
   })
 }
 
-function ask({ socket, session, cursor, turn }: Client, pipe: Pipe): void {
-  const query = new URLSearchParams({ topic: 'bench', 'rt.v': '1', 'rt.via': pipe })
+function ask({ socket, session, cursor, turn }: Client, channel: Channel): void {
+  const query = new URLSearchParams({ topic: 'bench', 'rt.v': '1', 'rt.via': channel })
   if (session) query.set('rt.sid', session)
   if (cursor) query.set('rt.id', cursor)
-  if (pipe === 'long-polling') query.set('rt.n', `${turn}`)
+  if (channel === 'long-polling') query.set('rt.n', `${turn}`)
   // Servers written by hand know a poller by its address.
-  const path = pipe === 'long-polling' && !session ? `/live?${query}&c=${socket.localPort}` : `/live?${query}`
+  const path =
+    channel === 'long-polling' && !session ? `/live?${query}&c=${socket.localPort}` : `/live?${query}`
   const upgrade =
-    pipe === 'websocket'
+    channel === 'websocket'
       ? 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
       : ''
   socket.write(`GET ${path} HTTP/1.1\r\nHost: 127.0.0.1:${socket.remotePort}\r\n${upgrade}\r\n`)
 }
 
-function hear(client: Client, pipe: Pipe, chunk: Buffer): void {
+function hear(client: Client, channel: Channel, chunk: Buffer): void {
   const text = client.rest + chunk.toString('latin1')
   if (text.includes(word)) {
     client.rest = ''
@@ -110,7 +111,7 @@ function hear(client: Client, pipe: Pipe, chunk: Buffer): void {
       met()
     }
   } else client.rest = text.slice(-word.length)
-  if (pipe === 'long-polling') pollAgain(client, chunk.toString('latin1'))
+  if (channel === 'long-polling') pollAgain(client, chunk.toString('latin1'))
 }
 
 /** An answer comes in one piece here: it is short, and written at once. */

@@ -7,12 +7,12 @@ import { createHub } from '../../server/index.ts'
 import { createPolls } from '../peers/servers/polls.ts'
 import { answer } from '../stage/child.ts'
 import { listen } from '../stage/pages.ts'
-import type { Pipe } from './crowd.ts'
+import type { Channel } from './crowd.ts'
 
 export type Kind = 'ours' | 'by hand'
 
 export type HostOrder =
-  | { readonly do: 'start'; readonly kind: Kind; readonly pipe: Pipe; readonly retain: number }
+  | { readonly do: 'start'; readonly kind: Kind; readonly channel: Channel; readonly retain: number }
   /** What it holds, its garbage collected. */
   | { readonly do: 'weigh' }
   | { readonly do: 'publish'; readonly text: string }
@@ -41,7 +41,7 @@ answer(carryOut)
 async function carryOut(order: HostOrder): Promise<HostTold> {
   switch (order.do) {
     case 'start':
-      publish = order.kind === 'ours' ? serveHub(order.retain) : byHand[order.pipe]()
+      publish = order.kind === 'ours' ? serveHub(order.retain) : byHand[order.channel]()
       return { port: await listen(server) }
     case 'weigh':
       return weigh()
@@ -62,7 +62,7 @@ function serveHub(retain: number): (text: string) => Promise<string> {
 }
 
 /** What one writes without a library, as short as it can be. */
-const byHand: Record<Pipe, () => (text: string) => void> = {
+const byHand: Record<Channel, () => (text: string) => void> = {
   websocket() {
     const sockets = new WebSocketServer({ server, perMessageDeflate: false })
     sockets.on('connection', socket => {

@@ -21,15 +21,15 @@ import type { Effort } from '../question.ts'
 import { atLeast, atMost, type Bar, type Found, question, type Row, type Table } from '../report/findings.ts'
 import { startChild } from '../stage/child.ts'
 import { monotonic } from '../stage/clock.ts'
-import type { CrowdOrder, CrowdTold, Pipe } from './crowd.ts'
+import type { Channel, CrowdOrder, CrowdTold } from './crowd.ts'
 import type { HostOrder, HostTold, Kind } from './host.ts'
 
-const pipes: readonly Pipe[] = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling']
+const channels: readonly Channel[] = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling']
 const kinds: readonly Kind[] = ['by hand', 'ours']
 
-/** What one kind of server did with so many connections of one pipe; samples of all rounds. */
+/** What one kind of server did with so many connections of one channel; samples of all rounds. */
 interface Load {
-  readonly pipe: Pipe
+  readonly channel: Channel
   readonly kind: Kind
   readonly lines: number
   /** Of one connection, in bytes. */
@@ -59,17 +59,17 @@ export const server = question(
 
 async function find({ quick, part }: Effort): Promise<Found> {
   const rounds = quick ? 1 : 5
-  const loads = pipes.flatMap(pipe =>
+  const loads = channels.flatMap(channel =>
     kinds.flatMap(kind =>
       (quick ? [100, 1_000] : [100, 1_000, 5_000]).map(
-        (lines): Load => ({ pipe, kind, lines, heap: [], rss: [], total: [], busy: [], heard: [] }),
+        (lines): Load => ({ channel, kind, lines, heap: [], rss: [], total: [], busy: [], heard: [] }),
       ),
     ),
   )
   const pasts = [1_000, 10_000, 100_000].map(
     (messages): Past => ({ messages, heap: [], append: [], replay: [] }),
   )
-  const asked = loads.filter(({ pipe }) => pipe.includes(part))
+  const asked = loads.filter(({ channel }) => channel.includes(part))
   for (let round = 0; round < rounds; round++) {
     for (const load of inTurn(asked, round)) await carry(load)
     for (const past of inTurn(pasts, round)) await remember(past)
@@ -89,16 +89,16 @@ async function find({ quick, part }: Effort): Promise<Found> {
 }
 
 async function carry(load: Load): Promise<void> {
-  const { kind, pipe, lines } = load
+  const { kind, channel, lines } = load
   const host = await startHost()
   const crowd = await startCrowd()
   try {
-    const { port = 0 } = await host.ask({ do: 'start', kind, pipe, retain: 1_000 })
+    const { port = 0 } = await host.ask({ do: 'start', kind, channel, retain: 1_000 })
     // The first ones make the engine compile, and the process grow, once.
-    await crowd.ask({ do: 'open', port, pipe, count: 50 })
+    await crowd.ask({ do: 'open', port, channel, count: 50 })
     await publishOnce(host, crowd, 'warming', 50)
     const empty = await host.ask({ do: 'weigh' })
-    await crowd.ask({ do: 'open', port, pipe, count: lines - 50 })
+    await crowd.ask({ do: 'open', port, channel, count: lines - 50 })
     const full = await host.ask({ do: 'weigh' })
     load.heap.push(((full.heap ?? 0) - (empty.heap ?? 0)) / (lines - 50))
     load.total.push((full.heap ?? 0) / 1e6)
@@ -132,7 +132,7 @@ async function remember(past: Past): Promise<void> {
     const { port = 0 } = await host.ask({
       do: 'start',
       kind: 'ours',
-      pipe: 'websocket',
+      channel: 'websocket',
       retain: messages + 1,
     })
     const empty = await host.ask({ do: 'weigh' })
@@ -142,7 +142,7 @@ async function remember(past: Past): Promise<void> {
     past.append.push((took / messages) * 1_000)
     await crowd.ask({ do: 'listen', word: `\ndata: ${messages} `, count: 1 })
     const begun = monotonic()
-    await crowd.ask({ do: 'open', port, pipe: 'websocket', count: 1, after: first })
+    await crowd.ask({ do: 'open', port, channel: 'websocket', count: 1, after: first })
     const { at } = await crowd.ask({ do: 'await' })
     past.replay.push(((at - begun) / messages) * 1_000)
   } finally {
@@ -199,8 +199,8 @@ function growthOf(
   unit: string,
 ): Table {
   const counts = [...new Set(loads.map(({ lines }) => lines))]
-  const groups = pipes.flatMap(pipe =>
-    kinds.map(kind => loads.filter(load => load.pipe === pipe && load.kind === kind)),
+  const groups = channels.flatMap(channel =>
+    kinds.map(kind => loads.filter(load => load.channel === channel && load.kind === kind)),
   )
   const lines = groups.flatMap(group => {
     const [first] = group
@@ -257,18 +257,18 @@ function historyOf(pasts: readonly Past[]): Table {
 }
 
 function barsOf(loads: readonly Load[], most: number): Bar[] {
-  const of = (pipe: Pipe, kind: Kind) =>
-    loads.find(load => load.pipe === pipe && load.kind === kind && load.lines === most)
-  return pipes.flatMap(pipe => {
-    const [ours, hand] = [of(pipe, 'ours'), of(pipe, 'by hand')]
+  const of = (channel: Channel, kind: Kind) =>
+    loads.find(load => load.channel === channel && load.kind === kind && load.lines === most)
+  return channels.flatMap(channel => {
+    const [ours, hand] = [of(channel, 'ours'), of(channel, 'by hand')]
     if (!ours || !hand) return []
     const fanout = atLeast(
-      `${pipe}: fan-out ≥ 0.8 × a loop written by hand`,
+      `${channel}: fan-out ≥ 0.8 × a loop written by hand`,
       median(hand.busy) / median(ours.busy),
       0.8,
       '×',
     )
-    if (pipe !== 'websocket') return [fanout]
+    if (channel !== 'websocket') return [fanout]
     const weight = (what: 'heap' | 'rss', words: string) =>
       atMost(
         `websocket: ${words} of a line ≤ 1.2 × bare ws`,
@@ -283,15 +283,15 @@ function barsOf(loads: readonly Load[], most: number): Bar[] {
 /** Ten times as much may cost ten times as much, and a quarter more for what measuring adds. */
 function barsOfGrowth(loads: readonly Load[], pasts: readonly Past[]): Bar[] {
   const perLine = (load: Load) => median(load.busy) / load.lines
-  const ofPipes = pipes.flatMap(pipe => {
-    const ours = loads.filter(load => load.pipe === pipe && load.kind === 'ours' && load.lines >= 1_000)
+  const ofChannels = channels.flatMap(channel => {
+    const ours = loads.filter(load => load.channel === channel && load.kind === 'ours' && load.lines >= 1_000)
     const [less, more] = [ours[0], ours.at(-1)]
     if (!less || !more || less === more) return []
-    const words = `${pipe}: a line's share of a publish grows by ≤ 1.25 × from ${less.lines} to ${more.lines} lines`
+    const words = `${channel}: a line's share of a publish grows by ≤ 1.25 × from ${less.lines} to ${more.lines} lines`
     return [atMost(words, perLine(more) / perLine(less), 1.25, '×')]
   })
   const [less, more] = [pasts[1], pasts.at(-1)]
-  if (!less || !more) return ofPipes
+  if (!less || !more) return ofChannels
   const ofHistory = (['heap', 'append', 'replay'] as const).map(what =>
     atMost(
       `history: ${what} of one message grows by ≤ 1.25 × from ${less.messages} to ${more.messages}`,
@@ -300,9 +300,9 @@ function barsOfGrowth(loads: readonly Load[], pasts: readonly Past[]): Bar[] {
       '×',
     ),
   )
-  return [...ofPipes, ...ofHistory]
+  return [...ofChannels, ...ofHistory]
 }
 
-function nameOf({ pipe, kind }: Load): string {
-  return kind === 'ours' ? `throughline ${pipe}` : `${pipe} by hand`
+function nameOf({ channel, kind }: Load): string {
+  return kind === 'ours' ? `throughline ${channel}` : `${channel} by hand`
 }

@@ -20,18 +20,18 @@ export const servers = {
 
 export type PipeName = 'websocket' | 'eventsource' | 'xhr-streaming' | 'long-polling' | 'jsonp'
 
-/** Somebody over one pipe. */
+/** Somebody over one channel. */
 export interface Contestant {
   readonly name: string
   readonly kind: Kind
-  readonly pipe: PipeName
+  readonly channel: PipeName
   readonly server: keyof typeof servers
   readonly page: string
-  /** What its library calls the pipe. */
+  /** What its library calls the channel. */
   readonly via?: string
 }
 
-export const pipes: readonly PipeName[] = [
+export const channels: readonly PipeName[] = [
   'websocket',
   'eventsource',
   'xhr-streaming',
@@ -39,7 +39,7 @@ export const pipes: readonly PipeName[] = [
   'jsonp',
 ]
 
-/** Without a library: what a page can do by itself over the pipe. */
+/** Without a library: what a page can do by itself over the channel. */
 export const natives: Readonly<Partial<Record<PipeName, string>>> = {
   websocket: 'native WebSocket',
   eventsource: 'native EventSource',
@@ -47,7 +47,7 @@ export const natives: Readonly<Partial<Record<PipeName, string>>> = {
   'long-polling': 'plain long poll',
 }
 
-/** Everybody over every pipe they have, those of one pipe together. */
+/** Everybody over every channel they have, those of one channel together. */
 export const contestants: readonly Contestant[] = [
   native('websocket', 'native-websocket'),
   ours('websocket'),
@@ -76,21 +76,21 @@ export const contestants: readonly Contestant[] = [
   ours('jsonp'),
 ]
 
-export function native(pipe: PipeName, page: string): Contestant {
-  return { name: natives[pipe] ?? page, kind: 'native', pipe, server: 'native', page }
+export function native(channel: PipeName, page: string): Contestant {
+  return { name: natives[channel] ?? page, kind: 'native', channel, server: 'native', page }
 }
 
-export function ours(pipe: PipeName): Contestant {
+export function ours(channel: PipeName): Contestant {
   return {
-    name: `throughline ${pipe}`,
+    name: `throughline ${channel}`,
     kind: 'ours',
-    pipe,
+    channel,
     server: 'throughline',
     page: 'throughline',
-    via: pipe,
+    via: channel,
   }
 }
 
-export function peer(name: string, pipe: PipeName, server: keyof typeof servers, via: string): Contestant {
-  return { name: `${name} ${via}`, kind: 'peer', pipe, server, page: server, via }
+export function peer(name: string, channel: PipeName, server: keyof typeof servers, via: string): Contestant {
+  return { name: `${name} ${via}`, kind: 'peer', channel, server, page: server, via }
 }

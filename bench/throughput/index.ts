@@ -1,7 +1,7 @@
 /**
  * Throughput down, and what a message costs the page: `npm run bench -- --only throughput`.
  *
- * Method. A page opens its line over one pipe and hears a burst of 2,000 messages. Then the server sends 100,000 messages of 100
+ * Method. A page opens its line over one channel and hears a burst of 2,000 messages. Then the server sends 100,000 messages of 100
  * bytes, 1,000 in each turn of its event loop; from the first call of `publish` (`send`, `emit`) until the page's handler has run
  * for the last, by the one clock that the machine's processes share. The handler counts and does nothing else. This is done three
  * times: the first burst is what a page hears that is new, while engines still learn the code; the third counts for the bars.
@@ -25,7 +25,7 @@ import {
   question,
   type Row,
 } from '../report/findings.ts'
-import { type Contestant, contestants, natives, type PipeName, pipes } from '../stage/contestants.ts'
+import { type Contestant, channels, contestants, natives, type PipeName } from '../stage/contestants.ts'
 import { inRounds, type Stage } from '../stage/stage.ts'
 
 const size = 100
@@ -86,12 +86,12 @@ function measure(stage: Stage, run: Run, count: number, single: number): Promise
 function tablesOf(runs: readonly Run[]): Findings['tables'] {
   const base = speedOf(runs, natives.websocket)
   const speeds = runs.map((run): Row => {
-    const { name, kind, pipe } = run.contestant
+    const { name, kind, channel } = run.contestant
     const speed = median(run.speeds)
     const cells = [
       speed,
       speed / base,
-      speed / speedOf(runs, natives[pipe]),
+      speed / speedOf(runs, natives[channel]),
       median(run.burst),
       median(run.first),
     ]
@@ -109,7 +109,7 @@ function tablesOf(runs: readonly Run[]): Findings['tables'] {
       columns: [
         { name: 'messages/s', digits: 0 },
         { name: '÷ native WebSocket', digits: 2 },
-        { name: '÷ native or plain, same pipe', digits: 2 },
+        { name: '÷ native or plain, same channel', digits: 2 },
         { name: 'page, µs', digits: 2 },
         { name: 'messages/s, first burst', digits: 0 },
       ],
@@ -128,7 +128,7 @@ function tablesOf(runs: readonly Run[]): Findings['tables'] {
 }
 
 function barsOf(runs: readonly Run[]): Bar[] {
-  const bars = pipes.flatMap(pipe => barsOfPipe(runs, pipe))
+  const bars = channels.flatMap(channel => barsOfChannel(runs, channel))
   const [ws, native] = [runOf(runs, 'throughline websocket'), runOf(runs, natives.websocket)]
   if (!ws || !native) return bars
   const tenfold = atLeast(
@@ -140,21 +140,21 @@ function barsOf(runs: readonly Run[]): Bar[] {
   return [tenfold, ...bars]
 }
 
-function barsOfPipe(runs: readonly Run[], pipe: PipeName): Bar[] {
-  const ours = runOf(runs, `throughline ${pipe}`)
+function barsOfChannel(runs: readonly Run[], channel: PipeName): Bar[] {
+  const ours = runOf(runs, `throughline ${channel}`)
   if (!ours) return []
-  const others = runs.filter(({ contestant }) => contestant.pipe === pipe && contestant.kind !== 'ours')
+  const others = runs.filter(({ contestant }) => contestant.channel === channel && contestant.kind !== 'ours')
   return others.flatMap(other => {
     const { name, kind } = other.contestant
     const speed = atLeast(
-      `throughline ${pipe} ≥ ${name}, burst`,
+      `throughline ${channel} ≥ ${name}, burst`,
       median(ours.speeds),
       median(other.speeds),
       'messages/s',
     )
     const share = kind === 'native' ? 1 : name.startsWith('socket.io') ? 0.5 : undefined
     if (share === undefined) return [speed]
-    const words = `throughline ${pipe} ≤ ${share === 1 ? '' : `${share} × `}${name}, page time`
+    const words = `throughline ${channel} ≤ ${share === 1 ? '' : `${share} × `}${name}, page time`
     const [limit, paced] = [share * median(other.burst), share * median(other.paced)]
     return [
       speed,

@@ -1,5 +1,5 @@
 /**
- * Upward beside a pipe that only comes down: `npm run bench -- --only upward`.
+ * Upward beside a channel that only receives: `npm run bench -- --only upward`.
  *
  * Method. A page whose line is open sends 10,000 messages of 100 bytes as fast as it may: at most 900 are on their way at once where
  * the library says when one was taken (our outbox holds 1,000), all at once where it does not. Timed from the first call of
@@ -87,7 +87,7 @@ function measure(stage: Stage, { contestant, speeds }: Run, count: number): Prom
 
 function barsOf(runs: readonly Run[], single: number): Bar[] {
   const bars = runs.flatMap(({ contestant, speeds }) => {
-    if (contestant.kind !== 'ours' || contestant.pipe === 'jsonp') return []
+    if (contestant.kind !== 'ours' || contestant.channel === 'jsonp') return []
     const words = `${contestant.name} ≥ 10 × one request per message`
     const tenfold = atLeast(words, median(speeds) / single, 10, '×')
     const peers = runs.filter(run => run.contestant.kind === 'peer')

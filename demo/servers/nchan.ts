@@ -10,7 +10,7 @@ const patience = 3_000
 
 /**
  * Nchan on nginx, behind `/nchan`: this server decides who may come in and passes the rest on, both ways. Nchan gives a
- * message no name on all of its pipes, so name and data travel as one.
+ * message no name on all of its channels, so name and data travel as one.
  */
 export const serveNchan: Serve = async (server, people, heard) => {
   if (!hasNginx()) return undefined

@@ -1,13 +1,13 @@
-/** WHATWG HTML 9.2.5 and 9.2.6: how an event stream is read, the same over every pipe. */
+/** WHATWG HTML 9.2.5 and 9.2.6: how an event stream is read, the same over every channel. */
 import type { Engine } from '../fixtures/engines.ts'
 import { test } from '../fixtures/test.ts'
-import { type Case, expectCases, pipes } from './cases.ts'
+import { type Case, channels, expectCases } from './cases.ts'
 import { startStand } from './stand.ts'
 
-for (const pipe of pipes) {
-  test(`${pipe} reads an event stream as the standard says`, async ({ openPage, browserName }) => {
+for (const channel of channels) {
+  test(`${channel} reads an event stream as the standard says`, async ({ openPage, browserName }) => {
     await using stand = await startStand()
-    await expectCases(cases, { stand, pipe, page: await openPage(), engine: browserName as Engine })
+    await expectCases(cases, { stand, channel, page: await openPage(), engine: browserName as Engine })
   })
 }
 

@@ -1,7 +1,7 @@
 /** WHATWG HTML 9.2.2: the object that a page holds, from its constructor to its end. */
 import type { Engine } from '../fixtures/engines.ts'
 import { expect, type TestPage, test } from '../fixtures/test.ts'
-import { type Case, expectCases, type PipeName, pipes } from './cases.ts'
+import { type Case, channels, expectCases, type PipeName } from './cases.ts'
 import { type Stand, startStand } from './stand.ts'
 
 /** What these tests use of a line, which is what EventSource has. */
@@ -18,23 +18,23 @@ interface Source extends EventTarget {
   close(): void
 }
 
-declare const connectPlain: (url: unknown, pipe: string, options?: object) => Source
+declare const connectPlain: (url: unknown, channel: string, options?: object) => Source
 declare const Throughline: { Line: { prototype: object } }
 
 interface Given {
-  pipe: PipeName
+  channel: PipeName
   url: string
 }
 
 const pause = 300
 
-for (const pipe of pipes) {
-  test(`${pipe} is constructed as an EventSource is`, async ({ openPage }) => {
+for (const channel of channels) {
+  test(`${channel} is constructed as an EventSource is`, async ({ openPage }) => {
     await using place = await openPlace(openPage)
     await place.step('takes the URLs that EventSource takes', async () => {
       const { url } = place.stand.serve([{ after: 'hold' }])
       const here = place.stand.site.url
-      expect(await place.page.evaluate(resolveAll, { pipe, url })).toEqual({
+      expect(await place.page.evaluate(resolveAll, { channel, url })).toEqual({
         relative: `${here}/conformance/es`,
         rooted: `${here}/es`,
         query: `${here}/conformance/recorder.html?x=1`,
@@ -48,7 +48,7 @@ for (const pipe of pipes) {
         based: `${here}/elsewhere/es`,
         domain: 'http://xn--lve-6lad.example/%C3%A9?%C3%A9',
       })
-      expect(await place.page.evaluate(constructBadly, { pipe, url })).toEqual({
+      expect(await place.page.evaluate(constructBadly, { channel, url })).toEqual({
         names: ['SyntaxError', 'SyntaxError', 'SyntaxError'],
         codes: [12, 12, 12],
         areDOMExceptions: [true, true, true],
@@ -62,7 +62,7 @@ for (const pipe of pipes) {
         "javascript:alert('no')",
       ]
       for (const url of urls) {
-        const heard = await place.page.evaluate(firstError, { pipe, url })
+        const heard = await place.page.evaluate(firstError, { channel, url })
         expect(heard, url).toEqual({
           atOnce: 0,
           readyState: 2,
@@ -75,7 +75,7 @@ for (const pipe of pipes) {
     })
     await place.step('has what an EventSource has', async () => {
       const { url } = place.stand.serve([{ after: 'hold' }])
-      expect(await place.page.evaluate(inspect, { pipe, url })).toEqual({
+      expect(await place.page.evaluate(inspect, { channel, url })).toEqual({
         constants: [
           [0, 1, 2],
           [0, 1, 2],
@@ -94,7 +94,7 @@ for (const pipe of pipes) {
     await place.step('works for a page of another window', async () => {
       place.stand.serve([{ body: 'data: a\n\n', after: 'hold' }])
       expect(
-        await place.page.evaluate(connectInFrame, { pipe, url: '/conformance/deep/frame.html' }),
+        await place.page.evaluate(connectInFrame, { channel, url: '/conformance/deep/frame.html' }),
       ).toEqual({
         url: `${place.stand.site.url}/conformance/deep/es`,
         ofTheFrame: true,
@@ -102,7 +102,7 @@ for (const pipe of pipes) {
     })
   })
 
-  test(`${pipe} says what an EventSource says`, async ({ openPage }) => {
+  test(`${channel} says what an EventSource says`, async ({ openPage }) => {
     await using place = await openPlace(openPage)
     await place.step('dispatches the events that EventSource does', async () => {
       const served = place.stand.serve([
@@ -112,7 +112,7 @@ for (const pipe of pipes) {
       const common = { bubbles: false, cancelable: false, target: true, kind: 'Event', data: false }
       const told = { ...common, kind: 'MessageEvent', data: true }
       const sent = { ...told, origin: place.stand.site.url, lastEventId: '7', source: null, ports: 0 }
-      expect(await place.page.evaluate(eventFields, { pipe, url: served.url })).toEqual([
+      expect(await place.page.evaluate(eventFields, { channel, url: served.url })).toEqual([
         { type: 'open', readyState: 1, ...common },
         { type: 'message', readyState: 1, ...sent },
         { type: 'test', readyState: 1, ...sent },
@@ -122,14 +122,14 @@ for (const pipe of pipes) {
     })
     await place.step('tells the origin that a message came from, after redirects', async () => {
       const away = place.stand.serveAway([{ body: 'data: a\n\n', after: 'hold' }])
-      const direct = await place.page.evaluate(firstOrigin, { pipe, url: away.url })
+      const direct = await place.page.evaluate(firstOrigin, { channel, url: away.url })
       expect(direct).toBe(new URL(away.url).origin)
       const moved = place.stand.serve([{ status: 302, type: null, headers: { Location: away.url } }])
-      expect(await place.page.evaluate(firstOrigin, { pipe, url: moved.url })).toBe(direct)
+      expect(await place.page.evaluate(firstOrigin, { channel, url: moved.url })).toBe(direct)
     })
     await place.step('calls handlers as EventSource does', async () => {
       const { url } = place.stand.serve([{ body: 'data: a\n\ndata: b\n\n', after: 'hold' }])
-      expect(await place.page.evaluate(callHandlers, { pipe, url })).toEqual([
+      expect(await place.page.evaluate(callHandlers, { channel, url })).toEqual([
         'first',
         'second, as set later, on the line',
         'handleEvent',
@@ -145,7 +145,7 @@ for (const pipe of pipes) {
           after: 'hold',
         },
       ])
-      expect(await place.page.evaluate(hearNamesakes, { pipe, url })).toEqual([
+      expect(await place.page.evaluate(hearNamesakes, { channel, url })).toEqual([
         'open: undefined',
         'onopen: undefined',
         'error: a',
@@ -159,11 +159,11 @@ for (const pipe of pipes) {
     })
   })
 
-  test(`${pipe} comes and goes as an EventSource does`, async ({ openPage, browserName }) => {
+  test(`${channel} comes and goes as an EventSource does`, async ({ openPage, browserName }) => {
     await using place = await openPlace(openPage)
     await place.step('is quiet after close(), whenever that is', async () => {
       const { url } = place.stand.serve([{ body: 'retry: 1\ndata: a\n\ndata: b\n\n' }])
-      const run = (when: string) => place.page.evaluate(closeWhen, { pipe, url, when, pause })
+      const run = (when: string) => place.page.evaluate(closeWhen, { channel, url, when, pause })
       expect(await run('at once')).toEqual(['2'])
       expect(await run('open')).toEqual(['open', '2'])
       expect(await run('message')).toEqual(['open', 'message a', '2'])
@@ -172,7 +172,7 @@ for (const pipe of pipes) {
     })
     await place.step('stops asking when it is closed', async () => {
       const served = place.stand.serve([{ body: 'retry: 1\n\n' }])
-      await place.page.evaluate(closeWhen, { pipe, url: served.url, when: 'error', pause: 0 })
+      await place.page.evaluate(closeWhen, { channel, url: served.url, when: 'error', pause: 0 })
       const before = served.asked.length
       await place.page.evaluate(wait => new Promise(resolve => setTimeout(resolve, wait)), pause)
       expect(served.asked.length).toBe(before)
@@ -180,9 +180,9 @@ for (const pipe of pipes) {
     await place.step('ends when the browser is told to stop loading', async () => {
       const { url } = place.stand.serve([{ body: ['', ':'], after: 'hold' }])
       for (const early of [true, false]) {
-        const heard = await place.page.evaluate(stopLoading, { pipe, url, pause, early })
+        const heard = await place.page.evaluate(stopLoading, { channel, url, pause, early })
         // What an EventSource does then is each browser's own affair.
-        if (pipe !== 'eventsource') expect(heard).toEqual(['error 2', '2'])
+        if (channel !== 'eventsource') expect(heard).toEqual(['error 2', '2'])
       }
     })
     await place.step('waits as long as `retry` says before it asks again', async () => {
@@ -194,9 +194,9 @@ for (const pipe of pipes) {
         'retry: 1\n',
         'retry: 9007199254740993\n',
       ]
-      if (pipe !== 'eventsource') bodies.push(`retry: 2500\n${spaced}`)
+      if (channel !== 'eventsource') bodies.push(`retry: 2500\n${spaced}`)
       const [told, bogus, soon, never, empty] = await Promise.all(
-        bodies.map(body => timeline(place, pipe, body)),
+        bodies.map(body => timeline(place, channel, body)),
       )
       const late = ['error', 'timer', 'open']
       expect(told).toEqual(late)
@@ -204,22 +204,22 @@ for (const pipe of pipes) {
       expect(soon).toEqual(['error', 'open', 'timer'])
       // Firefox's own EventSource takes a time that no timer can hold for none at all; what an empty `retry` is to an
       // EventSource is different in each browser.
-      if (pipe !== 'eventsource' || browserName !== 'firefox')
+      if (channel !== 'eventsource' || browserName !== 'firefox')
         expect(never).toEqual(['error', 'timer', 'neither'])
-      if (pipe !== 'eventsource') expect(empty).toEqual(late)
+      if (channel !== 'eventsource') expect(empty).toEqual(late)
     })
   })
 
-  test(`${pipe} works in workers`, async ({ openPage, browserName }) => {
+  test(`${channel} works in workers`, async ({ openPage, browserName }) => {
     await using place = await openPlace(openPage)
     await place.step('works in a worker', async () => {
       const { stand, page } = place
-      const run = { stand, page, pipe, engine: browserName as Engine }
+      const run = { stand, page, channel, engine: browserName as Engine }
       await expectCases(inWorkers, { ...run, where: 'Worker' })
     })
     await place.step('works in a shared worker', async () => {
       const { stand, page } = place
-      const run = { stand, page, pipe, engine: browserName as Engine }
+      const run = { stand, page, channel, engine: browserName as Engine }
       await expectCases(inWorkers, { ...run, where: 'SharedWorker' })
     })
   })
@@ -259,9 +259,9 @@ const inWorkers: Case[] = [
 
 // What runs in the page:
 
-function resolveAll({ pipe, url }: Given): Record<string, string> {
+function resolveAll({ channel, url }: Given): Record<string, string> {
   const resolve = (address: unknown) => {
-    const source = connectPlain(address, pipe)
+    const source = connectPlain(address, channel)
     source.close()
     return source.url
   }
@@ -285,10 +285,10 @@ function resolveAll({ pipe, url }: Given): Record<string, string> {
   return resolved
 }
 
-function constructBadly({ pipe }: Given) {
+function constructBadly({ channel }: Given) {
   const errors = ['http://[', 'http://:80:80/', 'http://a<b/'].map(url => {
     try {
-      return void connectPlain(url, pipe).close()
+      return void connectPlain(url, channel).close()
     } catch (error) {
       return error as DOMException
     }
@@ -300,9 +300,9 @@ function constructBadly({ pipe }: Given) {
   }
 }
 
-function firstError({ pipe, url }: Given) {
+function firstError({ channel, url }: Given) {
   return new Promise(resolve => {
-    const source = connectPlain(url, pipe)
+    const source = connectPlain(url, channel)
     const atOnce = source.readyState
     source.onerror = event => {
       const { type, bubbles, cancelable } = event
@@ -312,10 +312,10 @@ function firstError({ pipe, url }: Given) {
   })
 }
 
-function inspect({ pipe, url }: Given) {
+function inspect({ channel, url }: Given) {
   const { Line } = Throughline
   Object.assign(Line.prototype, { extension: () => 'reached' })
-  const source = connectPlain(url, pipe)
+  const source = connectPlain(url, channel)
   const constants = [Line, Line.prototype, source].map(each => {
     const { CONNECTING, OPEN, CLOSED } = each as Source
     return [CONNECTING, OPEN, CLOSED]
@@ -329,7 +329,7 @@ function inspect({ pipe, url }: Given) {
   source.onopen = () => {}
   source.onopen = 1 as never
   const credentials = [{}, { withCredentials: false }, { withCredentials: true }].map(options => {
-    const other = connectPlain(url, pipe, options)
+    const other = connectPlain(url, channel, options)
     other.close()
     return other.withCredentials
   })
@@ -348,9 +348,14 @@ function inspect({ pipe, url }: Given) {
   }
 }
 
-function closeWhen({ pipe, url, when, pause }: Given & { when: string; pause: number }): Promise<string[]> {
+function closeWhen({
+  channel,
+  url,
+  when,
+  pause,
+}: Given & { when: string; pause: number }): Promise<string[]> {
   const heard: string[] = []
-  const source = connectPlain(url, pipe)
+  const source = connectPlain(url, channel)
   return new Promise(resolve => {
     const note = (words: string, type: string) => {
       heard.push(words)
@@ -369,9 +374,9 @@ function closeWhen({ pipe, url, when, pause }: Given & { when: string; pause: nu
   })
 }
 
-function eventFields({ pipe, url }: Given): Promise<object[]> {
+function eventFields({ channel, url }: Given): Promise<object[]> {
   const heard: object[] = []
-  const source = connectPlain(url, pipe)
+  const source = connectPlain(url, channel)
   return new Promise(resolve => {
     const note = (event: Event) => {
       const { type, bubbles, cancelable, target } = event
@@ -390,8 +395,8 @@ function eventFields({ pipe, url }: Given): Promise<object[]> {
   })
 }
 
-function firstOrigin({ pipe, url }: Given): Promise<string> {
-  const source = connectPlain(url, pipe)
+function firstOrigin({ channel, url }: Given): Promise<string> {
+  const source = connectPlain(url, channel)
   return new Promise(resolve => {
     source.onmessage = event => {
       source.close()
@@ -400,9 +405,9 @@ function firstOrigin({ pipe, url }: Given): Promise<string> {
   })
 }
 
-function callHandlers({ pipe, url }: Given): Promise<string[]> {
+function callHandlers({ channel, url }: Given): Promise<string[]> {
   const heard: string[] = []
-  const source = connectPlain(url, pipe)
+  const source = connectPlain(url, channel)
   const note = (words: string) => heard.push(words)
   const unwanted = () => note('unwanted')
   source.addEventListener('message', event => {
@@ -435,9 +440,9 @@ function callHandlers({ pipe, url }: Given): Promise<string[]> {
   })
 }
 
-function hearNamesakes({ pipe, url }: Given): Promise<string[]> {
+function hearNamesakes({ channel, url }: Given): Promise<string[]> {
   const heard: string[] = []
-  const source = connectPlain(url, pipe)
+  const source = connectPlain(url, channel)
   const note = (name: string) => (event: Event) => void heard.push(`${name}: ${(event as MessageEvent).data}`)
   for (const name of ['error', 'open', 'close']) source.addEventListener(name, note(name))
   source.onopen = note('onopen')
@@ -453,14 +458,14 @@ function hearNamesakes({ pipe, url }: Given): Promise<string[]> {
 }
 
 /** What comes first after a stream has ended: the next request's opening, or the page's own timers. */
-async function timeline({ stand, page }: { stand: Stand; page: TestPage }, pipe: PipeName, body: string) {
+async function timeline({ stand, page }: { stand: Stand; page: TestPage }, channel: PipeName, body: string) {
   const { url } = stand.serve([{ body }, { body: ':\n\n', after: 'hold' }])
-  return page.evaluate(raceRetry, { pipe, url })
+  return page.evaluate(raceRetry, { channel, url })
 }
 
-function raceRetry({ pipe, url }: Given): Promise<string[]> {
+function raceRetry({ channel, url }: Given): Promise<string[]> {
   const heard: string[] = []
-  const source = connectPlain(url, pipe)
+  const source = connectPlain(url, channel)
   return new Promise(resolve => {
     const note = (words: string) => {
       heard.push(words)
@@ -478,13 +483,13 @@ function raceRetry({ pipe, url }: Given): Promise<string[]> {
 }
 
 function stopLoading({
-  pipe,
+  channel,
   url,
   pause,
   early,
 }: Given & { pause: number; early: boolean }): Promise<string[]> {
   const heard: string[] = []
-  const source = connectPlain(url, pipe)
+  const source = connectPlain(url, channel)
   source.onerror = () => heard.push(`error ${source.readyState}`)
   return new Promise(resolve => {
     const stop = () => {
@@ -499,7 +504,7 @@ function stopLoading({
   })
 }
 
-async function connectInFrame({ pipe, url }: Given) {
+async function connectInFrame({ channel, url }: Given) {
   const frame = document.body.appendChild(document.createElement('iframe'))
   frame.srcdoc = `<base href="${url}"><script src="/dist/throughline.js"></script>`
   await new Promise(resolve => {
@@ -511,7 +516,7 @@ async function connectInFrame({ pipe, url }: Given) {
   }
   const source = inside.Throughline.connect('es', {
     dialect: inside.Throughline.plainWith({ letter: true }),
-    transports: [pipe],
+    transports: [channel],
   })
   source.close()
   return { url: source.url, ofTheFrame: source instanceof inside.EventTarget }

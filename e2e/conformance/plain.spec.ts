@@ -2,7 +2,7 @@
 import { once } from 'node:events'
 import { type WebSocket as Socket, WebSocketServer } from 'ws'
 import { expect, type TestPage, test } from '../fixtures/test.ts'
-import { pipes } from './cases.ts'
+import { channels } from './cases.ts'
 import { type Answer, type Script, type Stand, startStand } from './stand.ts'
 
 interface PlainLine extends EventTarget {
@@ -14,7 +14,7 @@ interface PlainLine extends EventTarget {
   close(): void
 }
 
-declare const connectPlain: (url: string, pipe: string | string[], options?: object) => PlainLine
+declare const connectPlain: (url: string, channel: string | string[], options?: object) => PlainLine
 declare const line: PlainLine
 declare const heard: string[]
 
@@ -113,12 +113,12 @@ test.describe('with the whole ladder', () => {
   })
 })
 
-for (const pipe of pipes) {
-  test.describe(`over ${pipe}`, () => {
+for (const channel of channels) {
+  test.describe(`over ${channel}`, () => {
     test('takes an end after each batch for health', async ({ openPage }) => {
       await using place = await openPlace(openPage)
       const { path } = place.stand.serve((_, turn) => ({ body: `retry: 5\ndata: ${turn}\n\n` }))
-      await place.listen(path, pipe)
+      await place.listen(path, channel)
       const turns = 8
       const wanted = Array.from({ length: turns }, (_, turn) => ['open', `message ${turn}`, 'error 0']).flat()
       await place.page.waitFor(count => heard.length >= count, wanted.length)
@@ -129,7 +129,7 @@ for (const pipe of pipes) {
       await using place = await openPlace(openPage)
       const log = ['a']
       const { path, asked } = place.stand.serve(() => ({ body: replay(log) }))
-      await place.listen(path, pipe)
+      await place.listen(path, channel)
       const turns = async (count: number) => {
         const already = asked.length
         await expect.poll(() => asked.length).toBeGreaterThanOrEqual(already + count)
@@ -157,7 +157,7 @@ for (const pipe of pipes) {
         { status: 202, type: 'text/html', body: '<p>' },
       ]
       const { path, asked } = place.stand.serve(talker(replies))
-      await place.listen(path, pipe)
+      await place.listen(path, channel)
       await place.page.evaluate(async () => {
         for (const data of ['a', '안녕', { to: 'ALL' }, 'd']) await line.send(data)
         await line.send(Uint8Array.of(104, 105))
@@ -171,7 +171,7 @@ for (const pipe of pipes) {
       await using place = await openPlace(openPage)
       const replies: Answer[] = [405, 404, 401, 403, 413, 500].map(status => ({ status, body: 'no' }))
       const { path, url, asked } = place.stand.serve(talker([...replies, { status: 204 }]))
-      await place.listen(path, pipe)
+      await place.listen(path, channel)
       const outcomes = await place.page.evaluate(sendAll, ['a', 'b', 'c', 'd', 'e', 'f', 'g'])
       expect(outcomes).toEqual([
         {
@@ -193,7 +193,7 @@ for (const pipe of pipes) {
     test('sends nothing twice: a message without an answer is in doubt', async ({ openPage }) => {
       await using place = await openPlace(openPage)
       const { path } = place.stand.serve(talker([{ after: 'cut' }, { status: 204 }]))
-      await place.listen(path, pipe)
+      await place.listen(path, channel)
       const outcomes = await place.page.evaluate(sendAll, ['a', 'b'])
       expect(outcomes).toEqual([{ kind: 'IN_DOUBT', message: expect.stringContaining('IN_DOUBT') }, 'taken'])
     })
@@ -204,7 +204,7 @@ for (const pipe of pipes) {
         // Slow enough for a browser that knows no least time of its own to be left to its own reconnecting.
         method === 'POST' ? { status: 200, body: ['', '', 'ok'] } : { body: 'retry: 60\ndata: a\n\n' },
       )
-      await place.listen(path, pipe)
+      await place.listen(path, channel)
       const texts = Array.from({ length: 8 }, (_, index) => `${index}`)
       expect(await place.page.evaluate(sendAll, texts)).toEqual(texts.map(() => 'taken'))
       expect(asked.filter(({ method }) => method === 'POST').map(({ body }) => body)).toEqual(texts)
@@ -244,8 +244,8 @@ async function openPlace(openPage: () => Promise<TestPage>) {
   const stand = await startStand()
   const page = await openPage()
   await page.goto(stand.page)
-  const begin = (url: string, pipe: string | readonly string[], options: object = {}) =>
-    page.evaluate(beginLine, { url, pipe, options })
+  const begin = (url: string, channel: string | readonly string[], options: object = {}) =>
+    page.evaluate(beginLine, { url, channel, options })
   return {
     stand,
     page,
@@ -263,15 +263,15 @@ async function openPlace(openPage: () => Promise<TestPage>) {
 
 function beginLine({
   url,
-  pipe,
+  channel,
   options,
 }: {
   url: string
-  pipe: string | readonly string[]
+  channel: string | readonly string[]
   options: object
 }): void {
   const heard: string[] = []
-  const line = connectPlain(url, pipe as string[], options)
+  const line = connectPlain(url, channel as string[], options)
   line.addEventListener('open', () => heard.push('open'))
   line.addEventListener('error', () => heard.push(`error ${line.readyState}`))
   line.addEventListener('message', event => {

@@ -3,18 +3,18 @@
  * `message hello #7` (its data and, if there is one, its lastEventId), `error 0` (the readyState it is told in).
  * For a page and for a worker.
  */
-globalThis.connectPlain = (url, pipe, options) =>
+globalThis.connectPlain = (url, channel, options) =>
   Throughline.connect(url, {
     dialect: Throughline.plainWith({ letter: true }),
-    transports: [].concat(pipe),
+    transports: [].concat(channel),
     ...options,
   })
 
 /** Listens until `count` things were heard, or `patience` ms went by, then closes. */
-globalThis.record = ({ url, pipe, names = [], count, options, patience = 6_000 }) =>
+globalThis.record = ({ url, channel, names = [], count, options, patience = 6_000 }) =>
   new Promise(resolve => {
     const heard = []
-    const line = connectPlain(url, pipe, options)
+    const line = connectPlain(url, channel, options)
     const finish = () => {
       clearTimeout(limit)
       line.close()

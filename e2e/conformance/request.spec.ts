@@ -1,7 +1,7 @@
 /** WHATWG HTML 9.2.2 and 9.2.3: what is asked of the server, and which answers are taken. */
 import type { Engine } from '../fixtures/engines.ts'
 import { expect, test } from '../fixtures/test.ts'
-import { type Case, expectCases, pipes } from './cases.ts'
+import { type Case, channels, expectCases } from './cases.ts'
 import { type Answer, type Place, startStand } from './stand.ts'
 
 const message: Answer = { body: 'data: a\n\n' }
@@ -9,14 +9,14 @@ const taken = ['open', 'message a']
 const refused = ['error 2']
 const cached = [...taken, 'error 0', ...taken]
 
-for (const pipe of pipes) {
-  test(`${pipe} asks as an EventSource does`, async ({ openPage, browserName }) => {
+for (const channel of channels) {
+  test(`${channel} asks as an EventSource does`, async ({ openPage, browserName }) => {
     await using stand = await startStand()
-    const run = { stand, pipe, page: await openPage(), engine: browserName as Engine }
+    const run = { stand, channel, page: await openPage(), engine: browserName as Engine }
     await expectCases([...requests, ...redirects(), ...reconnects], run)
   })
 
-  test(`${pipe} takes an event stream and nothing else`, async ({ openPage, browserName }) => {
+  test(`${channel} takes an event stream and nothing else`, async ({ openPage, browserName }) => {
     await using stand = await startStand()
     const places: Place[] = []
     const watched = [...statuses, ...types].map(each => ({
@@ -24,16 +24,16 @@ for (const pipe of pipes) {
       asked: (place: Place) => void places.push(place),
     }))
     const page = await openPage()
-    await expectCases(watched, { stand, pipe, page, engine: browserName as Engine })
+    await expectCases(watched, { stand, channel, page, engine: browserName as Engine })
     // What is refused is refused for good: nothing is asked any more, long after `retry` has passed.
     const before = places.map(({ asked }) => asked.length)
     await page.evaluate(() => new Promise(resolve => setTimeout(resolve, 500)))
     expect(places.map(({ asked }) => asked.length)).toEqual(before)
   })
 
-  test(`${pipe} reads from other origins what they share`, async ({ openPage, browserName }) => {
+  test(`${channel} reads from other origins what they share`, async ({ openPage, browserName }) => {
     await using stand = await startStand()
-    const run = { stand, pipe, page: await openPage(), engine: browserName as Engine }
+    const run = { stand, channel, page: await openPage(), engine: browserName as Engine }
     await expectCases([...sharing, ...cookies, ...preflights], run)
   })
 }
@@ -93,10 +93,10 @@ const reconnects: Case[] = [
     name: 'says an id of any characters as UTF-8',
     script: [{ body: 'id: …한é\nretry: 1\ndata: a\n\n' }, { body: 'data: b\n\n' }],
     hears: ['open', 'message a #…한é', 'error 0', 'open', 'message b #…한é'],
-    asked({ asked }, pipe, engine) {
+    asked({ asked }, channel, engine) {
       const id = Buffer.from(asked[1]?.headers['last-event-id'] as string, 'latin1').toString()
       // WebKit on Linux encodes once more what an XMLHttpRequest has already encoded.
-      const twice = engine === 'webkit' && pipe !== 'eventsource'
+      const twice = engine === 'webkit' && channel !== 'eventsource'
       expect.soft(twice ? Buffer.from(id, 'latin1').toString() : id).toBe('…한é')
     },
   },
@@ -201,8 +201,8 @@ const sharing: Case[] = [
     away: 'any',
     hears: ['open', 'message a #1', 'error 0', 'open', 'message b #1'],
     // A server that lets no header through can only be told by the browser itself.
-    asked: ({ asked }, pipe) =>
-      expect.soft(asked.at(-1)?.headers['last-event-id']).toBe(pipe === 'eventsource' ? '1' : undefined),
+    asked: ({ asked }, channel) =>
+      expect.soft(asked.at(-1)?.headers['last-event-id']).toBe(channel === 'eventsource' ? '1' : undefined),
   },
 ]
 
@@ -223,9 +223,9 @@ const preflights: Case[] = ['abc', 'x'.repeat(200), 'a<b'].map(id => ({
   script: [{ body: `retry: 1\nid: ${id}\ndata: a\n\n` }, { body: 'data: b\n\n' }],
   away: 'headers',
   hears: ['open', `message a #${id}`, 'error 0', 'open', `message b #${id}`],
-  asked({ preflights, asked }, pipe) {
+  asked({ preflights, asked }, channel) {
     const wanted = preflights.map(({ headers }) => headers['access-control-request-headers'])
-    expect.soft(wanted).toEqual(pipe === 'eventsource' ? [] : ['last-event-id'])
+    expect.soft(wanted).toEqual(channel === 'eventsource' ? [] : ['last-event-id'])
     expect.soft(asked.at(-1)?.headers['last-event-id']).toBe(id)
   },
 }))

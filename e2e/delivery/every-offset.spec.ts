@@ -1,5 +1,5 @@
 /**
- * A stream of 2 KB is cut at each of its bytes, on each pipe, in each way; and each time the line hears every message once and in
+ * A stream of 2 KB is cut at each of its bytes, on each channel, in each way; and each time the line hears every message once and in
  * order. Hundreds of lines run side by side in one page, each to a port of its own, while messages are published all the time.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -9,8 +9,8 @@ import { startSite } from '../fixtures/site.ts'
 import { expect, type TestPage, test } from '../fixtures/test.ts'
 import { type Break, openDoor, openSoundDoor } from './cutting-server.ts'
 
-const pipes = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'] as const
-type Via = (typeof pipes)[number]
+const channels = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'] as const
+type Via = (typeof channels)[number]
 
 const breaks: Record<Break, string> = { fin: 'FIN', rst: 'reset', stall: 'stall' }
 
@@ -28,7 +28,7 @@ const pace = 40
 
 test.skip(({ browserName }) => browserName !== 'chromium', 'the engines do not differ in this')
 
-for (const via of pipes) {
+for (const via of channels) {
   for (const how of Object.keys(breaks) as Break[]) {
     const stride = how === 'stall' ? strideOfStalls : 1
     const which = stride === 1 ? 'every byte' : `every ${stride}th byte`

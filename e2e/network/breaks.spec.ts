@@ -22,10 +22,10 @@ declare const line: { readonly readyState: number; readonly transport: string | 
 declare const heard: { type: string; message?: string; id?: string }[]
 declare const sent: { outcome?: string }[]
 
-const pipes: readonly Via[] = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp']
+const channels: readonly Via[] = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp']
 const kinds: readonly Cut[] = ['fin', 'rst']
 
-for (const via of pipes) {
+for (const via of channels) {
   for (const kind of kinds) {
     test(`a ${kind === 'fin' ? 'FIN' : 'reset'} in the middle of a block loses nothing on ${via}`, async ({
       openPage,
@@ -217,7 +217,7 @@ test.describe('', () => {
 
   test('a proxy that wants to know who asks is a failed network until it knows', async ({ openPage }) => {
     await using place = await startFaultyPlace()
-    place.box.put(refused(407, [...pipes, 'post']))
+    place.box.put(refused(407, [...channels, 'post']))
     const page = await openPage()
     await openLine(page, place)
     await page.waitFor(() => heard.some(({ type }) => type === 'error'))
@@ -228,7 +228,7 @@ test.describe('', () => {
     await expectExact(page, place)
   })
 
-  for (const via of pipes) {
+  for (const via of channels) {
     test(`one byte at a time changes nothing on ${via}`, async ({ openPage }) => {
       await using place = await startFaultyPlace()
       await place.publish(20)
@@ -247,7 +247,7 @@ test.describe('', () => {
     test.setTimeout(120_000)
     await using place = await startFaultyPlace()
     await place.publish(16_000)
-    place.box.put(slow(102_400, [...pipes, 'post']))
+    place.box.put(slow(102_400, [...channels, 'post']))
     const page = await openPage()
     const after = place.published[0]?.id as string
     await openLine(page, place, { lastEventId: after })
@@ -262,7 +262,7 @@ test.describe('', () => {
   test('1 KB per second with a backlog waiting is slow, and exact', async ({ openPage }) => {
     await using place = await startFaultyPlace()
     await place.publish(40)
-    place.box.put(slow(1_024, [...pipes, 'post']))
+    place.box.put(slow(1_024, [...channels, 'post']))
     const page = await openPage()
     const after = place.published[0]?.id as string
     await openLine(page, place, { lastEventId: after })

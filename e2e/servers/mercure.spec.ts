@@ -17,12 +17,12 @@ declare const line: { readonly readyState: number; send(data: unknown): Promise<
 declare const heard: Heard[]
 declare const messages: () => Heard[]
 
-const pipes = ['eventsource', 'xhr-streaming'] as const
+const channels = ['eventsource', 'xhr-streaming'] as const
 
-for (const pipe of pipes) {
-  test.describe(`over ${pipe}`, () => {
+for (const channel of channels) {
+  test.describe(`over ${channel}`, () => {
     test.skip(
-      ({ browserName }) => browserName !== 'chromium' && pipe !== 'eventsource',
+      ({ browserName }) => browserName !== 'chromium' && channel !== 'eventsource',
       'the engines differ only in an EventSource of their own',
     )
     test('hears the topics it asked for, under the names that updates have', async ({ openPage }) => {
@@ -30,7 +30,7 @@ for (const pipe of pipes) {
       const page = await openPage()
       await openForeign(
         page,
-        lineTo(hub, pipe, { options: { params: { topic: ['a', 'b'] }, names: ['alarm'] } }),
+        lineTo(hub, channel, { options: { params: { topic: ['a', 'b'] }, names: ['alarm'] } }),
       )
       hub.publish({ topic: 'a', data: 'one' })
       hub.publish({ topic: 'c', data: 'not asked for' })
@@ -53,7 +53,7 @@ for (const pipe of pipes) {
           const data = `update ${published.length + 1}`
           published.push({ id: hub.publish({ topic: 'a', data }), data })
         }
-        await openForeign(page, lineTo(hub, pipe))
+        await openForeign(page, lineTo(hub, channel))
         for (let round = 0; round < 3; round++) {
           publish()
           publish()
@@ -72,7 +72,7 @@ for (const pipe of pipes) {
     test('hears what is private by the cookie that the site has set', async ({ openPage }) => {
       await using hub = await startMercure()
       const page = await openPage()
-      await openForeign(page, lineTo(hub, pipe))
+      await openForeign(page, lineTo(hub, channel))
       hub.publish({ topic: 'a', data: 'private', private: true })
       hub.publish({ topic: 'a', data: 'public' })
       await expectTexts(page, ['public'])
@@ -81,7 +81,7 @@ for (const pipe of pipes) {
         // biome-ignore lint/suspicious/noDocumentCookie: a test page; CookieStore is not there without https
         document.cookie = `mercureAuthorization=${token}; path=/`
       }, token)
-      await openForeign(page, lineTo(hub, pipe))
+      await openForeign(page, lineTo(hub, channel))
       hub.publish({ topic: 'a', data: 'private', private: true })
       hub.publish({ topic: 'a', data: 'public' })
       await expectTexts(page, ['private', 'public'])
@@ -96,7 +96,7 @@ for (const pipe of pipes) {
         const given = draft === 7 ? { publish } : { publish, token: 'access_token' }
         const params = draft === 7 ? { topic: 'a' } : { match: 'a' }
         await openForeign(page, {
-          ...lineTo(hub, pipe, { given, options: { params, tokenIn: 'address' } }),
+          ...lineTo(hub, channel, { given, options: { params, tokenIn: 'address' } }),
           token,
         })
         await page.evaluate(async () => {
@@ -104,7 +104,7 @@ for (const pipe of pipes) {
         })
         await expectTexts(page, ['one', '안녕 & = +', '{"to":"ALL"}'])
         // Only EventSource cannot set a header.
-        expect(hub.asked.some(url => url.includes('=ey'))).toBe(pipe === 'eventsource')
+        expect(hub.asked.some(url => url.includes('=ey'))).toBe(channel === 'eventsource')
       })
     }
 
@@ -114,7 +114,7 @@ for (const pipe of pipes) {
       const token = hub.token({ publish: ['b'] })
       const options = { tokenIn: 'address' }
       await openForeign(page, {
-        ...lineTo(hub, pipe, { given: { publish: { topic: 'a' } }, options }),
+        ...lineTo(hub, channel, { given: { publish: { topic: 'a' } }, options }),
         token,
       })
       const send = () => page.evaluate(() => line.send('no').catch(({ kind, status }) => ({ kind, status })))
@@ -193,7 +193,7 @@ function missSome(hub: MercureHub): string[] {
 
 function lineTo(
   hub: MercureHub,
-  pipe: string,
+  channel: string,
   { given = {}, options = {} }: Partial<ForeignLine> = {},
 ): ForeignLine {
   return {
@@ -201,7 +201,7 @@ function lineTo(
     url: hub.path,
     dialect: 'mercure',
     given,
-    options: { transports: [pipe], params: { topic: 'a' }, retry: 50, ...options },
+    options: { transports: [channel], params: { topic: 'a' }, retry: 50, ...options },
   }
 }
 

@@ -23,11 +23,11 @@ declare const line: {
 declare const heard: (Message & { type: string; kind: string; message: string; resumed: boolean })[]
 declare const messages: () => Message[]
 
-const pipes = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling'] as const
-type Pipe = (typeof pipes)[number]
+const channels = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling'] as const
+type Channel = (typeof channels)[number]
 
-for (const pipe of pipes) {
-  test.describe(`over ${pipe}`, () => {
+for (const channel of channels) {
+  test.describe(`over ${channel}`, () => {
     test('hears what was published before and after, with the ids that Nchan told', async ({ openPage }) => {
       await using place = await openPlace()
       const page = await openPage()
@@ -37,24 +37,24 @@ for (const pipe of pipes) {
         published.push({ id: await place.publish('a', data), data })
       }
       for (const text of texts) await publish(text)
-      await openForeign(page, place.line(pipe))
+      await openForeign(page, place.line(channel))
       for (const text of texts) await publish(text)
       await waitForCount(page, published.length)
       // An event stream has no CRLF inside data.
-      const streamed = pipe === 'eventsource' || pipe === 'xhr-streaming'
+      const streamed = channel === 'eventsource' || channel === 'xhr-streaming'
       const wanted = published.map(({ id, data }) => ({
         id,
         data: streamed ? data.replace('\r\n', '\n') : data,
       }))
       expect(await heardMessages(page)).toEqual(wanted)
-      expect(await page.evaluate(() => line.transport)).toBe(pipe)
+      expect(await page.evaluate(() => line.transport)).toBe(channel)
     })
 
     test('says by what Nchan answers whether a message was taken', async ({ openPage }) => {
       await using place = await openPlace()
       const page = await openPage()
       await place.publish('a', 'first')
-      await openForeign(page, place.line(pipe))
+      await openForeign(page, place.line(channel))
       await page.evaluate(async () => {
         for (const data of ['a', '안녕', { to: 'ALL' }, 'd']) await line.send(data)
       })
@@ -66,7 +66,7 @@ for (const pipe of pipes) {
         '{"to":"ALL"}',
         'd',
       ])
-      await openForeign(page, place.line(pipe, { publish: '/closed' }))
+      await openForeign(page, place.line(channel, { publish: '/closed' }))
       const refusal = await page.evaluate(() =>
         line.send('no').catch(({ kind, status }) => ({ kind, status })),
       )
@@ -77,14 +77,14 @@ for (const pipe of pipes) {
       await using place = await openPlace()
       const page = await openPage()
       await place.publish('a', 'one')
-      await openForeign(page, place.line(pipe, { publish: '/pub/a' }, '/hurried/a'))
+      await openForeign(page, place.line(channel, { publish: '/pub/a' }, '/hurried/a'))
       await waitForCount(page, 1)
       await expect.poll(() => place.answered('/hurried/a')).toBeGreaterThanOrEqual(3)
       await place.publish('a', 'two')
       await waitForCount(page, 2)
       expect((await heardMessages(page)).map(({ data }) => data)).toEqual(['one', 'two'])
       // Answers that end are joined to one stream where a page can see how they end.
-      const joined = pipe === 'xhr-streaming' || pipe === 'long-polling'
+      const joined = channel === 'xhr-streaming' || channel === 'long-polling'
       const errors = await page.evaluate(() =>
         heard.filter(({ type }) => type === 'error').map(({ kind }) => kind),
       )
@@ -92,12 +92,12 @@ for (const pipe of pipes) {
     })
 
     // The browser's own EventSource does not show how a response ends.
-    if (pipe === 'eventsource') return
+    if (channel === 'eventsource') return
     test('ends for good when the channel is deleted, if that is wanted', async ({ openPage }) => {
       await using place = await openPlace()
       const page = await openPage()
       await place.publish('a', 'one')
-      await openForeign(page, place.line(pipe, { endsWhenGone: true }))
+      await openForeign(page, place.line(channel, { endsWhenGone: true }))
       await waitForCount(page, 1)
       await place.remove('a')
       await page.waitFor(() => line.readyState === 2)
@@ -115,13 +115,13 @@ for (const pipe of pipes) {
 test.describe('', () => {
   test.skip(({ browserName }) => browserName !== 'chromium', 'the engines do not differ in this')
 
-  for (const pipe of pipes) {
-    test(`goes on over ${pipe} where the line was cut, again and again`, async ({ openPage }) => {
+  for (const channel of channels) {
+    test(`goes on over ${channel} where the line was cut, again and again`, async ({ openPage }) => {
       await using place = await openPlace()
       const page = await openPage()
       const proxy = await startTcpProxy(Number(new URL(place.site).port))
       const flow = place.flow()
-      await openForeign(page, { ...place.line(pipe), site: `http://127.0.0.1:${proxy.port}` })
+      await openForeign(page, { ...place.line(channel), site: `http://127.0.0.1:${proxy.port}` })
       for (const how of ['rst', 'fin', 'rst'] as const) {
         const count = await page.evaluate(() => messages().length)
         await waitForCount(page, count + 20)
@@ -133,7 +133,7 @@ test.describe('', () => {
     })
 
     for (const end of ['close', 'kill'] as const)
-      test(`goes on over ${pipe} at a second nginx when the first is ${end === 'kill' ? 'killed' : 'stopped'}`, async ({
+      test(`goes on over ${channel} at a second nginx when the first is ${end === 'kill' ? 'killed' : 'stopped'}`, async ({
         openPage,
       }) => {
         await using place = await openPlace(2)
@@ -141,7 +141,7 @@ test.describe('', () => {
         await using front = await startFront(first.url)
         const page = await openPage()
         const flow = place.flow()
-        await openForeign(page, { ...place.line(pipe), site: front.url })
+        await openForeign(page, { ...place.line(channel), site: front.url })
         await waitForCount(page, 20)
         front.lead(second.url)
         await first[end]()
@@ -257,8 +257,8 @@ test.describe('', () => {
       expect(await page.evaluate(() => heard.filter(({ type }) => type === 'error'))).toEqual([])
     })
 
-  for (const pipe of pipes) {
-    test(`hears several channels over ${pipe}, each message once`, async ({ openPage }) => {
+  for (const channel of channels) {
+    test(`hears several channels over ${channel}, each message once`, async ({ openPage }) => {
       await using place = await openPlace()
       const page = await openPage()
       const published: string[] = []
@@ -268,7 +268,7 @@ test.describe('', () => {
       }
       await publish('a')
       await publish('b')
-      await openForeign(page, place.line(pipe, { multiplexed: true }, '/both/a/b'))
+      await openForeign(page, place.line(channel, { multiplexed: true }, '/both/a/b'))
       for (let round = 0; round < 2; round++) {
         await publish('b')
         await publish('a')
@@ -301,11 +301,11 @@ test.describe('', () => {
     expect(await page.evaluate(() => [...new Set(heard.map(({ type }) => type))])).toEqual(['error'])
   })
 
-  for (const pipe of pipes.filter(pipe => pipe !== 'websocket')) {
-    test(`is refused for good over ${pipe} with status 403`, async ({ openPage }) => {
+  for (const channel of channels.filter(channel => channel !== 'websocket')) {
+    test(`is refused for good over ${channel} with status 403`, async ({ openPage }) => {
       await using place = await openPlace()
       const page = await openPage()
-      await beginForeign(page, place.line(pipe, {}, '/closed'))
+      await beginForeign(page, place.line(channel, {}, '/closed'))
       await page.waitFor(() => line.readyState === 2)
       expect(await page.evaluate(() => heard.map(({ type }) => type))).toEqual(['error', 'close'])
     })
@@ -321,7 +321,7 @@ async function openPlace(count = 1) {
     ...nchan,
     site,
     answered: (path: string) => (nchan.servers[0] as NchanServer).answered(path),
-    line(transports?: Pipe | readonly Pipe[], given: object = { publish: '/pub/a' }, url = '/sub/a') {
+    line(transports?: Channel | readonly Channel[], given: object = { publish: '/pub/a' }, url = '/sub/a') {
       const options = { retry: 100, ...(transports && { transports: [transports].flat() }) }
       return { site, url, dialect: 'nchan', given, options }
     },

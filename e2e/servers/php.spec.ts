@@ -9,19 +9,19 @@ declare const line: { readonly lastEventId: string; send(data: unknown): Promise
 declare const heard: { type: string; kind: string }[]
 declare const messages: () => { data: string; id: string }[]
 
-const pipes = ['eventsource', 'xhr-streaming', 'long-polling'] as const
+const channels = ['eventsource', 'xhr-streaming', 'long-polling'] as const
 
-for (const pipe of pipes) {
-  test.describe(`over ${pipe}`, () => {
+for (const channel of channels) {
+  test.describe(`over ${channel}`, () => {
     test.skip(
-      ({ browserName }) => browserName !== 'chromium' && pipe !== 'eventsource',
+      ({ browserName }) => browserName !== 'chromium' && channel !== 'eventsource',
       'the engines differ only in an EventSource of their own',
     )
     test('a chat between two mailboxes', async ({ openPage }) => {
       await using place = await openPlace()
       const [alice, bob] = [await openPage(), await openPage()]
-      await openForeign(alice, place.line(pipe, '/chat.php?me=alice'))
-      await openForeign(bob, place.line(pipe, '/chat.php?me=bob'))
+      await openForeign(alice, place.line(channel, '/chat.php?me=alice'))
+      await openForeign(bob, place.line(channel, '/chat.php?me=bob'))
       for (const text of ['hello', '안녕 👋', 'two\nlines']) {
         await alice.evaluate(text => line.send({ to: 'bob', text }), text)
         await bob.evaluate(text => line.send({ to: 'alice', text: `${text} to you too` }), text)
@@ -35,7 +35,7 @@ for (const pipe of pipes) {
       const page = await openPage()
       await place.put('bob', 'one')
       await place.put('bob', 'two')
-      await openForeign(page, place.line(pipe, '/status.php?me=bob'))
+      await openForeign(page, place.line(channel, '/status.php?me=bob'))
       await expectTexts(page, ['one', 'two'])
       const lastEventId = await page.evaluate(() => {
         line.close()
@@ -43,8 +43,8 @@ for (const pipe of pipes) {
       })
       await place.put('bob', 'three')
       // A new EventSource cannot be told where to go on, so the next transport is taken.
-      const options = { transports: [pipe, 'xhr-streaming'], lastEventId }
-      await openForeign(page, { ...place.line(pipe, '/status.php?me=bob'), options })
+      const options = { transports: [channel, 'xhr-streaming'], lastEventId }
+      await openForeign(page, { ...place.line(channel, '/status.php?me=bob'), options })
       await expectTexts(page, ['three'])
     })
 
@@ -52,7 +52,7 @@ for (const pipe of pipes) {
       await using place = await openPlace()
       const page = await openPage()
       const texts: string[] = []
-      await openForeign(page, place.line(pipe, '/replay.php?me=bob'))
+      await openForeign(page, place.line(channel, '/replay.php?me=bob'))
       for (let round = 1; round <= 3; round++) {
         for (const part of ['a', 'b', 'b']) {
           texts.push(`${round}${part}`)
@@ -67,7 +67,7 @@ for (const pipe of pipes) {
     test('comet answers as a mailbox changes, also twice within a second', async ({ openPage }) => {
       await using place = await openPlace()
       const page = await openPage()
-      await openForeign(page, place.line(pipe, '/comet.php?me=bob'))
+      await openForeign(page, place.line(channel, '/comet.php?me=bob'))
       const texts: string[] = []
       for (let count = 1; count <= 6; count++) {
         texts.push(`message ${count}`)
@@ -84,7 +84,7 @@ for (const pipe of pipes) {
       const page = await openPage()
       const proxy = await startTcpProxy(Number(new URL(place.site).port))
       await openForeign(page, {
-        ...place.line(pipe, '/comet.php?me=bob'),
+        ...place.line(channel, '/comet.php?me=bob'),
         site: `http://127.0.0.1:${proxy.port}`,
       })
       await place.put('bob', 'before')
@@ -106,7 +106,7 @@ async function openPlace() {
   const { url, close } = await startPhp()
   return {
     site: url,
-    line: (pipe: string, path: string) => ({ site: url, url: path, options: { transports: [pipe] } }),
+    line: (channel: string, path: string) => ({ site: url, url: path, options: { transports: [channel] } }),
     /** As somebody else's page does it. */
     async put(to: string, text: string) {
       const answer = await fetch(`${url}/messages.php`, {

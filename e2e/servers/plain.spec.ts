@@ -13,12 +13,12 @@ declare const heard: { type: string; kind: string; retryIn: number; id: string; 
 declare const messages: () => { data: string }[]
 declare const Throughline: { connect(url: string, options: object): EventSource }
 
-const pipes = ['eventsource', 'xhr-streaming', 'long-polling'] as const
+const channels = ['eventsource', 'xhr-streaming', 'long-polling'] as const
 
-for (const pipe of pipes) {
-  test.describe(`over ${pipe}`, () => {
+for (const channel of channels) {
+  test.describe(`over ${channel}`, () => {
     test.skip(
-      ({ browserName }) => browserName !== 'chromium' && pipe !== 'eventsource',
+      ({ browserName }) => browserName !== 'chromium' && channel !== 'eventsource',
       'the engines differ only in an EventSource of their own',
     )
 
@@ -28,7 +28,7 @@ for (const pipe of pipes) {
       }) => {
         await using server = await startPlainServer()
         const page = await openPage()
-        await openForeign(page, lineTo(server, '/events', [pipe]))
+        await openForeign(page, lineTo(server, '/events', [channel]))
         for (let round = 0; round < 2; round++) {
           for (const text of ['a', '안녕', 'b']) server.publish(`${text} ${round}`)
           await waitForCount(page, server.published.length)
@@ -50,7 +50,7 @@ for (const pipe of pipes) {
       const retry = 137
       await using server = await startPlainServer(retry)
       const page = await openPage()
-      await openForeign(page, lineTo(server, '/batches', [pipe]))
+      await openForeign(page, lineTo(server, '/batches', [channel]))
       for (const text of ['one', 'two', 'three']) {
         server.publish(text)
         await waitForCount(page, server.published.length)
@@ -61,7 +61,7 @@ for (const pipe of pipes) {
       const errors = await page.evaluate(() => heard.filter(({ type }) => type === 'error'))
       expect(new Set(errors.map(({ kind }) => kind))).toEqual(new Set(['ended']))
       // Lines spread themselves after it. EventSource keeps to itself what the server told it; e2e/conformance measures that.
-      if (pipe !== 'eventsource') expect(errors.filter(({ retryIn }) => retryIn < retry)).toEqual([])
+      if (channel !== 'eventsource') expect(errors.filter(({ retryIn }) => retryIn < retry)).toEqual([])
     })
   })
 }

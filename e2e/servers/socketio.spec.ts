@@ -25,11 +25,11 @@ declare const line: EventTarget & {
 declare const heard: Heard[]
 declare const messages: () => Heard[]
 
-const pipes = ['websocket', 'long-polling'] as const
-type Pipe = (typeof pipes)[number]
+const channels = ['websocket', 'long-polling'] as const
+type Channel = (typeof channels)[number]
 
-for (const pipe of pipes) {
-  test.describe(`over ${pipe}`, () => {
+for (const channel of channels) {
+  test.describe(`over ${channel}`, () => {
     test('carries events by name and values of all kinds, both ways', async ({ openPage }) => {
       const said: unknown[] = []
       await using place = await startSocketIO({}, io =>
@@ -41,7 +41,7 @@ for (const pipe of pipes) {
         }),
       )
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe, ['wakeup']))
+      await openForeign(page, lineTo(place, channel, ['wakeup']))
       const values = ['one', '안녕 👋\r\n\u001e', 0, null, false, { to: 'ALL', list: [1, [2]] }, []]
       await page.evaluate(async all => {
         for (const value of all) await line.send(value)
@@ -51,7 +51,7 @@ for (const pipe of pipes) {
       await waitForCount(page, events.length)
       expect(said).toEqual(events)
       expect(await page.evaluate(() => messages().map(({ name, data }) => [name, data]))).toEqual(events)
-      expect(await page.evaluate(() => line.transport)).toBe(pipe)
+      expect(await page.evaluate(() => line.transport)).toBe(channel)
     })
 
     test('asks the server for an answer, and answers it', async ({ openPage }) => {
@@ -63,7 +63,7 @@ for (const pipe of pipes) {
         ),
       )
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       const sums = await page.evaluate(() =>
         Promise.all([
           line.send([1, 2], { event: 'sum', answer: true }),
@@ -92,7 +92,7 @@ for (const pipe of pipes) {
         }),
       )
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       await page.evaluate(() => line.send(Uint8Array.of(255, 0, 30)))
       await page.waitFor(() => messages().length === 1)
       expect(await page.evaluate(() => [...new Uint8Array(messages()[0]?.data as ArrayBuffer)])).toEqual([
@@ -112,9 +112,9 @@ for (const pipe of pipes) {
     test('lets people log in, and write to one and to everyone', async ({ openPage }) => {
       await using place = await startSocketIO({}, chat)
       const [anna, bora, chen] = await Promise.all([openPage(), openPage(), openPage()])
-      await enter(anna, place, pipe, 'anna')
-      await enter(bora, place, pipe, 'bora')
-      await enter(chen, place, pipe, 'chen')
+      await enter(anna, place, channel, 'anna')
+      await enter(bora, place, channel, 'bora')
+      await enter(chen, place, channel, 'chen')
       // Everyone but the one it is about.
       await anna.waitFor(() => messages().length === 2)
       expect(await namesAndData(anna)).toEqual([
@@ -140,13 +140,13 @@ for (const pipe of pipes) {
       await using place = await startSocketIO()
       const proxy = await startTcpProxy(place.site.port)
       const page = await openPage()
-      await openForeign(page, { ...lineTo(place, pipe), site: `http://127.0.0.1:${proxy.port}` })
+      await openForeign(page, { ...lineTo(place, channel), site: `http://127.0.0.1:${proxy.port}` })
       const flow = flowOf(place)
       let cuts = 0
       for (const how of ['rst', 'fin', 'rst'] as const) {
         await waitForMore(page)
         // An answer to a poll that is lost on its way is lost for good: see docs/servers/socketio.md.
-        if (pipe === 'websocket') proxy.cut(how)
+        if (channel === 'websocket') proxy.cut(how)
         else for (const { conn } of place.sockets) conn.close()
         await page.waitFor(count => heard.filter(({ type }) => type === 'open').length > count, ++cuts)
       }
@@ -165,13 +165,13 @@ for (const pipe of pipes) {
 test.describe('', () => {
   test.skip(({ browserName }) => browserName !== 'chromium', 'the engines do not differ in this')
 
-  for (const pipe of pipes) {
-    test(`says over ${pipe} that messages may be lost when the server comes back without its memory`, async ({
+  for (const channel of channels) {
+    test(`says over ${channel} that messages may be lost when the server comes back without its memory`, async ({
       openPage,
     }) => {
       await using place = await startSocketIO()
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       await expect.poll(() => place.sockets.length).toBe(1)
       place.io.emit('message', 'before')
       await waitForCount(page, 1)
@@ -184,12 +184,12 @@ test.describe('', () => {
       expect(all).toEqual([false, 'before', 'error', false, 'gap', 'after'])
     })
 
-    test(`comes back over ${pipe} without a gap where the server has no recovery, which tells of none`, async ({
+    test(`comes back over ${channel} without a gap where the server has no recovery, which tells of none`, async ({
       openPage,
     }) => {
       await using place = await startSocketIO({ connectionStateRecovery: undefined as never })
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       await expect.poll(() => place.sockets.length).toBe(1)
       place.io.emit('message', 'looks-like-an-offset')
       await waitForCount(page, 1)
@@ -205,35 +205,37 @@ test.describe('', () => {
       expect(await page.evaluate(() => heard.some(({ type }) => type === 'gap'))).toBe(false)
     })
 
-    test(`gives up over ${pipe} when the server refuses the token, and says why`, async ({ openPage }) => {
+    test(`gives up over ${channel} when the server refuses the token, and says why`, async ({ openPage }) => {
       await using place = await startSocketIO({}, chat)
       const page = await openPage()
-      await beginForeign(page, lineTo(place, pipe))
+      await beginForeign(page, lineTo(place, channel))
       await page.waitFor(() => line.readyState === 2)
       const all = await page.evaluate(() => heard)
       expect(all.map(({ type }) => type)).toEqual(['error', 'close'])
       expect(all[0]?.message).toBe('the server said no such person; giving up')
     })
 
-    test(`asks over ${pipe} for a new token once when the server refuses the first`, async ({ openPage }) => {
+    test(`asks over ${channel} for a new token once when the server refuses the first`, async ({
+      openPage,
+    }) => {
       await using place = await startSocketIO({}, chat)
       const page = await openPage()
-      await enter(page, place, pipe, 'anna', ['expired', 'let-me-in-as:anna'])
+      await enter(page, place, channel, 'anna', ['expired', 'let-me-in-as:anna'])
       expect(place.sockets.map(({ data }) => data.name)).toEqual(['anna'])
     })
 
-    test(`gives up over ${pipe} when the server refuses the handshake`, async ({ openPage }) => {
+    test(`gives up over ${channel} when the server refuses the handshake`, async ({ openPage }) => {
       await using place = await startSocketIO({ allowRequest: (_, answer) => answer('not you', false) })
       const page = await openPage()
-      await beginForeign(page, lineTo(place, pipe))
+      await beginForeign(page, lineTo(place, channel))
       await page.waitFor(() => line.readyState === 2)
       expect(await page.evaluate(() => heard.map(({ type }) => type))).toEqual(['error', 'close'])
     })
 
-    test(`ends over ${pipe} when the server disconnects it`, async ({ openPage }) => {
+    test(`ends over ${channel} when the server disconnects it`, async ({ openPage }) => {
       await using place = await startSocketIO()
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       await expect.poll(() => place.sockets.length).toBe(1)
       place.sockets[0]?.emit('message', 'last words')
       place.sockets[0]?.disconnect()
@@ -242,22 +244,22 @@ test.describe('', () => {
       expect(await page.evaluate(() => heard.at(-1)?.reason)).toBe('the server said goodbye')
     })
 
-    test(`answers pings over ${pipe}, and leaves when there are none`, async ({ openPage }) => {
+    test(`answers pings over ${channel}, and leaves when there are none`, async ({ openPage }) => {
       await using place = await startSocketIO({ pingInterval: 200, pingTimeout: 5_000 })
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       await expect.poll(() => place.sockets.length).toBe(1)
       const pongs = await countPongs(place, 5)
       expect(pongs).toBe(5)
       expect(await page.evaluate(() => heard.map(({ type }) => type))).toEqual(['open'])
     })
 
-    test(`goes to the server over ${pipe} with the page’s parameters and what else it knows`, async ({
+    test(`goes to the server over ${channel} with the page’s parameters and what else it knows`, async ({
       openPage,
     }) => {
       await using place = await startSocketIO()
       const page = await openPage()
-      const { options, ...rest } = lineTo(place, pipe)
+      const { options, ...rest } = lineTo(place, channel)
       const asked = { ...rest, given: { auth: { room: 'lobby' } }, url: '/socket.io' }
       await openForeign(page, { ...asked, options: { ...options, params: { page: 'p1' } } })
       await expect.poll(() => place.sockets.length).toBe(1)
@@ -266,10 +268,10 @@ test.describe('', () => {
       expect(handshake?.query).toMatchObject({ page: 'p1', EIO: '4' })
     })
 
-    test(`closes its socket over ${pipe} when the page closes the line`, async ({ openPage }) => {
+    test(`closes its socket over ${channel} when the page closes the line`, async ({ openPage }) => {
       await using place = await startSocketIO({ pingInterval: 500, pingTimeout: 500 })
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       await expect.poll(() => place.sockets.length).toBe(1)
       await page.evaluate(() => line.close())
       await expect.poll(() => place.sockets.length).toBe(0)
@@ -301,7 +303,7 @@ test.describe('', () => {
   })
 })
 
-function lineTo({ site }: { site: SocketIOPlace['site'] }, transport?: Pipe, names: string[] = []) {
+function lineTo({ site }: { site: SocketIOPlace['site'] }, transport?: Channel, names: string[] = []) {
   const options = { names, retry: 100, ...(transport && { transports: [transport] }) }
   return { site: site.url, url: '/socket.io/', dialect: 'socketio', options }
 }
@@ -310,25 +312,25 @@ function lineTo({ site }: { site: SocketIOPlace['site'] }, transport?: Pipe, nam
 async function enter(
   page: TestPage,
   { site }: SocketIOPlace,
-  pipe: Pipe,
+  channel: Channel,
   name: string,
   tokens = [`let-me-in-as:${name}`],
 ): Promise<void> {
   await page.goto(`${site.url}/pages/line.html`)
   await page.evaluate(
-    async ({ pipe, tokens }) => {
+    async ({ channel, tokens }) => {
       const module = '/dist/dialects/socketio.js'
       const { socketio } = await import(module)
       const begin = (window as never as { begin(url: string, options: object): void }).begin
       begin('/socket.io/', {
         dialect: socketio(),
-        transports: [pipe],
+        transports: [channel],
         names: ['chat', 'joined'],
         retry: 100,
         token: () => tokens.shift(),
       })
     },
-    { pipe, tokens },
+    { channel, tokens },
   )
   await page.waitFor(() => line.readyState === 1)
 }

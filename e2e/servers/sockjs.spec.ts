@@ -16,15 +16,15 @@ declare const line: {
 declare const heard: { type: string; kind: string; message: string; reason: string; resumed: boolean }[]
 declare const messages: () => { data: string }[]
 
-const pipes = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'] as const
-type Pipe = (typeof pipes)[number]
+const channels = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'] as const
+type Channel = (typeof channels)[number]
 
-for (const pipe of pipes) {
-  test.describe(`over ${pipe}`, () => {
+for (const channel of channels) {
+  test.describe(`over ${channel}`, () => {
     test('carries texts of all kinds both ways', async ({ openPage }) => {
       await using place = await startSockJs({}, true)
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       const texts = ['one', '안녕 👋', 'two\r\nlines', '"quoted" %41 100%', '', '\u2028\0<', 'a["h"]']
       await page.evaluate(async all => {
         for (const text of all) await line.send(text)
@@ -32,7 +32,7 @@ for (const pipe of pipes) {
       await waitForCount(page, texts.length)
       expect(place.heard).toEqual(texts)
       expect(await heardTexts(page)).toEqual(texts)
-      expect(await page.evaluate(() => line.transport)).toBe(pipe)
+      expect(await page.evaluate(() => line.transport)).toBe(channel)
       expect(place.sessions).toBe(1)
     })
 
@@ -41,7 +41,7 @@ for (const pipe of pipes) {
     }) => {
       await using place = await startSockJs({ response_limit: 4_096, heartbeat_delay: 50 })
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       const published = await publishSome(place, 200)
       await waitForCount(page, published.length)
       expect(await heardTexts(page)).toEqual(published)
@@ -50,7 +50,7 @@ for (const pipe of pipes) {
       expect(await page.evaluate(() => heard.filter(({ type }) => type !== 'message').length)).toBe(1)
       const receivers = place.paths.filter(path => !path.endsWith('_send'))
       expect(new Set(receivers).size).toBe(1)
-      if (pipe !== 'websocket') expect(receivers.length).toBeGreaterThan(2)
+      if (channel !== 'websocket') expect(receivers.length).toBeGreaterThan(2)
     })
   })
 }
@@ -58,12 +58,12 @@ for (const pipe of pipes) {
 test.describe('', () => {
   test.skip(({ browserName }) => browserName !== 'chromium', 'the engines do not differ in this')
 
-  for (const pipe of pipes) {
-    test(`comes back over ${pipe} in a new session when the line was cut`, async ({ openPage }) => {
+  for (const channel of channels) {
+    test(`comes back over ${channel} in a new session when the line was cut`, async ({ openPage }) => {
       await using place = await startSockJs()
       const proxy = await startTcpProxy(place.site.port)
       const page = await openPage()
-      await openForeign(page, { ...lineTo(place, pipe), site: `http://127.0.0.1:${proxy.port}` })
+      await openForeign(page, { ...lineTo(place, channel), site: `http://127.0.0.1:${proxy.port}` })
       place.publish('before')
       await waitForCount(page, 1)
       // Between two polls there would be nothing to cut, and the session would go on.
@@ -81,10 +81,10 @@ test.describe('', () => {
       await proxy.close()
     })
 
-    test(`comes back over ${pipe} when the server was restarted`, async ({ openPage }) => {
+    test(`comes back over ${channel} when the server was restarted`, async ({ openPage }) => {
       await using place = await startSockJs()
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       await place.restart()
       await page.waitFor(() => heard.filter(({ type }) => type === 'open').length === 2)
       await expect.poll(() => place.connections.length).toBeGreaterThan(0)
@@ -92,10 +92,10 @@ test.describe('', () => {
       await waitForCount(page, 1)
     })
 
-    test(`ends over ${pipe} when the server closes for good, and says why`, async ({ openPage }) => {
+    test(`ends over ${channel} when the server closes for good, and says why`, async ({ openPage }) => {
       await using place = await startSockJs()
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       place.publish('last words')
       place.connections[0]?.close(4_001, 'somebody else has your seat')
       await page.waitFor(() => line.readyState === 2)
@@ -105,10 +105,10 @@ test.describe('', () => {
       expect(end[1]?.reason).toContain('4001 somebody else has your seat')
     })
 
-    test(`comes back over ${pipe} when the server closes for now`, async ({ openPage }) => {
+    test(`comes back over ${channel} when the server closes for now`, async ({ openPage }) => {
       await using place = await startSockJs()
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       place.connections[0]?.close(1_012, 'a restart')
       await page.waitFor(() => heard.filter(({ type }) => type === 'open').length === 2)
       expect(await page.evaluate(() => heard.find(({ type }) => type === 'error')?.message)).toMatch(
@@ -116,23 +116,23 @@ test.describe('', () => {
       )
     })
 
-    test(`gives up over ${pipe} when it is answered 403`, async ({ openPage }) => {
+    test(`gives up over ${channel} when it is answered 403`, async ({ openPage }) => {
       await using place = await startSockJs()
       const page = await openPage()
       place.answer(/^\/sockjs\//, 403)
-      await beginForeign(page, lineTo(place, pipe))
+      await beginForeign(page, lineTo(place, channel))
       await page.waitFor(() => line.readyState === 2)
       expect(await page.evaluate(() => heard.map(({ type }) => type))).toEqual(['error', 'close'])
     })
   }
 
-  for (const pipe of ['eventsource', 'xhr-streaming', 'long-polling', 'jsonp'] as const)
-    test(`sends over ${pipe} what met a session that is no more once there is a new one`, async ({
+  for (const channel of ['eventsource', 'xhr-streaming', 'long-polling', 'jsonp'] as const)
+    test(`sends over ${channel} what met a session that is no more once there is a new one`, async ({
       openPage,
     }) => {
       await using place = await startSockJs()
       const page = await openPage()
-      await openForeign(page, lineTo(place, pipe))
+      await openForeign(page, lineTo(place, channel))
       place.answer(/_send/)
       const sent = page.evaluate(() => line.send('not lost'))
       await page.waitFor(() => heard.some(({ type }) => type === 'error'))
@@ -235,7 +235,7 @@ sock.onclose = () => log.push('closed')
 </script>`
 }
 
-function lineTo({ site }: SockJSPlace, transport?: Pipe) {
+function lineTo({ site }: SockJSPlace, transport?: Channel) {
   const options = { retry: 100, ...(transport && { transports: [transport] }) }
   return { site: site.url, url: prefix, dialect: 'sockjs', options }
 }

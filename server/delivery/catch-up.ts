@@ -15,7 +15,7 @@ export interface Start {
    * delivered if the log has it, as one has that several nodes share; else it is lost.
    */
   lost: string | undefined
-  /** Whether the pipe begins with `rt.open`. */
+  /** Whether the channel begins with `rt.open`. */
   welcome: boolean
 }
 
@@ -24,8 +24,8 @@ export interface CatchUp {
   /** Says the first block. */
   begin(connection: Connection, start: Start): Promise<History>
   /**
-   * Reads on, page by page as the pipe takes them, until there is no more; from then on the line is live, or it is over.
-   * Without a first page it waits for the pipe first. `lost`: see `Start`.
+   * Reads on, page by page as the channel takes them, until there is no more; from then on the line is live, or it is over.
+   * Without a first page it waits for the channel first. `lost`: see `Start`.
    */
   goOn(connection: Connection, first?: History, lost?: string): Promise<void>
   /** Lets a line read anew, wherever it is: something was missed. */

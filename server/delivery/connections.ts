@@ -24,9 +24,9 @@ export interface Opening extends Start {
 export interface Connections {
   /** Finds the session or begins one. Throws a refusal when there are too many. */
   prepare(ask: HubRequest, granted: Granted): Opening
-  /** Brings the line up to date and keeps it so, until its pipe is over. */
+  /** Brings the line up to date and keeps it so, until its channel is over. */
   open(channel: Channel, opening: Opening): Connection
-  /** The pipe is over, whoever ended it. */
+  /** The channel is over, whoever ended it. */
   gone(connection: Connection): void
   /** Hands what was published to all who hear it. */
   deliver(entry: Entry): void
@@ -34,19 +34,19 @@ export interface Connections {
   reread(topics?: readonly string[]): void
   /** Says something of the protocol's own. */
   say(connection: Connection, piece: Piece): void
-  /** Says the last thing, and ends the pipe in good order. */
+  /** Says the last thing, and ends the channel in good order. */
   end(connection: Connection, piece: Piece): void
-  /** Answers an `rt.ping` that did not come over a pipe of its own. */
+  /** Answers an `rt.ping` that did not come over a channel of its own. */
   pong(member: Member, ping: string): void
   /** Milliseconds over which all should spread if they had to come back now. */
   spread(): number
-  /** Ends a session whose client has said goodbye, and its pipes. */
+  /** Ends a session whose client has said goodbye, and its channels. */
   dismiss(member: Member): void
   /** Cuts the lines that are meant. */
   cut(which: (connection: Connection) => boolean): void
   /** Counts time, and gives a sign of life to those who have heard nothing. Called thrice in a `heartbeat`. */
   beat(): void
-  /** Lets all go, so many in a second. Resolves when the last pipe is over. */
+  /** Lets all go, so many in a second. Resolves when the last channel is over. */
   farewell(pace: Pace): Promise<void>
   /** How many were cut because nothing was taken of what waited. */
   readonly stuck: number
@@ -71,7 +71,7 @@ interface Hooks {
 /** Where a line is before it has read. */
 const nowhereYet = { id: '', seq: 0 }
 
-/** How long pipes may take to end in good order, in ms. */
+/** How long channels may take to end in good order, in ms. */
 const grace = 1_000
 
 /** For how long nothing of what waits may be taken, in thirds of a heartbeat. What came through by then counts. */
@@ -84,7 +84,7 @@ export function createConnections(
   hooks: Hooks,
 ): Connections {
   const { limits, admission, heartbeat, maxAge, log } = settings
-  const ending = new Set<Connection>() // whose pipes are not over
+  const ending = new Set<Connection>() // whose channels are not over
   const waiting: (() => void)[] = [] // for the last of them
   let stuck = 0
   let toldSpread = 0
@@ -167,7 +167,7 @@ export function createConnections(
       tookAt: fanout.clock,
     }
     const [oldest] = member.connections
-    if (oldest && member.connections.length >= limits.pipes) drop(oldest)
+    if (oldest && member.connections.length >= limits.channels) drop(oldest)
     Object.assign(member.session, { address, topics, transport: channel.transport })
     sessions.enter(connection)
     fanout.join(connection)
@@ -300,7 +300,7 @@ export function createConnections(
     })
   }
 
-  /** Takes nothing more from a session, waits for what is being worked at, says how far that went, and ends its pipes. */
+  /** Takes nothing more from a session, waits for what is being worked at, says how far that went, and ends its channels. */
   async function release(member: Member, within: number, retry: () => number): Promise<void> {
     member.leaving = true
     const isOver = member.acked === member.taken || (await atMost(within, member.done))

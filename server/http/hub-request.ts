@@ -23,7 +23,7 @@ export interface HubRequest {
   readonly standing: 'own' | 'listed' | 'foreign' | 'unknown'
   readonly sid: string | undefined
   readonly cursor: string | undefined
-  /** Which poll of its pipe it is. */
+  /** Which poll of its channel it is. */
   readonly turn: number
   /** The function a JSONP answer calls; `undefined` if its name is not allowed. */
   readonly callback: string | undefined

@@ -26,7 +26,7 @@ export interface HubEvents {
    * Behind a proxy, `host` and `origin` tell why a page of yours counts as another's. Each text is one line of bounded length.
    */
   refused: Refused
-  /** A session ended: its client said goodbye, or it had no pipe for `sessionTimeout`. */
+  /** A session ended: its client said goodbye, or it had no channel for `sessionTimeout`. */
   close: { session: Session }
   /**
    * A listener failed, the log failed, a `publish`, `reply`, `send` or `drop` that nobody awaited did, or the balancer does not keep
@@ -109,7 +109,7 @@ export function createInbox(
     if (messages.length && member.leaving) throw refusal(503, 'the server is going away', 1)
     const accepted = acceptable(messages, member.taken)
     if (accepted.length) {
-      // The check and the taking are one step, so that the same number arriving on two pipes is taken once.
+      // The check and the taking are one step, so that the same number arriving on two channels is taken once.
       member.taken += accepted.length
       member.done = member.done.then(() => bring(member, accepted))
     }

@@ -59,8 +59,8 @@ export function createRoaming(warn: (what: Error) => void): Roaming {
   }
 
   function polled(member: Member, turn: number): void {
-    // A client goes on to the next turn when the one before it was answered, here or elsewhere. A late poll of a pipe that was left skips too,
-    // but the next one comes from the new pipe then.
+    // A client goes on to the next turn when the one before it was answered, here or elsewhere. A late poll of a channel that was left skips too,
+    // but the next one comes from the new channel then.
     member.skipped = turn > member.turn + 1 ? member.skipped + 1 : 0
     if (member.skipped === proof) say(`another node answered between ${proof} polls of a client of this node`)
     member.turn = turn

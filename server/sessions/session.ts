@@ -37,7 +37,7 @@ export interface Member {
   readonly origin: string | undefined
   /** Whether that is our own, if anything is known of it. */
   readonly own: boolean | undefined
-  /** Its pipes, the oldest first: nearly always one. */
+  /** Its channels, the oldest first: nearly always one. */
   connections: readonly Connection[]
   /** What the names of its topics take, in bytes. */
   names: number
@@ -65,9 +65,9 @@ export interface Member {
   held: number
   /** When all that it sent would have come at the rate that it may go on at, on the clock of `performance.now()`. */
   paidUntil: number
-  /** The data of the `rt.ping` that came while there was no pipe to answer on. */
+  /** The data of the `rt.ping` that came while there was no channel to answer on. */
   pinged: string | undefined
-  /** When its last pipe closed, in ms of the epoch. */
+  /** When its last channel closed, in ms of the epoch. */
   left: number
 }
 
@@ -87,19 +87,19 @@ export interface Group {
   /** What they have in common; `undefined` for all sessions. */
   readonly key: string | undefined
   size: number
-  /** Their open pipes. */
+  /** Their open channels. */
   lines: number
   /** What their topics' names take, in bytes. */
   names: number
   /** Bytes of all of them that are on their way to the application. */
   held: number
-  /** Those that have no pipe and never came back, the longest away first: they make room for others. */
+  /** Those that have no channel and never came back, the longest away first: they make room for others. */
   readonly passing: Set<Member>
 }
 
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
-/** One pipe of one session, and how far it has come. */
+/** One channel of one session, and how far it has come. */
 export interface Connection {
   readonly channel: Channel
   readonly member: Member
@@ -117,7 +117,7 @@ export interface Connection {
   readonly due: number
   /** The last beat of the hub's clock at which something was written. */
   wrote: number
-  /** What `Pipe.taken` told while something waited, and the beat since which it tells that. */
+  /** What `Channel.taken` told while something waited, and the beat since which it tells that. */
   taken: number | undefined
   tookAt: number
 }

@@ -23,7 +23,7 @@ export interface Sessions {
   checkMore(member: Member, granted: Granted): void
   /** A new one. Throws a refusal when there are too many. */
   begin(ask: HubRequest, granted: Granted): Member
-  /** Stands for a session of another node, as long as it has a pipe here. Throws a refusal when there are too many. */
+  /** Stands for a session of another node, as long as it has a channel here. Throws a refusal when there are too many. */
   invite(ask: HubRequest, granted: Granted): Member
   knows(sid: string): boolean
   /** Whether the session that is asked for is known to live on a page of the origin that asks. */
@@ -31,7 +31,7 @@ export interface Sessions {
   enter(connection: Connection): void
   /** Whether it was there. */
   leave(connection: Connection): boolean
-  /** Ends one that has no pipe any more. */
+  /** Ends one that has no channel any more. */
   end(member: Member): void
   /** Ends those that have been away for too long. */
   sweep(): void
@@ -69,7 +69,7 @@ export function privateTopic(sid: string, principal: string | undefined): string
   return ['rt.to.', hash].join('')
 }
 
-/** How many beats of the hub's clock a pipe lasts at least whose client was no passer-by. */
+/** How many beats of the hub's clock a channel lasts at least whose client was no passer-by. */
 const stay = 3
 
 export function createSessions({ limits, sessionTimeout }: Settings, { name, send, ended }: Hooks): Sessions {
@@ -78,7 +78,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   const everybody: Group = { key: undefined, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
   const groups = new Map<string, Group>()
   let open = 0
-  const away = new Set<Member>() // those without a pipe, the longest away first
+  const away = new Set<Member>() // those without a channel, the longest away first
 
   /** What few applications ask of a session is made when it is asked for: tens of thousands live at a time. */
   class HubSession implements Session {
@@ -165,7 +165,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
 
   /** One more of a session that has all it may have takes the place of its oldest. */
   function checkMore({ connections, groups, names }: Member, { topics }: Granted): void {
-    if (connections.length < limits.pipes) checkLines(groups)
+    if (connections.length < limits.channels) checkLines(groups)
     const more = namesOf(topics) - names
     for (const group of groups)
       if (more > 0 && group.names + more > roomFor(group)) throw tooMany('topics', group)

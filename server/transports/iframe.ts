@@ -47,8 +47,8 @@ function isSource(origin: string | undefined): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\/[^\s;,'"*]+$/i.test(origin ?? '')
 }
 
-/** The pipe that a frame is, by way of that of its response. */
-export function framePipe(channel: Channel, frame: Frame, response: ServerResponse): Channel {
+/** The channel that a frame is, by way of that of its response. */
+export function frameChannel(channel: Channel, frame: Frame, response: ServerResponse): Channel {
   return {
     ...channel,
     write: batch => void response.write(frame.say(textOf(batch))),

@@ -20,7 +20,7 @@ export function servePoll(
 ): void {
   refuseBehindAnother(response)
   const opening = lines.prepare(ask, granted)
-  const connection = lines.open(pollPipe(response, ask), opening)
+  const connection = lines.open(pollChannel(response, ask), opening)
   const timer = setTimeout(() => lines.say(connection, beatBlock(lines.spread())), hold)
   response.once('close', () => {
     clearTimeout(timer)
@@ -28,7 +28,7 @@ export function servePoll(
   })
 }
 
-function pollPipe(response: ServerResponse, ask: HubRequest): Channel {
+function pollChannel(response: ServerResponse, ask: HubRequest): Channel {
   return {
     transport: ask.via as TransportName,
     once: true,

@@ -6,7 +6,7 @@ import type { TransportName } from '../options.ts'
 import { bytesOf, wrappedBytesOf } from '../wire/batch.ts'
 import { type Channel, progressOf, refuseBehindAnother } from '../wire/channel.ts'
 import { tickBlock } from '../wire/control-events.ts'
-import { createFrame, framePipe } from './iframe.ts'
+import { createFrame, frameChannel } from './iframe.ts'
 
 /** When the second sign comes, in ms. What holds a stream back holds the first one until then. */
 const tickAfter = 400
@@ -24,9 +24,9 @@ export function serveStream(
   const frame = transport === 'iframe' ? createFrame(ask, response) : undefined
   response.writeHead(200, { 'Content-Type': `${frame ? 'text/html' : 'text/event-stream'}; charset=utf-8` })
   response.flushHeaders()
-  const stream = streamPipe(response, transport)
+  const stream = streamChannel(response, transport)
   if (frame) response.write(frame.begin + frame.say(''))
-  const connection = lines.open(frame ? framePipe(stream, frame, response) : stream, opening)
+  const connection = lines.open(frame ? frameChannel(stream, frame, response) : stream, opening)
   response.once('close', () => lines.gone(connection))
   if (transport === 'bare') return
   void connection.welcomed.then(() => {
@@ -35,7 +35,7 @@ export function serveStream(
   })
 }
 
-function streamPipe(response: ServerResponse, transport: TransportName): Channel {
+function streamChannel(response: ServerResponse, transport: TransportName): Channel {
   const write = transport === 'eventsource' ? wrappedBytesOf : bytesOf
   return {
     transport,

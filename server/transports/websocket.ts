@@ -30,23 +30,23 @@ export function serveWebSocket(
   context.sockets.handleUpgrade(request, socket, head, ws => {
     // From here on `ws` listens.
     socket.off('error', ignore)
-    const pipe = new WebSocketPipe(context, ws, socket, granted.send)
-    pipe.connection = context.lines.open(pipe, context.lines.prepare(ask, granted))
-    ws.listen(pipe)
-    measure(socket, pipe)
+    const channel = new WebSocketChannel(context, ws, socket, granted.send)
+    channel.connection = context.lines.open(channel, context.lines.prepare(ask, granted))
+    ws.listen(channel)
+    measure(socket, channel)
   })
 }
 
-/** Apart from the above, so that what it closes over is no more than the pipe. */
-function measure(socket: Duplex, pipe: WebSocketPipe): void {
-  socket.on('data', (chunk: Buffer) => pipe.arrived(chunk.length))
+/** Apart from the above, so that what it closes over is no more than the channel. */
+function measure(socket: Duplex, channel: WebSocketChannel): void {
+  socket.on('data', (chunk: Buffer) => channel.arrived(chunk.length))
 }
 
 /** A socket is read in pieces of up to so many bytes. */
 const oneRead = 2 ** 16
 
 /** As with the socket: what thousands have in common is methods. */
-class WebSocketPipe implements Channel {
+class WebSocketChannel implements Channel {
   connection: Connection | undefined
   private readonly context: Context
   private readonly ws: WebSocket
@@ -114,7 +114,7 @@ class WebSocketPipe implements Channel {
     if (this.connection) this.context.lines.gone(this.connection)
   }
 
-  /** What was not taken by now goes by the next pipe. The answer to a close frame has to be read. */
+  /** What was not taken by now goes by the next channel. The answer to a close frame has to be read. */
   private shut(): void {
     this.frames.length = 0
     this.isShut = true

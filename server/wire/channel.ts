@@ -53,7 +53,7 @@ export function progressOf(response: ServerResponse): Progress {
   }
 }
 
-/** `Pipe.taken` of a socket. How much of a large piece has gone only the system's own queue tells. */
+/** `Channel.taken` of a socket. How much of a large piece has gone only the system's own queue tells. */
 export function takenBy(socket: Duplex): number {
   const { bytesWritten = 0, _handle: handle } = socket as Duplex & { bytesWritten?: number; _handle?: Queue }
   return bytesWritten - socket.writableLength - (handle?.writeQueueSize ?? 0)

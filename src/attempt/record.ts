@@ -20,9 +20,9 @@ export function whyNot(transport: Transport, target: Target): string | undefined
 
 /** All requests of one channel, and the POSTs beside it, have a random text in common. */
 export function channelTarget(target: Target, { kind: beside }: Transport): Target {
-  const pipe = Math.floor(target.environment.random() * 2 ** 48).toString(36)
+  const channel = Math.floor(target.environment.random() * 2 ** 48).toString(36)
   return {
     ...target,
-    buildRequest: (by, details) => target.buildRequest(by, { pipe, beside, ...details }),
+    buildRequest: (by, details) => target.buildRequest(by, { channel, beside, ...details }),
   }
 }

@@ -150,7 +150,7 @@ export type Via = TransportName | 'post' | 'query' | 'ticket'
 /** What is particular to one request. */
 export interface RequestDetails {
   /** A random text, the same for all requests of one channel and those beside it. */
-  pipe?: string
+  channel?: string
   /** The kind of the transport that a POST goes beside. */
   beside?: TransportKind
   /** Which request on this channel it is, from 0. */
@@ -215,7 +215,7 @@ export interface Position {
   readonly left?: string | undefined
 }
 
-/** Cuts what comes out of a pipe, or, over HTTP, out of one response, into blocks. */
+/** Cuts what comes out of a channel, or, over HTTP, out of one response, into blocks. */
 export interface Reader {
   /**
    * Judges a response by its head. `usual` is what a reader without this says: it takes what EventSource takes, status 200 with an
@@ -235,7 +235,7 @@ export interface Incoming extends Block {
 }
 
 /**
- * What has to come through a pipe before it is trusted.
+ * What has to come through a channel before it is trusted.
  *
  * | need | |
  * |---|---|

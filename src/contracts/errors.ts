@@ -2,7 +2,7 @@ import type { FailureKind, TransportName } from './failure.ts'
 import type { Attempt } from './transport.ts'
 
 /**
- * What a send can meet, besides what a pipe can:
+ * What a send can meet, besides what a channel can:
  *
  * | kind | when | was it taken? |
  * |---|---|---|

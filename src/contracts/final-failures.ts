@@ -21,7 +21,7 @@ export function finalReason(failure: Failure, { protocol }: Dialect, renews = fa
   return words[failure.status as number] ?? (protocol.isFatal?.(failure) ? 'dialect' : undefined)
 }
 
-/** Whether a status is the server's own word, on whatever pipe: come no more, or not with these credentials. */
+/** Whether a status is the server's own word, on whatever channel: come no more, or not with these credentials. */
 export function isFinalStatus(status: number | undefined): boolean {
   return words[status as number] !== undefined
 }
@@ -29,7 +29,7 @@ export function isFinalStatus(status: number | undefined): boolean {
 const words: Record<number, End> = { 204: 'no-content', 401: 'unauthorized', 403: 'forbidden' }
 
 /**
- * Whether a pipe ended as the server meant it to end, so that its end says nothing against it. Of a WebSocket's codes those that say so
+ * Whether a channel ended as the server meant it to end, so that its end says nothing against it. Of a WebSocket's codes those that say so
  * (RFC 6455, 7.4.1): it is done, goes away, gave no reason, or restarts. The others name a trouble, or what only the page understands. What
  * a server works for is not asked again as if it had been waited for.
  */

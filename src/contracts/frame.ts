@@ -34,7 +34,7 @@ export type Frame =
   | { type: 'nack'; number: number; failure: Failure }
   /** The server's answer to the message of this number. */
   | { type: 'answer'; number: number; data: string | ArrayBuffer }
-  /** The protocol wants something said; `session` is what later requests of this pipe have to name. */
+  /** The protocol wants something said; `session` is what later requests of this channel have to name. */
   | { type: 'reply'; text: (token: string | undefined) => Payload; session?: string }
   | { type: 'refused'; failure: Failure }
   /** A sign of life that comes by itself. */
@@ -44,7 +44,7 @@ export type Frame =
   /** The answer to a question; without a number where the server repeats none. */
   | { type: 'pong'; number: number | undefined }
   /**
-   * The server ends this pipe in good order; `status` is what a response would have had that says why. No number above `acked` was
+   * The server ends this channel in good order; `status` is what a response would have had that says why. No number above `acked` was
    * taken, nor will be.
    */
   | {
@@ -58,7 +58,7 @@ export type Frame =
   | { type: 'position'; cursor: string }
   | { type: 'nothing' }
 
-/** What a server says about itself and the session when a pipe opens. */
+/** What a server says about itself and the session when a channel opens. */
 export interface Hello {
   /** The id of the session, which later requests name. */
   session: string

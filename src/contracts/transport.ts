@@ -17,7 +17,7 @@ import type { Traits, TransportKind } from './traits.ts'
 /**
  * One way of staying in touch with a server.
  *
- * The order of calls: `opened`, then any number of `blocks`, then `ended` once and last. A pipe that reopens by itself
+ * The order of calls: `opened`, then any number of `blocks`, then `ended` once and last. A channel that reopens by itself
  * says `paused` and then `opened` again. Nothing is called before `open` has returned, and nothing after `close()`.
  * What `open` throws is a failure like any other.
  */
@@ -54,13 +54,13 @@ export interface Race {
   route(): Route
 }
 
-/** Who hears what a pipe brings. It is handed over with the request, so that nothing can come before it listens. */
+/** Who hears what a channel brings. It is handed over with the request, so that nothing can come before it listens. */
 export interface Sink {
   /** The other side accepted. That data flows is not said by this. */
   opened(): void
   /** Whole blocks, in order. None at all is a sign of life: something came that was no block. `origin` is where they come from, if it may be another than was asked. */
   blocks(blocks: readonly Incoming[], origin?: string): void
-  /** The pipe is down and comes back by itself, `opened` tells when. */
+  /** The channel is down and comes back by itself, `opened` tells when. */
   paused(failure: Failure): void
   /** The channel is over. Nothing follows. */
   ended(failure: Failure): void
@@ -128,7 +128,7 @@ export interface Target {
   reader(transport: Traits, previous?: Reader): Reader
   /** What the address needs before a connection, if it needs anything: gives the failure that ends the try. */
   ready?(): Promise<Failure | undefined> | undefined
-  /** Whether the line has a position, and a session where there are any, so that a second pipe would continue and not begin. */
+  /** Whether the line has a position, and a session where there are any, so that a second channel would continue and not begin. */
   positioned(): boolean
   /** How many messages and other new things the line has taken so far; what comes twice is none. */
   taken(): number
@@ -163,7 +163,7 @@ export interface GuardedSink extends Sink {
 }
 
 /**
- * Puts a gate before a sink. `release` frees what the pipe holds, and runs once, on `ended` or `close`, whichever is first. `refusal` judges
+ * Puts a gate before a sink. `release` frees what the channel holds, and runs once, on `ended` or `close`, whichever is first. `refusal` judges
  * the first blocks, which tell of a refusal where the browser shows no status.
  */
 export function guardSink(sink: Sink, release: () => void, refusal?: Protocol['refusal']): GuardedSink {

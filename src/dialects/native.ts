@@ -116,7 +116,7 @@ function parseFrame(block: Block, position: Position): Frame {
   try {
     return { type: 'message', event, data: unpack(data, block.encoding), cursor: id }
   } catch {
-    // A pipe that ended here would be followed by one that brings the same message, for ever.
+    // A channel that ended here would be followed by one that brings the same message, for ever.
     const from = position.cursor
     return { type: 'gap', cursor: id, gap: { reason: 'unreadable', from, to: id ?? from } }
   }
@@ -148,7 +148,7 @@ function control({ event, id, retry }: Block, data: string, position: Position):
 }
 
 /**
- * Of several pipes that were asked to go on from the same place, the first tells of the loss, and may have gone on since. What a gap does
+ * Of several channels that were asked to go on from the same place, the first tells of the loss, and may have gone on since. What a gap does
  * not say, or says otherwise than in text, is as far as can be known.
  */
 function lost({ reason, from, to }: Partial<Gap>, id: string | undefined, position: Position): Frame {
@@ -192,7 +192,7 @@ function refused(data: string): Failure {
 
 /**
  * Within one life of the log a message is new unless its number is up to the cursor's; one that cannot be read is not dropped.
- * A new life is new altogether; one that a gap led away from may still come out of a pipe that is late.
+ * A new life is new altogether; one that a gap led away from may still come out of a channel that is late.
  */
 function isNew(id: string, { cursor, left = '' }: Position): boolean {
   const at = id.indexOf('.') + 1

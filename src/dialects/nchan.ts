@@ -21,7 +21,7 @@ export interface NchanOptions {
    */
   publish?: string
   /**
-   * Whether the location joins several channels (`nchan_channel_id "a" "b"`). Their ids cannot be compared, so that no two pipes
+   * Whether the location joins several channels (`nchan_channel_id "a" "b"`). Their ids cannot be compared, so that no two channels
    * are open at once: a line that began on a less preferred transport stays there until it breaks.
    * @default false
    */

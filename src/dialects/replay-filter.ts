@@ -25,7 +25,7 @@ interface Known {
 }
 
 /**
- * Some scripts replay all they have at each request: the same ids with the same data as on an earlier pipe, at once. A server that begins
+ * Some scripts replay all they have at each request: the same ids with the same data as on an earlier channel, at once. A server that begins
  * to count anew with each connection may send the same too, but takes as long for it as the first time. One that comes late in the middle
  * of a replay proves nothing, two in a row do. Of a message its id, a digest and its distance from the one before are kept.
  */
@@ -35,7 +35,7 @@ export function createReplayFilter(environment: Environment): ReplayFilter {
   let length = 0
   let last = 0
   let start = ''
-  // `fresh`: a new pipe of which nothing is known. `unclear`: something was repeated that may begin a replay. `late`: in a replay
+  // `fresh`: a new channel of which nothing is known. `unclear`: something was repeated that may begin a replay. `late`: in a replay
   // something took its time. `new`: nothing is replayed.
   let state: 'fresh' | 'unclear' | 'replay' | 'late' | 'new' = 'new'
   let held: Told | undefined

@@ -14,7 +14,7 @@ import { gatherer } from '../wire/gatherer.ts'
 /** Options of `sockjs()`. */
 export interface SockJSOptions {
   /**
-   * How often the server shows that it is there, in ms, on the pipes that show it: over WebSocket most servers ping in a way that
+   * How often the server shows that it is there, in ms, on the channels that show it: over WebSocket most servers ping in a way that
    * a page does not see.
    * @default 25000, as with SockJS servers themselves
    */
@@ -46,15 +46,15 @@ export function sockjs({
         headers,
         token,
         nonce,
-        pipe = nonce,
+        channel = nonce,
         beside,
         jsonpCallback: callback,
       }) {
         const there = new URL(url)
         const byForm = beside === 'script'
         const path = paths[via] ?? (byForm ? 'jsonp_send' : 'xhr_send')
-        const server = `${1_000 + (Number.parseInt(pipe, 36) % 1_000)}`.slice(1)
-        there.pathname = `${there.pathname.replace(/\/$/, '')}/${server}/${pipe}/${path}`
+        const server = `${1_000 + (Number.parseInt(channel, 36) % 1_000)}`.slice(1)
+        there.pathname = `${there.pathname.replace(/\/$/, '')}/${server}/${channel}/${path}`
         if (kind === 'socket') there.protocol = there.protocol.replace('http', 'ws')
         if (callback) setQuery(there, 'c', callback)
         const byXhr = setsHeaders && !byForm
@@ -140,7 +140,7 @@ function lines(limit?: number): Reader {
   }
 }
 
-/** `beats`: whether this pipe shows heartbeats. */
+/** `beats`: whether this channel shows heartbeats. */
 function frame(text: string | ArrayBuffer, beats: boolean): Incoming[] {
   if (typeof text !== 'string' || !text || text[0] === 'h') return []
   const event = text[0] as string

@@ -7,17 +7,17 @@ export interface FlowOptions {
   readonly environment: Environment
   /** Sends the question of this number. */
   ask(number: number, done: Done): void
-  /** How long the pipe has to have been quiet before it is asked, in ms. */
+  /** How long the channel has to have been quiet before it is asked, in ms. */
   readonly quiet: number
   /** How long an answer may take after the server has written it, in ms; longer, where a question was on its way for longer. */
   readonly grace: number
-  /** The pipe holds back what is newest. */
+  /** The channel holds back what is newest. */
   held(): void
 }
 
-/** The questions to one pipe: whether it flows by itself. */
+/** The questions to one channel: whether it flows by itself. */
 export interface Flow {
-  /** What the pipe has brought. */
+  /** What the channel has brought. */
   heard(frames: readonly Frame[]): void
   stop(): void
 }
@@ -25,13 +25,13 @@ export interface Flow {
 /** So many answers have to stay away, since one may be late for other reasons. */
 const most = 3
 
-/** How long until the pipe is asked again, in ms. The pause doubles as long as traffic keeps the answers from telling anything. */
+/** How long until the channel is asked again, in ms. The pause doubles as long as traffic keeps the answers from telling anything. */
 const shortest = 1_000
 const longest = 10_000
 
 /**
- * Asks a pipe whether it holds back what is newest until more comes. Times cannot tell, since traffic pushes out what is held. The
- * order can: where something is always held, the answer pushes that out before anything pushes out the answer. So a pipe flows if
+ * Asks a channel whether it holds back what is newest until more comes. Times cannot tell, since traffic pushes out what is held. The
+ * order can: where something is always held, the answer pushes that out before anything pushes out the answer. So a channel flows if
  * the answer is the first that it brings after the question, and comes alone. Else it is asked again at another quiet moment.
  */
 export function createFlow({ environment, ask, quiet, grace, held }: FlowOptions): Flow {

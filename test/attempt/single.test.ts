@@ -59,9 +59,9 @@ describe('a line over one transport', () => {
   test('is open with the first that comes, and hands on what follows', async () => {
     const socket = fake('websocket')
     const { heard, attempts, world } = await open(socket)
-    socket.pipe.opens()
+    socket.channel.opens()
     expect(heard).toEqual([])
-    socket.pipe.brings(welcome(), message(1, 'one'))
+    socket.channel.brings(welcome(), message(1, 'one'))
     await world.settle()
     expect(heard).toEqual(['opened websocket', 'one'])
     expect(attempts).toMatchObject([{ transport: 'websocket', heard: 1_000, proven: 1_000 }])
@@ -70,7 +70,7 @@ describe('a line over one transport', () => {
   test('is open once it is accepted, where nobody says hello', async () => {
     const socket = fake('websocket')
     const { heard } = await open(socket, { dialect: plain })
-    socket.pipe.opens()
+    socket.channel.opens()
     expect(heard).toEqual(['opened websocket'])
   })
 
@@ -80,7 +80,7 @@ describe('a line over one transport', () => {
     await world.pass(2_000)
     expect(ends).toMatchObject([{ kind: 'silent', code: 'unanswered', after: 2_000, transport: 'websocket' }])
     expect(attempts).toMatchObject([{ failure: { code: 'unanswered' }, ended: world.now }])
-    expect(socket.pipe.open).toBe(false)
+    expect(socket.channel.open).toBe(false)
     expect(world.timers).toBe(0)
   })
 
@@ -89,7 +89,7 @@ describe('a line over one transport', () => {
     const { world, heard } = await open(stream, { dialect: plain })
     await world.pass(60_000)
     expect(heard).toEqual([])
-    stream.pipe.opens()
+    stream.channel.opens()
     expect(heard).toEqual(['opened xhr-streaming'])
   })
 
@@ -97,7 +97,7 @@ describe('a line over one transport', () => {
     const fetch = async () => new Response('no', { status: 403, headers: { 'Content-Type': 'text/plain' } })
     const socket = fake('websocket')
     const { world, ends } = await open(socket, { parts: { fetch: fetch as never } })
-    socket.pipe.ends(refused)
+    socket.channel.ends(refused)
     await world.settle()
     expect(ends).toMatchObject([{ kind: 'status', status: 403, detail: 'no' }])
   })
@@ -105,9 +105,9 @@ describe('a line over one transport', () => {
   test('tells an end once it was open as it is', async () => {
     const socket = fake('websocket')
     const { ends } = await open(socket)
-    socket.pipe.opens()
-    socket.pipe.brings(welcome())
-    socket.pipe.ends(cut)
+    socket.channel.opens()
+    socket.channel.brings(welcome())
+    socket.channel.ends(cut)
     expect(ends).toMatchObject([{ kind: 'cut', transport: 'websocket' }])
   })
 
@@ -126,10 +126,10 @@ describe('a line over one transport', () => {
   test('hands on nothing after a handler has closed it', async () => {
     const socket = fake('websocket')
     const { heard, world } = await open(socket)
-    socket.pipe.opens()
-    socket.pipe.brings(welcome(), message(1, 'close'), message(2, 'two'))
+    socket.channel.opens()
+    socket.channel.brings(welcome(), message(1, 'close'), message(2, 'two'))
     expect(heard).toEqual(['opened websocket', 'close'])
-    expect(socket.pipe.open).toBe(false)
+    expect(socket.channel.open).toBe(false)
     expect(world.timers).toBe(0)
   })
 
@@ -142,7 +142,7 @@ describe('a line over one transport', () => {
     )
     channel.close()
     await world.settle()
-    expect(socket.pipes).toEqual([])
+    expect(socket.channels).toEqual([])
     expect(world.timers).toBe(0)
   })
 })

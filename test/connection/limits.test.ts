@@ -96,11 +96,11 @@ test('a message of Nchan is told at its id', async () => {
   expect(gaps).toEqual([{ reason: 'too large', from: '', to: '7:3' }])
 })
 
-test('two pipes that bring the same message, too large for both, tell of it once', async () => {
+test('two channels that bring the same message, too large for both, tell of it once', async () => {
   const { gaps, heard, rung } = await begin({})
-  rung.pipe.opens()
-  rung.pipe.brings(welcome(), pong, { ...message(1), data: undefined, oversized: true })
-  rung.pipe.brings({ ...message(1), data: undefined, oversized: true }, message(2))
+  rung.channel.opens()
+  rung.channel.brings(welcome(), pong, { ...message(1), data: undefined, oversized: true })
+  rung.channel.brings({ ...message(1), data: undefined, oversized: true }, message(2))
   expect(gaps).toEqual([{ reason: 'too large', from: 'e.0.a', to: 'e.1.t1' }])
   expect(heard.at(-1)).toBe('message m2')
 })

@@ -298,7 +298,7 @@ describe('when the line reopens', () => {
     ])
   })
 
-  test('takes no notice of what a request of the old pipe says', async () => {
+  test('takes no notice of what a request of the old channel says', async () => {
     const stage = setUp()
     await stage.add('a')
     stage.open()
@@ -343,7 +343,7 @@ describe('a batch that is too large', () => {
     expect(carried(requests.at(-1))).toEqual(['1 b'])
   })
 
-  test('does not narrow the next pipe', async () => {
+  test('does not narrow the next channel', async () => {
     const { open, add, answers, outbox, requests } = setUp()
     await add('a', 'b')
     open()
@@ -762,7 +762,7 @@ describe('with a server that acknowledges nothing, a message that failed', () =>
     expect(requests).toEqual(['a', 'a'])
   })
 
-  test('goes by the next pipe when this one was closing already', async () => {
+  test('goes by the next channel when this one was closing already', async () => {
     const { open, add, answers, outbox, requests } = setUp({ dialect: plain })
     await add('a')
     open()

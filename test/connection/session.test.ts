@@ -20,7 +20,7 @@ function listen(dialect: Dialect, lastEventId = '') {
 }
 
 describe('where ids can be compared', () => {
-  test('delivers each message once, whichever pipes bring it', () => {
+  test('delivers each message once, whichever channels bring it', () => {
     const { delivered } = listen(native)
     expect(delivered(message(1), message(2), message(1), message(2), message(3))).toEqual(['m1', 'm2', 'm3'])
   })
@@ -54,13 +54,13 @@ describe('where ids can be compared', () => {
 })
 
 describe('the position', () => {
-  test('is where a first pipe starts, before anything was heard', () => {
+  test('is where a first channel starts, before anything was heard', () => {
     const { take, session } = listen(native)
     take(welcome({ session: 's1' }, 'e.7.x'))
     expect(session.position.cursor).toBe('e.7.x')
   })
 
-  test('is not turned back by the welcome of a second pipe', () => {
+  test('is not turned back by the welcome of a second channel', () => {
     const { take, session } = listen(native)
     take(welcome({}, 'e.7.x'))
     take(message(9))
@@ -76,7 +76,7 @@ describe('the position', () => {
     }
   })
 
-  test('is not turned back by a block without data that comes late on another pipe', () => {
+  test('is not turned back by a block without data that comes late on another channel', () => {
     const { take, session } = listen(native, 'e.5.t5')
     expect(take({ id: 'e.3.t3' })).toEqual({ type: 'nothing' })
     expect(session.position.cursor).toBe('e.5.t5')
@@ -117,7 +117,7 @@ describe('where ids can only be equal', () => {
   const one = { id: '1', data: 'one' }
   const two = { id: '2', data: 'two' }
 
-  test('drops what a new pipe repeats of an earlier one', () => {
+  test('drops what a new channel repeats of an earlier one', () => {
     const { delivered, session } = listen(plain)
     delivered(one, two)
     session.reopened(() => {})
@@ -140,7 +140,7 @@ describe('where ids can only be equal', () => {
     expect(delivered({ id: '1', data: 'another one' })).toEqual(['another one'])
   })
 
-  test('delivers what one pipe says twice, as EventSource does', () => {
+  test('delivers what one channel says twice, as EventSource does', () => {
     expect(listen(plain).delivered(one, one)).toEqual(['one', 'one'])
   })
 

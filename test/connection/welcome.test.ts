@@ -9,51 +9,51 @@ test.each(odd)(
   'a heartbeat of %j makes no storm of questions, and a line that answers stays',
   async heartbeat => {
     const { rung, world, heard } = await openLine()
-    const { pipe } = rung
-    pipe.heard = () =>
+    const { channel } = rung
+    channel.heard = () =>
       void world.environment.setTimeout(() => {
-        pipe.takes()
-        pipe.brings(pong)
+        channel.takes()
+        channel.brings(pong)
       }, 20)
-    pipe.opens()
-    pipe.brings(welcome({ heartbeat: heartbeat as number }))
+    channel.opens()
+    channel.brings(welcome({ heartbeat: heartbeat as number }))
     await world.pass(60_000)
-    expect(pipe.sent.length).toBeLessThanOrEqual(15)
+    expect(channel.sent.length).toBeLessThanOrEqual(15)
     expect(heard.filter(said => said.startsWith('error'))).toEqual([])
   },
 )
 
 test.each(odd)('limits of %j are none: what is sent goes up as ever', async limit => {
   const { line, rung, world } = await openLine()
-  rung.pipe.opens()
-  rung.pipe.brings(
+  rung.channel.opens()
+  rung.channel.brings(
     welcome({ limits: { message: limit, batch: limit, messages: limit } as never, acked: 0 }),
     pong,
   )
   line.send('up').catch(() => {})
   await world.settle()
-  rung.pipe.takes()
+  rung.channel.takes()
   await world.settle()
   const isLimit = typeof limit === 'number' && limit > 0
-  if (!isLimit || limit > 1) expect(rung.pipe.sent.join('')).toContain('data: up')
+  if (!isLimit || limit > 1) expect(rung.channel.sent.join('')).toContain('data: up')
 })
 
 test.each(odd.filter(value => value !== 1e-9))('a spread of %j lets the line come back', async spread => {
   const { rung, world } = await openLine()
-  rung.pipe.opens()
-  rung.pipe.brings(welcome({ spread: spread as number }), pong)
-  rung.pipe.brings({ ...beat, data: JSON.stringify({ spread }) })
-  rung.pipe.ends({ kind: 'cut', code: 'cut' })
+  rung.channel.opens()
+  rung.channel.brings(welcome({ spread: spread as number }), pong)
+  rung.channel.brings({ ...beat, data: JSON.stringify({ spread }) })
+  rung.channel.ends({ kind: 'cut', code: 'cut' })
   await world.pass(610_000)
-  expect(rung.pipes.length).toBeGreaterThan(1)
+  expect(rung.channels.length).toBeGreaterThan(1)
 })
 
 test.each([-1, 1e12, '1', null, {}, Number.NaN])(
   'an acknowledgement up to %j takes nothing that was not sent',
   async acked => {
     const { line, rung, world } = await openLine()
-    rung.pipe.opens()
-    rung.pipe.brings(welcome({ acked: acked as number }), pong)
+    rung.channel.opens()
+    rung.channel.brings(welcome({ acked: acked as number }), pong)
     let settled = false
     line.send('up').then(
       () => {
@@ -70,8 +70,8 @@ test.each([7, null, {}, 'x'.repeat(4_097)])(
   'a session called %j is none, and the line says so',
   async session => {
     const { rung, heard, world } = await openLine()
-    rung.pipe.opens()
-    rung.pipe.brings(welcome({ session: session as string }), pong)
+    rung.channel.opens()
+    rung.channel.brings(welcome({ session: session as string }), pong)
     await world.settle()
     expect(heard.some(said => said.startsWith('error'))).toBe(true)
   },
@@ -79,10 +79,11 @@ test.each([7, null, {}, 'x'.repeat(4_097)])(
 
 test('many sessions on one connection end it', async () => {
   const { rung, heard } = await openLine()
-  const { pipe } = rung
-  pipe.opens()
-  for (let n = 0; n < 10_000 && pipe.open; n++) pipe.brings(welcome({ session: `s${n}` }), message(n + 1))
-  expect(pipe.open).toBe(false)
+  const { channel } = rung
+  channel.opens()
+  for (let n = 0; n < 10_000 && channel.open; n++)
+    channel.brings(welcome({ session: `s${n}` }), message(n + 1))
+  expect(channel.open).toBe(false)
   expect(heard.at(-1)).toMatch(/^error/)
   expect(heard.length).toBeLessThan(200)
 })

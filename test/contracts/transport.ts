@@ -21,18 +21,18 @@ export interface Harness {
   readonly aborts: boolean
   /** Whether what is sent is answered by itself, so that a failure of one message can be told. */
   readonly answersSends: boolean
-  /** What a pipe leaves in the page. */
+  /** What a channel leaves in the page. */
   left?(page: JSDOM['window']): number
 }
 
-/** A pipe to a server that does what the test says, and all that its sink hears. */
+/** A channel to a server that does what the test says, and all that its sink hears. */
 export interface Scene {
   readonly server: Server
   readonly page: JSDOM['window']
   readonly target: Target
   readonly heard: string[]
   readonly failures: Failure[]
-  readonly pipe: Channel
+  readonly channel: Channel
   readonly position: { cursor: string; session: string | undefined }
   /** Settles when the sink has heard so many calls, or calls that begin so. */
   hears(what: number | string): Promise<void>
@@ -44,14 +44,14 @@ export interface Scene {
 export function transportContract({ transport, parts, left = () => 0, ...can }: Harness): void {
   const begin = (options: Parameters<typeof stage>[1] = {}) => stage({ transport, parts }, options)
 
-  /** Another pipe's whole life, in which whatever is still to come of the first one would come. */
+  /** Another channel's whole life, in which whatever is still to come of the first one would come. */
   async function afterwards({ server }: Scene): Promise<void> {
     const other = await begin({ server })
     const visit = await server.visit()
     await visit.brings(hello)
     await other.hears('blocks')
     await visit.waits()
-    other.pipe.close()
+    other.channel.close()
     await leaves(visit)
   }
 
@@ -208,7 +208,7 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
         const visit = await scene.server.visit()
         await reach(scene, visit)
         const before = [...scene.heard]
-        scene.pipe.close()
+        scene.channel.close()
         await leaves(visit)
         await afterwards(scene)
         expect(scene.heard).toEqual(before)
@@ -220,17 +220,17 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
     test('a second call does nothing', async () => {
       const scene = await begin()
       const visit = await scene.server.visit()
-      scene.pipe.close()
-      scene.pipe.close()
+      scene.channel.close()
+      scene.channel.close()
       await leaves(visit)
-      scene.pipe.close()
+      scene.channel.close()
     })
 
     test('nor after it has ended by itself', async () => {
       const scene = await begin()
       await (await scene.server.visit()).refuses(403)
       await scene.hears('ended')
-      scene.pipe.close()
+      scene.channel.close()
       expect(scene.heard).toHaveLength(1)
       expect(scene.timers).toBe(0)
       expect(left(scene.page)).toBe(0)
@@ -239,7 +239,7 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
     test.each(['opened', 'blocks'] as const)(
       'called within %s, although more has come already',
       async call => {
-        const scene = await begin({ on: { [call]: () => scene.pipe.close() } })
+        const scene = await begin({ on: { [call]: () => scene.channel.close() } })
         const visit = await scene.server.visit()
         await visit.brings(block(1), block(2))
         await scene.hears(call)
@@ -260,10 +260,10 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
       await (await scene.server.visit()).brings(hello)
       await scene.hears('blocks')
       let answers = 0
-      scene.pipe.send?.(block(1), () => answers++)
+      scene.channel.send?.(block(1), () => answers++)
       const sent = await scene.server.sent()
       const before = answers
-      scene.pipe.close()
+      scene.channel.close()
       sent.answers(block(9))
       await afterwards(scene)
       expect(answers).toBe(before)
@@ -282,7 +282,7 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
     test('and says done when the next may follow', async () => {
       const scene = await openScene()
       for (const text of [block(1, '안녕'), block(2)]) {
-        const done = new Promise(resolve => scene.pipe.send?.(text, resolve))
+        const done = new Promise(resolve => scene.channel.send?.(text, resolve))
         const sent = await scene.server.sent()
         expect(sent.text).toBe(text)
         sent.answers('event: rt.ack\ndata: 1\n\n')
@@ -292,7 +292,7 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
 
     test('the answer is heard like everything else', async () => {
       const scene = await openScene()
-      scene.pipe.send?.(block(1), () => {})
+      scene.channel.send?.(block(1), () => {})
       const sent = await scene.server.sent()
       sent.answers('event: rt.ack\ndata: 1\n\n')
       await scene.hears('blocks rt.ack')
@@ -300,7 +300,7 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
 
     test.runIf(can.answersSends)('with a failure if it is certain that this was not taken', async () => {
       const scene = await openScene()
-      const done = new Promise(resolve => scene.pipe.send?.(block(1), resolve))
+      const done = new Promise(resolve => scene.channel.send?.(block(1), resolve))
       const sent = await scene.server.sent()
       sent.refuses(413)
       expect(await done).toMatchObject({ kind: 'status', status: 413 })
@@ -309,7 +309,7 @@ export function transportContract({ transport, parts, left = () => 0, ...can }: 
 
     test.runIf(can.answersSends)('with a failure if it is unknown', async () => {
       const scene = await openScene()
-      const done = new Promise(resolve => scene.pipe.send?.(block(1), resolve))
+      const done = new Promise(resolve => scene.channel.send?.(block(1), resolve))
       const sent = await scene.server.sent()
       sent.cuts()
       expect(await done).toMatchObject({ kind: 'refused' })
@@ -347,9 +347,9 @@ function isEnded(said: string | undefined): boolean {
   return said?.startsWith('ended') ?? false
 }
 
-let pipes = 0
+let channels = 0
 
-/** Opens a pipe of the transport to a server of its own; both are gone when the test is. */
+/** Opens a channel of the transport to a server of its own; both are gone when the test is. */
 async function stage(
   { transport, parts }: Pick<Harness, 'transport' | 'parts'>,
   {
@@ -372,7 +372,7 @@ async function stage(
   const failures: Failure[] = []
   const waiting = new Set<() => void>()
   const environment = createEnvironment(timers, parts?.(page) ?? {})
-  const number = ++pipes
+  const number = ++channels
   const target: Target = {
     dialect,
     environment,
@@ -390,7 +390,7 @@ async function stage(
       native.addressing.buildRequest({
         ...details,
         ...madeBy(by),
-        url: new URL(`${origin ?? server.origin}/live?token=secret&pipe=${number}`),
+        url: new URL(`${origin ?? server.origin}/live?token=secret&channel=${number}`),
         headers: {},
         token: undefined,
         position,
@@ -402,7 +402,7 @@ async function stage(
     on[call]?.()
     for (const look of waiting) look()
   }
-  const pipe = transport.open(target, {
+  const channel = transport.open(target, {
     opened: () => say('opened', `opened ${transport.name}`),
     blocks: blocks =>
       say(
@@ -419,7 +419,7 @@ async function stage(
     },
   })
   onTestFinished(async () => {
-    pipe.close()
+    channel.close()
     page.close()
     if (!given) await server.close()
   })
@@ -429,7 +429,7 @@ async function stage(
     target,
     heard,
     failures,
-    pipe,
+    channel,
     position: position as Scene['position'],
     get timers() {
       return timers.size
@@ -453,7 +453,7 @@ async function stage(
 }
 
 interface StageOptions {
-  /** Where it is a second pipe to the same server. */
+  /** Where it is a second channel to the same server. */
   server: Server
   origin: string
   position: Position

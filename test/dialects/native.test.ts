@@ -154,7 +154,7 @@ describe('reading', () => {
     expect(read({ id, data: 'x' })).toMatchObject({ type: 'message', data: 'x', cursor: id })
   })
 
-  test('the greeting tells the session and where this pipe starts', () => {
+  test('the greeting tells the session and where this channel starts', () => {
     expect(read(welcome({ session: 's9', acked: 4 }, 'e.3.x'))).toMatchObject({
       type: 'hello',
       cursor: 'e.3.x',

@@ -25,7 +25,7 @@ function read(block: Partial<Incoming>, cursor = '') {
 }
 
 describe('a knock', () => {
-  test('names the last id in the address, on every pipe, and gets by every cache', () => {
+  test('names the last id in the address, on every channel, and gets by every cache', () => {
     const position = { cursor: '1795264566:3', session: undefined }
     for (const { name: via } of transportsOf(nchan())) {
       const { searchParams } = new URL(knock({ via, position }).url)
@@ -34,7 +34,7 @@ describe('a knock', () => {
     expect(knock({}).url).not.toContain('last_event_id')
   })
 
-  test('asks for each pipe by what tells them apart', () => {
+  test('asks for each channel by what tells them apart', () => {
     expect(knock({ via: 'websocket' })).toMatchObject({
       url: expect.stringMatching(/^wss:/),
       protocols: ['ws+meta.nchan'],
@@ -172,7 +172,7 @@ describe('reading', () => {
     ['5:9', '5:10'],
     ['5:9', '10:0'],
     ['99:3', '100:0'],
-  ])('%s comes before %s, on whichever pipe', (earlier, later) => {
+  ])('%s comes before %s, on whichever channel', (earlier, later) => {
     expect(read({ id: later, data: 'x' }, earlier).type).toBe('message')
     expect(read({ id: earlier, data: 'x' }, later).type).toBe('nothing')
     expect(read({ id: earlier, data: 'x' }, earlier).type).toBe('nothing')

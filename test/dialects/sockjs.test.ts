@@ -18,12 +18,12 @@ function knock(ask: Partial<RequestContext>) {
     token: undefined,
     position: fresh,
     nonce: 'n0nce',
-    pipe: 'zz',
+    channel: 'zz',
     ...ask,
   })
 }
 
-/** What comes out of a pipe means. */
+/** What comes out of a channel means. */
 function meanings(via: TransportName, chunks: (string | ArrayBuffer)[], position = joined, as = dialect) {
   const reader = as.framing.reader(ours(via))
   const blocks: Incoming[] = chunks.flatMap(chunk => reader.feed(chunk))
@@ -50,12 +50,14 @@ describe('a knock', () => {
     expect(knock(ask)).toEqual({ url, headers: {}, ...(method && { method }) })
   })
 
-  test('names a server by three digits, whatever the pipe is called', () => {
-    for (const pipe of ['0', '1a', 'zzzzzzzzzz'])
-      expect(new URL(knock({ pipe }).url).pathname).toMatch(new RegExp(`^/chat/\\d{3}/${pipe}/websocket$`))
+  test('names a server by three digits, whatever the channel is called', () => {
+    for (const channel of ['0', '1a', 'zzzzzzzzzz'])
+      expect(new URL(knock({ channel }).url).pathname).toMatch(
+        new RegExp(`^/chat/\\d{3}/${channel}/websocket$`),
+      )
   })
 
-  test('of nobody’s pipe is one of its own', () => {
+  test('of nobody’s channel is one of its own', () => {
     expect(
       dialect.addressing.buildRequest({
         ...madeBy('long-polling'),

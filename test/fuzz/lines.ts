@@ -38,15 +38,15 @@ async function hear(dialect: Dialect, via: TransportName, input: Uint8Array): Pr
     if (!isData || typeof lastEventId !== 'string') strange.push(`${typeof data} with ${typeof lastEventId}`)
   })
   const reader = dialect.framing.reader(ours(via))
-  rung.pipe.opens()
+  rung.channel.opens()
   for (const block of [...reader.feed(new TextDecoder().decode(input)), ...reader.end()]) {
-    if (!rung.pipe.open) break
-    rung.pipe.brings(block)
+    if (!rung.channel.open) break
+    rung.channel.brings(block)
   }
   await world.settle()
-  const before = rung.pipes.length
+  const before = rung.channels.length
   await world.pass(1_000)
-  const asked = rung.pipes.length - before
+  const asked = rung.channels.length - before
   line.close()
   await world.settle()
   if (strange.length > 0) throw new Error(`a page was handed ${strange[0]}`)

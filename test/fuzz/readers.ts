@@ -119,7 +119,7 @@ function decoders(all: Decoder[]): Record<string, [Target, Shelf]> {
 }
 
 /**
- * What a dialect's reader makes of it: no exception leaves it, where the pipe is a stream any cuts give the same, no block is larger
+ * What a dialect's reader makes of it: no exception leaves it, where the channel is a stream any cuts give the same, no block is larger
  * than is allowed, and what a block means is what the line's code takes it for.
  */
 function decoder(dialect: Dialect, via: TransportName, input: Uint8Array): void {
@@ -139,7 +139,7 @@ function decoder(dialect: Dialect, via: TransportName, input: Uint8Array): void 
     const size = (block.data ?? '').length
     if (isStream && size > 3 * limit)
       throw new Error(`a block of ${size} characters passed a limit of ${limit}`)
-    // What it throws ends the pipe.
+    // What it throws ends the channel.
     const meaning = attempt(() => dialect.protocol.parseFrame(block, position), Error)
     if (!meaning) continue
     check(meaning)

@@ -22,7 +22,7 @@ import type { Call, Via, Visitor, Wire } from './network.ts'
 export interface ModelServer {
   serve(call: Call, wire: Wire): Visitor
   publish(data: string): void
-  /** All pipes break and all sessions are forgotten; with a new log all messages are too. */
+  /** All channels break and all sessions are forgotten; with a new log all messages are too. */
   restart(log: 'same' | 'new'): void
   /** Sessions are forgotten, and what is open goes on until it ends. */
   forgetSessions(): void
@@ -38,7 +38,7 @@ export interface ModelServer {
 
 interface Member {
   readonly id: string
-  readonly pipes: Set<Pipe>
+  readonly channels: Set<Channel>
   /** What was accepted, and what the application is done with. */
   accepted: number
   acked: number
@@ -50,7 +50,7 @@ interface Member {
   left: number
 }
 
-interface Pipe {
+interface Channel {
   readonly via: Via
   readonly once: boolean
   readonly topics: readonly string[]
@@ -68,7 +68,7 @@ const sessionTimeout = 120_000
 const hold = 25_000
 const tickAfter = 400
 const retain = 8
-const mostPipes = 8
+const mostChannels = 8
 const retry = 500
 
 export function createServer(world: World): ModelServer {
@@ -76,7 +76,7 @@ export function createServer(world: World): ModelServer {
   const published: Published[] = []
   const taken: string[] = []
   const members = new Map<string, Member>()
-  const pipes = new Set<Pipe>()
+  const channels = new Set<Channel>()
   let log = memoryLog({ retain })
   let life = 0
   let begun = 0
@@ -85,7 +85,7 @@ export function createServer(world: World): ModelServer {
     serve,
     publish: data => publish('lobby', data),
     restart(which) {
-      for (const pipe of [...pipes]) pipe.wire.cut()
+      for (const channel of [...channels]) channel.wire.cut()
       members.clear()
       life++
       if (which === 'new') log = memoryLog({ retain })
@@ -112,10 +112,10 @@ export function createServer(world: World): ModelServer {
       Promise<unknown>
     >
     published.push({ id: entry.id, data })
-    for (const pipe of [...pipes]) {
-      if (!pipe.topics.includes(topic)) continue
-      pipe.at = entry.seq
-      write(pipe, entry.text)
+    for (const channel of [...channels]) {
+      if (!channel.topics.includes(topic)) continue
+      channel.at = entry.seq
+      write(channel, entry.text)
     }
   }
 
@@ -123,12 +123,12 @@ export function createServer(world: World): ModelServer {
     const { via, query } = call
     if (via === 'post') return servePost(call, wire)
     if (query['rt.up'] !== undefined) return serveSlice(call, wire)
-    return servePipe(call, wire)
+    return serveChannel(call, wire)
   }
 
   // Down:
 
-  function servePipe({ via, query }: Call, wire: Wire): Visitor {
+  function serveChannel({ via, query }: Call, wire: Wire): Visitor {
     const sid = query['rt.sid']
     const known = find(sid)
     if (known?.leaving) return refuse(wire)
@@ -136,18 +136,18 @@ export function createServer(world: World): ModelServer {
     const lost = sid !== undefined && !members.has(sid) ? [privateTopic(sid)] : []
     const topics = ['lobby', privateTopic(member.id)]
     const once = via === 'long-polling' || via === 'jsonp'
-    const pipe: Pipe = { via, once, topics, member, wire, at: 0, wrote: environment.now() }
+    const channel: Channel = { via, once, topics, member, wire, at: 0, wrote: environment.now() }
     const born = life
-    enter(pipe)
+    enter(channel)
     wire.head(via === 'websocket' ? 101 : 200)
-    catchUp(pipe, query['rt.id'], lost, !known || !query['rt.n'] || query['rt.n'] === '0')
+    catchUp(channel, query['rt.id'], lost, !known || !query['rt.n'] || query['rt.n'] === '0')
     if (member.pinged) pong(member)
-    if (via === 'eventsource' || via === 'xhr-streaming') later(tickAfter, () => say(pipe, tickBlock.text))
-    if (once) later(hold, () => say(pipe, beatBlock(0).text))
-    else beat(pipe)
+    if (via === 'eventsource' || via === 'xhr-streaming') later(tickAfter, () => say(channel, tickBlock.text))
+    if (once) later(hold, () => say(channel, beatBlock(0).text))
+    else beat(channel)
     return {
-      up: text => born === life && hear(pipe, text),
-      gone: () => leave(pipe),
+      up: text => born === life && hear(channel, text),
+      gone: () => leave(channel),
     }
   }
 
@@ -158,16 +158,16 @@ export function createServer(world: World): ModelServer {
   }
 
   function release(member: Member): void {
-    for (const pipe of [...member.pipes]) {
-      write(pipe, acknowledgement(member, 0).text + byeBlock(700, member.acked).text)
-      pipe.wire.end()
+    for (const channel of [...member.channels]) {
+      write(channel, acknowledgement(member, 0).text + byeBlock(700, member.acked).text)
+      channel.wire.end()
     }
     end(member)
   }
 
-  function catchUp(pipe: Pipe, cursor: string | undefined, lost: string[], welcome: boolean): void {
-    const { member } = pipe
-    let history = log.after(cursor, [...pipe.topics, ...lost]) as History
+  function catchUp(channel: Channel, cursor: string | undefined, lost: string[], welcome: boolean): void {
+    const { member } = channel
+    let history = log.after(cursor, [...channel.topics, ...lost]) as History
     let text = ''
     if (welcome) {
       const { id: session } = member
@@ -183,38 +183,38 @@ export function createServer(world: World): ModelServer {
       }).text
     }
     if (history.gap) text += gapBlock(history.start, history.gap).text
-    pipe.at = seqOf(history.start)
+    channel.at = seqOf(history.start)
     for (;;) {
       for (const entry of history.entries) {
         text += entry.text
-        pipe.at = entry.seq
+        channel.at = entry.seq
       }
       if (!history.more) break
-      history = log.after(history.entries.at(-1)?.id, pipe.topics) as History
+      history = log.after(history.entries.at(-1)?.id, channel.topics) as History
     }
-    if (text) write(pipe, text)
+    if (text) write(channel, text)
   }
 
-  function beat(pipe: Pipe): void {
-    const quiet = environment.now() - pipe.wrote
-    if (quiet >= heartbeat) say(pipe, beatBlock(0).text)
-    later(heartbeat - (quiet >= heartbeat ? 0 : quiet), () => pipes.has(pipe) && beat(pipe))
+  function beat(channel: Channel): void {
+    const quiet = environment.now() - channel.wrote
+    if (quiet >= heartbeat) say(channel, beatBlock(0).text)
+    later(heartbeat - (quiet >= heartbeat ? 0 : quiet), () => channels.has(channel) && beat(channel))
   }
 
-  function say(pipe: Pipe, text: string): void {
-    if (pipes.has(pipe)) write(pipe, text)
+  function say(channel: Channel, text: string): void {
+    if (channels.has(channel)) write(channel, text)
   }
 
-  function write(pipe: Pipe, text: string): void {
-    pipe.wrote = environment.now()
-    pipe.wire.write(text)
-    if (!pipe.once) return
-    leave(pipe)
-    pipe.wire.end()
+  function write(channel: Channel, text: string): void {
+    channel.wrote = environment.now()
+    channel.wire.write(text)
+    if (!channel.once) return
+    leave(channel)
+    channel.wire.end()
   }
 
   function pong(member: Member): void {
-    const newest = [...member.pipes].at(-1)
+    const newest = [...member.channels].at(-1)
     member.pinged = !newest
     if (newest) write(newest, pongBlock.text)
   }
@@ -271,18 +271,18 @@ export function createServer(world: World): ModelServer {
     return silent
   }
 
-  function hear(pipe: Pipe, text: string): void {
-    const { member } = pipe
+  function hear(channel: Channel, text: string): void {
+    const { member } = channel
     if (member.leaving) return
     const blocks = read(text)
     if (!blocks) {
-      say(pipe, failBlock(refusal(413, 'the message is too large')).text)
-      return pipe.wire.end()
+      say(channel, failBlock(refusal(413, 'the message is too large')).text)
+      return channel.wire.end()
     }
-    for (const _ of blocks.filter(isPing)) say(pipe, pongBlock.text)
+    for (const _ of blocks.filter(isPing)) say(channel, pongBlock.text)
     accept(member, blocks)
     const first = firstOf(blocks)
-    if (first !== undefined) whenDone(member, () => say(pipe, acknowledgement(member, first).text))
+    if (first !== undefined) whenDone(member, () => say(channel, acknowledgement(member, first).text))
   }
 
   function read(text: string): Block[] | undefined {
@@ -330,7 +330,7 @@ export function createServer(world: World): ModelServer {
   function find(sid: string | undefined): Member | undefined {
     const member = members.get(sid ?? '')
     if (!member) return undefined
-    if (member.pipes.size > 0 || environment.now() - member.left < sessionTimeout) return member
+    if (member.channels.size > 0 || environment.now() - member.left < sessionTimeout) return member
     end(member)
     return undefined
   }
@@ -347,7 +347,7 @@ export function createServer(world: World): ModelServer {
       pinged: false,
       left: environment.now(),
     }
-    const member: Member = { id, pipes: new Set(), ...fresh }
+    const member: Member = { id, channels: new Set(), ...fresh }
     members.set(id, member)
     return member
   }
@@ -357,17 +357,17 @@ export function createServer(world: World): ModelServer {
     void log.drop(privateTopic(member.id))
   }
 
-  function enter(pipe: Pipe): void {
-    const [oldest] = pipe.member.pipes
-    if (oldest && pipe.member.pipes.size >= mostPipes) oldest.wire.cut()
-    pipes.add(pipe)
-    pipe.member.pipes.add(pipe)
+  function enter(channel: Channel): void {
+    const [oldest] = channel.member.channels
+    if (oldest && channel.member.channels.size >= mostChannels) oldest.wire.cut()
+    channels.add(channel)
+    channel.member.channels.add(channel)
   }
 
-  function leave(pipe: Pipe): void {
-    pipes.delete(pipe)
-    pipe.member.pipes.delete(pipe)
-    pipe.member.left = environment.now()
+  function leave(channel: Channel): void {
+    channels.delete(channel)
+    channel.member.channels.delete(channel)
+    channel.member.left = environment.now()
   }
 
   function later(ms: number, act: () => void): void {

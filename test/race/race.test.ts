@@ -10,7 +10,7 @@ import { createRace } from '../../src/race/race.ts'
 import { sentence } from '../../src/words.ts'
 import { message, pong, tick, welcome } from '../support/blocks.ts'
 import { vary } from '../support/dialects.ts'
-import { cut, endedWell, type Fake, type FakePipe, fakes, refused, status } from '../support/fakes.ts'
+import { cut, endedWell, type Fake, type FakeChannel, fakes, refused, status } from '../support/fakes.ts'
 import { createWorld, type World } from '../support/world.ts'
 
 /** What the ladder waits before the next rung joins, when no round trip was measured. */
@@ -68,18 +68,18 @@ async function climb(rungs: Fake[], { dialect = native, eager = false, world, pa
     heard,
     failures,
     attempts,
-    /** The transports whose pipes are open, best first. */
+    /** The transports whose channels are open, best first. */
     get racing() {
-      return rungs.filter(rung => rung.pipes.some(pipe => pipe.open)).map(rung => rung.name)
+      return rungs.filter(rung => rung.channels.some(channel => channel.open)).map(rung => rung.name)
     },
     /** How often each was tried. */
     get tries() {
-      return rungs.map(rung => rung.pipes.length)
+      return rungs.map(rung => rung.channels.length)
     },
-    pipe: undefined as unknown as Channel,
+    channel: undefined as unknown as Channel,
     /** Opens the ladder again, as the connection does after it ended. */
     async open() {
-      stage.pipe = route.open(target, line)
+      stage.channel = route.open(target, line)
       await place.settle()
     },
   }
@@ -88,16 +88,16 @@ async function climb(rungs: Fake[], { dialect = native, eager = false, world, pa
 }
 
 /** The server greets; nothing is proven yet. */
-function talk(pipe: FakePipe): void {
-  pipe.opens()
-  pipe.brings(welcome())
+function talk(channel: FakeChannel): void {
+  channel.opens()
+  channel.brings(welcome())
 }
 
 /** The server greets, and the proof follows in time. */
-async function prove(world: World, pipe: FakePipe): Promise<void> {
-  talk(pipe)
+async function prove(world: World, channel: FakeChannel): Promise<void> {
+  talk(channel)
   await world.pass(200)
-  pipe.brings(pong, tick)
+  channel.brings(pong, tick)
 }
 
 describe('the first rung', () => {
@@ -112,7 +112,7 @@ describe('the first rung', () => {
     const [ws, es] = fakes('websocket', 'eventsource')
     const stage = await climb([ws, es])
     await stage.world.pass(stagger - 1)
-    await prove(stage.world, ws.pipe)
+    await prove(stage.world, ws.channel)
     await stage.world.pass(60_000)
     expect(stage.tries).toEqual([1, 0])
     expect(stage.heard).toEqual(['opened websocket'])
@@ -128,16 +128,16 @@ describe('the first rung', () => {
     const rungs = fakes('websocket', 'eventsource', 'long-polling')
     const first = await climb(rungs)
     const { world } = first
-    ws(rungs).pipe.ends(refused)
-    await prove(world, rungs[1].pipe)
-    first.pipe.close()
+    ws(rungs).channel.ends(refused)
+    await prove(world, rungs[1].channel)
+    first.channel.close()
 
     const again = fakes('websocket', 'eventsource', 'long-polling')
     const second = await climb(again, { world })
     expect(second.racing).toEqual(['eventsource'])
-    again[1].pipe.ends(refused)
+    again[1].channel.ends(refused)
     expect(second.racing).toEqual(['long-polling'])
-    again[2].pipe.ends(refused)
+    again[2].channel.ends(refused)
     expect(second.racing).toEqual(['websocket'])
   })
 
@@ -185,7 +185,7 @@ describe('a rung that is silent', () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
     await stage.world.pass(stagger)
-    await prove(stage.world, first.pipe)
+    await prove(stage.world, first.channel)
     expect(stage.racing).toEqual(['websocket'])
     expect(stage.heard).toEqual(['opened websocket'])
   })
@@ -193,7 +193,7 @@ describe('a rung that is silent', () => {
   test('is silent although it was accepted', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    first.pipe.opens()
+    first.channel.opens()
     await stage.world.pass(stagger)
     expect(stage.racing).toEqual(['websocket', 'eventsource'])
     expect(stage.heard).toEqual([])
@@ -203,7 +203,7 @@ describe('a rung that is silent', () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
     await stage.world.pass(stagger - 1)
-    first.pipe.opens()
+    first.channel.opens()
     await stage.world.pass(stagger - 1)
     expect(stage.racing).toEqual(['websocket'])
     await stage.world.pass(1)
@@ -238,7 +238,7 @@ describe('a rung that fails', () => {
   test('hands over at once', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    first.pipe.ends(refused)
+    first.channel.ends(refused)
     expect(stage.racing).toEqual(['eventsource'])
     expect(stage.heard).toEqual([])
   })
@@ -246,27 +246,27 @@ describe('a rung that fails', () => {
   test('hands over at once when it was opened and then cut', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    first.pipe.opens()
-    first.pipe.ends(cut)
+    first.channel.opens()
+    first.channel.ends(cut)
     expect(stage.racing).toEqual(['eventsource'])
   })
 
   test('hands over at once when it greeted and was then cut, and says that the line is interrupted', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    talk(first.pipe)
-    first.pipe.ends(cut)
+    talk(first.channel)
+    first.channel.ends(cut)
     expect(stage.racing).toEqual(['eventsource'])
     expect(stage.heard).toEqual(['opened websocket', 'paused cut'])
-    await prove(stage.world, second.pipe)
+    await prove(stage.world, second.channel)
     expect(stage.heard.slice(2)).toEqual(['opened eventsource'])
   })
 
   test('as the last one that greeted is told once, by the end', async () => {
     const [only] = fakes('eventsource')
     const stage = await climb([only])
-    talk(only.pipe)
-    only.pipe.ends(cut)
+    talk(only.channel)
+    only.channel.ends(cut)
     expect(stage.heard).toEqual(['opened eventsource', 'ended cut'])
   })
 
@@ -302,7 +302,7 @@ describe('a rung that fails', () => {
     const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
     const stage = await climb(rungs)
     await stage.world.pass(200)
-    ws(rungs).pipe.ends(refused)
+    ws(rungs).channel.ends(refused)
     await stage.world.pass(stagger - 1)
     expect(stage.racing).toEqual(['eventsource'])
     await stage.world.pass(1)
@@ -313,7 +313,7 @@ describe('a rung that fails', () => {
     const rungs = fakes('xhr-streaming', 'long-polling', 'jsonp')
     const stage = await climb(rungs)
     await stage.world.pass(stagger)
-    rungs[0].pipe.ends(status(code))
+    rungs[0].channel.ends(status(code))
     expect(stage.heard).toEqual([`ended ${code}`])
     expect(stage.racing).toEqual([])
     expect(stage.world.timers).toBe(0)
@@ -322,7 +322,7 @@ describe('a rung that fails', () => {
   test('that holds for the line, in the server’s words, is heard once and not five times', async () => {
     const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
     const stage = await climb(rungs)
-    ws(rungs).pipe.ends(status(503, { scope: 'line', retryAfter: 7_000 }))
+    ws(rungs).channel.ends(status(503, { scope: 'line', retryAfter: 7_000 }))
     expect(stage.heard).toEqual(['ended 503'])
     expect(stage.failures[0]?.retryAfter).toBe(7_000)
     expect(stage.tries).toEqual([1, 0, 0])
@@ -331,16 +331,16 @@ describe('a rung that fails', () => {
   test('that holds for one transport alone, be it 403, hands over to the next', async () => {
     const rungs = fakes('websocket', 'eventsource')
     const stage = await climb(rungs)
-    ws(rungs).pipe.ends(status(403, { scope: 'transport', detail: 'not so' }))
+    ws(rungs).channel.ends(status(403, { scope: 'transport', detail: 'not so' }))
     expect(stage.racing).toEqual(['eventsource'])
-    rungs[1].pipe.ends(status(403, { scope: 'line', detail: 'not at all' }))
+    rungs[1].channel.ends(status(403, { scope: 'line', detail: 'not at all' }))
     expect(stage.heard).toEqual(['ended 403'])
   })
 
   test('that holds for one transport is the end where there is no other', async () => {
     const [only] = fakes('websocket')
     const stage = await climb([only])
-    only.pipe.ends(status(403, { scope: 'transport', detail: 'not so' }))
+    only.channel.ends(status(403, { scope: 'transport', detail: 'not so' }))
     await stage.world.settle()
     expect(stage.failures).toMatchObject([{ status: 403, detail: 'not so' }])
   })
@@ -348,8 +348,8 @@ describe('a rung that fails', () => {
   test('as the last one ends the ladder, with the words of all', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    first.pipe.ends({ kind: 'cut', code: 'the socket was cut' })
-    second.pipe.ends({ kind: 'cut', code: 'the stream was cut' })
+    first.channel.ends({ kind: 'cut', code: 'the socket was cut' })
+    second.channel.ends({ kind: 'cut', code: 'the stream was cut' })
     await stage.world.settle()
     expect(stage.heard).toEqual(['ended cut'])
     expect(sentence(stage.failures[0] as Failure)).toBe('the socket was cut; the stream was cut')
@@ -359,9 +359,9 @@ describe('a rung that fails', () => {
   test('and was told when to come back decides over those that were not', async () => {
     const [first, second, third] = fakes('websocket', 'xhr-streaming', 'long-polling')
     const stage = await climb([first, second, third])
-    first.pipe.ends(refused)
-    second.pipe.ends(status(503, { retryAfter: 7_000 }))
-    third.pipe.ends(cut)
+    first.channel.ends(refused)
+    second.channel.ends(status(503, { retryAfter: 7_000 }))
+    third.channel.ends(cut)
     await stage.world.settle()
     expect(stage.failures[0]).toMatchObject({ status: 503, retryAfter: 7_000 })
   })
@@ -369,8 +369,8 @@ describe('a rung that fails', () => {
   test('for good decides only if all do', async () => {
     const [first, second] = fakes('xhr-streaming', 'long-polling')
     const stage = await climb([first, second], { dialect: plainWith({ letter: true }) })
-    first.pipe.ends({ kind: 'content', code: 'a login page' })
-    second.pipe.ends(cut)
+    first.channel.ends({ kind: 'content', code: 'a login page' })
+    second.channel.ends(cut)
     await stage.world.settle()
     expect(stage.heard).toEqual(['ended cut'])
   })
@@ -379,7 +379,7 @@ describe('a rung that fails', () => {
     const [first, second] = fakes('websocket', 'eventsource')
     second.supported = false
     const stage = await climb([first, second])
-    first.pipe.ends(cut)
+    first.channel.ends(cut)
     await stage.world.settle()
     expect(stage.heard).toEqual(['ended cut'])
   })
@@ -397,7 +397,7 @@ describe('where nothing can be used', () => {
     const [only] = fakes('jsonp')
     const stage = await climb([only], { dialect: plain })
     expect(stage.heard).toEqual(['ended unsupported'])
-    expect(only.pipes).toEqual([])
+    expect(only.channels).toEqual([])
   })
 })
 
@@ -405,8 +405,8 @@ describe('a rung that talks', () => {
   test('delivers at once, before any proof', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
     const stage = await climb([first, second])
-    talk(first.pipe)
-    first.pipe.brings(message(1))
+    talk(first.channel)
+    first.channel.brings(message(1))
     expect(stage.heard).toEqual(['opened eventsource', 'm1'])
   })
 
@@ -414,7 +414,7 @@ describe('a rung that talks', () => {
     const [first, second] = fakes('eventsource', 'long-polling')
     const stage = await climb([first, second])
     await stage.world.pass(stagger - 1)
-    talk(first.pipe)
+    talk(first.channel)
     await stage.world.pass(600 + stagger - 1)
     expect(stage.tries).toEqual([1, 0])
   })
@@ -422,12 +422,12 @@ describe('a rung that talks', () => {
   test('is silent again when its proof is overdue: the next one joins, and it goes on delivering', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
     const stage = await climb([first, second])
-    talk(first.pipe)
+    talk(first.channel)
     await stage.world.pass(600 + stagger)
     expect(stage.racing).toEqual(['eventsource', 'long-polling'])
-    first.pipe.brings(message(1))
+    first.channel.brings(message(1))
     expect(stage.heard).toEqual(['opened eventsource', 'm1'])
-    await prove(stage.world, second.pipe)
+    await prove(stage.world, second.channel)
     expect(stage.racing).toEqual(['long-polling'])
     expect(stage.heard).toEqual(['opened eventsource', 'm1', 'opened long-polling'])
   })
@@ -435,10 +435,10 @@ describe('a rung that talks', () => {
   test('is waited for as long as a stream flows: on a slow line its proof is behind what waited', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
     const stage = await climb([first, second])
-    talk(first.pipe)
+    talk(first.channel)
     for (let time = 1; time < 10; time++) {
       await stage.world.pass(600)
-      first.pipe.brings(message(time))
+      first.channel.brings(message(time))
     }
     expect(stage.racing).toEqual(['eventsource'])
     await stage.world.pass(600 + stagger)
@@ -448,10 +448,10 @@ describe('a rung that talks', () => {
   test('is not waited for where a question may have been lost on its way up, whatever comes down', async () => {
     const [first, second] = fakes('websocket', 'long-polling')
     const stage = await climb([first, second])
-    talk(first.pipe)
+    talk(first.channel)
     for (let time = 1; time < 10; time++) {
       await stage.world.pass(100)
-      first.pipe.brings(message(time))
+      first.channel.brings(message(time))
     }
     expect(stage.racing).toEqual(['websocket', 'long-polling'])
   })
@@ -459,9 +459,9 @@ describe('a rung that talks', () => {
   test('may still prove itself late', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
     const stage = await climb([first, second])
-    talk(first.pipe)
+    talk(first.channel)
     await stage.world.pass(600 + stagger)
-    first.pipe.brings(tick)
+    first.channel.brings(tick)
     expect(stage.racing).toEqual(['eventsource'])
     expect(stage.attempts[0]?.failure).toBeUndefined()
   })
@@ -471,9 +471,9 @@ describe('a rung that talks', () => {
     const stage = await climb(rungs)
     await stage.world.pass(2 * stagger)
     expect(stage.racing).toEqual(['websocket', 'eventsource', 'xhr-streaming'])
-    talk(rungs[2].pipe)
+    talk(rungs[2].channel)
     expect(stage.racing).toEqual(['xhr-streaming'])
-    rungs[2].pipe.ends(cut)
+    rungs[2].channel.ends(cut)
     expect(stage.racing).toEqual(['websocket'])
     await stage.world.pass(stagger)
     expect(stage.racing).toEqual(['websocket', 'eventsource'])
@@ -484,21 +484,21 @@ describe('a rung that talks', () => {
   test('leaves those that would continue: ids drop what comes twice', async () => {
     const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
     const stage = await climb(rungs)
-    talk(ws(rungs).pipe)
-    ws(rungs).pipe.ends(cut)
+    talk(ws(rungs).channel)
+    ws(rungs).channel.ends(cut)
     await stage.world.pass(stagger)
-    talk(rungs[2].pipe)
+    talk(rungs[2].channel)
     expect(stage.racing).toEqual(['eventsource', 'xhr-streaming'])
   })
 
   test('takes over from another that talked and failed', async () => {
     const [first, second] = fakes('eventsource', 'xhr-streaming')
     const stage = await climb([first, second])
-    talk(first.pipe)
+    talk(first.channel)
     await stage.world.pass(600 + stagger)
-    talk(second.pipe)
+    talk(second.channel)
     expect(stage.heard).toEqual(['opened eventsource'])
-    first.pipe.ends(cut)
+    first.channel.ends(cut)
     expect(stage.heard).toEqual(['opened eventsource', 'opened xhr-streaming'])
     expect(stage.racing).toEqual(['xhr-streaming'])
   })
@@ -506,14 +506,14 @@ describe('a rung that talks', () => {
   test('carries what is sent', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
     const stage = await climb([first, second])
-    stage.pipe.send?.('lost', () => {})
-    talk(first.pipe)
-    stage.pipe.send?.('hello', () => {})
-    expect(first.pipe.sent).toEqual(['hello'])
+    stage.channel.send?.('lost', () => {})
+    talk(first.channel)
+    stage.channel.send?.('hello', () => {})
+    expect(first.channel.sent).toEqual(['hello'])
     await stage.world.pass(600 + stagger)
-    await prove(stage.world, second.pipe)
-    stage.pipe.send?.('again', () => {})
-    expect(second.pipe.sent).toEqual(['again'])
+    await prove(stage.world, second.channel)
+    stage.channel.send?.('again', () => {})
+    expect(second.channel.sent).toEqual(['again'])
   })
 })
 
@@ -521,11 +521,11 @@ describe('proof', () => {
   test('of a WebSocket is the answer to what it is asked with the first block', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    first.pipe.opens()
-    expect(first.pipe.sent).toEqual([])
-    first.pipe.brings(welcome())
-    expect(first.pipe.sent).toEqual([native.sending.ping])
-    first.pipe.brings(pong)
+    first.channel.opens()
+    expect(first.channel.sent).toEqual([])
+    first.channel.brings(welcome())
+    expect(first.channel.sent).toEqual([native.sending.ping])
+    first.channel.brings(pong)
     await stage.world.pass(10_000)
     expect(stage.tries).toEqual([1, 0])
     expect(stage.attempts[0]?.proven).toBeDefined()
@@ -534,7 +534,7 @@ describe('proof', () => {
   test('that a WebSocket does not give in time brings the next one in', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    talk(first.pipe)
+    talk(first.channel)
     await stage.world.pass(200 + stagger)
     expect(stage.racing).toEqual(['websocket', 'eventsource'])
   })
@@ -544,10 +544,10 @@ describe('proof', () => {
     async name => {
       const [first] = fakes(name)
       const stage = await climb([first])
-      talk(first.pipe)
+      talk(first.channel)
       await stage.world.pass(150)
       expect(stage.attempts[0]?.proven).toBeUndefined()
-      first.pipe.brings(tick)
+      first.channel.brings(tick)
       expect(stage.attempts[0]?.proven).toBeDefined()
     },
   )
@@ -555,8 +555,8 @@ describe('proof', () => {
   test('of a stream is not a tick that comes with the first block: it is held back and let go in lumps', async () => {
     const [first, second] = fakes('xhr-streaming', 'long-polling')
     const stage = await climb([first, second])
-    first.pipe.opens()
-    first.pipe.brings(welcome(), tick)
+    first.channel.opens()
+    first.channel.brings(welcome(), tick)
     expect(stage.attempts[0]?.proven).toBeUndefined()
     await stage.world.pass(600 + stagger)
     expect(stage.racing).toEqual(['xhr-streaming', 'long-polling'])
@@ -565,10 +565,10 @@ describe('proof', () => {
   test.each(['long-polling', 'jsonp'] as const)('of %s is one block', async name => {
     const [first] = fakes(name)
     const stage = await climb([first])
-    first.pipe.opens()
-    first.pipe.brings()
+    first.channel.opens()
+    first.channel.brings()
     expect(stage.attempts[0]?.proven).toBeUndefined()
-    first.pipe.brings(welcome())
+    first.channel.brings(welcome())
     expect(stage.attempts[0]?.proven).toBeDefined()
   })
 
@@ -576,7 +576,7 @@ describe('proof', () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second], { dialect: plain })
     await stage.world.pass(stagger)
-    first.pipe.opens()
+    first.channel.opens()
     expect(stage.racing).toEqual(['websocket'])
     expect(stage.heard).toEqual(['opened websocket'])
   })
@@ -585,8 +585,8 @@ describe('proof', () => {
     const rungs = fakes('websocket', 'eventsource', 'long-polling')
     const stage = await climb(rungs)
     await stage.world.pass(2 * stagger)
-    rungs[2].pipe.opens()
-    rungs[2].pipe.brings(welcome())
+    rungs[2].channel.opens()
+    rungs[2].channel.brings(welcome())
     expect(stage.racing).toEqual(['long-polling'])
     expect(stage.attempts.map(({ ended }) => ended !== undefined)).toEqual([true, true, false])
   })
@@ -602,8 +602,8 @@ describe('on a page that is busy', () => {
       const [first, second] = fakes('websocket', 'eventsource')
       const stage = await climb([first, second])
       await stage.world.pass(start)
-      await stage.world.busy(length, () => talk(first.pipe))
-      await prove(stage.world, first.pipe)
+      await stage.world.busy(length, () => talk(first.channel))
+      await prove(stage.world, first.channel)
       await stage.world.pass(60_000)
       expect(stage.tries).toEqual([1, 0])
     },
@@ -623,8 +623,8 @@ describe('on a page that is busy', () => {
   test('a proof that waits behind a late timer is not overdue', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
     const stage = await climb([first, second])
-    talk(first.pipe)
-    await stage.world.busy(5_000, () => first.pipe.brings(tick))
+    talk(first.channel)
+    await stage.world.busy(5_000, () => first.channel.brings(tick))
     expect(stage.tries).toEqual([1, 0])
     expect(stage.attempts[0]?.proven).toBeDefined()
   })
@@ -632,19 +632,19 @@ describe('on a page that is busy', () => {
   test('an answer that waits behind a late timer is not silence', async () => {
     const [only] = fakes('websocket')
     const stage = await climb([only])
-    await stage.world.busy(2 * timeout, () => talk(only.pipe))
+    await stage.world.busy(2 * timeout, () => talk(only.channel))
     expect(stage.heard).toEqual(['opened websocket'])
   })
 
   test('what is looked up to is joined only after a second in which it could be heard', async () => {
     const rungs = fakes('websocket', 'eventsource', 'long-polling')
     const stage = await climb(rungs)
-    rungs[0].pipe.ends(refused)
-    rungs[1].pipe.ends(refused)
-    await prove(stage.world, rungs[2].pipe)
+    rungs[0].channel.ends(refused)
+    rungs[1].channel.ends(refused)
+    await prove(stage.world, rungs[2].channel)
     await stage.world.fire('online')
-    await stage.world.busy(3_000, () => talk(ws(rungs).pipe))
-    ws(rungs).pipe.brings(pong)
+    await stage.world.busy(3_000, () => talk(ws(rungs).channel))
+    ws(rungs).channel.brings(pong)
     expect(stage.tries).toEqual([2, 1, 1])
     expect(stage.racing).toEqual(['websocket'])
   })
@@ -673,12 +673,12 @@ describe('a worse one that is a moment ahead', () => {
 
   test('waits for as long as it took itself, and is left for the better one that talks by then', async () => {
     const { stage, rungs } = await ahead(['long-polling', 'jsonp'])
-    rungs[1].pipe.opens()
-    rungs[1].pipe.brings(welcome())
+    rungs[1].channel.opens()
+    rungs[1].channel.brings(welcome())
     await stage.world.pass(99)
     expect(stage.heard).toEqual([])
-    rungs[0].pipe.opens()
-    rungs[0].pipe.brings(welcome())
+    rungs[0].channel.opens()
+    rungs[0].channel.brings(welcome())
     expect(stage.heard).toEqual(['opened long-polling'])
     expect(stage.racing).toEqual(['long-polling'])
     await stage.world.pass(60_000)
@@ -687,53 +687,53 @@ describe('a worse one that is a moment ahead', () => {
 
   test('carries the line when the better one lets the moment pass, and loses nothing', async () => {
     const { stage, rungs } = await ahead(['websocket', 'long-polling'])
-    talk(rungs[1].pipe)
-    rungs[1].pipe.brings(message(1))
+    talk(rungs[1].channel)
+    rungs[1].channel.brings(message(1))
     await stage.world.pass(50)
-    rungs[1].pipe.brings(message(2))
+    rungs[1].channel.brings(message(2))
     await stage.world.pass(50)
     expect(stage.heard).toEqual(['opened long-polling', 'm1', 'm2'])
   })
 
   test('carries the line at once when the better one fails', async () => {
     const { stage, rungs } = await ahead(['websocket', 'long-polling'])
-    talk(rungs[1].pipe)
-    rungs[0].pipe.ends(refused)
+    talk(rungs[1].channel)
+    rungs[0].channel.ends(refused)
     expect(stage.heard).toEqual(['opened long-polling'])
     expect(stage.attempts[1]?.proven).toBeDefined()
   })
 
   test('waits for no longer than the stagger', async () => {
     const { stage, rungs } = await ahead(['websocket', 'long-polling'], 5_000)
-    talk(rungs[1].pipe)
+    talk(rungs[1].channel)
     await stage.world.pass(stagger)
     expect(stage.heard).toEqual(['opened long-polling'])
   })
 
   test('has its proof judged by when it came', async () => {
     const { stage, rungs } = await ahead(['websocket', 'eventsource'], 300)
-    talk(rungs[1].pipe)
+    talk(rungs[1].channel)
     await stage.world.pass(200)
-    rungs[1].pipe.brings(tick)
+    rungs[1].channel.brings(tick)
     await stage.world.pass(100)
     expect(stage.attempts[1]?.proven).toBeDefined()
   })
 
   test('ends in its turn', async () => {
     const { stage, rungs } = await ahead(['websocket', 'eventsource'])
-    talk(rungs[1].pipe)
-    rungs[1].pipe.ends(cut)
+    talk(rungs[1].channel)
+    rungs[1].channel.ends(cut)
     await stage.world.pass(100)
     expect(stage.heard).toEqual(['opened eventsource', 'paused cut'])
   })
 
-  test('is heard through one pipe only where messages have no ids', async () => {
+  test('is heard through one channel only where messages have no ids', async () => {
     const { stage, rungs } = await ahead(['websocket', 'eventsource'], 100, { dialect: plain })
-    rungs[1].pipe.opens()
-    rungs[1].pipe.brings({ data: 'lost with its pipe' })
+    rungs[1].channel.opens()
+    rungs[1].channel.brings({ data: 'lost with its channel' })
     await stage.world.pass(50)
-    rungs[0].pipe.opens()
-    rungs[0].pipe.brings({ data: 'once' })
+    rungs[0].channel.opens()
+    rungs[0].channel.brings({ data: 'once' })
     await stage.world.pass(1_000)
     expect(stage.heard).toEqual(['opened websocket', 'once'])
     expect(stage.racing).toEqual(['websocket'])
@@ -742,13 +742,13 @@ describe('a worse one that is a moment ahead', () => {
   test('leaves a better one that was accepted and would continue: it takes over without a new connection', async () => {
     const rungs = fakes('websocket', 'eventsource', 'long-polling')
     const stage = await climb(rungs)
-    talk(ws(rungs).pipe)
-    ws(rungs).pipe.ends(cut)
-    rungs[1].pipe.opens()
+    talk(ws(rungs).channel)
+    ws(rungs).channel.ends(cut)
+    rungs[1].channel.opens()
     await stage.world.pass(stagger)
-    talk(rungs[2].pipe)
+    talk(rungs[2].channel)
     expect(stage.racing).toEqual(['eventsource', 'long-polling'])
-    await prove(stage.world, rungs[1].pipe)
+    await prove(stage.world, rungs[1].channel)
     expect(stage.racing).toEqual(['eventsource'])
     expect(stage.tries).toEqual([1, 1, 1])
     expect(stage.heard.slice(2)).toEqual(['opened long-polling', 'opened eventsource'])
@@ -781,7 +781,7 @@ describe('a stream that was proven', () => {
     const stage = await climb(rungs, { world })
     const trip = () => latency + jitter * environment.random()
     const end = world.now + busy
-    const served = new Set<FakePipe>()
+    const served = new Set<FakeChannel>()
     let seq = 0
     const writers = new Set<(block: ReturnType<typeof message>) => void>()
     const publish = () => {
@@ -791,19 +791,20 @@ describe('a stream that was proven', () => {
     }
     const serve = () => {
       for (const rung of rungs)
-        for (const pipe of rung.pipes) if (pipe.open && !served.has(pipe)) answerPipe(pipe, rung === rungs[0])
+        for (const channel of rung.channels)
+          if (channel.open && !served.has(channel)) answerChannel(channel, rung === rungs[0])
       environment.setTimeout(serve, 50)
     }
-    const answerPipe = (pipe: FakePipe, streams: boolean) => {
-      served.add(pipe)
+    const answerChannel = (channel: FakeChannel, streams: boolean) => {
+      served.add(channel)
       let arrives = 0
       const held: ReturnType<typeof message>[] = []
-      const alive = (act: () => void) => () => pipe.open && act()
+      const alive = (act: () => void) => () => channel.open && act()
       const deliver = (block: ReturnType<typeof message>) => {
         // In order, and each in a task of its own, as an EventSource brings them.
         arrives = Math.max(arrives, world.now + trip())
         environment.setTimeout(
-          alive(() => pipe.brings(block)),
+          alive(() => channel.brings(block)),
           arrives - world.now,
         )
       }
@@ -816,7 +817,7 @@ describe('a stream that was proven', () => {
       }
       environment.setTimeout(
         alive(() => {
-          pipe.opens()
+          channel.opens()
           write(welcome())
           if (!streams) return
           writers.add(write)
@@ -824,12 +825,12 @@ describe('a stream that was proven', () => {
         }),
         2 * trip(),
       )
-      pipe.heard = text => {
+      channel.heard = text => {
         const number = /^data: (.*)$/m.exec(text)?.[1] ?? ''
         environment.setTimeout(() => {
           write({ event: 'rt.pong', data: answer(number) })
           environment.setTimeout(
-            alive(() => pipe.takes()),
+            alive(() => channel.takes()),
             trip(),
           )
         }, trip())
@@ -838,7 +839,7 @@ describe('a stream that was proven', () => {
     serve()
     publish()
     await world.pass(busy + then)
-    return { stage, rungs, world, asked: rungs[0].pipes.flatMap(({ sent }) => sent).length }
+    return { stage, rungs, world, asked: rungs[0].channels.flatMap(({ sent }) => sent).length }
   }
 
   const rhythms = [50, 200, 500, 1_000, 1_500, 5_000]
@@ -855,10 +856,10 @@ describe('a stream that was proven', () => {
           const { stage, rungs, world } = await flow({ box, every, varies, seed })
           expect([box, seed, carrier(stage.heard)]).toEqual([box, seed, 'opened long-polling'])
           if (!stage.attempts.some(heldBack)) continue
-          const tries = rungs[0].pipes.length
+          const tries = rungs[0].channels.length
           await world.fire('online')
           await world.pass(600_000)
-          expect(rungs[0].pipes.length).toBe(tries)
+          expect(rungs[0].channels.length).toBe(tries)
         }
     },
   )
@@ -898,21 +899,21 @@ describe('a stream that was proven', () => {
 })
 
 describe('where messages have no ids', () => {
-  test('one pipe delivers: nothing of the others is heard', async () => {
+  test('one channel delivers: nothing of the others is heard', async () => {
     const [first, second] = fakes('xhr-streaming', 'long-polling')
     const stage = await climb([first, second], { dialect: plain })
     await stage.world.pass(stagger)
-    second.pipe.opens()
+    second.channel.opens()
     expect(stage.racing).toEqual(['long-polling'])
-    second.pipe.brings({ data: 'once' })
+    second.channel.brings({ data: 'once' })
     expect(stage.heard).toEqual(['opened long-polling', 'once'])
   })
 
   test('a better transport is not tried beside the one in use', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second], { dialect: plain })
-    first.pipe.ends(refused)
-    second.pipe.opens()
+    first.channel.ends(refused)
+    second.channel.opens()
     await stage.world.pass(600_000)
     await stage.world.fire('online')
     expect(stage.tries).toEqual([1, 1])
@@ -924,28 +925,28 @@ describe('where messages have no ids', () => {
     const stage = await climb(rungs, { dialect: plain })
     const looks: number[] = []
     let last = stage.world.now
-    ws(rungs).pipe.ends(refused)
-    rungs[1].pipe.opens()
+    ws(rungs).channel.ends(refused)
+    rungs[1].channel.opens()
     while (looks.length < 9) {
       await stage.world.pass(1_000)
-      rungs[1].pipe.ends(endedWell)
+      rungs[1].channel.ends(endedWell)
       const before = stage.tries[0]
       await stage.open()
       // One that has failed too often rests until another one opens.
-      if (ws(rungs).pipe.open) ws(rungs).pipe.ends(refused)
-      rungs[1].pipe.opens()
-      if (ws(rungs).pipe.open) ws(rungs).pipe.ends(refused)
+      if (ws(rungs).channel.open) ws(rungs).channel.ends(refused)
+      rungs[1].channel.opens()
+      if (ws(rungs).channel.open) ws(rungs).channel.ends(refused)
       if (stage.tries[0] === before) continue
       looks.push(Math.round((stage.world.now - last) / 1_000))
       last = stage.world.now
     }
     expect(looks).toEqual([5, 10, 20, 40, 80, 160, 320, 600, 600])
     await stage.world.fire('online')
-    rungs[1].pipe.ends(endedWell)
+    rungs[1].channel.ends(endedWell)
     await stage.open()
-    ws(rungs).pipe.opens()
+    ws(rungs).channel.opens()
     expect(stage.heard.at(-1)).toBe('opened websocket')
-    ws(rungs).pipe.ends(endedWell)
+    ws(rungs).channel.ends(endedWell)
     await stage.open()
     expect(stage.racing).toEqual(['websocket'])
   })
@@ -954,14 +955,14 @@ describe('where messages have no ids', () => {
     const rungs = fakes('websocket', 'long-polling')
     const stage = await climb(rungs, { dialect: plain })
     for (let time = 0; time < 12; time++) {
-      for (const rung of rungs) if (rung.pipes.at(-1)?.open) rung.pipe.ends(refused)
+      for (const rung of rungs) if (rung.channels.at(-1)?.open) rung.channel.ends(refused)
       await stage.world.settle()
       await stage.open()
     }
     expect(stage.tries).toEqual([4, 13])
-    rungs[1].pipe.opens()
+    rungs[1].channel.opens()
     expect(stage.racing).toEqual(['websocket', 'long-polling'])
-    ws(rungs).pipe.opens()
+    ws(rungs).channel.opens()
     expect(stage.racing).toEqual(['websocket'])
     expect(stage.heard.at(-1)).toBe('opened websocket')
   })
@@ -970,12 +971,12 @@ describe('where messages have no ids', () => {
     const rungs = fakes('websocket', 'long-polling')
     const stage = await climb(rungs, { dialect: plain })
     for (let time = 0; time < 12; time++) {
-      for (const rung of rungs) if (rung.pipes.at(-1)?.open) rung.pipe.ends(refused)
+      for (const rung of rungs) if (rung.channels.at(-1)?.open) rung.channel.ends(refused)
       await stage.world.settle()
       await stage.open()
     }
-    rungs[1].pipe.opens()
-    rungs[1].pipe.brings({ data: 'kept' })
+    rungs[1].channel.opens()
+    rungs[1].channel.brings({ data: 'kept' })
     await stage.world.pass(stagger)
     expect(stage.heard.slice(-2)).toEqual(['opened long-polling', 'kept'])
     expect(stage.racing).toEqual(['long-polling'])
@@ -983,21 +984,21 @@ describe('where messages have no ids', () => {
 
   test('the next page begins with the best, whatever carried the line on this one', async () => {
     const rungs = fakes('websocket', 'long-polling')
-    const { world, pipe } = await climb(rungs, { dialect: plain })
-    ws(rungs).pipe.ends(refused)
-    rungs[1].pipe.opens()
-    pipe.close()
+    const { world, channel } = await climb(rungs, { dialect: plain })
+    ws(rungs).channel.ends(refused)
+    rungs[1].channel.opens()
+    channel.close()
     expect((await climb(fakes('websocket', 'long-polling'), { dialect: plain, world })).racing).toEqual([
       'websocket',
     ])
   })
 
-  test('a pipe that reconnects by itself says so and stays', async () => {
+  test('a channel that reconnects by itself says so and stays', async () => {
     const [only] = fakes('eventsource')
     const stage = await climb([only], { dialect: plain })
-    only.pipe.opens()
-    only.pipe.pauses()
-    only.pipe.opens()
+    only.channel.opens()
+    only.channel.pauses()
+    only.channel.opens()
     expect(stage.heard).toEqual(['opened eventsource', 'paused ended', 'opened eventsource'])
     expect(stage.tries).toEqual([1])
   })
@@ -1007,8 +1008,8 @@ describe('a rung that has proven itself', () => {
   test('ends the ladder when it ends: what follows is the connection’s decision', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    await prove(stage.world, first.pipe)
-    first.pipe.ends(cut)
+    await prove(stage.world, first.channel)
+    first.channel.ends(cut)
     expect(stage.heard).toEqual(['opened websocket', 'ended cut'])
     expect(stage.failures[0]?.transport).toBe('websocket')
     expect(stage.tries).toEqual([1, 0])
@@ -1018,23 +1019,23 @@ describe('a rung that has proven itself', () => {
   test('is waited for once when it cannot be reached: a restart must not push every line down', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    await prove(stage.world, first.pipe)
-    first.pipe.ends(cut)
+    await prove(stage.world, first.channel)
+    first.channel.ends(cut)
     await stage.open()
-    first.pipe.ends(refused)
+    first.channel.ends(refused)
     await stage.world.settle()
     expect(stage.heard.at(-1)).toBe('ended refused')
     expect(stage.tries).toEqual([2, 0])
     await stage.open()
-    first.pipe.ends(refused)
+    first.channel.ends(refused)
     expect(stage.tries).toEqual([3, 1])
   })
 
   test('is joined all the same when it is silent', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    await prove(stage.world, first.pipe)
-    first.pipe.ends(cut)
+    await prove(stage.world, first.channel)
+    first.channel.ends(cut)
     await stage.open()
     await stage.world.pass(stagger)
     expect(stage.racing).toEqual(['websocket', 'eventsource'])
@@ -1043,12 +1044,12 @@ describe('a rung that has proven itself', () => {
   test('is not waited for while another one is talking', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    await prove(stage.world, first.pipe)
-    first.pipe.ends(cut)
+    await prove(stage.world, first.channel)
+    first.channel.ends(cut)
     await stage.open()
     await stage.world.pass(stagger)
-    talk(second.pipe)
-    first.pipe.ends(refused)
+    talk(second.channel)
+    first.channel.ends(refused)
     expect(stage.racing).toEqual(['eventsource'])
     expect(stage.heard).toEqual(['opened websocket', 'ended cut', 'opened eventsource'])
   })
@@ -1056,9 +1057,9 @@ describe('a rung that has proven itself', () => {
   test('comes first again after the outage, although a lower one is remembered from an earlier page', async () => {
     const rungs = fakes('websocket', 'eventsource')
     const stage = await climb(rungs)
-    await prove(stage.world, ws(rungs).pipe)
+    await prove(stage.world, ws(rungs).channel)
     stage.world.storage.set(`throughline:${stage.world.origin}`, `eventsource ${Date.now() + 1_000}`)
-    ws(rungs).pipe.ends(cut)
+    ws(rungs).channel.ends(cut)
     await stage.open()
     expect(stage.racing).toEqual(['websocket'])
   })
@@ -1069,9 +1070,9 @@ describe('a rung that proves itself and is soon cut', () => {
     const rungs = fakes('websocket', 'eventsource', 'long-polling')
     const stage = await climb(rungs)
     for (let time = 0; time < 2; time++) {
-      await prove(stage.world, ws(rungs).pipe)
+      await prove(stage.world, ws(rungs).channel)
       await stage.world.pass(after)
-      ws(rungs).pipe.ends(failure)
+      ws(rungs).channel.ends(failure)
       await stage.open()
     }
     return { rungs, stage }
@@ -1080,14 +1081,14 @@ describe('a rung that proves itself and is soon cut', () => {
   test('rests when it happens twice in a row: it comes last', async () => {
     const { rungs, stage } = await cutTwice(cut)
     expect(stage.racing).toEqual(['eventsource'])
-    rungs[1].pipe.ends(refused)
-    rungs[2].pipe.ends(refused)
+    rungs[1].channel.ends(refused)
+    rungs[2].channel.ends(refused)
     expect(stage.racing).toEqual(['websocket'])
   })
 
   test('is not climbed to while it rests, and again after two minutes', async () => {
     const { rungs, stage } = await cutTwice(cut)
-    await prove(stage.world, rungs[1].pipe)
+    await prove(stage.world, rungs[1].channel)
     await stage.world.pass(119_000)
     expect(stage.tries[0]).toBe(2)
     await stage.world.pass(200_000)
@@ -1107,14 +1108,14 @@ describe('a rung that proves itself and is soon cut', () => {
   test('does not rest when an outage lay between', async () => {
     const rungs = fakes('websocket', 'eventsource')
     const stage = await climb(rungs)
-    await prove(stage.world, ws(rungs).pipe)
-    ws(rungs).pipe.ends(cut)
+    await prove(stage.world, ws(rungs).channel)
+    ws(rungs).channel.ends(cut)
     await stage.open()
-    ws(rungs).pipe.ends(refused)
+    ws(rungs).channel.ends(refused)
     await stage.world.settle()
     await stage.open()
-    await prove(stage.world, ws(rungs).pipe)
-    ws(rungs).pipe.ends(cut)
+    await prove(stage.world, ws(rungs).channel)
+    ws(rungs).channel.ends(cut)
     await stage.open()
     expect(stage.racing).toEqual(['websocket'])
   })
@@ -1125,9 +1126,9 @@ describe('climbing', () => {
   async function onTheGround() {
     const rungs = fakes('websocket', 'eventsource', 'long-polling')
     const stage = await climb(rungs)
-    rungs[0].pipe.ends(refused)
-    rungs[1].pipe.ends(refused)
-    await prove(stage.world, rungs[2].pipe)
+    rungs[0].channel.ends(refused)
+    rungs[1].channel.ends(refused)
+    await prove(stage.world, rungs[2].channel)
     return { rungs, stage }
   }
 
@@ -1142,7 +1143,7 @@ describe('climbing', () => {
   test('tries the rungs above one by one', async () => {
     const { rungs, stage } = await onTheGround()
     await stage.world.pass(5_000)
-    ws(rungs).pipe.ends(refused)
+    ws(rungs).channel.ends(refused)
     expect(stage.racing).toEqual(['eventsource', 'long-polling'])
     await stage.world.pass(timeout)
     expect(stage.racing).toEqual(['long-polling'])
@@ -1151,12 +1152,12 @@ describe('climbing', () => {
   test('is made before the break: both deliver until the better one has proven itself', async () => {
     const { rungs, stage } = await onTheGround()
     await stage.world.pass(5_000)
-    talk(ws(rungs).pipe)
-    ws(rungs).pipe.brings(message(1))
-    rungs[2].pipe.brings(message(1))
+    talk(ws(rungs).channel)
+    ws(rungs).channel.brings(message(1))
+    rungs[2].channel.brings(message(1))
     expect(stage.heard).toEqual(['opened long-polling', 'm1', 'm1'])
     expect(stage.racing).toEqual(['websocket', 'long-polling'])
-    ws(rungs).pipe.brings(pong)
+    ws(rungs).channel.brings(pong)
     expect(stage.racing).toEqual(['websocket'])
     expect(stage.heard.at(-1)).toBe('opened websocket')
   })
@@ -1164,7 +1165,7 @@ describe('climbing', () => {
   test('a challenger that holds back its proof is left, and the one in use stays', async () => {
     const { rungs, stage } = await onTheGround()
     await stage.world.pass(5_000)
-    talk(ws(rungs).pipe)
+    talk(ws(rungs).channel)
     await stage.world.pass(200 + stagger)
     expect(stage.racing).toEqual(['eventsource', 'long-polling'])
     expect(stage.heard).toEqual(['opened long-polling'])
@@ -1173,7 +1174,7 @@ describe('climbing', () => {
   test('a challenger that is refused for good changes nothing', async () => {
     const { rungs, stage } = await onTheGround()
     await stage.world.pass(5_000)
-    ws(rungs).pipe.ends(status(403))
+    ws(rungs).channel.ends(status(403))
     expect(stage.racing).toEqual(['eventsource', 'long-polling'])
     expect(stage.heard).toEqual(['opened long-polling'])
   })
@@ -1188,8 +1189,8 @@ describe('climbing', () => {
       await stage.world.pass(100)
       if (stage.tries[0] === before) continue
       looks.push(Math.round((stage.world.now - last) / 1_000))
-      ws(rungs).pipe.ends({ kind: 'cut', code: 'the proxy cut it' })
-      rungs[1].pipe.ends(refused)
+      ws(rungs).channel.ends({ kind: 'cut', code: 'the proxy cut it' })
+      rungs[1].channel.ends(refused)
       last = stage.world.now
     }
     expect(looks).toEqual([5, 10, 20, 40, 80, 160, 320, 600, 600])
@@ -1208,8 +1209,8 @@ describe('climbing', () => {
   test('goes on from the new rung to those above it', async () => {
     const { rungs, stage } = await onTheGround()
     await stage.world.pass(5_000)
-    ws(rungs).pipe.ends(refused)
-    await prove(stage.world, rungs[1].pipe)
+    ws(rungs).channel.ends(refused)
+    await prove(stage.world, rungs[1].channel)
     expect(stage.racing).toEqual(['eventsource'])
     await stage.world.pass(10_000)
     expect(stage.racing).toEqual(['websocket', 'eventsource'])
@@ -1218,14 +1219,14 @@ describe('climbing', () => {
   test('leaves nothing to wait for at the top', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
-    await prove(stage.world, first.pipe)
+    await prove(stage.world, first.channel)
     expect(stage.world.timers).toBe(0)
   })
 
   test('is over when the one in use ends', async () => {
     const { rungs, stage } = await onTheGround()
     await stage.world.pass(5_000)
-    rungs[2].pipe.ends(cut)
+    rungs[2].channel.ends(cut)
     expect(stage.racing).toEqual([])
     expect(stage.world.timers + stage.world.listeners).toBe(0)
   })
@@ -1236,7 +1237,7 @@ describe('WebSockets that keep failing', () => {
     const rungs = fakes(...names)
     const stage = await climb(rungs)
     for (let time = 0; time < 6; time++) {
-      for (const rung of rungs) if (rung.pipes.at(-1)?.open) rung.pipe.ends(cut)
+      for (const rung of rungs) if (rung.channels.at(-1)?.open) rung.channel.ends(cut)
       await stage.world.settle()
       await stage.open()
     }
@@ -1246,7 +1247,7 @@ describe('WebSockets that keep failing', () => {
   test('are left alone for two minutes, since browsers slow them down for all tabs', async () => {
     const { rungs, stage } = await failSixTimes(['websocket', 'eventsource'])
     expect(stage.racing).toEqual(['eventsource'])
-    rungs[1]?.pipe.ends(cut)
+    rungs[1]?.channel.ends(cut)
     await stage.world.settle()
     await stage.world.pass(120_001)
     await stage.open()
@@ -1262,13 +1263,13 @@ describe('WebSockets that keep failing', () => {
     const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
     const stage = await climb(rungs)
     for (let time = 0; time < 6; time++) {
-      for (const rung of rungs) if (rung.pipes.at(-1)?.open) rung.pipe.ends(refused)
+      for (const rung of rungs) if (rung.channels.at(-1)?.open) rung.channel.ends(refused)
       await stage.world.settle()
       await stage.open()
     }
     expect(stage.racing).toEqual(['eventsource'])
-    rungs[1].pipe.ends({ kind: 'status', code: 'was refused' })
-    rungs[2].pipe.ends({ kind: 'content', code: 'a page' })
+    rungs[1].channel.ends({ kind: 'status', code: 'was refused' })
+    rungs[2].channel.ends({ kind: 'content', code: 'a page' })
     expect(stage.racing).toEqual(['websocket'])
   })
 
@@ -1276,11 +1277,11 @@ describe('WebSockets that keep failing', () => {
     const rungs = fakes('websocket', 'eventsource')
     const stage = await climb(rungs)
     for (let time = 0; time < 8; time++) {
-      for (const rung of rungs) if (rung.pipes.at(-1)?.open) rung.pipe.ends(refused)
+      for (const rung of rungs) if (rung.channels.at(-1)?.open) rung.channel.ends(refused)
       await stage.world.settle()
       await stage.open()
     }
-    expect(ws(rungs).pipes).toHaveLength(4)
+    expect(ws(rungs).channels).toHaveLength(4)
   })
 
   test('do not make a page believe that it supports nothing', async () => {
@@ -1288,7 +1289,7 @@ describe('WebSockets that keep failing', () => {
     second.supported = false
     const stage = await climb([first, second])
     for (let time = 0; time < 8; time++) {
-      if (first.pipe.open) first.pipe.ends(refused)
+      if (first.channel.open) first.channel.ends(refused)
       await stage.world.settle()
       await stage.open()
     }
@@ -1303,23 +1304,23 @@ describe('where the server does not know us, what a GET is told', () => {
     const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
     const stage = await climb(rungs, { dialect: plain })
     await stage.world.pass(stagger)
-    rungs[1].pipe.ends({ kind: 'status', code: 'was refused' })
-    rungs[2].pipe.ends(forbidden)
+    rungs[1].channel.ends({ kind: 'status', code: 'was refused' })
+    rungs[2].channel.ends(forbidden)
     expect(stage.racing).toEqual(['websocket'])
-    ws(rungs).pipe.opens()
+    ws(rungs).channel.opens()
     expect(stage.heard).toEqual(['opened websocket'])
   })
 
   test('does not end a line whose WebSocket worked, on this page or the one before', async () => {
     const first = fakes('websocket', 'xhr-streaming')
-    const { world, pipe } = await climb(first, { dialect: plain })
-    first[0].pipe.opens()
-    pipe.close()
+    const { world, channel } = await climb(first, { dialect: plain })
+    first[0].channel.opens()
+    channel.close()
     const rungs = fakes('websocket', 'xhr-streaming')
     const stage = await climb(rungs, { dialect: plain, world })
     for (let time = 0; time < 3; time++) {
-      ws(rungs).pipe.ends(refused)
-      rungs[1].pipe.ends(forbidden)
+      ws(rungs).channel.ends(refused)
+      rungs[1].channel.ends(forbidden)
       await world.settle()
       expect(stage.failures.at(-1)?.status).toBeUndefined()
       await stage.open()
@@ -1329,8 +1330,8 @@ describe('where the server does not know us, what a GET is told', () => {
   test('ends a line whose WebSocket was refused and never worked', async () => {
     const [first, second] = fakes('websocket', 'xhr-streaming')
     const stage = await climb([first, second], { dialect: plain })
-    first.pipe.ends(refused)
-    second.pipe.ends(forbidden)
+    first.channel.ends(refused)
+    second.channel.ends(forbidden)
     expect(stage.heard).toEqual(['ended 403'])
   })
 
@@ -1338,10 +1339,10 @@ describe('where the server does not know us, what a GET is told', () => {
     const fetch = (async () => new Response(null, { status: 404 })) as typeof globalThis.fetch
     const [first, second] = fakes('websocket', 'xhr-streaming')
     const stage = await climb([first, second], { dialect: plain, parts: { fetch } })
-    first.pipe.opens()
-    first.pipe.ends(cut)
+    first.channel.opens()
+    first.channel.ends(cut)
     await stage.open()
-    first.pipe.ends(refused)
+    first.channel.ends(refused)
     await stage.world.settle()
     expect(stage.heard.at(-1)).toBe('ended refused')
     expect(stage.tries).toEqual([2, 0])
@@ -1363,8 +1364,8 @@ describe('when nothing gets through and no browser says why', () => {
   async function allRefused(parts: Partial<Environment>) {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second], { parts })
-    first.pipe.ends(refused)
-    second.pipe.ends(refused)
+    first.channel.ends(refused)
+    second.channel.ends(refused)
     await stage.world.settle()
     return stage
   }
@@ -1389,8 +1390,8 @@ describe('when nothing gets through and no browser says why', () => {
   test('a status that one was shown counts more than the silence of another', async () => {
     const [first, second] = fakes('websocket', 'xhr-streaming')
     const stage = await climb([first, second])
-    first.pipe.ends(refused)
-    second.pipe.ends(status(431))
+    first.channel.ends(refused)
+    second.channel.ends(status(431))
     await stage.world.settle()
     expect(stage.failures).toMatchObject([{ status: 431 }])
   })
@@ -1407,7 +1408,7 @@ describe('when nothing gets through and no browser says why', () => {
     const { asked, parts } = answering(new Response(null, { status: 403 }))
     const [only] = fakes('websocket')
     const stage = await climb([only], { dialect: plain, parts })
-    only.pipe.ends(refused)
+    only.channel.ends(refused)
     await stage.world.settle()
     expect(asked).toEqual([`${stage.world.origin}/live?via=xhr-streaming`])
   })
@@ -1417,8 +1418,8 @@ describe('when nothing gets through and no browser says why', () => {
     const { parts } = answering(new Response(null, { status: 503, headers }))
     const [only] = fakes('eventsource')
     const stage = await climb([only], { dialect: plainWith({ letter: true }), parts })
-    only.pipe.opens()
-    only.pipe.ends({ kind: 'status', code: 'EventSource was refused' })
+    only.channel.opens()
+    only.channel.ends({ kind: 'status', code: 'EventSource was refused' })
     await stage.world.settle()
     expect(stage.failures[0]).toMatchObject({ status: 503, retryAfter: 9_000 })
   })
@@ -1427,7 +1428,7 @@ describe('when nothing gets through and no browser says why', () => {
     const { parts } = answering(new Response(null, { status: 403 }))
     const [only] = fakes('websocket')
     const stage = await climb([only], { dialect: plain, parts })
-    only.pipe.ends(refused)
+    only.channel.ends(refused)
     await stage.world.settle()
     expect(stage.failures[0]).toMatchObject(refused)
   })
@@ -1451,8 +1452,8 @@ describe('when nothing gets through and no browser says why', () => {
     const { asked, parts } = answering(new Response(null, { status: 403 }))
     const [first, second] = fakes('websocket', 'xhr-streaming')
     const stage = await climb([first, second], { parts })
-    first.pipe.ends(refused)
-    second.pipe.ends(status(500))
+    first.channel.ends(refused)
+    second.channel.ends(status(500))
     await stage.world.settle()
     expect(asked).toEqual([])
   })
@@ -1477,7 +1478,7 @@ describe('when nothing gets through and no browser says why', () => {
       })) as typeof globalThis.fetch
     const stage = await allRefused({ fetch })
     expect(stage.heard).toEqual([])
-    stage.pipe.close()
+    stage.channel.close()
     await stage.world.settle()
     expect(stopped).toBe(true)
     expect(stage.heard).toEqual([])
@@ -1489,22 +1490,22 @@ describe('close', () => {
   const moments: Record<string, (world: World, rungs: Fake[]) => unknown> = {
     'before anything began': () => {},
     'while rungs race': world => world.pass(2 * stagger),
-    'while one talks': (_, [first]) => talk((first as Fake).pipe),
-    'once one is proven': (world, [first]) => prove(world, (first as Fake).pipe),
+    'while one talks': (_, [first]) => talk((first as Fake).channel),
+    'once one is proven': (world, [first]) => prove(world, (first as Fake).channel),
     'while a better one is tried': async (world, [first, second]) => {
-      ;(first as Fake).pipe.ends(refused)
-      await prove(world, (second as Fake).pipe)
+      ;(first as Fake).channel.ends(refused)
+      await prove(world, (second as Fake).channel)
       await world.pass(6_000)
     },
   }
 
-  test.each(Object.entries(moments))('%s leaves no pipe, timer or listener', async (_, reach) => {
+  test.each(Object.entries(moments))('%s leaves no channel, timer or listener', async (_, reach) => {
     const rungs = fakes('websocket', 'eventsource', 'long-polling')
     const stage = await climb(rungs)
     await reach(stage.world, rungs)
     const before = [...stage.heard]
-    stage.pipe.close()
-    stage.pipe.close()
+    stage.channel.close()
+    stage.channel.close()
     await stage.world.pass(600_000)
     expect(stage.racing).toEqual([])
     expect(stage.heard).toEqual(before)
@@ -1526,7 +1527,7 @@ describe('close', () => {
     const line = {} as Receiver
     createRace([only], createPreference(environment, origin)).open(target, line).close()
     await world.settle()
-    expect(only.pipes).toEqual([])
+    expect(only.channels).toEqual([])
     expect(world.timers + world.listeners).toBe(0)
   })
 })
@@ -1536,10 +1537,10 @@ describe('the attempts', () => {
     const [first, second] = fakes('websocket', 'eventsource')
     const stage = await climb([first, second])
     await stage.world.pass(100)
-    first.pipe.opens()
+    first.channel.opens()
     await stage.world.pass(100)
-    first.pipe.ends(cut)
-    await prove(stage.world, second.pipe)
+    first.channel.ends(cut)
+    await prove(stage.world, second.channel)
     expect(stage.attempts).toEqual([
       {
         transport: 'websocket',
@@ -1556,7 +1557,7 @@ describe('the attempts', () => {
     const [only] = fakes('websocket')
     const stage = await climb([only])
     for (let time = 0; time < 60; time++) {
-      only.pipe.ends(cut)
+      only.channel.ends(cut)
       await stage.world.settle()
       await stage.open()
     }

@@ -5,7 +5,7 @@ import type { Script } from '../model/script.ts'
 
 const played: [symptom: string, script: Script, game?: typeof play][] = [
   [
-    'messages come twice after the log began anew, when two pipes tell of it',
+    'messages come twice after the log began anew, when two channels tell of it',
     {
       transports: ['eventsource', 'jsonp'],
       eager: true,
@@ -18,7 +18,7 @@ const played: [symptom: string, script: Script, game?: typeof play][] = [
     },
   ],
   [
-    'messages come twice when a late pipe leads back into a life of the log that a gap led out of',
+    'messages come twice when a late channel leads back into a life of the log that a gap led out of',
     {
       transports: ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'],
       eager: true,
@@ -32,7 +32,7 @@ const played: [symptom: string, script: Script, game?: typeof play][] = [
     },
   ],
   [
-    'a message is acknowledged and never taken, when two pipes were given a session each',
+    'a message is acknowledged and never taken, when two channels were given a session each',
     {
       transports: ['websocket', 'xhr-streaming', 'jsonp'],
       eager: true,
@@ -45,7 +45,7 @@ const played: [symptom: string, script: Script, game?: typeof play][] = [
     },
   ],
   [
-    'a message is taken twice, when two pipes were given a session each',
+    'a message is taken twice, when two channels were given a session each',
     {
       transports: ['websocket', 'eventsource'],
       eager: true,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type AuthorizeRequest, createHub, type HubOptions } from '../../server/index.ts'
-import { address, ask, called, listen, message, parse, pipes, post, stand, witness } from './harness.ts'
+import { address, ask, called, channels, listen, message, parse, post, stand, witness } from './harness.ts'
 import { raw } from './raw.ts'
 
 const friend = 'https://friend.example'
@@ -51,7 +51,7 @@ describe('authorize', () => {
     expect(answer.text).toBe(status === 204 ? '' : 'not now\n')
   })
 
-  it.each(pipes)('that breaks refuses %s with 500 and is reported', async via => {
+  it.each(channels)('that breaks refuses %s with 500 and is reported', async via => {
     const at = await stand({
       authorize() {
         throw new Error('broken')
@@ -224,7 +224,7 @@ describe('across origins', () => {
 describe('a page of another site that hides which', () => {
   const sites = ['cross-site', 'same-site', 'Cross-Site', 'same-origin, cross-site', 'rubbish']
 
-  it.each(sites.flatMap(site => [...pipes, 'bare' as const].map(via => [site, via] as const)))(
+  it.each(sites.flatMap(site => [...channels, 'bare' as const].map(via => [site, via] as const)))(
     '(%s) begins no session over %s',
     async (site, via) => {
       const { seen, authorize } = witness()
@@ -240,7 +240,7 @@ describe('a page of another site that hides which', () => {
   it('is let in where it tells an origin that is listed', async () => {
     const at = await stand({ origins: [friend] })
     const headers = { 'sec-fetch-site': 'cross-site', referer: `${friend}/` }
-    for (const via of pipes) expect(await listen(at, via, {}, headers).opened()).toBeDefined()
+    for (const via of channels) expect(await listen(at, via, {}, headers).opened()).toBeDefined()
   })
 
   it('is none where somebody types the address, or nothing is told', async () => {

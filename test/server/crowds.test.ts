@@ -79,7 +79,7 @@ describe('the lines of one address', () => {
   )
 
   it('are not more by one that takes the place of its session’s oldest', async () => {
-    const at = await crowded({ pipes: 2, linesPerAddress: 2 })
+    const at = await crowded({ channels: 2, linesPerAddress: 2 })
     const ears = [listen(at, 'eventsource', {}, from('10.0.0.1'))]
     const session = (await (ears[0] as Ear).opened()).session
     for (let n = 0; n < 4; n++) {
@@ -237,7 +237,7 @@ describe('topics', () => {
     return `${status} ${text}`
   }
 
-  it('of a line are so many, whoever asks for them, on every pipe', async () => {
+  it('of a line are so many, whoever asks for them, on every channel', async () => {
     const at = await stand({ authorize, limits: { topics: 3 } })
     expect(await refusedBy(at, ['a', 'b', 'c', 'c', 'c'])).toMatch(/^200 /)
     expect(await refusedBy(at, ['a', 'b', 'c', 'd'])).toBe(

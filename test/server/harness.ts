@@ -22,7 +22,7 @@ export type Via =
   | 'iframe'
   | 'long-polling'
   | 'jsonp'
-export const pipes: Via[] = [
+export const channels: Via[] = [
   'websocket',
   'eventsource',
   'xhr-streaming',
@@ -143,7 +143,7 @@ export function called(script: string): string {
   return JSON.parse(literal)
 }
 
-/** A client that listens over one pipe, and keeps all it hears. */
+/** A client that listens over one channel, and keeps all it hears. */
 export interface Ear {
   readonly blocks: Block[]
   /** Each frame, chunk or answer. */
@@ -179,13 +179,13 @@ export function listen(
     wake()
   }
   const full = { 'rt.via': via === 'bare' ? undefined : via, ...query }
-  const pipe =
+  const channel =
     via === 'websocket'
       ? openSocket(address(at, full), headers, heard)
       : via === 'long-polling' || via === 'jsonp'
         ? openPolls(at, via, full, headers, heard)
         : openStream(address(at, full), headers, heard)
-  onTestFinished(pipe.close)
+  onTestFinished(channel.close)
 
   async function find(wanted: (block: Block) => boolean): Promise<Block> {
     for (;;) {
@@ -212,7 +212,7 @@ export function listen(
     send: () => {
       throw new Error(`${via} has no way up`)
     },
-    ...pipe,
+    ...channel,
   }
 }
 

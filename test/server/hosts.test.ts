@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest'
 import { startDemo } from '../../demo/demo.ts'
 import { createHub, type HubOptions } from '../../server/index.ts'
-import { address, ask, listen, pipes, stand, witness } from './harness.ts'
+import { address, ask, channels, listen, stand, witness } from './harness.ts'
 import { handshake, raw } from './raw.ts'
 
 const hosts = ['hub.example', '*.sub.example', 'localhost', '192.0.2.1', '2001:db8::1']
 
-it.each([...pipes, 'bare', 'post'] as const)(
+it.each([...channels, 'bare', 'post'] as const)(
   'a name that is not listed is refused over %s, whatever the browser says of its origin',
   async via => {
     const { seen, authorize } = witness()

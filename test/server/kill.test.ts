@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, it, onTestFinished } from 'vitest'
-import { ask, parse, pipes } from './harness.ts'
+import { ask, channels, parse } from './harness.ts'
 
-it.each(pipes.filter(via => via === 'long-polling' || via === 'xhr-streaming'))(
+it.each(channels.filter(via => via === 'long-polling' || via === 'xhr-streaming'))(
   'a kill without warning loses the log in memory, and %s is told so by one gap: epoch',
   async via => {
     const first = await serve('0')

@@ -6,10 +6,10 @@ import { encode } from '../../src/wire/encoder.ts'
 import {
   address,
   ask,
+  channels,
   listen,
   message,
   parse,
-  pipes,
   post,
   type Stand,
   stand,
@@ -165,7 +165,7 @@ describe('a line', () => {
   })
 
   it('gives way when its session has too many', async () => {
-    const at = await stand({ limits: { pipes: 2 } })
+    const at = await stand({ limits: { channels: 2 } })
     const first = listen(at, 'xhr-streaming')
     const { session } = await first.opened()
     for (let n = 0; n < 2; n++) await listen(at, 'xhr-streaming', { 'rt.sid': session }).opened()
@@ -196,7 +196,7 @@ describe('a session', () => {
     expect(now).toEqual({ transport: 'websocket', topics: ['y'], data: { visits: 1 } })
   })
 
-  it('outlives its pipes by the time that is set, and is announced to end', async () => {
+  it('outlives its channels by the time that is set, and is announced to end', async () => {
     const time = stopTime()
     const at = await stand({ sessionTimeout: 30_000, heartbeat: 15_000 })
     const ended: string[] = []
@@ -276,7 +276,7 @@ describe('a session', () => {
 })
 
 describe('refuse', () => {
-  it.each(pipes)('cuts %s, refuses it until it is called again, and lets the others be', async via => {
+  it.each(channels)('cuts %s, refuses it until it is called again, and lets the others be', async via => {
     const at = await stand()
     const other = listen(at, via === 'websocket' ? 'eventsource' : 'websocket')
     await other.opened()
@@ -304,7 +304,7 @@ describe('refuse', () => {
 
 describe('drain', () => {
   const openAll = async (at: Stand) => {
-    const ears = pipes.flatMap(via => [listen(at, via), listen(at, via)])
+    const ears = channels.flatMap(via => [listen(at, via), listen(at, via)])
     await Promise.all(ears.map(ear => ear.opened()))
     await until(() => Object.values(at.hub.stats().lines).every(count => count === 2 || count === 0))
     return ears

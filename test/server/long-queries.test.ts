@@ -2,7 +2,7 @@ import net from 'node:net'
 import { describe, expect, it, vi } from 'vitest'
 import { createLongQueries, type LongQueries } from '../../server/http/long-queries.ts'
 import { encode } from '../../src/wire/encoder.ts'
-import { address, ask, listen, parse, pipes, type Stand, stand, type Via, witness } from './harness.ts'
+import { address, ask, channels, listen, parse, type Stand, stand, type Via, witness } from './harness.ts'
 
 const topics = Array.from({ length: 1_000 }, (_, n) => `topic=company:${n}`).join('&')
 const headers = { 'Content-Type': 'text/event-stream' }
@@ -22,7 +22,7 @@ async function nameOf(at: Stand, query: string): Promise<string> {
 }
 
 describe('a query that is told by a POST', () => {
-  it.each(pipes)('has a name that stands for all of it over %s', async via => {
+  it.each(channels)('has a name that stands for all of it over %s', async via => {
     const at = await stand()
     const ear = listen(at, via as Via, { topic: undefined, 'rt.q': await nameOf(at, topics) })
     await ear.opened()
@@ -81,7 +81,7 @@ describe('a query that is told by a POST', () => {
   })
 })
 
-it.each(pipes)('a name that nobody told is answered 410 over %s', async via => {
+it.each(channels)('a name that nobody told is answered 410 over %s', async via => {
   const at = await stand()
   if (via === 'websocket' || via === 'eventsource') {
     const { data = '' } = await listen(at, via, { 'rt.q': 'x' }).next('rt.fail')

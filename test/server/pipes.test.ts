@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest'
 import { unpack } from '../../src/wire/payload.ts'
-import { address, ask, listen, message, pipes, post, stand, stopTime, until, wait } from './harness.ts'
+import { address, ask, channels, listen, message, post, stand, stopTime, until, wait } from './harness.ts'
 
-describe.each(pipes)('over %s', via => {
+describe.each(channels)('over %s', via => {
   it('begins with rt.open, whose id lets a client resume that has heard nothing', async () => {
     const at = await stand()
     const ear = listen(at, via)

@@ -7,10 +7,10 @@ import type { Block } from '../../src/wire/block.ts'
 import {
   address,
   ask,
+  channels,
   type Ear,
   listen,
   message,
-  pipes,
   post,
   type Stand,
   stand,
@@ -51,7 +51,7 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
       for (const odd of [0, 1]) expect(heard[0]?.filter(isOdd(odd))).toEqual(numbers(200).filter(isOdd(odd)))
     })
 
-    it.each(pipes)('lets a client of %s go on where it left the other', async via => {
+    it.each(channels)('lets a client of %s go on where it left the other', async via => {
       const [a, b] = await nodes()
       const before = listen(a, via)
       await before.opened()
@@ -305,7 +305,7 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
       const own = await ownRedis('saved')
       const [a, b] = await Promise.all([serve(own), serve(own)])
       const publisher = node({ url: own.url })
-      const clients = pipes.map(via => wanderer(via, a.at, b.at))
+      const clients = channels.map(via => wanderer(via, a.at, b.at))
       await Promise.all(clients.map(client => client.opened))
       for (const data of numbers(300)) {
         await Promise.all(append(publisher, [data]))
@@ -378,7 +378,7 @@ interface Wanderer {
   heard(count: number): Promise<(string | undefined)[]>
 }
 
-/** A client that goes from one node to the other, after the last id it was given, when its pipe is over. */
+/** A client that goes from one node to the other, after the last id it was given, when its channel is over. */
 function wanderer(via: Via, from: Stand, to: Stand): Wanderer {
   const ears = [listen(from, via)]
   const opened = ears[0]?.opened() as ReturnType<Ear['opened']>

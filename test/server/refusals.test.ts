@@ -6,10 +6,10 @@ import {
   address,
   ask,
   called,
+  channels,
   listen,
   message,
   parse,
-  pipes,
   post,
   type Stand,
   stand,
@@ -20,7 +20,7 @@ import { handshake, raw } from './raw.ts'
 
 type Headers = Record<string, string>
 
-/** What a client of ours is told over each pipe: status, message and seconds to wait. */
+/** What a client of ours is told over each channel: status, message and seconds to wait. */
 async function told(at: Stand, via: Via, headers: Headers = {}, query = {}): Promise<unknown[]> {
   if (via === 'websocket' || via === 'eventsource' || via === 'iframe') {
     const ear = listen(at, via, query, headers)
@@ -45,7 +45,7 @@ async function refusals(at: Stand, act: () => Promise<unknown>): Promise<Refused
   return heard
 }
 
-describe.each(pipes)('over %s', via => {
+describe.each(channels)('over %s', via => {
   it.each([
     { status: 401, message: 'who are you?', retryAfter: undefined },
     { status: 403, message: 'not for you', retryAfter: undefined },

@@ -14,7 +14,7 @@ it.each([
   { why: 'a client that stays', turns: [0, 1, 2, 3, 4, 5] },
   { why: 'a request that a browser sends twice', turns: [0, 1, 1, 2, 2, 3] },
   {
-    why: 'late polls of pipes that were left, while the line climbs up and down',
+    why: 'late polls of channels that were left, while the line climbs up and down',
     turns: [0, 1, 2, 0, 3, 1, 0, 2, 0, 3, 1, 0, 9, 1, 0, 9, 1],
   },
 ])('the polls of $why are no sign of a balancer that is not sticky', ({ turns }) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import type { HubOptions } from '../../server/index.ts'
-import { address, ask, listen, pipes, type Stand, stand, until, witness } from './harness.ts'
+import { address, ask, channels, listen, type Stand, stand, until, witness } from './harness.ts'
 import { handshake, head, raw } from './raw.ts'
 
 const gets = ['eventsource', 'xhr-streaming', 'fetch-streaming', 'long-polling', 'jsonp', 'iframe', 'bare']
@@ -181,7 +181,7 @@ describe('an error that authorize throws', () => {
 })
 
 describe('an authorize that does not answer', () => {
-  it.each(pipes)('holds nobody who comes over %s', async via => {
+  it.each(channels)('holds nobody who comes over %s', async via => {
     let late = (_: Error) => {}
     const never = new Promise<never>((_, reject) => {
       late = reject

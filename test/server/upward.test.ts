@@ -324,7 +324,7 @@ describe('a POST', () => {
     expect(at.taken).toEqual([])
   })
 
-  it('that pings is answered with a pong on the newest pipe', async () => {
+  it('that pings is answered with a pong on the newest channel', async () => {
     const at = await talk()
     const newest = listen(at, 'eventsource', { 'rt.sid': at.session })
     await newest.opened()
@@ -414,7 +414,7 @@ describe('a WebSocket', () => {
     expect(numbers).toEqual([7, 8, 9, 9])
   })
 
-  it('takes each number once, over whichever pipe it comes first', async () => {
+  it('takes each number once, over whichever channel it comes first', async () => {
     const at = await talk('websocket')
     at.ear.send(message(1))
     await post(at, at.session, message(1) + message(2))
@@ -577,7 +577,7 @@ describe('a goodbye', () => {
     expect(at.hub.stats().sessions).toBe(0)
   })
 
-  it('that comes twice, or by two pipes, ends it once', async () => {
+  it('that comes twice, or by two channels, ends it once', async () => {
     const at = await talk('websocket')
     let closed = 0
     at.hub.on('close', () => closed++)

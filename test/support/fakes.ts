@@ -7,17 +7,17 @@ import { ours } from './dialects.ts'
 /** What a transport says that it is. */
 type Kind = Omit<Transport, 'supports' | 'open'>
 
-/** A transport whose pipes do what the test says. */
+/** A transport whose channels do what the test says. */
 export interface Fake extends Transport {
-  readonly pipes: FakePipe[]
-  /** The latest pipe. */
-  readonly pipe: FakePipe
+  readonly channels: FakeChannel[]
+  /** The latest channel. */
+  readonly channel: FakeChannel
   supported: boolean
   /** What `open` throws. */
   throws: Error | undefined
 }
 
-export interface FakePipe {
+export interface FakeChannel {
   readonly target: Target
   /** The request it began with. */
   readonly asked: Request
@@ -37,7 +37,7 @@ export interface FakePipe {
   takes(failure?: Failure): void
 }
 
-export const cut: Failure = { kind: 'cut', code: 'the pipe broke off' }
+export const cut: Failure = { kind: 'cut', code: 'the channel broke off' }
 export const refused: Failure = { kind: 'refused', code: 'nobody answered' }
 export const endedWell: Failure = { kind: 'ended', code: 'the response ended' }
 
@@ -47,7 +47,7 @@ export function status(code: number, more: Partial<Failure> = {}): Failure {
 
 /** In place of our transport of this name, or of one with these traits. */
 export function fake(what: TransportName | Kind, { sends = true } = {}): Fake {
-  const pipes: FakePipe[] = []
+  const channels: FakeChannel[] = []
   const original = typeof what === 'string' ? ours(what) : what
   return {
     ...original,
@@ -56,16 +56,16 @@ export function fake(what: TransportName | Kind, { sends = true } = {}): Fake {
     supports() {
       return this.supported
     },
-    pipes,
-    get pipe() {
-      const last = pipes.at(-1)
+    channels,
+    get channel() {
+      const last = channels.at(-1)
       if (!last) throw new Error(`${original.name} was never opened`)
       return last
     },
     open(target, sink) {
       if (this.throws) throw this.throws
-      const { pipe, close, send } = createPipe(original, target, sink)
-      pipes.push(pipe)
+      const { channel, close, send } = createChannel(original, target, sink)
+      channels.push(channel)
       return sends ? { close, send } : { close }
     },
   }
@@ -75,17 +75,17 @@ export function fakes<Names extends TransportName[]>(...names: Names): { [Index 
   return names.map(name => fake(name)) as never
 }
 
-function createPipe(transport: Kind, target: Target, sink: Sink) {
+function createChannel(transport: Kind, target: Target, sink: Sink) {
   const asked = target.buildRequest(transport, { pollIndex: 0 } satisfies RequestDetails)
   const sent: string[] = []
   const waiting: ((failure?: Failure) => void)[] = []
   let open = true
   const alive = (act: () => void) => {
     if (!open)
-      throw new Error(`this pipe of ${transport.name} is closed: a real one would say nothing any more`)
+      throw new Error(`this channel of ${transport.name} is closed: a real one would say nothing any more`)
     act()
   }
-  const pipe: FakePipe = {
+  const channel: FakeChannel = {
     target,
     asked,
     query: Object.fromEntries(new URL(asked.url).searchParams),
@@ -104,14 +104,14 @@ function createPipe(transport: Kind, target: Target, sink: Sink) {
     takes: failure => alive(() => waiting.shift()?.(failure)),
   }
   return {
-    pipe,
+    channel,
     close() {
       open = false
     },
     send(text: unknown, done: (failure?: Failure) => void) {
       sent.push(text as string)
       waiting.push(done)
-      pipe.heard?.(text as string)
+      channel.heard?.(text as string)
     },
   }
 }

@@ -8,7 +8,7 @@ import { open } from '../../src/setup/choose.ts'
 import type { Options } from '../../src/setup/options.ts'
 import { json } from '../../src/wire/codec.ts'
 import { pong, tick, welcome } from './blocks.ts'
-import { type Fake, type FakePipe, fake } from './fakes.ts'
+import { type Fake, type FakeChannel, fake } from './fakes.ts'
 import { createWorld, type World } from './world.ts'
 
 export { json }
@@ -41,18 +41,18 @@ export async function openLine(options: Asked & { world?: World; url?: string } 
 }
 
 /** The server accepts and greets. */
-export function greet(pipe: FakePipe, ...told: Parameters<typeof welcome>): void {
-  pipe.opens()
-  pipe.brings(welcome(...told))
+export function greet(channel: FakeChannel, ...told: Parameters<typeof welcome>): void {
+  channel.opens()
+  channel.brings(welcome(...told))
 }
 
 /** The server greets and the proof comes, whatever it is. */
 export async function prove(
   world: World,
-  pipe: FakePipe,
+  channel: FakeChannel,
   ...told: Parameters<typeof welcome>
 ): Promise<void> {
-  greet(pipe, ...told)
+  greet(channel, ...told)
   await world.pass(200)
-  pipe.brings(tick, pong)
+  channel.brings(tick, pong)
 }

@@ -4,10 +4,10 @@ import type { Duplex } from 'node:stream'
 import { type WebSocket, WebSocketServer } from 'ws'
 import { comment, wrap } from '../../src/wire/encoder.ts'
 
-/** A server that does what the test says, over every pipe, and decides nothing by itself. */
+/** A server that does what the test says, over every channel, and decides nothing by itself. */
 export interface Server {
   readonly origin: string
-  /** The next pipe that comes. */
+  /** The next channel that comes. */
   visit(): Promise<Visit>
   /** The next text that comes up. */
   sent(): Promise<Sent>
@@ -59,9 +59,9 @@ export async function serve(): Promise<Server> {
     }
     if (query['rt.up'] !== undefined) return sent.put(sliceOf(query, headers, response))
     if (['long-polling', 'polling', 'jsonp'].includes(query['rt.via'] ?? '')) {
-      const known = polls.get(query.pipe ?? '')
+      const known = polls.get(query.channel ?? '')
       const visit = known ?? pollVisit()
-      polls.set(query.pipe ?? '', visit)
+      polls.set(query.channel ?? '', visit)
       visit.asked(query, headers, response)
       if (!known) visits.put(visit)
       return

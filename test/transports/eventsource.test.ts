@@ -5,8 +5,8 @@ import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { eventsource } from '../../src/transports/eventsource.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { openChannel } from '../support/channel.ts'
 import { vary } from '../support/dialects.ts'
-import { openPipe } from '../support/pipe.ts'
 
 transportContract({
   transport: eventsource,
@@ -53,7 +53,7 @@ describe('with a server’s own events', () => {
   }
 
   function begin(dialect: Dialect = plain) {
-    const stage = openPipe(eventsource, dialect, { EventSource: FakeSource as never })
+    const stage = openChannel(eventsource, dialect, { EventSource: FakeSource as never })
     return { ...stage, source: FakeSource.last, followers: () => stage.followers }
   }
 
@@ -70,7 +70,7 @@ describe('with a server’s own events', () => {
     expect([world.timers, world.listeners]).toEqual([0, 0])
   })
 
-  test('a pipe that reopens by itself says paused and then opened again', () => {
+  test('a channel that reopens by itself says paused and then opened again', () => {
     const { heard, source } = begin()
     source.opens()
     source.brings('a', '1')
@@ -168,9 +168,9 @@ describe('with a server’s own events', () => {
   })
 
   test('close ends the source and follows no names any more', () => {
-    const { followers, heard, pipe, source } = begin()
+    const { followers, heard, channel, source } = begin()
     source.opens()
-    pipe.close()
+    channel.close()
     expect(source.readyState).toBe(2)
     expect(followers()).toBe(0)
     source.brings('late', '1')
@@ -217,7 +217,7 @@ describe('where a response is continued by the next', () => {
   function begin() {
     FakeSource.all = []
     const dialect = vary(native, { policy: { resumesCleanEnd: true } })
-    return openPipe(eventsource, dialect, { EventSource: FakeSource as never })
+    return openChannel(eventsource, dialect, { EventSource: FakeSource as never })
   }
 
   const last = () => FakeSource.all.at(-1) as FakeSource
@@ -239,7 +239,7 @@ describe('where a response is continued by the next', () => {
     expect(FakeSource.all.map(({ readyState }) => readyState)).toEqual([2])
   })
 
-  test('one that could not be had ends the pipe', async () => {
+  test('one that could not be had ends the channel', async () => {
     const { heard, world } = begin()
     last().answers('data: a\n\n')
     await world.pass(0)
@@ -248,10 +248,10 @@ describe('where a response is continued by the next', () => {
   })
 
   test('close ends the one that is in use', async () => {
-    const { pipe, world } = begin()
+    const { channel, world } = begin()
     last().answers('data: a\n\n')
     await world.pass(0)
-    pipe.close()
+    channel.close()
     expect(FakeSource.all.map(({ readyState }) => readyState)).toEqual([2, 2])
   })
 })

@@ -5,8 +5,8 @@ import { plain } from '../../src/dialects/plain.ts'
 import { fetchStreaming, fetchStreamingWith } from '../../src/transports/fetch-streaming.ts'
 import type { FetchOptions } from '../../src/transports/http/fetch-request.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { openChannel } from '../support/channel.ts'
 import { vary } from '../support/dialects.ts'
-import { openPipe } from '../support/pipe.ts'
 
 transportContract({
   transport: fetchStreaming,
@@ -31,7 +31,7 @@ async function begin({
   answer = () => new Response('data: a\n\n', stream),
 }: Given = {}) {
   const asked: (RequestInit & { url: string })[] = []
-  const stage = openPipe(options ? fetchStreamingWith(options) : fetchStreaming, dialect, {
+  const stage = openChannel(options ? fetchStreamingWith(options) : fetchStreaming, dialect, {
     fetch: async (url, init) => {
       asked.push({ url: `${url}`, ...init })
       return asked.length > 3 ? new Promise<never>(() => {}) : answer()
@@ -99,7 +99,7 @@ describe('to another origin', () => {
   /** A server that refuses preflights, or is away. */
   async function away({ position = '7', isThere = true, dialect = plain as Dialect } = {}) {
     const asked: [string | undefined, string[]][] = []
-    const stage = openPipe(
+    const stage = openChannel(
       fetchStreaming,
       vary(dialect, {
         addressing: {
@@ -160,11 +160,11 @@ describe('a POST', () => {
 })
 
 test('what is sent goes by fetch too, where there is no XMLHttpRequest', async () => {
-  const { asked, pipe } = await begin({
+  const { asked, channel } = await begin({
     dialect: native,
     answer: () => new Response(new ReadableStream(), stream),
   })
-  pipe.send?.('id: 1\ndata: up\n\n', () => {})
+  channel.send?.('id: 1\ndata: up\n\n', () => {})
   expect(asked.at(-1)).toMatchObject({ method: 'POST', body: 'id: 1\ndata: up\n\n' })
 })
 

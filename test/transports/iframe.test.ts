@@ -5,8 +5,8 @@ import { native } from '../../src/dialects/native.ts'
 import { iframe, iframeFrom } from '../../src/transports/iframe.ts'
 import { sentence } from '../../src/words.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { openChannel } from '../support/channel.ts'
 import { holdFrames, streamFrames } from '../support/frame.ts'
-import { openPipe } from '../support/pipe.ts'
 
 transportContract({
   transport: {
@@ -32,14 +32,14 @@ transportContract({
   left: page => page.document.querySelectorAll('iframe').length,
 })
 
-/** A pipe in a page at this address, whose frames load nothing: what they say is said by the test. */
+/** A channel in a page at this address, whose frames load nothing: what they say is said by the test. */
 async function begin(transport = iframe, address = 'https://page.test/', readyState = 'complete') {
   const { window } = new JSDOM('', { url: address })
   const { document } = window
   holdFrames(document)
   Object.defineProperty(document, 'readyState', { value: readyState })
   const hearing = new Map<string, Set<(event: Event) => void>>()
-  const stage = openPipe(transport, native, {
+  const stage = openChannel(transport, native, {
     document,
     listen(type, heard) {
       const all = hearing.get(type) ?? new Set()
@@ -65,7 +65,7 @@ async function begin(transport = iframe, address = 'https://page.test/', readySt
   }
 }
 
-/** The origin that the next pipe of a test asks; see `createWorld`. */
+/** The origin that the next channel of a test asks; see `createWorld`. */
 async function nextOrigin(): Promise<string> {
   const { world } = await begin()
   return world.origin.replace(/\d+/, digits => `${Number(digits) + 1}`)
@@ -118,7 +118,7 @@ describe('where a frame comes from', () => {
 
   test('is not asked any more after close()', async () => {
     const scene = await begin()
-    scene.pipe.close()
+    scene.channel.close()
     await scene.world.pass(0)
     expect(scene.heard).toEqual([])
     expect(scene.world.timers).toBe(0)
@@ -134,6 +134,6 @@ test('waits for the page around it, which would otherwise go on loading for ever
 
 test('waits no more when it is closed meanwhile', async () => {
   const scene = await begin(iframe, await nextOrigin(), 'loading')
-  scene.pipe.close()
+  scene.channel.close()
   expect(scene.listeners).toBe(0)
 })

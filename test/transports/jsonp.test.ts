@@ -15,7 +15,7 @@ type Fetch = (
   init: RequestInit,
 ) => Promise<{ ok: boolean; status: number; type: string; headers: Headers }>
 
-/** A pipe in a document that loads nothing: the test answers each script tag itself. */
+/** A channel in a document that loads nothing: the test answers each script tag itself. */
 function start({
   html = '',
   dialect = native as Dialect,
@@ -56,7 +56,7 @@ function start({
         nonce: 'x',
       }),
   }
-  const pipe = jsonp.open(target, {
+  const channel = jsonp.open(target, {
     opened: () => heard.push('opened jsonp'),
     blocks: blocks => {
       taken += blocks.length
@@ -75,7 +75,7 @@ function start({
     world,
     heard,
     failures,
-    pipe,
+    channel,
     target,
     script,
     query,
@@ -102,11 +102,11 @@ const block = encode({ id: 'e.2.t2', data: 'hi' })
 
 /** The slices of a body, each answered as it comes. */
 function slicesOf(text: string): { up: string; at: number; of: number; url: string }[] {
-  const { pipe, answers, query, script } = start()
+  const { channel, answers, query, script } = start()
   answers(block)
   const slices: ReturnType<typeof slicesOf> = []
   let settled = false
-  pipe.send?.(text, () => {
+  channel.send?.(text, () => {
     settled = true
   })
   while (!settled) {
@@ -187,10 +187,10 @@ describe('while the page loads', () => {
   })
 
   test('each part of a message leaves a second of room', async () => {
-    const { answers, left, pipe, query, world } = start({ loading: true })
+    const { answers, left, channel, query, world } = start({ loading: true })
     answers(block)
     const outcomes: unknown[] = []
-    pipe.send?.('x'.repeat(3_000), failure => outcomes.push(failure))
+    channel.send?.('x'.repeat(3_000), failure => outcomes.push(failure))
     for (const at of ['0', '2000']) {
       expect(left().scripts).toBe(0)
       await world.pass(1_000)
@@ -201,10 +201,10 @@ describe('while the page loads', () => {
   })
 
   test('close leaves nothing of what waits for it', () => {
-    const { answers, left, pipe } = start({ loading: true })
+    const { answers, left, channel } = start({ loading: true })
     answers(block)
-    pipe.send?.('x', () => {})
-    pipe.close()
+    channel.send?.('x', () => {})
+    channel.close()
     expect(left()).toEqual(nothing)
   })
 })
@@ -223,7 +223,7 @@ describe('failing', () => {
     ],
     ['called back without text', ({ answers }) => answers({ a: 1 }), /called back without text/],
     ['did not come', ({ world }) => world.pass(10_000), /did not come/],
-  ])('a script that %s ends the pipe and leaves nothing', async (_, fail, message) => {
+  ])('a script that %s ends the channel and leaves nothing', async (_, fail, message) => {
     const stage = start()
     await fail(stage)
     expect(stage.heard).toEqual(['ended refused'])
@@ -248,7 +248,7 @@ describe('failing', () => {
     expect(left()).toEqual(nothing)
   })
 
-  test('a refusal whose words cannot be read ends the pipe too', () => {
+  test('a refusal whose words cannot be read ends the channel too', () => {
     const { answers, heard, left } = start()
     answers(encode({ event: 'rt.fail', data: '<html>' }))
     expect(heard.at(-1)).toBe('ended status')
@@ -258,10 +258,10 @@ describe('failing', () => {
 
 describe('sending', () => {
   test('goes by another script tag, whose answer is heard like everything else', () => {
-    const { answers, heard, pipe, query } = start()
+    const { answers, heard, channel, query } = start()
     answers(block)
     const outcomes: unknown[] = []
-    pipe.send?.('id: 1\ndata: 한\n\n', failure => outcomes.push(failure))
+    channel.send?.('id: 1\ndata: 한\n\n', failure => outcomes.push(failure))
     expect(query()).toMatchObject({
       'rt.via': 'jsonp',
       'rt.up': 'id: 1\ndata: 한\n\n',
@@ -274,19 +274,19 @@ describe('sending', () => {
   })
 
   test('says why it was not taken', () => {
-    const { answers, pipe } = start()
+    const { answers, channel } = start()
     answers(block)
     const outcomes: (Failure | undefined)[] = []
-    pipe.send?.('x', failure => outcomes.push(failure))
+    channel.send?.('x', failure => outcomes.push(failure))
     answers(encode({ event: 'rt.fail', data: '{"status":413}' }))
     expect(outcomes).toMatchObject([{ status: 413 }])
   })
 
   test('that gets no answer fails, and the polls go on', async () => {
-    const { answers, heard, pipe, script } = start()
+    const { answers, heard, channel, script } = start()
     answers(block)
     const outcomes: (Failure | undefined)[] = []
-    pipe.send?.('x', failure => outcomes.push(failure))
+    channel.send?.('x', failure => outcomes.push(failure))
     script().onerror?.('error')
     expect(outcomes).toMatchObject([{ kind: 'refused' }])
     expect(heard).not.toContain('ended refused')
@@ -321,14 +321,14 @@ describe('sending to a server that does not number', () => {
 
   async function send(status: number, type: string) {
     const asked: (RequestInit & { url: string })[] = []
-    const { pipe } = start({
+    const { channel } = start({
       dialect,
       async fetch(url, init) {
         asked.push({ url, ...init })
         return { ok: status === 200, status, type, headers: new Headers() }
       },
     })
-    const failure = await new Promise<Failure | undefined>(resolve => pipe.send?.('x', resolve))
+    const failure = await new Promise<Failure | undefined>(resolve => channel.send?.('x', resolve))
     return { asked, failure }
   }
 
@@ -347,29 +347,29 @@ describe('sending to a server that does not number', () => {
 
 describe('close', () => {
   test('while a poll waits leaves no tag, function or timer, and nothing is heard of a script that comes late', () => {
-    const { answers, heard, left, pipe, query, dom } = start()
+    const { answers, heard, left, channel, query, dom } = start()
     const { 'rt.cb': callback = '' } = query()
     answers(block)
-    pipe.close()
-    pipe.close()
+    channel.close()
+    channel.close()
     expect(left()).toEqual(nothing)
     expect(callback in dom.window).toBe(false)
     expect(heard).toEqual(['opened jsonp', 'blocks hi'])
   })
 
   test('while a message is on its way leaves nothing', () => {
-    const { answers, left, pipe } = start()
+    const { answers, left, channel } = start()
     answers(block)
     const outcomes: unknown[] = []
-    pipe.send?.('x'.repeat(5_000), failure => outcomes.push(failure))
-    pipe.close()
+    channel.send?.('x'.repeat(5_000), failure => outcomes.push(failure))
+    channel.close()
     expect(left()).toEqual(nothing)
     expect(outcomes).toEqual([])
   })
 
   test('while blocks are heard asks no more', async () => {
-    const { answers, heard, left, pipe, target, world } = start()
-    pipe.close()
+    const { answers, heard, left, channel, target, world } = start()
+    channel.close()
     const again = jsonp.open(target, {
       opened: () => heard.push('opened'),
       blocks: () => again.close(),

@@ -4,8 +4,8 @@ import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { longPolling } from '../../src/transports/long-polling.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { openChannel } from '../support/channel.ts'
 import { vary } from '../support/dialects.ts'
-import { openPipe } from '../support/pipe.ts'
 import { FakeXhr } from '../support/xhr.ts'
 
 transportContract({
@@ -22,7 +22,7 @@ beforeEach(() => {
 })
 
 function begin(dialect: Dialect = native) {
-  const stage = openPipe(longPolling, dialect, { XMLHttpRequest: FakeXhr as never })
+  const stage = openChannel(longPolling, dialect, { XMLHttpRequest: FakeXhr as never })
   return {
     ...stage,
     /** The latest request is answered. */
@@ -73,9 +73,9 @@ test('drops the block that is incomplete at the end of an answer: the next one b
 })
 
 test('close between two polls asks no more', async () => {
-  const { answers, pipe, turns, world } = begin()
+  const { answers, channel, turns, world } = begin()
   answers(block)
-  pipe.close()
+  channel.close()
   await world.pass(60_000)
   expect(turns()).toEqual(['0'])
   expect(world.timers).toBe(0)

@@ -3,8 +3,8 @@ import type { Reader } from '../../src/contracts/dialect.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { multipart } from '../../src/transports/multipart.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { openChannel } from '../support/channel.ts'
 import { vary } from '../support/dialects.ts'
-import { openPipe } from '../support/pipe.ts'
 
 transportContract({
   transport: multipart,
@@ -20,13 +20,13 @@ interface Asked {
   headers: Record<string, string>
 }
 
-/** A pipe whose answer is this, each text a chunk of its own; and all that it heard, to the end. */
+/** A channel whose answer is this, each text a chunk of its own; and all that it heard, to the end. */
 async function hear(
   chunks: string[],
   { dialect = plain, type = 'multipart/mixed; boundary=b', status = 200 } = {},
 ) {
   const asked: Asked[] = []
-  const stage = openPipe(multipart, dialect, {
+  const stage = openChannel(multipart, dialect, {
     fetch: async (url, init?: RequestInit) => {
       asked.push({ url: `${url}`, headers: init?.headers as Record<string, string> })
       if (asked.length > 1) return new Promise<never>(() => {})
@@ -90,12 +90,12 @@ test('the headers of a part go to the reader of a dialect that judges by them', 
 })
 
 test('a response that ends is followed by the next where that continues it', async () => {
-  const { asked, heard, pipe } = await hear(['--b\r\n\r\none\r\n--b--'], {
+  const { asked, heard, channel } = await hear(['--b\r\n\r\none\r\n--b--'], {
     dialect: vary(plain, { policy: { resumesCleanEnd: true } }),
   })
   expect(asked).toHaveLength(2)
   expect(heard).toEqual(['opened multipart', 'blocks', 'blocks undefined=one'])
-  pipe.close()
+  channel.close()
 })
 
 test('multipart is what is asked for, unless the dialect knows better', async () => {

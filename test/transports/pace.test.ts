@@ -15,7 +15,7 @@ interface Answer extends Partial<Over> {
   took?: number
 }
 
-/** What a pipe waits after each of these answers. */
+/** What a channel waits after each of these answers. */
 async function waits(dialect: Dialect, ...answers: Answer[]): Promise<number[]> {
   const world = createWorld()
   let taken = 0

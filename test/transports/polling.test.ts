@@ -3,8 +3,8 @@ import type { Dialect, Reader } from '../../src/contracts/dialect.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { type PollingOptions, polling } from '../../src/transports/polling.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { openChannel } from '../support/channel.ts'
 import { ours, vary } from '../support/dialects.ts'
-import { openPipe } from '../support/pipe.ts'
 import { FakeXhr } from '../support/xhr.ts'
 
 transportContract({
@@ -21,7 +21,7 @@ beforeEach(() => {
 })
 
 function begin(options?: PollingOptions, dialect: Dialect = plain) {
-  const stage = openPipe(polling(options), dialect, { XMLHttpRequest: FakeXhr as never })
+  const stage = openChannel(polling(options), dialect, { XMLHttpRequest: FakeXhr as never })
   return {
     ...stage,
     /** The latest request is answered, and the next one is made when it is time. */
@@ -71,10 +71,10 @@ describe('the next request', () => {
   })
 
   test('is not made after close()', async () => {
-    const { pipe, world } = begin()
+    const { channel, world } = begin()
     FakeXhr.all[0]?.answers()
     FakeXhr.all[0]?.ends()
-    pipe.close()
+    channel.close()
     await world.pass(60_000)
     expect(FakeXhr.all).toHaveLength(1)
     expect(world.timers).toBe(0)

@@ -5,8 +5,8 @@ import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { websocket } from '../../src/transports/websocket.ts'
 import { sentence } from '../../src/words.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { openChannel } from '../support/channel.ts'
 import { vary } from '../support/dialects.ts'
-import { openPipe } from '../support/pipe.ts'
 
 transportContract({
   transport: websocket,
@@ -55,7 +55,7 @@ class FakeSocket {
 }
 
 function begin(dialect = native) {
-  const stage = openPipe(websocket, dialect, { WebSocket: FakeSocket as never })
+  const stage = openChannel(websocket, dialect, { WebSocket: FakeSocket as never })
   return { ...stage, socket: FakeSocket.last }
 }
 
@@ -84,38 +84,38 @@ describe('how it closes', () => {
 })
 
 test('a send while it is closing says that this one was not taken', () => {
-  const { pipe, socket } = begin()
+  const { channel, socket } = begin()
   socket.opens()
   socket.readyState = 2
   const outcomes: (Failure | undefined)[] = []
-  pipe.send?.('x', failure => outcomes.push(failure))
+  channel.send?.('x', failure => outcomes.push(failure))
   expect(outcomes).toMatchObject([{ kind: 'ended' }])
   expect(socket.sent).toEqual([])
 })
 
 test('bytes come as an ArrayBuffer, and go as they are', () => {
-  const { heard, pipe, socket } = begin(plain)
+  const { heard, channel, socket } = begin(plain)
   const bytes = Uint8Array.of(1, 2, 3).buffer
   socket.opens()
   expect(socket.binaryType).toBe('arraybuffer')
   socket.onmessage?.({ data: bytes })
-  pipe.send?.(bytes, () => {})
+  channel.send?.(bytes, () => {})
   expect(heard).toEqual(['opened websocket', 'blocks undefined=undefined'])
   expect(socket.sent).toEqual([bytes])
 })
 
 test('a socket that is being left is closed at once: a hung handshake blocks the next one', () => {
-  const { pipe, socket } = begin()
-  pipe.close()
+  const { channel, socket } = begin()
+  channel.close()
   expect(socket.readyState).toBe(2)
   expect([socket.onopen, socket.onmessage, socket.onclose]).toEqual([null, null, null])
 })
 
 test('what has to go as several frames does, in order', () => {
-  const { pipe, socket } = begin(vary(plain, { sending: { frames: text => (text as string).split('|') } }))
+  const { channel, socket } = begin(vary(plain, { sending: { frames: text => (text as string).split('|') } }))
   socket.opens()
   const outcomes: unknown[] = []
-  pipe.send?.('a|b', failure => outcomes.push(failure))
+  channel.send?.('a|b', failure => outcomes.push(failure))
   expect(socket.sent).toEqual(['a', 'b'])
   expect(outcomes).toEqual([undefined])
 })
@@ -129,7 +129,7 @@ describe('beside a socket that only comes down', () => {
       asked.push({ url, body, method })
       return answer()
     }
-    const stage = openPipe(websocket, dialect, { WebSocket: FakeSocket as never, fetch: fetch as never })
+    const stage = openChannel(websocket, dialect, { WebSocket: FakeSocket as never, fetch: fetch as never })
     return { ...stage, asked, socket: FakeSocket.last }
   }
 
@@ -145,9 +145,9 @@ describe('beside a socket that only comes down', () => {
     ],
     ['in doubt', () => Promise.reject(new TypeError()), { kind: 'refused' }],
   ])('a message goes by POST, and is %s', async (_, answer, wanted) => {
-    const { asked, pipe, socket, world } = beginBeside(answer)
+    const { asked, channel, socket, world } = beginBeside(answer)
     socket.opens()
-    const failure = await new Promise<Failure | undefined>(resolve => pipe.send?.('x', resolve))
+    const failure = await new Promise<Failure | undefined>(resolve => channel.send?.('x', resolve))
     if (wanted) expect(failure).toMatchObject(wanted)
     else expect(failure).toBeUndefined()
     expect(asked).toEqual([{ url: `${world.origin}/live`, body: 'x', method: 'POST' }])
@@ -156,10 +156,10 @@ describe('beside a socket that only comes down', () => {
 })
 
 test('an error is listened for, also after it was closed: to the package `ws` one that nobody hears is an exception', () => {
-  const { pipe, socket } = begin()
+  const { channel, socket } = begin()
   const heard = () => (socket as unknown as { onerror: unknown }).onerror
   expect(heard()).toBeTypeOf('function')
-  pipe.close()
+  channel.close()
   expect(heard()).toBeTypeOf('function')
 })
 

@@ -4,8 +4,8 @@ import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { xhrStreaming } from '../../src/transports/xhr-streaming.ts'
 import { transportContract } from '../contracts/transport.ts'
+import { openChannel } from '../support/channel.ts'
 import { vary } from '../support/dialects.ts'
-import { openPipe } from '../support/pipe.ts'
 import { FakeXhr } from '../support/xhr.ts'
 
 transportContract({
@@ -23,7 +23,7 @@ beforeEach(() => {
 })
 
 function begin(dialect: Dialect = native) {
-  const stage = openPipe(xhrStreaming, dialect, { XMLHttpRequest: FakeXhr as never })
+  const stage = openChannel(xhrStreaming, dialect, { XMLHttpRequest: FakeXhr as never })
   const first = FakeXhr.all[0] as FakeXhr
   first.answers()
   return { ...stage, first }
@@ -57,7 +57,7 @@ describe('a response that has grown long', () => {
     ])
   })
 
-  test('may end meanwhile: that is not the end of the pipe', () => {
+  test('may end meanwhile: that is not the end of the channel', () => {
     const { first, heard } = begin()
     first.brings(large)
     first.ends()
@@ -95,9 +95,9 @@ describe('a response that has grown long', () => {
   })
 
   test('both are stopped by close', () => {
-    const { first, heard, pipe } = begin()
+    const { first, heard, channel } = begin()
     first.brings(large)
-    pipe.close()
+    channel.close()
     expect(FakeXhr.all.map(({ aborted }) => aborted)).toEqual([true, true])
     first.brings('data: late\n\n')
     FakeXhr.all[1]?.answers()
@@ -155,9 +155,9 @@ describe('a response that ends in good order, where the next continues it', () =
   })
 
   test('is followed by none after close', async () => {
-    const { first, pipe, world } = begin(continuing)
+    const { first, channel, world } = begin(continuing)
     first.ends()
-    pipe.close()
+    channel.close()
     await world.pass(2_000)
     expect(FakeXhr.all).toHaveLength(1)
     expect(world.timers).toBe(0)

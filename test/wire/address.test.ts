@@ -45,7 +45,7 @@ test.each(ways)(
       }
       const { line } = await openLine({ ...asked, url, params: { more: 1 } })
       const given = new URL(url).search.slice(1)
-      const { asked: request, target } = rung.pipe
+      const { asked: request, target } = rung.channel
       for (const [via, at] of [
         [name, request.url],
         ['post', target.buildRequest(viaPost).url],

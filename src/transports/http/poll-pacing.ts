@@ -32,7 +32,7 @@ export const burst = 20
 export const apart = { told: 10, unknown: 250 }
 
 /**
- * Decides how soon a pipe asks again. An answer that brought something new, or was held, is followed by the next request at once. One that came at
+ * Decides how soon a channel asks again. An answer that brought something new, or was held, is followed by the next request at once. One that came at
  * once and had nothing new is not, be it from a cache, a script, or a server that does not know the session. Where the server keeps no account of
  * what this page has heard, what looks new may be told to everybody who asks. Whatever the answers are, only so many requests are made in a minute.
  */

@@ -6,7 +6,7 @@ import type { Channel, Sink, Target } from '../../contracts/transport.ts'
 import type { Payload } from '../../wire/codec.ts'
 import { request } from './xhr-request.ts'
 
-/** The way up beside a pipe that only comes down: one POST at a time, whose answer is heard like everything else. */
+/** The way up beside a channel that only receives: one POST at a time, whose answer is heard like everything else. */
 export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request): Required<Channel> {
   const { environment } = target
   const { acknowledges } = target.dialect.sending
@@ -66,7 +66,7 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
   }
 }
 
-/** A POST beside a pipe that has no other use for requests. Whether it was taken is all that its answer is asked for. */
+/** A POST beside a channel that has no other use for requests. Whether it was taken is all that its answer is asked for. */
 export function postAlone(
   { environment: { fetch }, buildRequest, withCredentials }: Target,
   body: Payload,

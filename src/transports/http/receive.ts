@@ -10,7 +10,7 @@ import { requester } from './fetch-request.ts'
 import { createPollPacing, type Over, type PollPacing } from './poll-pacing.ts'
 import { poster } from './post.ts'
 
-/** What a pipe is given that receives by requests. */
+/** What a channel is given that receives by requests. */
 export interface Receiving extends GuardedSink, Pick<PollPacing, 'spaced'> {
   /** What is under way now, told by what stops it. */
   setAbort(stop: () => void): void
@@ -28,7 +28,7 @@ export interface Receiving extends GuardedSink, Pick<PollPacing, 'spaced'> {
   ): void
 }
 
-/** A pipe that receives by requests, and sends beside them by POST. `begin` makes the first. */
+/** A channel that receives by requests, and sends beside them by POST. `begin` makes the first. */
 export function receive(
   target: Target,
   sink: Sink,

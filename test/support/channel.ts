@@ -5,8 +5,8 @@ import type { Environment } from '../../src/environment.ts'
 import { madeBy } from './dialects.ts'
 import { createWorld } from './world.ts'
 
-/** Opens one pipe of a transport in a world made by hand, over parts that the test drives. */
-export function openPipe(transport: Transport, dialect: Dialect, parts: Partial<Environment>) {
+/** Opens one channel of a transport in a world made by hand, over parts that the test drives. */
+export function openChannel(transport: Transport, dialect: Dialect, parts: Partial<Environment>) {
   const world = createWorld(parts)
   const position = { cursor: '', session: undefined as string | undefined }
   const heard: string[] = []
@@ -40,7 +40,7 @@ export function openPipe(transport: Transport, dialect: Dialect, parts: Partial<
         nonce: 'n0nce',
       }),
   }
-  const pipe = transport.open(target, {
+  const channel = transport.open(target, {
     opened: () => heard.push(`opened ${transport.name}`),
     blocks: blocks => {
       taken += blocks.length
@@ -61,7 +61,7 @@ export function openPipe(transport: Transport, dialect: Dialect, parts: Partial<
     heard,
     failures,
     target,
-    pipe,
+    channel,
     /** A listener of that name is added to the line. */
     listen: (name: string) => followers.forEach(follow => void follow(name)),
     /** How many follow the names in use. */

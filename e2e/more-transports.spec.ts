@@ -1,4 +1,4 @@
-/** The pipes that are not in the default bundle: over our own server, and over such as others have written. */
+/** The transports that are not in the default bundle: over our own server, and over such as others have written. */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { serveEntries, serveFile, servePushes } from './fixtures/old-server.ts'
@@ -7,7 +7,7 @@ import { startSite } from './fixtures/site.ts'
 import { expect, type TestPage, test } from './fixtures/test.ts'
 import { missing, type Program, startProgram } from './network/programs.ts'
 
-// What the page's own script, pages/pipes.html, puts into the page.
+// What the page's own script, pages/more-transports.html, puts into the page.
 declare const begin: (url: string, options: object) => void
 declare const messages: () => { name: string; data: string; id: string }[]
 declare const heard: {
@@ -29,8 +29,8 @@ declare const line: {
 
 const hangul = '안녕하세요, 세계 👋'
 
-for (const pipe of ['fetch-streaming', 'iframe'] as const) {
-  test.describe(`${pipe}, from our own server`, () => {
+for (const channel of ['fetch-streaming', 'iframe'] as const) {
+  test.describe(`${channel}, from our own server`, () => {
     test('opens, proves itself, and hears messages and named events exactly as published', async ({
       openPage,
     }) => {
@@ -45,7 +45,7 @@ for (const pipe of ['fetch-streaming', 'iframe'] as const) {
         'x'.repeat(100_000),
       ]
       await using place = await startPlace()
-      const page = await openLine(await openPage(), place.url, { pipe: [pipe], names: ['wakeup'] })
+      const page = await openLine(await openPage(), place.url, { channel: [channel], names: ['wakeup'] })
       for (const text of texts) await place.hub.publish('lobby', text)
       await place.hub.publish('lobby', 'time to get up', { event: 'wakeup' })
       await page.waitFor(count => messages().length === count, texts.length + 1)
@@ -53,7 +53,7 @@ for (const pipe of ['fetch-streaming', 'iframe'] as const) {
         ...texts.map(data => ({ name: 'message', data })),
         { name: 'wakeup', data: 'time to get up' },
       ])
-      expect(await page.evaluate(() => line.transport)).toBe(pipe)
+      expect(await page.evaluate(() => line.transport)).toBe(channel)
     })
 
     test('sends, in order, and settles when the server has taken it', async ({ openPage }) => {
@@ -63,7 +63,7 @@ for (const pipe of ['fetch-streaming', 'iframe'] as const) {
         taken.push(data)
         if (data === 'last') void reply('heard you')
       })
-      const page = await openLine(await openPage(), place.url, { pipe: [pipe] })
+      const page = await openLine(await openPage(), place.url, { channel: [channel] })
       await page.evaluate(async text => {
         await Promise.all([line.send(text), line.send({ to: 'ALL' })])
         await line.send('last')
@@ -75,7 +75,7 @@ for (const pipe of ['fetch-streaming', 'iframe'] as const) {
     test('continues after the last message when the server comes back', async ({ openPage }) => {
       // No browser tells that a frame was cut. It is asked for a sign of life when it has been silent for this twice, and 5 s.
       await using place = await startPlace({ heartbeat: 500 })
-      const page = await openLine(await openPage(), place.url, { pipe: [pipe] })
+      const page = await openLine(await openPage(), place.url, { channel: [channel] })
       await place.hub.publish('lobby', 'before')
       await page.waitFor(() => messages().length === 1)
       await place.site.close()
@@ -91,15 +91,15 @@ for (const pipe of ['fetch-streaming', 'iframe'] as const) {
 
     test('leaves nothing behind when it is closed', async ({ openPage }) => {
       await using place = await startPlace()
-      const page = await openLine(await openPage(), place.url, { pipe: [pipe] })
+      const page = await openLine(await openPage(), place.url, { channel: [channel] })
       await page.evaluate(() => line.close())
-      await expect.poll(() => place.hub.stats().lines[pipe]).toBe(0)
+      await expect.poll(() => place.hub.stats().lines[channel]).toBe(0)
       expect(await page.evaluate(() => document.querySelectorAll('iframe').length)).toBe(0)
     })
 
     test('is told to come no more', async ({ openPage }) => {
       await using place = await startPlace({ authorize: () => undefined })
-      const page = await beginLine(await openPage(), place.url, { pipe: [pipe] })
+      const page = await beginLine(await openPage(), place.url, { channel: [channel] })
       await page.waitFor(() => line.readyState === 2)
       expect(await page.evaluate(() => heard)).toMatchObject([
         { type: 'error', status: 403 },
@@ -112,7 +112,7 @@ for (const pipe of ['fetch-streaming', 'iframe'] as const) {
 test.describe('iframe', () => {
   test('keeps no script of a thousand messages', async ({ openPage }) => {
     await using place = await startPlace()
-    const page = await openLine(await openPage(), place.url, { pipe: ['iframe'] })
+    const page = await openLine(await openPage(), place.url, { channel: ['iframe'] })
     for (let count = 0; count < 1_000; count++) await place.hub.publish('lobby', `${count}`)
     await page.waitFor(() => messages().length === 1_000)
     expect(
@@ -125,8 +125,8 @@ test.describe('iframe', () => {
   test('that begins while its page loads does not keep it loading', async ({ openPage }) => {
     await using place = await startPlace()
     const page = await openPage()
-    const early = encodeURIComponent(JSON.stringify({ pipe: ['iframe'] }))
-    await page.goto(`${place.url}/pages/pipes.html?early=${early}`)
+    const early = encodeURIComponent(JSON.stringify({ channel: ['iframe'] }))
+    await page.goto(`${place.url}/pages/more-transports.html?early=${early}`)
     await page.waitFor(() => line.readyState === 1)
     expect(await page.evaluate(() => document.readyState)).toBe('complete')
   })
@@ -135,9 +135,9 @@ test.describe('iframe', () => {
     await using site = await startOwnSite()
     await using place = await startPlace({ origins: [site.url] })
     const page = await openPage()
-    await page.goto(`${site.url}/pages/pipes.html`)
+    await page.goto(`${site.url}/pages/more-transports.html`)
     await page.waitFor(() => typeof begin === 'function')
-    await page.evaluate(url => begin(`${url}/live?topic=lobby`, { pipe: ['iframe', url] }), place.url)
+    await page.evaluate(url => begin(`${url}/live?topic=lobby`, { channel: ['iframe', url] }), place.url)
     await page.waitFor(() => line.readyState === 1)
     await place.hub.publish('lobby', hangul)
     await page.waitFor(() => messages().length === 1)
@@ -148,9 +148,9 @@ test.describe('iframe', () => {
     await using site = await startOwnSite()
     await using place = await startPlace({ origins: [site.url] })
     const page = await openPage()
-    await page.goto(`${site.url}/pages/pipes.html`)
+    await page.goto(`${site.url}/pages/more-transports.html`)
     await page.waitFor(() => typeof begin === 'function')
-    await page.evaluate(url => begin(`${url}/live?topic=lobby`, { pipe: ['iframe'] }), place.url)
+    await page.evaluate(url => begin(`${url}/live?topic=lobby`, { channel: ['iframe'] }), place.url)
     await page.waitFor(() => line.readyState === 2)
     expect(await page.evaluate(() => heard)).toMatchObject([
       { type: 'error', kind: 'unsupported' },
@@ -162,9 +162,9 @@ test.describe('iframe', () => {
     await using site = await startOwnSite()
     await using place = await startPlace()
     const page = await openPage()
-    await page.goto(`${site.url}/pages/pipes.html`)
+    await page.goto(`${site.url}/pages/more-transports.html`)
     await page.waitFor(() => typeof begin === 'function')
-    await page.evaluate(url => begin(`${url}/live?topic=lobby`, { pipe: ['iframe', url] }), place.url)
+    await page.evaluate(url => begin(`${url}/live?topic=lobby`, { channel: ['iframe', url] }), place.url)
     await page.waitFor(() => heard.length > 0)
     expect(await page.evaluate(() => heard.filter(({ type }) => type !== 'error'))).toEqual([])
   })
@@ -406,9 +406,9 @@ test('an event stream under its name of 2006 is one', async ({ openPage }) => {
     response.writeHead(200, { 'Content-Type': 'application/x-dom-event-stream' }).write(`data: ${hangul}\n\n`)
   })
   const page = await openPage()
-  await page.goto(`${site.url}/pages/pipes.html`)
+  await page.goto(`${site.url}/pages/more-transports.html`)
   await page.waitFor(() => typeof begin === 'function')
-  await page.evaluate(() => begin('/opera', { dialect: 'plain', pipe: ['fetch-streaming'] }))
+  await page.evaluate(() => begin('/opera', { dialect: 'plain', channel: ['fetch-streaming'] }))
   await page.waitFor(() => messages().length === 1)
   expect(await page.evaluate(() => messages()[0]?.data)).toBe(hangul)
 })
@@ -447,7 +447,7 @@ async function startOwnSite() {
 }
 
 async function beginLine(page: TestPage, url: string, options: object): Promise<TestPage> {
-  await page.goto(`${url}/pages/pipes.html`)
+  await page.goto(`${url}/pages/more-transports.html`)
   await page.waitFor(() => typeof begin === 'function')
   await page.evaluate(given => begin('/live?topic=lobby', given), options)
   return page
@@ -464,15 +464,15 @@ async function openForeign(
   page: TestPage,
   url: string,
   path: string,
-  pipe: unknown[],
+  channel: unknown[],
   isThere = () => true,
   options: object = {},
 ): Promise<TestPage> {
-  await page.goto(`${url}/pages/pipes.html`)
+  await page.goto(`${url}/pages/more-transports.html`)
   await page.waitFor(() => typeof begin === 'function')
   await page.evaluate(({ path, options }) => begin(path, options), {
     path,
-    options: { dialect: 'plain', pipe, names: ['wakeup'], ...options },
+    options: { dialect: 'plain', channel, names: ['wakeup'], ...options },
   })
   await expect.poll(isThere).toBe(true)
   return page
