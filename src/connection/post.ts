@@ -1,5 +1,4 @@
 import { tryTo } from '../contracts/failure.ts'
-import { viaPost } from '../contracts/traits.ts'
 import type { Target } from '../contracts/transport.ts'
 import type { Payload } from '../wire/codec.ts'
 
@@ -7,7 +6,7 @@ import type { Payload } from '../wire/codec.ts'
 export function post(target: Target, body: Payload, how: RequestInit): void {
   const { environment, withCredentials } = target
   const send = () => {
-    const { url, headers } = target.buildRequest(viaPost)
+    const { url, headers } = target.buildRequest('post')
     const credentials = withCredentials ? 'include' : 'same-origin'
     const request = { ...how, method: 'POST', headers, body: body as BodyInit, credentials } as const
     environment.fetch?.(url, request).catch(() => {})

@@ -14,8 +14,11 @@ import type { Traits, TransportKind } from './traits.ts'
 export interface Dialect {
   /** What it is called in errors, and in `dialect` where an entry knows it by name. */
   readonly name: string
-  /** The transports that its server has an endpoint for, by name. Those that say that they are `like` one of them may be used too. */
-  readonly transports: readonly TransportName[]
+  /**
+   * The transports that its server has an endpoint for, by name; or by kind, where each of that kind will do. A transport that is `like` one of
+   * them may be used too.
+   */
+  readonly transports: readonly (TransportName | TransportKind)[]
   /** How requests are addressed. */
   readonly addressing: Addressing
   /** How what comes is cut into blocks. */
@@ -24,11 +27,11 @@ export interface Dialect {
   readonly protocol: Protocol
   /** How messages go up. */
   readonly sending: Sending
-  /** @default our own: none of its members is set */
+  /** @default the default of each of its members */
   readonly policy?: Policy
 }
 
-/** How requests are addressed: where the position, the credential and the page's parameters go. */
+/** How requests are built: where the position, the credential and the page's parameters go. */
 export interface Addressing {
   /** The request for what the line wants next. It is called anew for each request. */
   buildRequest(context: RequestContext): Request
@@ -77,9 +80,9 @@ export interface Framing {
    */
   reader(transport: Traits, previous?: Reader, largest?: number): Reader
   /**
-   * Hands on what a native EventSource brings, where that are the server's own events, and gives back the undo. It listens for each of the
-   * names in use, also those that are added later. Only the browser's own reconnecting, or an address that tells the position, can resume
-   * them. @default none: the data of each event is text for a reader
+   * Hands on the events of a native EventSource where they are the server's own, and gives back the undo. It listens for each of the names in
+   * use, also those that are added later. Only the browser's own reconnecting, or an address that tells the position, can resume such a
+   * stream. @default none: the data of each event is text for a reader
    */
   relay?(
     source: InstanceType<SourceClass>,
@@ -88,7 +91,7 @@ export interface Framing {
   ): () => void
 }
 
-/** What blocks mean, and what a server that works says: by this a line knows that it is open, alive, continued or refused. */
+/** What a block means, and what a server is known to say: by this a line tells whether it is open, trusted, alive, continued or refused. */
 export interface Protocol {
   /** What a block means to a line at this position, and the position after it. */
   parseFrame(block: Block, position: Position): Frame
@@ -111,7 +114,7 @@ export interface Protocol {
   isFatal?(failure: Failure): boolean
 }
 
-/** How messages go up, and what becomes of them. */
+/** How messages are written and sent, and whether the server says what became of them. */
 export interface Sending extends OutboxWire {
   /** How messages wait and go up: numbered and acknowledged, or handed over. */
   readonly outbox: CreateOutbox
@@ -119,7 +122,7 @@ export interface Sending extends OutboxWire {
   frames?(payload: Payload): Payload[]
   /** How values become payloads, and payloads values, where the page names no codec. @default text and bytes as they are */
   readonly codec?: Codec
-  /** Whether what goes up goes by POST, also beside a WebSocket. @default false */
+  /** Whether messages are sent by POST, also beside a WebSocket. @default false */
   readonly byPost?: boolean
   /** Whether the server acknowledges by number. If not, a message counts as taken once it is handed over. @default false */
   readonly acknowledges?: boolean
@@ -129,7 +132,7 @@ export interface Sending extends OutboxWire {
   readonly goodbye?: string | undefined
 }
 
-/** What a line does between one channel or response and the next: ours, or EventSource's to the letter. */
+/** What a line does between one channel or response and the next: as we do it, or as EventSource does. */
 export interface Policy {
   /**
    * Whether code that was written for EventSource finds one: what its constructor throws, handlers that hear messages of their name, and an
@@ -169,7 +172,7 @@ export interface RequestDetails {
 export interface RequestContext extends RequestDetails {
   /** What the request is for, by the name that servers know: that of the transport which the present one is `like`, or its own. */
   via: Via
-  /** What makes it. */
+  /** What makes it: a transport, or a POST. */
   by: Traits
   /** The address as the page gave it, its parameters included. */
   url: AnyURL

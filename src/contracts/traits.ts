@@ -11,7 +11,7 @@
  */
 export type TransportKind = 'socket' | 'stream' | 'parts' | 'poll' | 'script'
 
-/** What a dialect asks of a transport, or of a POST beside it: how requests are made and answers come. */
+/** What a dialect asks of a transport, or of a POST: how its requests are made, and how answers come. */
 export interface Traits {
   /** How what the server says comes; `post` for what only sends. */
   readonly kind: TransportKind | 'post'
@@ -19,5 +19,5 @@ export interface Traits {
   readonly setsHeaders?: boolean | undefined
 }
 
-/** What sends by POST, beside a channel or where there is none. */
+/** The POST that sends a message, beside a channel or where there is none. */
 export const viaPost = { name: 'post', kind: 'post', setsHeaders: true } as const

@@ -20,11 +20,29 @@ import type { Traits, TransportKind } from './traits.ts'
  * The order of calls: `opened`, then any number of `blocks`, then `ended` once and last. A channel that reopens by itself
  * says `paused` and then `opened` again. Nothing is called before `open` has returned, and nothing after `close()`.
  * What `open` throws is a failure like any other.
+ *
+ * One of a page's own says what it is, and which of ours a server may take it for:
+ *
+ * ```ts
+ * const mine: Transport = {
+ *   name: 'mine',
+ *   kind: 'stream',
+ *   setsHeaders: true,
+ *   like: 'fetch-streaming',
+ *   supports: () => true,
+ *   open(target, sink) {
+ *     const { url, headers } = target.buildRequest(mine)
+ *     const reader = target.reader(mine)
+ *     // … sink.opened(), then sink.blocks(reader.feed(text)) as text comes, and sink.ended(failure) at the end
+ *     return { close() {} }
+ *   },
+ * }
+ * ```
  */
 export interface Transport extends Traits {
   /** What `line.transport`, errors and reports call it. */
   readonly name: TransportName
-  /** The transport in whose place it stands: it uses the same endpoint of a server, in the same way. @default none: its name says it */
+  /** The transport whose requests it makes, as far as a server can tell. @default none: servers know it by its own name */
   readonly like?: TransportName
   readonly kind: TransportKind
   /**
@@ -38,7 +56,7 @@ export interface Transport extends Traits {
   open(target: Target, sink: Sink): Channel
 }
 
-/** What a request is made by: a transport, or a POST of another purpose. */
+/** What makes a request: a transport, or a POST that has a purpose of its own. */
 export interface Requester extends Traits {
   /** The name of the transport, or what a POST is for. */
   readonly name: Via
@@ -122,9 +140,9 @@ export interface Target {
   readonly timeout: number
   /** How many characters a message may have that is read without the dialect. @default 8 MiB */
   readonly largest?: number | undefined
-  /** The request of a transport, or a POST, as it has to be now: position, parameters and headers are read afresh at each call. */
-  buildRequest(by: Requester, details?: RequestDetails): Request
-  /** A reader for what this transport, or a POST, brings, that keeps no more of a message than the page takes. */
+  /** The request of a transport, or the POST that sends, as it has to be now: position, parameters and headers are read afresh at each call. */
+  buildRequest(by: Requester | 'post', details?: RequestDetails): Request
+  /** Reads what this transport, or a POST, brings. It keeps no more of a message than the page takes. */
   reader(transport: Traits, previous?: Reader): Reader
   /** What the address needs before a connection, if it needs anything: gives the failure that ends the try. */
   ready?(): Promise<Failure | undefined> | undefined

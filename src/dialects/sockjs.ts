@@ -51,13 +51,13 @@ export function sockjs({
         jsonpCallback: callback,
       }) {
         const there = new URL(url)
-        const byForm = beside === 'script'
-        const path = paths[via] ?? (byForm ? 'jsonp_send' : 'xhr_send')
+        const besideScript = beside === 'script'
+        const path = paths[via] ?? (besideScript ? 'jsonp_send' : 'xhr_send')
         const server = `${1_000 + (Number.parseInt(channel, 36) % 1_000)}`.slice(1)
         there.pathname = `${there.pathname.replace(/\/$/, '')}/${server}/${channel}/${path}`
         if (kind === 'socket') there.protocol = there.protocol.replace('http', 'ws')
         if (callback) setQuery(there, 'c', callback)
-        const byXhr = setsHeaders && !byForm
+        const byXhr = setsHeaders && !besideScript
         if (token && byXhr) headers = { Authorization: `Bearer ${token}`, ...headers }
         else if (token) setQuery(there, 'token', token)
         return { url: there.href, headers, ...(byXhr && { method: 'POST' }) }
@@ -111,7 +111,7 @@ const paths: Record<string, string> = {
   jsonp: 'jsonp',
 }
 
-/** One frame at a time, in text of an event stream, or as it is. */
+/** One frame at a time. In an event stream some characters of it are escaped. */
 function frames(kind: Traits['kind']): Reader {
   return {
     feed: chunk => frame(kind === 'stream' ? unescaped(chunk as string) : chunk, kind !== 'socket'),

@@ -7,19 +7,20 @@ const lifetime = 6 * 60 * 60 * 1000
 /** How long a failed attempt counts against a transport's `attemptLimit`, in ms. */
 export const during = 120_000
 
-/** So many of them are kept for a line that another transport carries: an outage alone does not use up all. */
+/** So many attempts are kept for a line that another transport carries: an outage alone does not use up all. */
 const reserve = 2
 
 /** What was learned on this page. */
 const pages = new Map<string, { failed: number[]; left: readonly string[]; leftUntil: number }>()
 
-/** What a page has learned of a way to a server: the transport that worked, kept over pages, and how often those with an `attemptLimit` failed lately. */
+/** What a page has learned of a way to a server: which transport worked, kept over pages, and how many attempts failed lately where only so many may. */
 export interface Preference {
   recall(): TransportName | undefined
   remember(name: TransportName): void
   /** Those that seem to work and don't, kept over pages. */
   left(): readonly string[]
   leave(those: readonly { name: TransportName }[]): void
+  /** An attempt failed of a transport that has an `attemptLimit`. */
   attemptFailed(): void
   /** Whether a transport with this `attemptLimit` may be tried. `carried`: whether the line has another one meanwhile. */
   attemptsAllowed(carried: boolean, limit?: number): boolean

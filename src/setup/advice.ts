@@ -1,7 +1,6 @@
 /** What to look at when a line does not do what its author expects. Only development builds have it. */
 import type { ConnectionError } from '../contracts/errors.ts'
 import { withoutQuery } from '../contracts/failure.ts'
-import { viaPost } from '../contracts/traits.ts'
 import { isSpokenOver, type Transport } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import type { CoreOptions } from './options.ts'
@@ -36,7 +35,7 @@ export function adviseOn(line: Advised, destination: Destination, options: CoreO
 /** Only our own wire has topics in the address. */
 function namesTopic({ dialect, target }: Pick<Destination, 'dialect' | 'target'>): boolean | undefined {
   if (dialect.name !== 'native') return undefined
-  const { url } = target({ cursor: '', session: undefined }).buildRequest(viaPost)
+  const { url } = target({ cursor: '', session: undefined }).buildRequest('post')
   return new URL(url).searchParams.has('topic')
 }
 

@@ -75,7 +75,7 @@ export function createDestination(
         position.cursor !== '' && (!dialect.protocol.sendsHello || position.session !== undefined),
       names: names.follow,
       ready: () => long?.named(),
-      buildRequest: (by, details) => buildRequest(by, { ...details, position }),
+      buildRequest: (by, details) => buildRequest(by === 'post' ? viaPost : by, { ...details, position }),
       reader: (transport, previous) => dialect.framing.reader(transport, previous, limits?.received),
     }
   }

@@ -7,6 +7,7 @@ import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import type { Environment } from '../../src/environment.ts'
 import { message, welcome } from '../support/blocks.ts'
+import { madeBy } from '../support/dialects.ts'
 import { cut, type Fake, fake, refused } from '../support/fakes.ts'
 import { createWorld } from '../support/world.ts'
 
@@ -34,7 +35,7 @@ async function open(transport: Fake, { dialect = native, parts }: Given = {}) {
     positioned: () => false,
     names: () => () => {},
     reader: (by, previous) => dialect.framing.reader(by, previous),
-    buildRequest: ({ name }) => ({ url: `${origin}/live?via=${name}`, headers: {} }),
+    buildRequest: by => ({ url: `${origin}/live?via=${madeBy(by).via}`, headers: {} }),
   }
   const line: Receiver = {
     opened: ({ name }) => heard.push(`opened ${name}`),

@@ -8,7 +8,7 @@ import type { Receiver, Route } from '../../src/contracts/transport.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { ack, beat, message, pong, welcome } from '../support/blocks.ts'
-import { ours, vary } from '../support/dialects.ts'
+import { madeBy, ours, vary } from '../support/dialects.ts'
 import { cut, endedWell, type FakeChannel, fake, refused, status } from '../support/fakes.ts'
 import { greet } from '../support/line.ts'
 import { straight } from '../support/straight.ts'
@@ -71,7 +71,8 @@ function start({
         positioned: () => position.cursor !== '',
         names: () => () => {},
         reader: () => dialect.framing.reader(ours('websocket')),
-        buildRequest: ({ name: via }) => {
+        buildRequest: by => {
+          const { via } = madeBy(by)
           const query = new URLSearchParams({ via, id: position.cursor, sid: position.session ?? '' })
           return { url: `https://host.test/?${query}`, headers: {} }
         },

@@ -9,7 +9,7 @@ import { createPreference } from '../../src/race/preference.ts'
 import { createRace } from '../../src/race/race.ts'
 import { sentence } from '../../src/words.ts'
 import { message, pong, tick, welcome } from '../support/blocks.ts'
-import { vary } from '../support/dialects.ts'
+import { madeBy, vary } from '../support/dialects.ts'
 import { cut, endedWell, type Fake, type FakeChannel, fakes, refused, status } from '../support/fakes.ts'
 import { createWorld, type World } from '../support/world.ts'
 
@@ -46,7 +46,7 @@ async function climb(rungs: Fake[], { dialect = native, eager = false, world, pa
     positioned: () => positioned,
     names: () => () => {},
     reader: (by, previous) => dialect.framing.reader(by, previous),
-    buildRequest: ({ name }) => ({ url: `${origin}/live?via=${name}`, headers: {} }),
+    buildRequest: by => ({ url: `${origin}/live?via=${madeBy(by).via}`, headers: {} }),
   }
   const tell = (word: string, failure: Failure) => {
     failures.push(failure)

@@ -1,7 +1,6 @@
 import type { Request } from '../../contracts/dialect.ts'
 import { asCause, type Failure, readRetryAfter, tryTo, withoutQuery } from '../../contracts/failure.ts'
 import type { Done } from '../../contracts/send.ts'
-import { viaPost } from '../../contracts/traits.ts'
 import type { Channel, Sink, Target } from '../../contracts/transport.ts'
 import type { Payload } from '../../wire/codec.ts'
 import { request } from './xhr-request.ts'
@@ -28,7 +27,7 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
     if (closed && acknowledges) return done({ kind: 'ended', code: 'no-channel' })
     tryTo(() => {
       // Asked for now, also if it has to wait: it belongs to the session that the line is in now.
-      const asked = target.buildRequest(viaPost, { body: text })
+      const asked = target.buildRequest('post', { body: text })
       // What the protocol itself has to say may meet a message on its way.
       if (abort) waiting.push(() => post(asked, text, done))
       else post(asked, text, done)
@@ -36,7 +35,7 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
   }
 
   function post(asked: Request, text: Payload, done: Done): void {
-    const reader = target.reader(viaPost)
+    const reader = target.reader({ kind: 'post' })
     let over = false
     const finish: Done = (failure, answered) => {
       over = true
@@ -74,7 +73,7 @@ export function postAlone(
   mode?: RequestMode,
 ): void {
   if (!fetch) return done({ kind: 'refused', code: 'no-fetch' })
-  const { url, headers } = buildRequest(viaPost, { body })
+  const { url, headers } = buildRequest('post', { body })
   const credentials = withCredentials ? 'include' : 'same-origin'
   const request = {
     method: 'POST',
