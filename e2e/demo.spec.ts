@@ -128,6 +128,7 @@ test('the line falls as transports are refused and climbs when they are not, and
   const refused =
     browserName === 'firefox' ? /WebSocket\s+(Not let through|Called off)/ : /WebSocket\s+Not let through/
   expect(await ada.text('#attempts')).toMatch(refused)
+  expect(await ada.text('#attempts')).toMatch(/answered with status 400, long-polling is refused/)
   await keptItsPromise(ada)
 })
 

@@ -1,3 +1,4 @@
+import { explain } from '/throughline/report.js'
 import { by, calmly, clock, make, write } from './dom.js'
 import { createPulse } from './pulse.js'
 import { journal, transports, waitFor } from './words.js'
@@ -7,7 +8,8 @@ const rows = 40
 
 /** Shows what a line says of itself: its transport, its state, its attempts, and whether it kept its promise. */
 export function createLineView(tally) {
-  const attempts = new Set()
+  /** By transport and time, of every line that this page had. */
+  const tries = new Map()
   const opens = []
   const pulse = createPulse(by('pulse'))
   let state = { name: 'connecting' }
@@ -25,9 +27,10 @@ export function createLineView(tally) {
     showCounts('')
   }
 
-  function opened({ transport, resumed }) {
+  function opened({ target, transport, resumed }) {
     const before = opens.at(-1)
     const moved = state.name === 'open'
+    lookBack(target)
     if (moved) before.next = transport
     opens.push({ at: performance.now(), transport, resumed, moved: moved && before.transport })
     tell(
@@ -36,8 +39,8 @@ export function createLineView(tally) {
     enter({ name: 'open', transport, since: moved ? state.since : performance.now() })
   }
 
-  function failed({ error, retryIn }) {
-    for (const attempt of error.attempts) attempts.add(attempt)
+  function failed({ target, error, retryIn }) {
+    lookBack(target)
     if (state.name === 'open') {
       opens.at(-1).broke = { at: performance.now(), why: error.message }
       tell('Line interrupted, reconnecting')
@@ -45,9 +48,14 @@ export function createLineView(tally) {
     if (retryIn !== undefined) enter({ name: 'waiting', until: performance.now() + retryIn })
   }
 
-  function closed({ reason }) {
+  function closed({ target, reason }) {
+    lookBack(target)
     if (state.name === 'open') opens.at(-1).broke = { at: performance.now(), why: reason }
     enter({ name: 'closed', reason })
+  }
+
+  function lookBack(line) {
+    for (const each of explain(line.report())) tries.set(`${each.transport} ${each.started}`, each)
   }
 
   function enter(next) {
@@ -77,7 +85,7 @@ export function createLineView(tally) {
   }
 
   function showAttempts() {
-    const list = journal([...attempts], opens).slice(0, rows)
+    const list = journal([...tries.values()], opens).slice(0, rows)
     by('attempts').replaceChildren(...list.map(toRow))
     for (const rung of by('ladder').children) {
       rung.classList.toggle('used', rung.dataset.transport === state.transport)

@@ -21,37 +21,39 @@ function span(ms) {
 }
 
 /**
- * The tries of all transports as far as they are known, newest first. Tries are told by error events; what opened since then
- * is known from the open events alone.
+ * What became of the tries of all transports, newest first. Those that are still under way are left out.
  *
- * @param attempts from `error.attempts`, times on the page's clock
- * @param opens `{ at, transport, resumed, moved, next, broke }` of each open event: `moved` is the transport before it if the
- * line stayed open, `next` the one after it, and `broke` says `{ at, why }` if the line ended there
+ * @param tries what `explain(line.report())` said of them last
+ * @param opens `{ at, transport, resumed, moved, next, broke }` of each open event, `at` on the page's clock: `moved` is the transport
+ * before it if the line stayed open, `next` the one after it, and `broke` says `{ at, why }` if the line ended there
  */
-export function journal(attempts, opens) {
-  const carried = new Map(opens.map(open => [attemptBehind(open, attempts) ?? open, open]))
-  const tries = attempts.map(attempt => ({
-    at: attempt.started,
-    ...describeTry(attempt, carried.get(attempt)),
-  }))
+export function journal(tries, opens) {
+  const carried = new Map(opens.map(open => [tryBehind(open, tries) ?? open, open]))
+  const over = tries.filter(each => each.state !== 'trying' || carried.has(each))
+  const rows = over.map(each => ({ at: each.started, ...describeTry(each, carried.get(each)) }))
   const others = opens.filter(open => carried.get(open) === open)
-  return [...tries, ...others.map(describeOpen)].sort((a, b) => b.at - a.at)
+  return [...rows, ...others.map(describeOpen)].sort((a, b) => b.at - a.at)
 }
 
 /** The latest try of this transport that was going on when the line opened. */
-function attemptBehind({ at, transport }, attempts) {
-  return attempts.findLast(
-    ({ started, ended = Infinity, ...attempt }) =>
-      attempt.transport === transport && started <= at && at < ended,
+function tryBehind({ at, transport }, tries) {
+  return tries.findLast(
+    each => each.transport === transport && each.started <= at && (isUnderWay(each) || at < endOf(each)),
   )
 }
 
-function describeTry({ transport, started, heard, ended = performance.now(), failure }, open) {
-  const why = failure?.message
-  if (open) return { ...describeOpen(open), why: why ?? open.broke?.why }
-  const lasted = span(ended - (heard ?? started))
-  if (failure) return { transport, text: `${ends[failure.kind]} after ${lasted}`, why, tone: 'bad' }
-  return { transport, text: `Called off after ${lasted}, another was first`, tone: 'quiet' }
+function isUnderWay({ state }) {
+  return state === 'trying' || state === 'in use'
+}
+
+function endOf({ started, lasted }) {
+  return started + lasted
+}
+
+function describeTry({ transport, lasted, failure, verdict }, open) {
+  if (open) return { ...describeOpen(open), why: failure ? verdict : open.broke?.why }
+  if (failure) return { transport, text: ends[failure.kind], why: verdict, tone: 'bad' }
+  return { transport, text: `Called off after ${span(lasted)}, another was first`, tone: 'quiet' }
 }
 
 function describeOpen({ at, transport, resumed, moved, next, broke }) {
