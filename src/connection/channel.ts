@@ -1,15 +1,13 @@
-import type { Dialect, Incoming } from '../contracts/dialect.ts'
+import type { Incoming } from '../contracts/dialect.ts'
 import type { Failure } from '../contracts/failure.ts'
 import type { Frame, Hello, HelloFrame } from '../contracts/frame.ts'
-import type { Outbox } from '../contracts/outbox.ts'
 import { type Done, handOver, type Send } from '../contracts/send.ts'
-import type { Route, Target, Transport } from '../contracts/transport.ts'
-import type { Environment } from '../environment.ts'
+import type { Route, Transport } from '../contracts/transport.ts'
 import type { Payload } from '../wire/codec.ts'
-import { createHeartbeat, type Heartbeat } from './heartbeat.ts'
+import { createHeartbeat, type Heartbeat, type HeartbeatLine } from './heartbeat.ts'
 import type { Listener } from './listener.ts'
 import type { StreamPosition, Told } from './position.ts'
-import { type Session, sessionLost } from './session.ts'
+import { sessionLost } from './session.ts'
 import type { Signal } from './state.ts'
 import type { Token } from './token.ts'
 
@@ -17,20 +15,12 @@ import type { Token } from './token.ts'
 const mostAbandoned = 100
 
 /** The line that a channel carries. */
-export interface ChannelLine {
-  readonly dialect: Dialect
-  readonly environment: Environment
+export interface ChannelLine extends HeartbeatLine {
   readonly route: Route
-  readonly target: Target
   readonly token: Token | undefined
   readonly stream: StreamPosition
-  readonly session: Session
-  readonly outbox: Outbox
   readonly listener: Listener
-  /** The transport while the line is open. */
-  transport(): Transport | undefined
   signal(...what: Signal): void
-  ended(failure: Failure): void
   /** The server has accepted, and its hello is still to come. */
   awaitHello(transport: Transport): void
 }
