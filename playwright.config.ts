@@ -2,7 +2,9 @@ import { defineConfig } from '@playwright/test'
 import { engines } from './e2e/fixtures/engines.ts'
 
 /** What the engines differ in most. */
-const differing = ['transports', 'refusals', 'values', 'engines', 'readme'].map(name => `**/${name}.spec.ts`)
+const differing = ['transports', 'refusals', 'values', 'engines', 'readme', 'demo'].map(
+  name => `**/${name}.spec.ts`,
+)
 
 /** Other people's servers, middleboxes, and every byte at which a stream can be cut: minutes each, in every engine. */
 const long = ['servers', 'network', 'delivery'].map(folder => `**/${folder}/**`)

@@ -26,7 +26,7 @@ const unitReport = 'test-results/unit.json'
 const reportUnits = `--reporter=default --reporter=json --outputFile.json=${unitReport}`
 
 const all = process.argv.includes('--all')
-const selected = 'our own server in Chromium; each transport in Firefox and WebKit too'
+const selected = 'our own server in Chromium; each transport and the demo in Firefox and WebKit too'
 
 /** A finding says how to repeat it. By hand it runs for as long as one likes. */
 const fuzz: Stage = {
