@@ -19,7 +19,7 @@ test('each kind of message is taken whole or refused by name', async ({ openPage
     const { connect, json } = (globalThis as never as { Throughline: typeof import('../src/script-tag.ts') })
       .Throughline
     const sent: unknown[] = []
-    const rung = {
+    const transport = {
       name: 'mine',
       kind: 'socket' as const,
       supports: () => true,
@@ -42,7 +42,7 @@ test('each kind of message is taken whole or refused by name', async ({ openPage
       ['send', undefined],
       ['with json', json],
     ] as const) {
-      const line = connect('/live', { dialect: 'plain', transports: [rung], ...(codec && { codec }) })
+      const line = connect('/live', { dialect: 'plain', transports: [transport], ...(codec && { codec }) })
       for (const { value, becomes } of rows) {
         let outcome: string
         try {
@@ -59,7 +59,7 @@ test('each kind of message is taken whole or refused by name', async ({ openPage
     const frame = document.createElement('iframe')
     document.body.append(frame)
     const there = frame.contentWindow as unknown as typeof globalThis
-    const line = connect('/live', { dialect: 'plain', transports: [rung] })
+    const line = connect('/live', { dialect: 'plain', transports: [transport] })
     for (const bytes of [there.Uint8Array.of(1, 2), there.Uint8Array.of(1, 2).buffer]) {
       await line.send(bytes)
       wrong.push(...[told(sent.pop())].filter(each => each !== 'bytes `01 02`'))
@@ -88,12 +88,12 @@ test('each shape of params and headers is taken whole or refused by name', async
         let outcome: string
         try {
           outcome = await new Promise<string>((resolve, reject) => {
-            const rung: Transport = {
+            const transport: Transport = {
               name: 'mine',
               kind: 'socket',
               supports: () => true,
               open(target) {
-                const { url, headers } = target.buildRequest(rung)
+                const { url, headers } = target.buildRequest(transport)
                 const own = Object.entries(headers).filter(
                   ([, text]) => text !== 'text/event-stream' && text !== 'no-cache',
                 )
@@ -104,7 +104,7 @@ test('each shape of params and headers is taken whole or refused by name', async
             }
             const given = new Function(`return (${value})`)()
             try {
-              const line = connect('/live', { dialect: 'plain', transports: [rung], [column]: given })
+              const line = connect('/live', { dialect: 'plain', transports: [transport], [column]: given })
               setTimeout(() => line.close(), 50)
             } catch (error) {
               reject(error)

@@ -16,8 +16,8 @@ import { tokenOf } from './support/token.ts'
 import { createWorld, type World } from './support/world.ts'
 
 /** The channel ends, and the network comes back at once. */
-async function loseAndReturn(world: World, rung: Fake, failure = cut): Promise<void> {
-  rung.channel.ends(failure)
+async function loseAndReturn(world: World, transport: Fake, failure = cut): Promise<void> {
+  transport.channel.ends(failure)
   await world.settle()
   await world.fire('online')
 }
@@ -33,14 +33,14 @@ describe('the URL', () => {
     ['wss://other.test/x#top', 'wss://other.test/x#top', 'https://other.test/x'],
   ])('%s is shown as %s, and asked for as %s', async (given, shown, asked) => {
     const world = createWorld({ base: 'https://page.test/app/' })
-    const { line, rung } = await openLine({
+    const { line, transport } = await openLine({
       world,
       url: given,
       dialect: plain,
       transports: [fake('eventsource')],
     })
     expect(line.url).toBe(shown)
-    expect(rung.channels).toEqual([])
+    expect(transport.channels).toEqual([])
     const [only] = [fake('long-polling')]
     await openLine({ world, url: given, dialect: plain, transports: [only] })
     expect(only.channel.asked.url).toBe(asked)
@@ -171,7 +171,7 @@ describe('an address that is none', () => {
 
 describe('params', () => {
   test('are added to the query of the address', async () => {
-    const { rung } = await openLine({
+    const { transport } = await openLine({
       url: '/live?a=1&b=2',
       params: {
         a: 'x y&=',
@@ -183,16 +183,16 @@ describe('params', () => {
         empty: '',
       },
     })
-    const query = new URL(rung.channel.asked.url).search
+    const query = new URL(transport.channel.asked.url).search
     expect(query).toMatch(/^\?a=1&b=2&a=x%20y%26%3D&list=1&list=2&list=true&zero=0&no=false&empty=&rt\.v=1/)
   })
 
   test('as a function are asked afresh for each request', async () => {
     let asked = 0
-    const { rung, world } = await openLine({ params: () => ({ ticket: ++asked }) })
-    expect(rung.channel.query.ticket).toBe('1')
-    await loseAndReturn(world, rung)
-    expect(rung.channel.query.ticket).toBe('2')
+    const { transport, world } = await openLine({ params: () => ({ ticket: ++asked }) })
+    expect(transport.channel.query.ticket).toBe('1')
+    await loseAndReturn(world, transport)
+    expect(transport.channel.query.ticket).toBe('2')
   })
 
   test('that cannot be had are a failure like any other, and asked for again', async () => {
@@ -201,10 +201,10 @@ describe('params', () => {
       if (asked++ === 0) throw new Error('logged out')
       return {}
     }
-    const { heard, rung, world } = await openLine({ params })
+    const { heard, transport, world } = await openLine({ params })
     expect(heard).toEqual(['error refused'])
     await world.fire('online')
-    expect(rung.channel.open).toBe(true)
+    expect(transport.channel.open).toBe(true)
   })
 
   test.each(['params', 'headers'])(
@@ -224,9 +224,9 @@ describe('params', () => {
 describe('headers', () => {
   test('as a function are asked afresh for each request', async () => {
     let asked = 0
-    const { rung, world } = await openLine({ headers: () => ({ 'X-Turn': `${++asked}` }) })
-    await loseAndReturn(world, rung)
-    expect(rung.channels.map(channel => channel.asked.headers)).toEqual([
+    const { transport, world } = await openLine({ headers: () => ({ 'X-Turn': `${++asked}` }) })
+    await loseAndReturn(world, transport)
+    expect(transport.channels.map(channel => channel.asked.headers)).toEqual([
       { 'X-Turn': '1' },
       { 'X-Turn': '2' },
     ])
@@ -235,37 +235,37 @@ describe('headers', () => {
 
 describe('lastEventId', () => {
   test('is where the line continues', async () => {
-    const { heard, line, rung } = await openLine({ lastEventId: 'e.1.t1' })
+    const { heard, line, transport } = await openLine({ lastEventId: 'e.1.t1' })
     expect(line.lastEventId).toBe('e.1.t1')
-    expect(rung.channel.query['rt.id']).toBe('e.1.t1')
-    greet(rung.channel, { resumed: true }, 'e.1.t1')
-    rung.channel.brings(message(1), message(2))
+    expect(transport.channel.query['rt.id']).toBe('e.1.t1')
+    greet(transport.channel, { resumed: true }, 'e.1.t1')
+    transport.channel.brings(message(1), message(2))
     expect(heard).toEqual(['open by websocket, resumed', 'message m2'])
   })
 })
 
 describe('token', () => {
   test('is asked for before the first request, and goes with it', async () => {
-    const { rung } = await openLine({ token: async () => 'secret' })
-    expect(tokenOf(rung.channel.asked)).toBe('secret')
+    const { transport } = await openLine({ token: async () => 'secret' })
+    expect(tokenOf(transport.channel.asked)).toBe('secret')
   })
 
   test('is asked for once more when the server answers 401', async () => {
     let asked = 0
-    const { heard, rung, world } = await openLine({ token: () => `t${++asked}` })
-    await loseAndReturn(world, rung, status(401))
-    expect(tokenOf(rung.channel.asked)).toBe('t2')
-    await loseAndReturn(world, rung, status(401))
+    const { heard, transport, world } = await openLine({ token: () => `t${++asked}` })
+    await loseAndReturn(world, transport, status(401))
+    expect(tokenOf(transport.channel.asked)).toBe('t2')
+    await loseAndReturn(world, transport, status(401))
     expect(heard).toEqual(['error status', 'error status', 'close: answered with status 401'])
     expect(asked).toBe(2)
   })
 
   test('may be refused again after one that was taken', async () => {
     let asked = 0
-    const { rung, world, line } = await openLine({ token: () => `t${++asked}` })
+    const { transport, world, line } = await openLine({ token: () => `t${++asked}` })
     for (let day = 0; day < 3; day++) {
-      greet(rung.channel)
-      await loseAndReturn(world, rung, status(401))
+      greet(transport.channel)
+      await loseAndReturn(world, transport, status(401))
     }
     expect(asked).toBe(4)
     expect(line.readyState).toBe(0)
@@ -277,19 +277,21 @@ describe('token', () => {
       if (asked++ === 0) throw new Error('no network')
       return 'secret'
     }
-    const { heard, rung, world } = await openLine({ token })
+    const { heard, transport, world } = await openLine({ token })
     expect(heard).toEqual(['error refused'])
     await world.fire('online')
-    expect(tokenOf(rung.channel.asked)).toBe('secret')
+    expect(tokenOf(transport.channel.asked)).toBe('secret')
   })
 
   test('that comes after the line was closed opens nothing', async () => {
     let give: (token: string) => void = () => {}
-    const { line, rung, world } = await openLine({ token: () => new Promise(resolve => (give = resolve)) })
+    const { line, transport, world } = await openLine({
+      token: () => new Promise(resolve => (give = resolve)),
+    })
     line.close()
     give('secret')
     await world.settle()
-    expect(rung.channels).toEqual([])
+    expect(transport.channels).toEqual([])
     expect(world.timers + world.listeners).toBe(0)
   })
 })
@@ -298,18 +300,18 @@ describe('resume: session', () => {
   test('continues after the last message that the page heard before its reload', async () => {
     const first = await openLine({ resume: 'session' })
     const { world } = first
-    greet(first.rung.channel)
-    first.rung.channel.brings(message(1))
+    greet(first.transport.channel)
+    first.transport.channel.brings(message(1))
     expect(world.storage.size).toBe(0)
     await world.fire('pagehide')
     const second = await openLine({ world, resume: 'session' })
     expect(second.line.lastEventId).toBe('e.1.t1')
-    expect(second.rung.channel.query['rt.id']).toBe('e.1.t1')
+    expect(second.transport.channel.query['rt.id']).toBe('e.1.t1')
   })
 
   test('keeps nothing while the page lives: a tab that is duplicated copies no position', async () => {
-    const { rung, world } = await openLine({ resume: 'session' })
-    greet(rung.channel)
+    const { transport, world } = await openLine({ resume: 'session' })
+    greet(transport.channel)
     await world.fire('pagehide')
     expect(world.storage.size).toBe(1)
     await world.fire('pageshow')
@@ -320,9 +322,9 @@ describe('resume: session', () => {
     const first = await openLine({ params: { topic: 'a' }, resume: 'session' })
     const { world } = first
     const other = await openLine({ world, params: { topic: 'b' }, resume: 'session' })
-    for (const { rung } of [first, other]) greet(rung.channel)
-    first.rung.channel.brings(message(1))
-    other.rung.channel.brings(message(2))
+    for (const { transport } of [first, other]) greet(transport.channel)
+    first.transport.channel.brings(message(1))
+    other.transport.channel.brings(message(2))
     await world.fire('pagehide')
     const again = await openLine({ world, params: { topic: 'a' }, resume: 'session' })
     expect(again.line.lastEventId).toBe('e.1.t1')
@@ -332,9 +334,9 @@ describe('resume: session', () => {
     const first = await openLine({ resume: 'session' })
     const { world } = first
     const second = await openLine({ world, resume: 'session' })
-    for (const { rung } of [first, second]) greet(rung.channel)
-    first.rung.channel.brings(message(1))
-    second.rung.channel.brings(message(1), message(2))
+    for (const { transport } of [first, second]) greet(transport.channel)
+    first.transport.channel.brings(message(1))
+    second.transport.channel.brings(message(1), message(2))
     await world.fire('pagehide')
     const again = await openLine({ world, resume: 'session' })
     expect(again.line.lastEventId).toBe('e.1.t1')
@@ -344,8 +346,8 @@ describe('resume: session', () => {
   test('continues too after the page connected, closed and connected again, as some frameworks do', async () => {
     const first = await openLine({ resume: 'session' })
     const { world } = first
-    greet(first.rung.channel)
-    first.rung.channel.brings(message(1))
+    greet(first.transport.channel)
+    first.transport.channel.brings(message(1))
     await world.fire('pagehide')
     for (let times = 0; times < 2; times++) {
       const { line } = await openLine({ world, resume: 'session' })
@@ -355,40 +357,40 @@ describe('resume: session', () => {
   })
 
   test('leaves nothing behind of a line that had gone on and was closed', async () => {
-    const { line, rung, world } = await openLine({ resume: 'session', lastEventId: 'e.1.t1' })
-    greet(rung.channel)
-    rung.channel.brings(message(2))
+    const { line, transport, world } = await openLine({ resume: 'session', lastEventId: 'e.1.t1' })
+    greet(transport.channel)
+    transport.channel.brings(message(2))
     line.close()
     expect(world.storage.get(`throughline:${line.url}`)).toBeUndefined()
   })
 
   test('keeps the position of a stream that the browser ended on the way out of the page', async () => {
     const dialect = plain
-    const { rung, world } = await openLine({ dialect, resume: 'session' })
-    rung.channel.opens()
-    rung.channel.brings({ id: '7', data: 'a' })
-    rung.channel.ends({ kind: 'status', code: 'EventSource was refused' })
+    const { transport, world } = await openLine({ dialect, resume: 'session' })
+    transport.channel.opens()
+    transport.channel.brings({ id: '7', data: 'a' })
+    transport.channel.ends({ kind: 'status', code: 'EventSource was refused' })
     await world.fire('pagehide')
     expect((await openLine({ world, dialect, resume: 'session' })).line.lastEventId).toBe('7')
   })
 
   test('begins anew where no transport can be told the position', async () => {
     const dialect = plain
-    const { line, rung, world, heard } = await openLine({ dialect, lastEventId: '7' })
-    rung.channel.ends({
+    const { line, transport, world, heard } = await openLine({ dialect, lastEventId: '7' })
+    transport.channel.ends({
       kind: 'unsupported',
       code: 'told',
       detail: 'an EventSource cannot be told the position',
     })
     await world.pass(5_000)
-    rung.channel.opens()
+    transport.channel.opens()
     expect(line.lastEventId).toBe('')
     expect(heard.at(-1)).toBe('open by websocket')
   })
 
   test('is not the default', async () => {
-    const { rung, world } = await openLine()
-    greet(rung.channel)
+    const { transport, world } = await openLine()
+    greet(transport.channel)
     await world.fire('pagehide')
     expect(world.storage.size).toBe(0)
   })
@@ -396,44 +398,44 @@ describe('resume: session', () => {
 
 describe('withCredentials', () => {
   test.each([true, false])('%j is shown, and told to the transports', async withCredentials => {
-    const { line, rung } = await openLine({ withCredentials })
+    const { line, transport } = await openLine({ withCredentials })
     expect(line.withCredentials).toBe(withCredentials)
-    expect(rung.channel.target.withCredentials).toBe(withCredentials)
+    expect(transport.channel.target.withCredentials).toBe(withCredentials)
   })
 })
 
 describe('codec', () => {
   test('json gives values, and takes them; bytes stay bytes', async () => {
-    const { line, rung, world } = await openLine({ codec: json })
+    const { line, transport, world } = await openLine({ codec: json })
     const values: unknown[] = []
     line.addEventListener('message', event => values.push(event.data))
-    greet(rung.channel)
-    rung.channel.brings(message(1, '{"a":[1,"둘"]}'), { id: 'e.2.t2', data: 'AQI=', encoding: 'base64' })
+    greet(transport.channel)
+    transport.channel.brings(message(1, '{"a":[1,"둘"]}'), { id: 'e.2.t2', data: 'AQI=', encoding: 'base64' })
     expect(values).toEqual([{ a: [1, '둘'] }, Uint8Array.of(1, 2).buffer])
     void line.send({ b: 1 }).catch(() => {})
     void line.send(Uint8Array.of(1, 2)).catch(() => {})
-    rung.channel.takes()
+    transport.channel.takes()
     await world.settle()
-    expect(rung.channel.sent.at(-1)).toBe('id: 1\ndata: {"b":1}\n\nenc: base64\nid: 2\ndata: AQI=\n\n')
+    expect(transport.channel.sent.at(-1)).toBe('id: 1\ndata: {"b":1}\n\nenc: base64\nid: 2\ndata: AQI=\n\n')
   })
 
   test('that cannot encode a value rejects the send and sends nothing', async () => {
-    const { line, rung } = await openLine({ codec: json })
-    greet(rung.channel)
+    const { line, transport } = await openLine({ codec: json })
+    greet(transport.channel)
     await expect(line.send({ big: 1n })).rejects.toThrow(TypeError)
     expect(line.bufferedAmount).toBe(0)
   })
 
   test('none: strings and bytes go as they are, other values as JSON, and what cannot be written is refused', async () => {
-    const { line, rung, world } = await openLine({ dialect: plain })
-    rung.channel.opens()
+    const { line, transport, world } = await openLine({ dialect: plain })
+    transport.channel.opens()
     const bytes = Uint8Array.of(1, 2, 3)
     for (const value of ['text', { a: 1 }, 5, null, bytes.subarray(1)]) {
       void line.send(value)
       await world.settle()
-      rung.channel.takes()
+      transport.channel.takes()
     }
-    expect(rung.channel.sent).toEqual(['text', '{"a":1}', '5', 'null', bytes.buffer.slice(1)])
+    expect(transport.channel.sent).toEqual(['text', '{"a":1}', '5', 'null', bytes.buffer.slice(1)])
     await expect(line.send(undefined)).rejects.toThrow(TypeError)
     await expect(line.send(() => {})).rejects.toThrow(TypeError)
   })
@@ -442,18 +444,18 @@ describe('codec', () => {
 describe('retry and timeout', () => {
   test('set how long the line waits, and how long a transport may stay silent', async () => {
     const options: Asked = { retry: 60_000, timeout: 500 }
-    const { line, rung, world } = await openLine(options)
+    const { line, transport, world } = await openLine(options)
     const waits: (number | undefined)[] = []
     line.onerror = event => waits.push(event.retryIn)
     await world.pass(500)
     expect(waits[0]).toBeGreaterThanOrEqual(60_000)
-    expect(rung.channels).toHaveLength(1)
+    expect(transport.channels).toHaveLength(1)
   })
 })
 
 describe('limits', () => {
   test('say how much may wait, and are named by who goes beyond', async () => {
-    const { line, rung, world } = await openLine({ limits: { bytes: 10_000_000, messages: 2 } })
+    const { line, transport, world } = await openLine({ limits: { bytes: 10_000_000, messages: 2 } })
     const large = line.send('x'.repeat(2_000_000)).catch(error => error)
     const small = line.send('x').catch(error => error)
     await expect(line.send('x')).rejects.toMatchObject({
@@ -461,7 +463,7 @@ describe('limits', () => {
       message: expect.stringMatching('limits'),
     })
     // A server of the native wire takes 1 MiB unless it says otherwise.
-    greet(rung.channel)
+    greet(transport.channel)
     expect((await large).kind).toBe('too-large')
     await world.settle()
     line.close()
@@ -469,41 +471,41 @@ describe('limits', () => {
   })
 
   test('of a server that says nothing of its own are the page’s alone', async () => {
-    const { line, rung } = await openLine({ dialect: plain, limits: { bytes: 100_000_000 } })
-    rung.channel.opens()
+    const { line, transport } = await openLine({ dialect: plain, limits: { bytes: 100_000_000 } })
+    transport.channel.opens()
     const texts = Array.from({ length: 100 }, (_, index) => `${index}`.padEnd(65_536))
     const all = Promise.all([...texts, 'x'.repeat(1_500_000)].map(text => line.send(text)))
     await Promise.resolve()
-    for (let count = 0; count <= 100; count++) rung.channel.takes()
+    for (let count = 0; count <= 100; count++) transport.channel.takes()
     await all
-    expect(rung.channel.sent).toHaveLength(101)
+    expect(transport.channel.sent).toHaveLength(101)
   })
 })
 
 describe('eager', () => {
   test('starts the second transport together with the first', async () => {
-    const rungs = [fake('websocket'), fake('eventsource')]
-    await openLine({ transports: rungs, eager: true })
-    expect(rungs.map(rung => rung.channels.length)).toEqual([1, 1])
+    const transports = [fake('websocket'), fake('eventsource')]
+    await openLine({ transports: transports, eager: true })
+    expect(transports.map(transport => transport.channels.length)).toEqual([1, 1])
   })
 })
 
 describe('signal', () => {
   test('closes the line when it aborts', async () => {
     const aborter = new AbortController()
-    const { heard, line, rung, world } = await openLine({ signal: aborter.signal })
-    greet(rung.channel)
+    const { heard, line, transport, world } = await openLine({ signal: aborter.signal })
+    greet(transport.channel)
     aborter.abort()
     expect(line.readyState).toBe(2)
     expect(heard.at(-1)).toMatch(/^close/)
-    expect(rung.channel.open).toBe(false)
+    expect(transport.channel.open).toBe(false)
     expect(world.timers + world.listeners).toBe(0)
   })
 
   test('that has aborted already gives a closed line, and nothing is opened', async () => {
-    const { line, rung, world } = await openLine({ signal: AbortSignal.abort() })
+    const { line, transport, world } = await openLine({ signal: AbortSignal.abort() })
     expect(line.readyState).toBe(2)
-    expect(rung.channels).toEqual([])
+    expect(transport.channels).toEqual([])
     expect(world.timers + world.listeners).toBe(0)
   })
 
@@ -519,9 +521,9 @@ describe('signal', () => {
       listeners--
       removeEventListener.apply(signal, args)
     }
-    const { rung } = await openLine({ signal })
+    const { transport } = await openLine({ signal })
     expect(listeners).toBe(1)
-    rung.channel.ends(status(403))
+    transport.channel.ends(status(403))
     expect(listeners).toBe(0)
   })
 })

@@ -54,12 +54,12 @@ function outcomesOf(sent: Record<string, Promise<unknown>>): Record<string, stri
 
 describe('close()', () => {
   test('over a WebSocket hands over what waits and says goodbye, in the same turn', async () => {
-    const { line, rung, world } = await openLine()
-    greet(rung.channel)
+    const { line, transport, world } = await openLine()
+    greet(transport.channel)
     const outcomes = outcomesOf({ last: line.send('last') })
     line.close()
-    expect(said(rung)).toEqual(['id: 1\ndata: last\n\n', bye])
-    expect(rung.channel.open).toBe(false)
+    expect(said(transport)).toEqual(['id: 1\ndata: last\n\n', bye])
+    expect(transport.channel.open).toBe(false)
     await world.settle()
     expect(outcomes).toEqual({ last: 'IN_DOUBT' })
     expect(world.timers + world.listeners).toBe(0)
@@ -69,9 +69,9 @@ describe('close()', () => {
     'over %s sends both by one request that outlives the page, with the numbers they had',
     async name => {
       const { world, posts } = withFetch()
-      const rung = fake(name)
-      const { line } = await openLine({ world, transports: [rung] })
-      greet(rung.channel)
+      const transport = fake(name)
+      const { line } = await openLine({ world, transports: [transport] })
+      greet(transport.channel)
       void line.send('on its way').catch(() => {})
       await world.settle()
       void line.send('waiting').catch(() => {})
@@ -83,36 +83,36 @@ describe('close()', () => {
           keepalive: true,
         },
       ])
-      expect(rung.channel.open).toBe(false)
+      expect(transport.channel.open).toBe(false)
       expect(world.timers + world.listeners).toBe(0)
     },
   )
 
   test('while it waits to reconnect says goodbye to the session that the server keeps', async () => {
     const { world, posts } = withFetch()
-    const { line, rung } = await openLine({ world })
-    greet(rung.channel)
-    rung.channel.ends(cut)
+    const { line, transport } = await openLine({ world })
+    greet(transport.channel)
+    transport.channel.ends(cut)
     line.close()
     expect(posts.map(({ body }) => body)).toEqual([bye])
   })
 
   test('before any session says nothing, and after it is closed neither', async () => {
     const { world, posts } = withFetch()
-    const { line, rung } = await openLine({ world })
+    const { line, transport } = await openLine({ world })
     line.close()
     line.close()
     expect(posts).toEqual([])
-    expect(rung.channel.sent).toEqual([])
+    expect(transport.channel.sent).toEqual([])
   })
 
   test('by the server’s last word says no goodbye', async () => {
     const { world, posts } = withFetch()
-    const { rung } = await openLine({ world })
-    greet(rung.channel)
-    rung.channel.ends(status(403))
+    const { transport } = await openLine({ world })
+    greet(transport.channel)
+    transport.channel.ends(status(403))
     expect(posts).toEqual([])
-    expect(said(rung)).toEqual([])
+    expect(said(transport)).toEqual([])
   })
 
   test('of a line to any WebSocket delivers what was sent right before it', async () => {
@@ -140,14 +140,18 @@ describe('close()', () => {
   })
 
   test('of a line to Socket.IO leaves the server, also over long polling', async () => {
-    const rung = fake('long-polling')
-    const { line } = await openLine({ transports: [rung], dialect: socketio() })
-    rung.channel.brings({ event: '0', id: '', data: '{"sid":"s","pingInterval":25000,"maxPayload":1000000}' })
-    rung.channel.brings({ event: '40', id: '', data: '{"sid":"a"}' })
+    const transport = fake('long-polling')
+    const { line } = await openLine({ transports: [transport], dialect: socketio() })
+    transport.channel.brings({
+      event: '0',
+      id: '',
+      data: '{"sid":"s","pingInterval":25000,"maxPayload":1000000}',
+    })
+    transport.channel.brings({ event: '40', id: '', data: '{"sid":"a"}' })
     expect(line.readyState).toBe(1)
     line.send({ a: 1 }).catch(() => {})
     line.close()
-    expect(rung.channel.sent).toEqual(['40{}', '42["message",{"a":1}]', '41\x1e1'])
+    expect(transport.channel.sent).toEqual(['40{}', '42["message",{"a":1}]', '41\x1e1'])
   })
 
   test('of a line to any server that takes POSTs lets those that wait go, one after the other', async () => {
@@ -206,8 +210,8 @@ describe('a page that goes for good', () => {
 
   test('sends what was not taken and a goodbye by a request that outlives it', async () => {
     const { world, posts } = withFetch()
-    const { line, rung } = await openLine({ world })
-    greet(rung.channel)
+    const { line, transport } = await openLine({ world })
+    greet(transport.channel)
     void line.send('last').catch(() => {})
     await world.settle()
     await world.fire(leave(false))
@@ -221,8 +225,8 @@ describe('a page that goes for good', () => {
 
   test('and was hidden before has said goodbye when it goes', async () => {
     const { world, posts } = withFetch()
-    const { rung } = await openLine({ world })
-    greet(rung.channel)
+    const { transport } = await openLine({ world })
+    greet(transport.channel)
     world.hidden = true
     await world.fire('visibilitychange')
     await world.fire(leave(false))
@@ -231,8 +235,8 @@ describe('a page that goes for good', () => {
 
   test('sends what it says after the line has been told, before the goodbye', async () => {
     const { world, posts } = withFetch()
-    const { line, rung } = await openLine({ world })
-    greet(rung.channel)
+    const { line, transport } = await openLine({ world })
+    greet(transport.channel)
     await world.fire(leave(false))
     void line.send('a').catch(() => {})
     await world.settle()
@@ -246,37 +250,37 @@ describe('a page that goes for good', () => {
 
   test('and may come back says no goodbye', async () => {
     const { world, posts } = withFetch()
-    const { rung } = await openLine({ world })
-    greet(rung.channel)
+    const { transport } = await openLine({ world })
+    greet(transport.channel)
     await world.fire(leave(true))
     expect(posts).toEqual([])
     await world.fire('pageshow')
-    expect(rung.channel.query['rt.sid']).not.toBe('')
+    expect(transport.channel.query['rt.sid']).not.toBe('')
   })
 })
 
 describe('close({ flush })', () => {
   test('waits until all was taken, takes nothing more meanwhile, and then closes', async () => {
-    const { line, rung, world, heard } = await openLine()
+    const { line, transport, world, heard } = await openLine()
     const first = line.send('early')
     const closing = line.close({ flush: 5_000 })
     await expect(line.send('late')).rejects.toMatchObject({ kind: 'closed' })
     expect(line.readyState).toBe(0)
-    greet(rung.channel)
+    greet(transport.channel)
     await world.settle()
-    rung.channel.takes()
-    rung.channel.brings(ack(1))
+    transport.channel.takes()
+    transport.channel.brings(ack(1))
     await first
     await closing
     expect(line.readyState).toBe(2)
-    expect(said(rung)).toEqual(['id: 1\ndata: early\n\n', bye])
+    expect(said(transport)).toEqual(['id: 1\ndata: early\n\n', bye])
     expect(heard.at(-1)).toBe('close: closed by the page')
     expect(world.timers + world.listeners).toBe(0)
   })
 
   test('waits no longer than that', async () => {
-    const { line, rung, world } = await openLine()
-    greet(rung.channel)
+    const { line, transport, world } = await openLine()
+    greet(transport.channel)
     const outcomes = outcomesOf({ a: line.send('a') })
     let closed = false
     const closing = line.close({ flush: 2_000 }).then(() => {
@@ -290,15 +294,15 @@ describe('close({ flush })', () => {
   })
 
   test('waits for an answer that was asked for', async () => {
-    const rung = fake('websocket')
+    const transport = fake('websocket')
     const { line, world } = await openLine({
-      transports: [rung],
+      transports: [transport],
       dialect: vary(plain, { sending: { replies: true } }),
     })
-    rung.channel.opens()
+    transport.channel.opens()
     const answer = line.send('a', { answer: true, timeout: 500 }).catch(error => error.kind)
     await world.settle()
-    rung.channel.takes()
+    transport.channel.takes()
     const closing = line.close({ flush: 60_000 })
     await world.settle()
     expect(line.readyState).toBe(1)

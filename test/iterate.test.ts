@@ -5,7 +5,7 @@ import { greet, openLine } from './support/line.ts'
 
 describe('for await', () => {
   test('reads the messages in order, and ends when the line closes', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     const read: string[] = []
     const reading = (async () => {
       for await (const event of events(line)) {
@@ -13,18 +13,18 @@ describe('for await', () => {
         if (event.data === 'm3') line.close()
       }
     })()
-    greet(rung.channel)
-    rung.channel.brings(message(1), message(2))
-    rung.channel.brings(message(3))
+    greet(transport.channel)
+    transport.channel.brings(message(1), message(2))
+    transport.channel.brings(message(3))
     await reading
     expect(read).toEqual(['m1', 'm2', 'm3'])
   })
 
   test('reads what came before the line closed', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     const messages = events(line)
-    greet(rung.channel)
-    rung.channel.brings(message(1), message(2))
+    greet(transport.channel)
+    transport.channel.brings(message(1), message(2))
     line.close()
     const read: string[] = []
     for await (const event of messages) read.push(event.data)
@@ -38,20 +38,20 @@ describe('for await', () => {
   })
 
   test('reads the events of one name, the line’s own too', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     const opens = events(line, 'open')
-    greet(rung.channel)
+    greet(transport.channel)
     expect((await opens.next()).value?.transport).toBe('websocket')
     const wakeups = events(line, 'wakeup')
-    rung.channel.brings(message(1), message(2, 'up!', 'wakeup'))
+    transport.channel.brings(message(1), message(2, 'up!', 'wakeup'))
     expect((await wakeups.next()).value?.data).toBe('up!')
   })
 
   test('two loops read all messages each', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     const loops = [events(line), events(line)]
-    greet(rung.channel)
-    rung.channel.brings(message(1))
+    greet(transport.channel)
+    transport.channel.brings(message(1))
     const read = await Promise.all(loops.map(loop => loop.next()))
     expect(read.map(({ value }) => value?.data)).toEqual(['m1', 'm1'])
   })
@@ -73,12 +73,12 @@ describe('for await', () => {
     }
 
     test('by break stops listening', async () => {
-      const { line, rung } = await openLine()
+      const { line, transport } = await openLine()
       const listening = counted(line)
       const loop = events(line)
       expect([...listening]).toEqual(['message', 'close'])
-      greet(rung.channel)
-      rung.channel.brings(message(1))
+      greet(transport.channel)
+      transport.channel.brings(message(1))
       for await (const _ of loop) break
       expect([...listening]).toEqual([])
       expect(line.readyState).toBe(1)
@@ -105,10 +105,10 @@ describe('for await', () => {
 
   describe('a reader that is slower than the messages', () => {
     async function overflowing(options: StreamOptions) {
-      const { line, rung } = await openLine()
+      const { line, transport } = await openLine()
       const messages = events(line, 'message', options)
-      greet(rung.channel)
-      rung.channel.brings(...[1, 2, 3, 4, 5].map(seq => message(seq)))
+      greet(transport.channel)
+      transport.channel.brings(...[1, 2, 3, 4, 5].map(seq => message(seq)))
       const read: string[] = []
       let failure: unknown
       try {
@@ -139,10 +139,10 @@ describe('for await', () => {
     })
 
     test('may be a thousand messages behind by default', async () => {
-      const { line, rung } = await openLine()
+      const { line, transport } = await openLine()
       const messages = events(line)
-      greet(rung.channel)
-      rung.channel.brings(...Array.from({ length: 1_000 }, (_, index) => message(index + 1)))
+      greet(transport.channel)
+      transport.channel.brings(...Array.from({ length: 1_000 }, (_, index) => message(index + 1)))
       expect((await messages.next()).value?.data).toBe('m1')
       line.close()
       let rest = 0

@@ -9,10 +9,10 @@ import { greet, json, openLine, prove, type Stage } from './support/line.ts'
 import { uncaught } from './support/uncaught.ts'
 
 /** Nothing is left of the line: no timer, no listener, no channel. */
-function expectNothingLeft({ line, rung, world }: Stage): void {
+function expectNothingLeft({ line, transport, world }: Stage): void {
   expect(line.readyState).toBe(2)
   expect(line.transport).toBeNull()
-  expect(rung.channels.filter(channel => channel.open)).toEqual([])
+  expect(transport.channels.filter(channel => channel.open)).toEqual([])
   expect(world.timers).toBe(0)
   expect(world.listeners).toBe(0)
 }
@@ -29,11 +29,11 @@ describe('as an EventSource', () => {
   })
 
   test('readyState goes from CONNECTING to OPEN, back while it is interrupted, and to CLOSED', async () => {
-    const { line, rung, world } = await openLine()
+    const { line, transport, world } = await openLine()
     expect(line.readyState).toBe(0)
-    greet(rung.channel)
+    greet(transport.channel)
     expect(line.readyState).toBe(1)
-    rung.channel.ends(cut)
+    transport.channel.ends(cut)
     expect(line.readyState).toBe(0)
     await world.fire('online')
     expect(line.readyState).toBe(0)
@@ -42,20 +42,20 @@ describe('as an EventSource', () => {
   })
 
   test('transport is null until the line is open, and while it is not', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     expect(line.transport).toBeNull()
-    greet(rung.channel)
+    greet(transport.channel)
     expect(line.transport).toBe('websocket')
-    rung.channel.ends(cut)
+    transport.channel.ends(cut)
     expect(line.transport).toBeNull()
   })
 
   test('a message is a MessageEvent with data, lastEventId and origin', async () => {
-    const { line, rung, world } = await openLine()
+    const { line, transport, world } = await openLine()
     const events: MessageEvent[] = []
     line.onmessage = event => events.push(event)
-    greet(rung.channel)
-    rung.channel.brings(message(1, '안녕'))
+    greet(transport.channel)
+    transport.channel.brings(message(1, '안녕'))
     expect(events[0]).toBeInstanceOf(MessageEvent)
     expect(events[0]).toMatchObject({ ports: [], source: null, constructor: MessageEvent })
     const native = Object.prototype.toString.call(new MessageEvent('message'))
@@ -71,17 +71,17 @@ describe('as an EventSource', () => {
   })
 
   test('named events go to the listeners of their name alone', async () => {
-    const { heard, line, rung } = await openLine()
+    const { heard, line, transport } = await openLine()
     const wakeups: string[] = []
     line.addEventListener('wakeup', event => wakeups.push(event.data))
-    greet(rung.channel)
-    rung.channel.brings(message(1, 'up!', 'wakeup'), message(2))
+    greet(transport.channel)
+    transport.channel.brings(message(1, 'up!', 'wakeup'), message(2))
     expect(wakeups).toEqual(['up!'])
     expect(heard).toEqual(['open by websocket', 'message m2'])
   })
 
   test('takes listener objects, once, signal and removeEventListener', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     const aborter = new AbortController()
     const calls: string[] = []
     const removed = () => calls.push('removed')
@@ -91,69 +91,69 @@ describe('as an EventSource', () => {
     line.addEventListener('message', removed)
     line.removeEventListener('message', removed)
     aborter.abort()
-    greet(rung.channel)
-    rung.channel.brings(message(1), message(2))
+    greet(transport.channel)
+    transport.channel.brings(message(1), message(2))
     expect(calls).toEqual(['object', 'once', 'object'])
   })
 })
 
 describe('handlers', () => {
   test('are null at first, can be read, replaced and taken away', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     expect([line.onopen, line.onmessage, line.onerror, line.onclose]).toEqual([null, null, null, null])
     const calls: string[] = []
     const first = () => calls.push('first')
     line.onmessage = first
     expect(line.onmessage).toBe(first)
-    greet(rung.channel)
-    rung.channel.brings(message(1))
+    greet(transport.channel)
+    transport.channel.brings(message(1))
     line.onmessage = () => calls.push('second')
-    rung.channel.brings(message(2))
+    transport.channel.brings(message(2))
     line.onmessage = null
-    rung.channel.brings(message(3))
+    transport.channel.brings(message(3))
     expect(calls).toEqual(['first', 'second'])
   })
 
   test('that are no function count as none', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     line.onmessage = 'alert(1)' as never
     expect(line.onmessage).toBeNull()
-    greet(rung.channel)
-    rung.channel.brings(message(1))
+    greet(transport.channel)
+    transport.channel.brings(message(1))
   })
 
   test('keep their place among the listeners when they are replaced', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     const calls: string[] = []
     line.onopen = () => calls.push('handler')
     line.addEventListener('open', () => calls.push('listener'))
     line.onopen = () => calls.push('replaced')
-    greet(rung.channel)
+    greet(transport.channel)
     expect(calls).toEqual(['replaced', 'listener'])
   })
 
   test('are called with the line as this', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     let self: unknown
     line.onopen = function (this: unknown) {
       self = this
     }
-    greet(rung.channel)
+    greet(transport.channel)
     expect(self).toBe(line)
   })
 })
 
 describe('the line’s own events', () => {
   test('open tells the transport, and whether everything after the last message follows', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     const opens: object[] = []
     line.onopen = ({ type, transport, resumed }) => opens.push({ type, transport, resumed })
-    greet(rung.channel, { resumed: true })
+    greet(transport.channel, { resumed: true })
     expect(opens).toEqual([{ type: 'open', transport: 'websocket', resumed: true }])
   })
 
   test('error tells what failed, where, and what happens next', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     const cause = new Error('deep down')
     line.onerror = event => {
       const { error, retryIn } = event
@@ -169,33 +169,33 @@ describe('the line’s own events', () => {
       expect(retryIn).toBeGreaterThan(0)
       expect(error.message).toBe(`answered with status 500; trying again in ${Math.round(retryIn ?? 0)} ms`)
     }
-    greet(rung.channel)
-    rung.channel.ends(status(500, { cause }))
+    greet(transport.channel)
+    transport.channel.ends(status(500, { cause }))
     expect.assertions(5)
   })
 
   test('error has no retryIn when it is final, and close follows', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     const said: unknown[] = []
     line.onerror = ({ error, retryIn }) => said.push(error.message, retryIn, line.readyState)
     line.onclose = ({ reason }) => said.push(reason)
-    rung.channel.ends(status(403))
+    transport.channel.ends(status(403))
     expect(said).toEqual(['answered with status 403; giving up', undefined, 2, 'answered with status 403'])
   })
 
   test('gap tells what is lost', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     const gaps: object[] = []
     line.addEventListener('gap', ({ reason, from, to }) => gaps.push({ reason, from, to }))
-    greet(rung.channel)
-    rung.channel.brings(gap)
+    greet(transport.channel)
+    transport.channel.brings(gap)
     expect(gaps).toEqual([{ reason: 'trimmed', from: 'e.1.a', to: 'e.40.b' }])
   })
 
   test('a gap with fields that an Event has already stops nothing', async () => {
-    const { heard, rung } = await openLine()
-    greet(rung.channel)
-    rung.channel.brings(
+    const { heard, transport } = await openLine()
+    greet(transport.channel)
+    transport.channel.brings(
       { ...gap, data: '{"reason":"trimmed","type":"x","target":1,"isTrusted":true}' },
       message(41),
     )
@@ -223,39 +223,39 @@ describe('names that a server chooses', () => {
   ]
 
   test.each(names)('%s is data for listeners of that name', async name => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     const data: unknown[] = []
     line.addEventListener(name, event => data.push((event as MessageEvent).data))
-    greet(rung.channel)
+    greet(transport.channel)
     data.length = 0
-    rung.channel.brings(message(1, 'as named', name))
+    transport.channel.brings(message(1, 'as named', name))
     expect(data).toEqual(['as named'])
     expect(line.readyState).toBe(1)
   })
 
   test('never call the handlers of our own events', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     const calls: string[] = []
-    greet(rung.channel)
+    greet(transport.channel)
     const called = (event: Event) => calls.push(event.type)
     line.onopen = line.onerror = line.onclose = called
-    rung.channel.brings(message(1, '', 'open'), message(2, '', 'error'), message(3, '', 'close'))
+    transport.channel.brings(message(1, '', 'open'), message(2, '', 'error'), message(3, '', 'close'))
     expect(calls).toEqual([])
   })
 
   test('do not end a loop over messages by calling one "close"', async () => {
-    const { line, rung } = await openLine()
-    greet(rung.channel)
+    const { line, transport } = await openLine()
+    greet(transport.channel)
     const messages = events(line)
     const first = messages.next()
-    rung.channel.brings(message(1, 'bye', 'close'), message(2))
+    transport.channel.brings(message(1, 'bye', 'close'), message(2))
     expect((await first).value?.data).toBe('m2')
   })
 })
 
 describe('a listener that throws', () => {
   test('is reported, and stops neither the others nor the line', async () => {
-    const { heard, line, rung } = await openLine()
+    const { heard, line, transport } = await openLine()
     const calls: string[] = []
     line.onopen = () => {
       throw new Error('in onopen')
@@ -265,8 +265,8 @@ describe('a listener that throws', () => {
     }
     line.addEventListener('message', event => calls.push(event.data))
     const errors = await uncaught(() => {
-      greet(rung.channel)
-      rung.channel.brings(message(1), message(2))
+      greet(transport.channel)
+      transport.channel.brings(message(1), message(2))
     })
     expect(errors.map(String)).toEqual(['Error: in onopen', 'Error: in onmessage', 'Error: in onmessage'])
     expect(calls).toEqual(['m1', 'm2'])
@@ -276,11 +276,11 @@ describe('a listener that throws', () => {
 
   test('in error and close does not keep the line from closing', async () => {
     const stage = await openLine()
-    const { line, rung } = stage
+    const { line, transport } = stage
     line.onerror = line.onclose = () => {
       throw new Error('in a handler')
     }
-    const errors = await uncaught(() => rung.channel.ends(status(403)))
+    const errors = await uncaught(() => transport.channel.ends(status(403)))
     expect(errors).toHaveLength(2)
     expectNothingLeft(stage)
   })
@@ -288,7 +288,7 @@ describe('a listener that throws', () => {
 
 describe('a message that the codec cannot decode', () => {
   test('is an error and a gap of one message, ends nothing, and the next one comes', async () => {
-    const { heard, line, rung } = await openLine({ codec: json })
+    const { heard, line, transport } = await openLine({ codec: json })
     const said: unknown[] = []
     line.addEventListener('gap', ({ reason, from, to }) => said.push({ reason, from, to }))
     line.addEventListener(
@@ -296,8 +296,8 @@ describe('a message that the codec cannot decode', () => {
       event => 'error' in event && said.push(event.error.cause, event.error.message),
     )
     const errors = await uncaught(() => {
-      greet(rung.channel)
-      rung.channel.brings(message(1, '1'), message(2, '{broken'), message(3, '5'))
+      greet(transport.channel)
+      transport.channel.brings(message(1, '1'), message(2, '{broken'), message(3, '5'))
     })
     expect(errors).toEqual([])
     expect(heard).toEqual([
@@ -327,14 +327,14 @@ describe('a message that the codec cannot decode', () => {
     ['a text', 'no'],
     ['nothing', undefined],
   ])('is told whatever was thrown: %s', async (_, thrown) => {
-    const { heard, line, rung } = await openLine({ codec: throws(thrown) })
+    const { heard, line, transport } = await openLine({ codec: throws(thrown) })
     const gaps: unknown[] = []
     const errors: unknown[] = []
     line.addEventListener('gap', ({ reason, from, to }) => gaps.push({ reason, from, to }))
     line.onerror = ({ error, retryIn }) => errors.push([error.kind, error.message, error.cause, retryIn])
     const exceptions = await uncaught(() => {
-      greet(rung.channel)
-      rung.channel.brings(message(1), message(2, 'bad'), message(3))
+      greet(transport.channel)
+      transport.channel.brings(message(1), message(2, 'bad'), message(3))
     })
     expect(exceptions).toEqual([])
     expect(heard).toEqual([
@@ -446,15 +446,15 @@ describe('the options of a send', () => {
   })
 
   test('timeout bounds the wait; an answer that never comes is given up after 10 s by itself', async () => {
-    const rung = fake('websocket')
+    const transport = fake('websocket')
     const answering = vary(plain, { name: 'answering', sending: { replies: true } })
-    const { line, world } = await openLine({ transports: [rung], dialect: answering })
-    rung.channel.opens()
+    const { line, world } = await openLine({ transports: [transport], dialect: answering })
+    transport.channel.opens()
     const answers = [line.send('a', { answer: true }), line.send('b', { answer: true, timeout: 500 })]
     const kinds = answers.map(answer => answer.catch(error => error.kind))
     await world.settle()
-    rung.channel.takes()
-    rung.channel.takes()
+    transport.channel.takes()
+    transport.channel.takes()
     await world.pass(500)
     expect(await kinds[1]).toBe('IN_DOUBT')
     await world.pass(9_500)
@@ -465,27 +465,27 @@ describe('the options of a send', () => {
 
 describe('send', () => {
   test('goes up with its number and name, waits for its ack, and bufferedAmount tells', async () => {
-    const rung = fake('long-polling')
-    const { line } = await openLine({ transports: [rung] })
+    const transport = fake('long-polling')
+    const { line } = await openLine({ transports: [transport] })
     const sent = line.send('안녕', { event: 'chat' })
     expect(line.bufferedAmount).toBe(6)
-    greet(rung.channel)
-    expect(rung.channel.sent).toEqual(['event: chat\nid: 1\ndata: 안녕\n\n'])
-    rung.channel.brings(ack(1))
+    greet(transport.channel)
+    expect(transport.channel.sent).toEqual(['event: chat\nid: 1\ndata: 안녕\n\n'])
+    transport.channel.brings(ack(1))
     await expect(sent).resolves.toBeUndefined()
     expect(line.bufferedAmount).toBe(0)
   })
 
   test('sends again after a reconnect, with the same number', async () => {
-    const rung = fake('long-polling')
-    const { line, world } = await openLine({ transports: [rung] })
-    greet(rung.channel)
+    const transport = fake('long-polling')
+    const { line, world } = await openLine({ transports: [transport] })
+    greet(transport.channel)
     const sent = line.send('x')
-    rung.channel.ends(cut)
+    transport.channel.ends(cut)
     await world.fire('online')
-    greet(rung.channel)
-    expect(rung.channel.sent).toEqual(['id: 1\ndata: x\n\n'])
-    rung.channel.brings(ack(1))
+    greet(transport.channel)
+    expect(transport.channel.sent).toEqual(['id: 1\ndata: x\n\n'])
+    transport.channel.brings(ack(1))
     await sent
   })
 
@@ -496,12 +496,12 @@ describe('send', () => {
   })
 
   test('takes an empty name for none', async () => {
-    const rung = fake('long-polling')
-    const { line, world } = await openLine({ transports: [rung] })
-    greet(rung.channel)
+    const transport = fake('long-polling')
+    const { line, world } = await openLine({ transports: [transport] })
+    greet(transport.channel)
     void line.send('x', { event: '' }).catch(() => {})
     await world.settle()
-    expect(rung.channel.sent).toEqual(['id: 1\ndata: x\n\n'])
+    expect(transport.channel.sent).toEqual(['id: 1\ndata: x\n\n'])
   })
 
   test('on a closed line rejects', async () => {
@@ -511,8 +511,8 @@ describe('send', () => {
   })
 
   test('rejects when the line is closed before an answer', async () => {
-    const rung = fake('long-polling')
-    const { line } = await openLine({ transports: [rung] })
+    const transport = fake('long-polling')
+    const { line } = await openLine({ transports: [transport] })
     const waiting = expect(line.send('waiting')).rejects.toMatchObject({ kind: 'closed' })
     line.close()
     await waiting
@@ -536,22 +536,22 @@ describe('send', () => {
 describe('close', () => {
   const moments: Record<string, (stage: Stage) => unknown> = {
     'right after connect': () => {},
-    'while it is accepted': ({ rung }) => rung.channel.opens(),
-    'while the proof is due': ({ rung }) => greet(rung.channel),
-    'once it is open': ({ rung, world }) => prove(world, rung.channel),
-    'while it waits to reconnect': ({ rung }) => rung.channel.ends(cut),
-    'while it asks why nothing got through': ({ rung }) => rung.channel.ends(refused),
+    'while it is accepted': ({ transport }) => transport.channel.opens(),
+    'while the proof is due': ({ transport }) => greet(transport.channel),
+    'once it is open': ({ transport, world }) => prove(world, transport.channel),
+    'while it waits to reconnect': ({ transport }) => transport.channel.ends(cut),
+    'while it asks why nothing got through': ({ transport }) => transport.channel.ends(refused),
     'while the page is put aside': ({ world }) => world.fire('pagehide'),
-    'while a sign of life is due': async ({ rung, world }) => {
-      await prove(world, rung.channel)
+    'while a sign of life is due': async ({ transport, world }) => {
+      await prove(world, transport.channel)
       await world.fire('online')
     },
     'with messages that wait': ({ line }) => void line.send('x').catch(() => {}),
-    'with messages on their way': ({ line, rung }) => {
-      greet(rung.channel)
+    'with messages on their way': ({ line, transport }) => {
+      greet(transport.channel)
       void line.send('x').catch(() => {})
     },
-    'once it has closed by itself': ({ rung }) => rung.channel.ends(status(403)),
+    'once it has closed by itself': ({ transport }) => transport.channel.ends(status(403)),
   }
 
   test.each(Object.entries(moments))('%s leaves no timer, listener or channel', async (_, reach) => {
@@ -568,11 +568,11 @@ describe('close', () => {
   })
 
   const handlers: Record<string, (stage: Stage) => unknown> = {
-    open: ({ rung }) => greet(rung.channel),
-    message: ({ rung }) => rung.channel.brings(welcome(), message(1), message(2)),
-    wakeup: ({ rung }) => rung.channel.brings(welcome(), message(1, '', 'wakeup'), message(2)),
-    gap: ({ rung }) => rung.channel.brings(welcome(), gap, message(41)),
-    error: ({ rung }) => rung.channel.ends(cut),
+    open: ({ transport }) => greet(transport.channel),
+    message: ({ transport }) => transport.channel.brings(welcome(), message(1), message(2)),
+    wakeup: ({ transport }) => transport.channel.brings(welcome(), message(1, '', 'wakeup'), message(2)),
+    gap: ({ transport }) => transport.channel.brings(welcome(), gap, message(41)),
+    error: ({ transport }) => transport.channel.ends(cut),
     close: ({ line }) => line.close(),
   }
 
@@ -594,30 +594,30 @@ describe('close', () => {
   test('in an error that is final does not close twice', async () => {
     const stage = await openLine()
     stage.line.onerror = () => stage.line.close()
-    stage.rung.channel.ends(status(403))
+    stage.transport.channel.ends(status(403))
     expect(stage.heard).toEqual(['error status', 'close: answered with status 403'])
     expectNothingLeft(stage)
   })
 
   test('in a handler of message keeps the position of that message', async () => {
-    const { line, rung } = await openLine()
+    const { line, transport } = await openLine()
     line.onmessage = () => line.close()
-    greet(rung.channel)
-    rung.channel.brings(message(1), message(2))
+    greet(transport.channel)
+    transport.channel.brings(message(1), message(2))
     expect(line.lastEventId).toBe('e.1.t1')
   })
 })
 
 describe('with a server that knows nothing of us', () => {
   test('opens when it accepts, and hands over what comes', async () => {
-    const { heard, line, rung, world } = await openLine({ dialect: plain })
-    rung.channel.opens()
-    rung.channel.brings({ data: 'as it came' }, { bytes: Uint8Array.of(1).buffer })
+    const { heard, line, transport, world } = await openLine({ dialect: plain })
+    transport.channel.opens()
+    transport.channel.brings({ data: 'as it came' }, { bytes: Uint8Array.of(1).buffer })
     expect(heard).toEqual(['open by websocket', 'message as it came', 'message [object ArrayBuffer]'])
     const sent = line.send('hi')
     await world.settle()
-    expect(rung.channel.sent).toEqual(['hi'])
-    rung.channel.takes()
+    expect(transport.channel.sent).toEqual(['hi'])
+    transport.channel.takes()
     await sent
   })
 })

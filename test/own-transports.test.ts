@@ -18,41 +18,41 @@ describe('over a stream of the page’s own, the native dialect', () => {
   const mine = () => fake({ ...stream, like: 'fetch-streaming' })
 
   test('asks as the transport does that it is like, with the token in a header', async () => {
-    const rung = mine()
-    await openLine({ transports: [rung], token: () => 'secret' })
-    expect(rung.channel.asked).toMatchObject({
+    const transport = mine()
+    await openLine({ transports: [transport], token: () => 'secret' })
+    expect(transport.channel.asked).toMatchObject({
       url: expect.stringMatching(/^https:/),
       headers: { Authorization: 'Bearer secret' },
     })
-    expect(rung.channel.query).toMatchObject({ 'rt.via': 'fetch-streaming' })
-    expect(rung.channel.asked.url).not.toContain('secret')
+    expect(transport.channel.query).toMatchObject({ 'rt.via': 'fetch-streaming' })
+    expect(transport.channel.asked.url).not.toContain('secret')
   })
 
   test('believes it when the tick has come', async () => {
-    const rung = mine()
-    const { line, world } = await openLine({ transports: [rung, fake('long-polling')] })
-    greet(rung.channel)
+    const transport = mine()
+    const { line, world } = await openLine({ transports: [transport, fake('long-polling')] })
+    greet(transport.channel)
     await world.pass(150)
     expect(line.report()[0]).toMatchObject({ transport: 'mine', proven: undefined })
-    rung.channel.brings(tick)
+    transport.channel.brings(tick)
     expect(line.report()[0]).toMatchObject({ transport: 'mine', proven: 150 })
     expect(line.transport).toBe('mine')
   })
 
   test('leaves it for another one when the tick does not come', async () => {
-    const rung = mine()
+    const transport = mine()
     const poll = fake('long-polling')
-    const { line, world } = await openLine({ transports: [rung, poll] })
-    greet(rung.channel)
+    const { line, world } = await openLine({ transports: [transport, poll] })
+    greet(transport.channel)
     await world.pass(2_000)
     greet(poll.channel)
     expect(line.transport).toBe('long-polling')
   })
 
   test('is refused by it where it is like none that the server knows', async () => {
-    const rung = fake(stream)
-    const { heard, line } = await openLine({ transports: [rung] })
-    expect(rung.channels).toEqual([])
+    const transport = fake(stream)
+    const { heard, line } = await openLine({ transports: [transport] })
+    expect(transport.channels).toEqual([])
     expect(heard).toEqual(['error unsupported', expect.stringMatching(/^close/)])
     expect(line.report()[0]).toMatchObject({ transport: 'mine', failure: { code: 'unavailable' } })
   })
@@ -62,46 +62,46 @@ describe('over a socket of the page’s own, the native dialect', () => {
   const mine = () => fake({ ...socket, like: 'websocket' })
 
   test('asks as a WebSocket does, with the token in a subprotocol', async () => {
-    const rung = mine()
-    await openLine({ transports: [rung], token: () => 'secret' })
-    expect(rung.channel.asked.url).toMatch(/^wss:/)
-    expect(rung.channel.query).toMatchObject({ 'rt.via': 'websocket' })
-    expect(tokenOf(rung.channel.asked)).toBe('secret')
-    expect(rung.channel.asked.url).not.toContain('secret')
+    const transport = mine()
+    await openLine({ transports: [transport], token: () => 'secret' })
+    expect(transport.channel.asked.url).toMatch(/^wss:/)
+    expect(transport.channel.query).toMatchObject({ 'rt.via': 'websocket' })
+    expect(tokenOf(transport.channel.asked)).toBe('secret')
+    expect(transport.channel.asked.url).not.toContain('secret')
   })
 
   test('believes it when its question was answered', async () => {
-    const rung = mine()
-    const { line } = await openLine({ transports: [rung, fake('long-polling')] })
-    greet(rung.channel)
-    expect(rung.channel.sent).toEqual([native.sending.ping])
+    const transport = mine()
+    const { line } = await openLine({ transports: [transport, fake('long-polling')] })
+    greet(transport.channel)
+    expect(transport.channel.sent).toEqual([native.sending.ping])
     expect(line.report()[0]).toMatchObject({ transport: 'mine', proven: undefined })
-    rung.channel.brings(pong)
+    transport.channel.brings(pong)
     expect(line.report()[0]).toMatchObject({ transport: 'mine', proven: expect.any(Number) })
   })
 
   test('says goodbye over it', async () => {
-    const rung = mine()
-    const { line } = await openLine({ transports: [rung] })
-    greet(rung.channel)
+    const transport = mine()
+    const { line } = await openLine({ transports: [transport] })
+    greet(transport.channel)
     line.close()
-    expect(rung.channel.sent.at(-1)).toBe(native.sending.goodbye)
+    expect(transport.channel.sent.at(-1)).toBe(native.sending.goodbye)
   })
 
   test('tries it as often as need be, unless it says how many attempts may fail', async () => {
     const tries: number[] = []
     for (const more of [{}, { attemptLimit: 6 }]) {
-      const rung = fake({ ...socket, like: 'websocket', ...more })
+      const transport = fake({ ...socket, like: 'websocket', ...more })
       const other = fake('eventsource')
-      const { world } = await openLine({ transports: [rung, other] })
-      rung.channel.ends(refused)
+      const { world } = await openLine({ transports: [transport, other] })
+      transport.channel.ends(refused)
       await prove(world, other.channel)
       for (let time = 0; time < 20; time++) {
         await world.fire('online')
         await world.pass(0)
-        if (rung.channel.open) rung.channel.ends(refused)
+        if (transport.channel.open) transport.channel.ends(refused)
       }
-      tries.push(rung.channels.length)
+      tries.push(transport.channels.length)
     }
     expect(tries).toEqual([21, 6])
   })
@@ -109,40 +109,44 @@ describe('over a socket of the page’s own, the native dialect', () => {
 
 describe('over a stream of the page’s own, the plain dialect', () => {
   test('asks as EventSource does, reads an event stream, and has the token in a header', async () => {
-    const rung = fake(stream)
-    const { heard, line } = await openLine({ transports: [rung], dialect: 'plain', token: () => 'secret' })
-    expect(rung.channel.asked).toMatchObject({
+    const transport = fake(stream)
+    const { heard, line } = await openLine({
+      transports: [transport],
+      dialect: 'plain',
+      token: () => 'secret',
+    })
+    expect(transport.channel.asked).toMatchObject({
       url: expect.stringMatching(/^https:.*\/live$/),
       headers: { Accept: 'text/event-stream', Authorization: 'Bearer secret' },
     })
-    rung.channel.opens()
-    const [block] = rung.channel.target.reader(rung).feed('id: 1\ndata: x\n\n')
-    rung.channel.brings(block ?? {})
+    transport.channel.opens()
+    const [block] = transport.channel.target.reader(transport).feed('id: 1\ndata: x\n\n')
+    transport.channel.brings(block ?? {})
     expect(heard).toEqual(['open by mine', 'message x'])
     expect(line.lastEventId).toBe('1')
   })
 
   test('lets it be quiet for as long as it likes', async () => {
-    const rung = fake(stream)
-    const { heard, world } = await openLine({ transports: [rung], dialect: 'plain' })
+    const transport = fake(stream)
+    const { heard, world } = await openLine({ transports: [transport], dialect: 'plain' })
     await world.pass(60_000)
     expect(heard).toEqual([])
-    expect(rung.channel.open).toBe(true)
+    expect(transport.channel.open).toBe(true)
   })
 })
 
 describe('over a socket of the page’s own, the plain dialect', () => {
   test('takes each frame for a message, and sends over it', async () => {
-    const rung = fake(socket)
-    const { heard, line, world } = await openLine({ transports: [rung], dialect: 'plain' })
-    expect(rung.channel.asked.url).toMatch(/^wss:.*\/live$/)
-    rung.channel.opens()
-    const [block] = rung.channel.target.reader(rung).feed('data: x\n\n')
-    rung.channel.brings(block ?? {})
+    const transport = fake(socket)
+    const { heard, line, world } = await openLine({ transports: [transport], dialect: 'plain' })
+    expect(transport.channel.asked.url).toMatch(/^wss:.*\/live$/)
+    transport.channel.opens()
+    const [block] = transport.channel.target.reader(transport).feed('data: x\n\n')
+    transport.channel.brings(block ?? {})
     expect(heard).toEqual(['open by mine', 'message data: x\n\n'])
     void line.send('y')
     await world.settle()
-    expect(rung.channel.sent).toEqual(['y'])
+    expect(transport.channel.sent).toEqual(['y'])
   })
 
   test('gives it up when its handshake is not answered', async () => {
@@ -157,40 +161,40 @@ describe('a server that has an endpoint for each transport', () => {
     [native, nchan(), mercure(), sockjs(), socketio()].map(dialect => [dialect.name, dialect] as const),
   )('of the dialect %s is not asked over one that it does not know', async (_, dialect) => {
     for (const traits of [stream, socket]) {
-      const rung = fake(traits)
-      const { line } = await openLine({ transports: [rung], dialect })
-      expect(rung.channels).toEqual([])
+      const transport = fake(traits)
+      const { line } = await openLine({ transports: [transport], dialect })
+      expect(transport.channels).toEqual([])
       expect(line.report()[0]?.failure?.code).toBe('unavailable')
     }
   })
 
   test('is asked at the endpoint of the transport that the page’s own is like', async () => {
-    const rung = fake({ ...stream, like: 'xhr-streaming' })
-    await openLine({ transports: [rung], dialect: sockjs() })
-    expect(rung.channel.asked).toMatchObject({
+    const transport = fake({ ...stream, like: 'xhr-streaming' })
+    await openLine({ transports: [transport], dialect: sockjs() })
+    expect(transport.channel.asked).toMatchObject({
       method: 'POST',
       url: expect.stringMatching(/\/xhr_streaming$/),
     })
   })
 
   test('shows no token to its address unless the page allows it', async () => {
-    const rung = fake({ ...stream, setsHeaders: false, like: 'eventsource' })
-    const { line } = await openLine({ transports: [rung], dialect: nchan(), token: () => 'secret' })
-    expect(rung.channels).toEqual([])
+    const transport = fake({ ...stream, setsHeaders: false, like: 'eventsource' })
+    const { line } = await openLine({ transports: [transport], dialect: nchan(), token: () => 'secret' })
+    expect(transport.channels).toEqual([])
     expect(line.report()[0]?.failure?.code).toBe('token-in-address')
   })
 
   test('has no scripts of the plain dialect', async () => {
-    const [rung] = fakes('jsonp')
-    const { line } = await openLine({ transports: [rung], dialect: plain })
+    const [transport] = fakes('jsonp')
+    const { line } = await openLine({ transports: [transport], dialect: plain })
     expect(line.report()[0]?.failure?.code).toBe('unavailable')
   })
 })
 
 test('a page’s own transport that has the name of one of ours stands in its place', async () => {
-  const rung = fake({ name: 'websocket', kind: 'socket' })
-  const { heard } = await openLine({ transports: [rung] })
-  rung.channel.opens()
-  rung.channel.brings(welcome(), pong, message(1))
+  const transport = fake({ name: 'websocket', kind: 'socket' })
+  const { heard } = await openLine({ transports: [transport] })
+  transport.channel.opens()
+  transport.channel.brings(welcome(), pong, message(1))
   expect(heard).toEqual(['open by websocket', 'message m1'])
 })

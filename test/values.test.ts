@@ -17,14 +17,14 @@ function evaluated(code: string): never {
 }
 
 async function sent(value: unknown, options: Asked = {}): Promise<unknown> {
-  const { line, rung, world } = await openLine({ dialect: 'plain', ...options })
-  rung.channel.opens()
+  const { line, transport, world } = await openLine({ dialect: 'plain', ...options })
+  transport.channel.opens()
   const outcome = line.send(value)
   await world.settle()
-  if (rung.channel.sent.length > 0) rung.channel.takes()
+  if (transport.channel.sent.length > 0) transport.channel.takes()
   await outcome
   line.close()
-  return rung.channel.sent[0]
+  return transport.channel.sent[0]
 }
 
 /** What it becomes, or the name of the error that refuses it. */
@@ -47,23 +47,23 @@ describe('a message', () => {
 
   test('of bytes that are used again, shared, or of another realm is what they were when they were sent', async () => {
     const bytes = Uint8Array.of(1, 2, 3)
-    const { line, rung } = await openLine({ dialect: 'plain' })
+    const { line, transport } = await openLine({ dialect: 'plain' })
     const sends = [bytes, bytes.buffer, bytes.subarray(1), new DataView(bytes.buffer, 2)]
     const shared = new Uint8Array(new SharedArrayBuffer(2))
     shared[0] = 7
     const elsewhere = runInNewContext('new Uint8Array([8, 9])') as Uint8Array
     const all = [...sends, shared, shared.buffer, elsewhere, elsewhere.buffer].map(value => line.send(value))
     for (const each of [bytes, shared, elsewhere]) each.fill(0)
-    rung.channel.opens()
+    transport.channel.opens()
     await Promise.resolve()
-    for (const _ of all) rung.channel.takes()
+    for (const _ of all) transport.channel.takes()
     await Promise.all(all)
-    expect(rung.channel.sent.map(told)).toEqual(
+    expect(transport.channel.sent.map(told)).toEqual(
       ['01 02 03', '01 02 03', '02 03', '03', '07 00', '07 00', '08 09', '08 09'].map(
         each => `bytes \`${each}\``,
       ),
     )
-    expect(rung.channel.sent.every(each => (each as unknown) instanceof ArrayBuffer)).toBe(true)
+    expect(transport.channel.sent.every(each => (each as unknown) instanceof ArrayBuffer)).toBe(true)
     line.close()
   })
 
@@ -77,17 +77,17 @@ describe('a message', () => {
   })
 
   test('that a codec makes neither text nor bytes of is refused, and the next one goes', async () => {
-    const { line, rung } = await openLine({
+    const { line, transport } = await openLine({
       dialect: 'plain',
       codec: { encode: value => value as string, decode: payload => payload },
     })
     for (const value of [Promise.resolve('x'), 5, undefined, null, { a: 1 }, new Blob(['x'])]) {
       await expect(line.send(value)).rejects.toThrow(/codec's encode gave/)
     }
-    rung.channel.opens()
+    transport.channel.opens()
     const next = line.send('x')
     await Promise.resolve()
-    rung.channel.takes()
+    transport.channel.takes()
     await next
     expect(line.bufferedAmount).toBe(0)
     line.close()
@@ -121,16 +121,19 @@ describe('an option', () => {
   test('that is a function is read like what it gives, each time', async () => {
     const printed = vi.spyOn(console, 'error').mockImplementation(() => {})
     const given = [new URLSearchParams('a=1'), Promise.resolve({}), [['a', 3]]]
-    const { rung, heard, world } = await openLine({ dialect: 'plain', params: () => given.shift() as never })
-    expect(rung.channel.asked.url).toMatch(/\?a=1$/)
-    rung.channel.ends()
+    const { transport, heard, world } = await openLine({
+      dialect: 'plain',
+      params: () => given.shift() as never,
+    })
+    expect(transport.channel.asked.url).toMatch(/\?a=1$/)
+    transport.channel.ends()
     await world.fire('online')
     expect(heard).toEqual(['error cut'])
     // What it gave last has to do.
-    expect(rung.channel.asked.url).toMatch(/\?a=1$/)
-    rung.channel.ends()
+    expect(transport.channel.asked.url).toMatch(/\?a=1$/)
+    transport.channel.ends()
     await world.fire('online')
-    expect(rung.channel.asked.url).toMatch(/\?a=3$/)
+    expect(transport.channel.asked.url).toMatch(/\?a=3$/)
     // Where there is nobody to be told it is printed, and ends nothing.
     await vi.waitFor(() => expect(String(printed.mock.calls[0])).toContain('[object Promise]'), {
       timeout: 30_000,
@@ -141,8 +144,8 @@ describe('an option', () => {
 
 async function asked(options: Asked, what: (url: string, headers: string) => string): Promise<string> {
   try {
-    const { line, rung } = await openLine({ dialect: 'plain', ...options })
-    const { url, headers } = rung.channel.asked
+    const { line, transport } = await openLine({ dialect: 'plain', ...options })
+    const { url, headers } = transport.channel.asked
     line.close()
     const usual = ['text/event-stream', 'no-cache']
     const own = Object.entries(headers).filter(([, text]) => !usual.includes(text))

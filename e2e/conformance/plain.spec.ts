@@ -63,7 +63,7 @@ test.describe('over WebSocket', () => {
   }
 })
 
-test.describe('with the whole ladder', () => {
+test.describe('with the whole race', () => {
   test('finds WebSocket where there is nothing else, and stays', async ({ openPage }) => {
     await using place = await openPlace(openPage)
     const sockets = serveSockets(place.stand)

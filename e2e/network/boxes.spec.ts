@@ -30,7 +30,7 @@ interface Case {
   readonly box: string
   readonly faults: () => Fault[]
   readonly best: string
-  /** What the report says of the rungs that lost. */
+  /** What the report says of the transports that lost. */
   readonly verdicts: Record<string, RegExp>
   /** Traffic would tell the box from a good one too late: the line opens before anything is published. */
   readonly quiet?: boolean

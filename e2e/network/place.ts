@@ -160,7 +160,7 @@ export async function report(page: TestPage): Promise<Explained[]> {
   return explain(await page.evaluate(() => line.report()))
 }
 
-/** Every rung that was tried has something to say, and of those that are expected it is said. */
+/** Every transport that was tried has something to say, and of those that are expected it is said. */
 export async function expectVerdicts(page: TestPage, words: Record<string, RegExp>): Promise<void> {
   const found = await report(page)
   for (const { verdict } of found) expect(verdict).toMatch(/\w+ .*\d/)

@@ -12,16 +12,16 @@ const { ping } = native.sending
 async function opened(took = 0, options: Parameters<typeof openLine>[0] = {}): Promise<Stage> {
   const stage = await openLine(options)
   await stage.world.pass(took)
-  stage.rung.channel.opens()
-  stage.rung.channel.brings(welcome(), pong)
+  stage.transport.channel.opens()
+  stage.transport.channel.brings(welcome(), pong)
   hand(stage)
   await stage.world.pass(1)
   return stage
 }
 
 /** The channel has handed over all that it was given, as a WebSocket does at once. */
-function hand({ rung }: Stage): void {
-  for (let count = 0; count < 20; count++) rung.channel.takes()
+function hand({ transport }: Stage): void {
+  for (let count = 0; count < 20; count++) transport.channel.takes()
 }
 
 async function send({ line, world }: Stage, data: string): Promise<void> {
@@ -52,7 +52,7 @@ describe('a message that waits for its acknowledgement is a question', () => {
     const stage = await opened()
     await send(stage, 'one')
     hand(stage)
-    stage.rung.channel.brings(ack(1))
+    stage.transport.channel.brings(ack(1))
     await send(stage, 'two')
     hand(stage)
     expect(await noticed(stage)).toBeLessThanOrEqual(10_000)
@@ -76,7 +76,7 @@ describe('a message that waits for its acknowledgement is a question', () => {
     await stage.world.pass(5_100)
     expect(asked.map(({ body }) => body)).toEqual([ping])
     // A listener of the server may be slow: the line is well.
-    stage.rung.channel.brings(pong)
+    stage.transport.channel.brings(pong)
     expect(asked[0]?.signal.aborted).toBe(true)
     expect(await noticed(stage)).toBeLessThanOrEqual(10_000)
     expect(asked.length).toBeGreaterThan(1)
@@ -89,10 +89,10 @@ describe('a message that waits for its acknowledgement is a question', () => {
     for (let second = 0; second < 60; second++) {
       await stage.world.pass(1_000)
       hand(stage)
-      if (stage.rung.channel.sent.at(-1) === ping) stage.rung.channel.brings(pong)
+      if (stage.transport.channel.sent.at(-1) === ping) stage.transport.channel.brings(pong)
     }
     expect(stage.heard).toEqual(['open by websocket'])
-    const asked = stage.rung.channel.sent.filter(text => text === ping)
+    const asked = stage.transport.channel.sent.filter(text => text === ping)
     expect(asked.length).toBeLessThanOrEqual(1 + 60 / 5)
   })
 
@@ -101,24 +101,24 @@ describe('a message that waits for its acknowledgement is a question', () => {
     await send(stage, 'x'.repeat(20_000))
     hand(stage)
     await stage.world.pass(24_000)
-    expect(stage.rung.channel.sent.at(-1)).not.toBe(ping)
+    expect(stage.transport.channel.sent.at(-1)).not.toBe(ping)
     await stage.world.pass(2_000)
-    expect(stage.rung.channel.sent.at(-1)).toBe(ping)
+    expect(stage.transport.channel.sent.at(-1)).toBe(ping)
   })
 
   test('a message that is acknowledged asks nothing', async () => {
     const stage = await opened()
     await send(stage, 'hi')
     hand(stage)
-    stage.rung.channel.brings(ack(1))
+    stage.transport.channel.brings(ack(1))
     await stage.world.pass(30_000)
-    expect(stage.rung.channel.sent).toHaveLength(2)
+    expect(stage.transport.channel.sent).toHaveLength(2)
     expect(stage.heard).toEqual(['open by websocket'])
   })
 
   test('where nothing is acknowledged none is asked', async () => {
     const stage = await openLine({ dialect: plain })
-    stage.rung.channel.opens()
+    stage.transport.channel.opens()
     await send(stage, 'hi')
     hand(stage)
     await stage.world.pass(60_000)
@@ -133,7 +133,7 @@ describe('the time for an answer', () => {
       await stage.world.fire('visibilitychange')
       hand(stage)
       await stage.world.pass(trip)
-      stage.rung.channel.brings(pong)
+      stage.transport.channel.brings(pong)
       await stage.world.pass(1_000)
     }
     expect(stage.heard).toEqual(['open by websocket'])
@@ -144,10 +144,10 @@ describe('the time for an answer', () => {
     await send(stage, 'hi')
     hand(stage)
     await stage.world.pass(3_000)
-    stage.rung.channel.brings(ack(1))
+    stage.transport.channel.brings(ack(1))
     await stage.world.fire('online')
     await stage.world.pass(3_000)
-    stage.rung.channel.brings(pong)
+    stage.transport.channel.brings(pong)
     expect(stage.heard).toEqual(['open by websocket'])
   })
 
@@ -169,7 +169,7 @@ describe('the time for an answer', () => {
       await stage.world.fire('online')
       hand(stage)
       await stage.world.pass(20)
-      stage.rung.channel.brings(pong)
+      stage.transport.channel.brings(pong)
       await stage.world.pass(1)
     }
     await stage.world.fire('online')
@@ -181,8 +181,8 @@ describe('a browser that says it is offline', () => {
   test('lets an open line be asked, and one that answers stays', async () => {
     const stage = await opened()
     await stage.world.fire('offline')
-    expect(stage.rung.channel.sent.at(-1)).toBe(ping)
-    stage.rung.channel.brings(pong)
+    expect(stage.transport.channel.sent.at(-1)).toBe(ping)
+    stage.transport.channel.brings(pong)
     await stage.world.pass(10_000)
     expect(stage.heard).toEqual(['open by websocket'])
   })
@@ -195,14 +195,14 @@ describe('a browser that says it is offline', () => {
 
   test('neither ends nor hurries a line that is down, and ends none that cannot be asked', async () => {
     const stage = await opened()
-    stage.rung.channel.ends({ kind: 'cut', code: 'gone', retryAfter: 10_000 })
+    stage.transport.channel.ends({ kind: 'cut', code: 'gone', retryAfter: 10_000 })
     for (let second = 0; second < 9; second++) {
       await stage.world.fire('offline')
       await stage.world.pass(1_000)
     }
-    expect(stage.rung.channels).toHaveLength(1)
+    expect(stage.transport.channels).toHaveLength(1)
     const foreign = await openLine({ dialect: plain })
-    foreign.rung.channel.opens()
+    foreign.transport.channel.opens()
     await foreign.world.fire('offline')
     await foreign.world.pass(60_000)
     expect(foreign.heard).toEqual(['open by websocket'])
@@ -217,40 +217,40 @@ describe('a navigation', () => {
 
   test.each(options)('that takes the page away tells nothing of its lines: %s', async (_, asked) => {
     const stage = await openLine(asked)
-    stage.rung.channel.opens()
-    stage.rung.channel.brings(welcome())
+    stage.transport.channel.opens()
+    stage.transport.channel.brings(welcome())
     stage.heard.length = 0
     await stage.world.fire('beforeunload')
     await stage.world.pass(2_500)
-    stage.rung.channel.brings(pong)
+    stage.transport.channel.brings(pong)
     await stage.world.pass(2_500)
-    stage.rung.channel.ends({ kind: 'status', code: 'EventSource was refused' })
+    stage.transport.channel.ends({ kind: 'status', code: 'EventSource was refused' })
     await stage.world.pass(900)
     await stage.world.fire('pagehide')
     await stage.world.pass(60_000)
     expect(stage.heard.filter(each => !each.startsWith('message'))).toEqual([])
     await stage.world.fire('pageshow')
-    expect(stage.rung.channels).toHaveLength(2)
+    expect(stage.transport.channels).toHaveLength(2)
   })
 
   test('that the page survives lets its lines come back, and tells of it', async () => {
     const stage = await opened()
     await stage.world.fire('beforeunload')
-    stage.rung.channel.ends({ kind: 'ended', code: 'closed with 1001' })
+    stage.transport.channel.ends({ kind: 'ended', code: 'closed with 1001' })
     await send(stage, 'meanwhile')
     await stage.world.pass(1_000)
     expect(stage.heard.at(-1)).toBe('error ended')
     await stage.world.pass(2_000)
-    stage.rung.channel.opens()
-    stage.rung.channel.brings(welcome(), pong)
-    expect(stage.rung.channel.sent.join()).toContain('meanwhile')
+    stage.transport.channel.opens()
+    stage.transport.channel.brings(welcome(), pong)
+    expect(stage.transport.channel.sent.join()).toContain('meanwhile')
   })
 
   test('that the page survives lets a line be asked that may have been ended without a word', async () => {
     const stage = await opened()
     await stage.world.fire('beforeunload')
     await stage.world.pass(2_000)
-    expect(stage.rung.channel.sent.at(-1)).toBe(ping)
+    expect(stage.transport.channel.sent.at(-1)).toBe(ping)
     expect(await noticed(stage)).toBeLessThanOrEqual(3_100)
   })
 
@@ -258,16 +258,16 @@ describe('a navigation', () => {
     const stage = await opened()
     await stage.world.fire('beforeunload')
     await stage.world.pass(2_000)
-    stage.rung.channel.brings(pong)
+    stage.transport.channel.brings(pong)
     await stage.world.pass(28_000)
-    stage.rung.channel.ends()
+    stage.transport.channel.ends()
     expect(stage.heard.at(-1)).toBe('error cut')
   })
 
   test('of a line that is closed meanwhile tells its closing alone', async () => {
     const stage = await opened()
     await stage.world.fire('beforeunload')
-    stage.rung.channel.ends()
+    stage.transport.channel.ends()
     stage.line.close()
     await stage.world.pass(60_000)
     expect(stage.heard).toEqual(['open by websocket', 'close: closed by the page'])
@@ -285,7 +285,7 @@ describe('token()', () => {
     expect(stage.heard).toEqual(['error silent'])
     await stage.world.pass(5_000)
     expect(calls).toBe(2)
-    expect(tokenOf(stage.rung.channel.asked)).toBe('second')
+    expect(tokenOf(stage.transport.channel.asked)).toBe('second')
   })
 
   test('that answers late is heard: the next try needs no other', async () => {
@@ -304,7 +304,7 @@ describe('token()', () => {
     answer('late')
     await stage.world.pass(5_000)
     expect(calls).toBe(1)
-    expect(tokenOf(stage.rung.channel.asked)).toBe('late')
+    expect(tokenOf(stage.transport.channel.asked)).toBe('late')
   })
 
   test.each([
@@ -337,7 +337,7 @@ describe('token()', () => {
     expect(errors[0]).toMatch(words)
     expect(errors.length).toBeGreaterThan(1)
     expect(errors.length).toBeLessThan(20)
-    expect(stage.rung.channels).toEqual([])
+    expect(stage.transport.channels).toEqual([])
   })
 
   test('is waited for no longer once the line is closed', async () => {
@@ -353,7 +353,7 @@ test('messages that come are signs of life to a line that is asked', async () =>
   const stage = await opened()
   await stage.world.fire('online')
   await stage.world.pass(1_000)
-  stage.rung.channel.brings(message(1))
+  stage.transport.channel.brings(message(1))
   await stage.world.pass(20_000)
   expect(stage.heard).toEqual(['open by websocket', 'message m1'])
 })

@@ -97,10 +97,10 @@ test('a message of Nchan is told at its id', async () => {
 })
 
 test('two channels that bring the same message, too large for both, tell of it once', async () => {
-  const { gaps, heard, rung } = await begin({})
-  rung.channel.opens()
-  rung.channel.brings(welcome(), pong, { ...message(1), data: undefined, oversized: true })
-  rung.channel.brings({ ...message(1), data: undefined, oversized: true }, message(2))
+  const { gaps, heard, transport } = await begin({})
+  transport.channel.opens()
+  transport.channel.brings(welcome(), pong, { ...message(1), data: undefined, oversized: true })
+  transport.channel.brings({ ...message(1), data: undefined, oversized: true }, message(2))
   expect(gaps).toEqual([{ reason: 'too large', from: 'e.0.a', to: 'e.1.t1' }])
   expect(heard.at(-1)).toBe('message m2')
 })

@@ -18,15 +18,15 @@ async function begin(): Promise<Stage & { data: () => string[] }> {
 }
 
 /** One connection from its opening to its end, and the way to the next. */
-async function connection({ rung, world }: Stage, ...sent: Sent[]): Promise<void> {
-  rung.channel.opens()
+async function connection({ transport, world }: Stage, ...sent: Sent[]): Promise<void> {
+  transport.channel.opens()
   for (const { id, data = id, after = 0 } of sent) {
     await world.pass(after)
-    rung.channel.brings({ id, data })
+    transport.channel.brings({ id, data })
   }
-  rung.channel.ends()
-  const { length } = rung.channels
-  while (rung.channels.length === length) await world.pass(250)
+  transport.channel.ends()
+  const { length } = transport.channels
+  while (transport.channels.length === length) await world.pass(250)
 }
 
 const numbers = (count: number, after = 0, from = 1): Sent[] =>
@@ -108,8 +108,8 @@ describe('a server that begins to count anew with each connection is heard whole
     await connection(stage, ...numbers(3, 10_000))
     const ids: string[] = []
     stage.line.addEventListener('message', ({ lastEventId }) => ids.push(lastEventId))
-    stage.rung.channel.opens()
-    stage.rung.channel.brings({ id: '1', data: '1' })
+    stage.transport.channel.opens()
+    stage.transport.channel.brings({ id: '1', data: '1' })
     await stage.world.pass(1_000)
     expect(ids).toEqual(['1'])
     expect(stage.line.lastEventId).toBe('1')
@@ -120,8 +120,8 @@ describe('a server that begins to count anew with each connection is heard whole
   test('in order with messages that have no id', async () => {
     const stage = await begin()
     await connection(stage, ...numbers(3, 10_000))
-    stage.rung.channel.opens()
-    stage.rung.channel.brings({ id: '1', data: '1' }, { data: 'plain' })
+    stage.transport.channel.opens()
+    stage.transport.channel.brings({ id: '1', data: '1' }, { data: 'plain' })
     expect(stage.data()).toEqual(['1', '2', '3', '1', 'plain'])
   })
 })
@@ -140,29 +140,29 @@ describe('a message that is kept back until it is clear whether the server repla
   async function held(): Promise<Stage & { data: () => string[] }> {
     const stage = await begin()
     await connection(stage, ...numbers(3, 10_000))
-    stage.rung.channel.opens()
-    stage.rung.channel.brings({ id: '1', data: '1' })
+    stage.transport.channel.opens()
+    stage.transport.channel.brings({ id: '1', data: '1' })
     return stage
   }
 
   test('is told at the end of its channel at the latest', async () => {
     const stage = await held()
     expect(stage.data()).toEqual(texts(3))
-    stage.rung.channel.ends()
+    stage.transport.channel.ends()
     expect(stage.data()).toEqual([...texts(3), '1'])
     expect(stage.line.lastEventId).toBe('1')
   })
 
   test('is told before an interruption that the browser ends by itself', async () => {
     const stage = await held()
-    stage.rung.channel.pauses()
+    stage.transport.channel.pauses()
     expect(stage.heard.slice(-2)).toEqual(['message 1', 'error ended'])
   })
 
   test('and whose handler closes the line is the last one: the one behind it is not told, and the position does not pass it', async () => {
     const stage = await held()
     stage.line.addEventListener('message', () => stage.line.close())
-    stage.rung.channel.brings({ id: '2', data: 'another' })
+    stage.transport.channel.brings({ id: '2', data: 'another' })
     expect(stage.data()).toEqual([...texts(3), '1'])
     expect(stage.line.lastEventId).toBe('1')
     expect(stage.world.timers).toBe(0)
@@ -173,8 +173,8 @@ describe('a message that is kept back until it is clear whether the server repla
     await stage.world.fire('pagehide')
     expect([stage.data(), stage.world.timers]).toEqual([texts(3), 0])
     await stage.world.fire('pageshow')
-    stage.rung.channel.opens()
-    stage.rung.channel.brings({ id: '1', data: '1' })
+    stage.transport.channel.opens()
+    stage.transport.channel.brings({ id: '1', data: '1' })
     await stage.world.pass(1_000)
     expect(stage.data()).toEqual([...texts(3), '1'])
   })

@@ -8,8 +8,8 @@ const odd = [-1e12, 0, 1e-9, '1', null, {}, [], true, Number.MAX_VALUE, 'long'.r
 test.each(odd)(
   'a heartbeat of %j makes no storm of questions, and a line that answers stays',
   async heartbeat => {
-    const { rung, world, heard } = await openLine()
-    const { channel } = rung
+    const { transport, world, heard } = await openLine()
+    const { channel } = transport
     channel.heard = () =>
       void world.environment.setTimeout(() => {
         channel.takes()
@@ -24,36 +24,36 @@ test.each(odd)(
 )
 
 test.each(odd)('limits of %j are none: what is sent goes up as ever', async limit => {
-  const { line, rung, world } = await openLine()
-  rung.channel.opens()
-  rung.channel.brings(
+  const { line, transport, world } = await openLine()
+  transport.channel.opens()
+  transport.channel.brings(
     welcome({ limits: { message: limit, batch: limit, messages: limit } as never, acked: 0 }),
     pong,
   )
   line.send('up').catch(() => {})
   await world.settle()
-  rung.channel.takes()
+  transport.channel.takes()
   await world.settle()
   const isLimit = typeof limit === 'number' && limit > 0
-  if (!isLimit || limit > 1) expect(rung.channel.sent.join('')).toContain('data: up')
+  if (!isLimit || limit > 1) expect(transport.channel.sent.join('')).toContain('data: up')
 })
 
 test.each(odd.filter(value => value !== 1e-9))('a spread of %j lets the line come back', async spread => {
-  const { rung, world } = await openLine()
-  rung.channel.opens()
-  rung.channel.brings(welcome({ spread: spread as number }), pong)
-  rung.channel.brings({ ...beat, data: JSON.stringify({ spread }) })
-  rung.channel.ends({ kind: 'cut', code: 'cut' })
+  const { transport, world } = await openLine()
+  transport.channel.opens()
+  transport.channel.brings(welcome({ spread: spread as number }), pong)
+  transport.channel.brings({ ...beat, data: JSON.stringify({ spread }) })
+  transport.channel.ends({ kind: 'cut', code: 'cut' })
   await world.pass(610_000)
-  expect(rung.channels.length).toBeGreaterThan(1)
+  expect(transport.channels.length).toBeGreaterThan(1)
 })
 
 test.each([-1, 1e12, '1', null, {}, Number.NaN])(
   'an acknowledgement up to %j takes nothing that was not sent',
   async acked => {
-    const { line, rung, world } = await openLine()
-    rung.channel.opens()
-    rung.channel.brings(welcome({ acked: acked as number }), pong)
+    const { line, transport, world } = await openLine()
+    transport.channel.opens()
+    transport.channel.brings(welcome({ acked: acked as number }), pong)
     let settled = false
     line.send('up').then(
       () => {
@@ -69,17 +69,17 @@ test.each([-1, 1e12, '1', null, {}, Number.NaN])(
 test.each([7, null, {}, 'x'.repeat(4_097)])(
   'a session called %j is none, and the line says so',
   async session => {
-    const { rung, heard, world } = await openLine()
-    rung.channel.opens()
-    rung.channel.brings(welcome({ session: session as string }), pong)
+    const { transport, heard, world } = await openLine()
+    transport.channel.opens()
+    transport.channel.brings(welcome({ session: session as string }), pong)
     await world.settle()
     expect(heard.some(said => said.startsWith('error'))).toBe(true)
   },
 )
 
 test('many sessions on one connection end it', async () => {
-  const { rung, heard } = await openLine()
-  const { channel } = rung
+  const { transport, heard } = await openLine()
+  const { channel } = transport
   channel.opens()
   for (let n = 0; n < 10_000 && channel.open; n++)
     channel.brings(welcome({ session: `s${n}` }), message(n + 1))

@@ -8,7 +8,7 @@ import { cut, status } from '../support/fakes.ts'
 const start: Position = { cursor: '', session: undefined }
 const later: Position = { cursor: 'urn:uuid:1', session: undefined }
 
-function knock(ask: Partial<RequestContext>, options?: MercureOptions) {
+function requestFor(ask: Partial<RequestContext>, options?: MercureOptions) {
   return mercure(options).addressing.buildRequest({
     ...madeBy(ask.via ?? 'xhr-streaming'),
     url: new URL('https://host.test/.well-known/mercure?topic=a&topic=b'),
@@ -20,29 +20,29 @@ function knock(ask: Partial<RequestContext>, options?: MercureOptions) {
   })
 }
 
-describe('a knock', () => {
+describe('a request', () => {
   test('has the topics as the page gave them, and the last id in the address', () => {
-    expect(knock({}).url).toBe('https://host.test/.well-known/mercure?topic=a&topic=b')
-    expect(knock({ position: later }).url).toMatch(/\?topic=a&topic=b&lastEventID=urn:uuid:1$/)
-    expect(knock({ position: later }, { lastEventId: 'Last-Event-ID' }).url).toMatch(
+    expect(requestFor({}).url).toBe('https://host.test/.well-known/mercure?topic=a&topic=b')
+    expect(requestFor({ position: later }).url).toMatch(/\?topic=a&topic=b&lastEventID=urn:uuid:1$/)
+    expect(requestFor({ position: later }, { lastEventId: 'Last-Event-ID' }).url).toMatch(
       /&Last-Event-ID=urn:uuid:1$/,
     )
   })
 
   test('carries the token in the address only where no header can', () => {
-    expect(knock({ via: 'eventsource', token: 'secret' }).url).toContain('authorization=secret')
-    expect(knock({ via: 'eventsource', token: 'secret' }, { token: 'access_token' }).url).toContain(
+    expect(requestFor({ via: 'eventsource', token: 'secret' }).url).toContain('authorization=secret')
+    expect(requestFor({ via: 'eventsource', token: 'secret' }, { token: 'access_token' }).url).toContain(
       'access_token=secret',
     )
     for (const via of ['xhr-streaming', 'post'] as const) {
-      const { url, headers } = knock({ via, token: 'secret' })
+      const { url, headers } = requestFor({ via, token: 'secret' })
       expect(url).not.toContain('secret')
       expect(headers.Authorization).toBe('Bearer secret')
     }
   })
 
   test('publishes to the hub alone, by a form', () => {
-    const { url, headers } = knock({ via: 'post' })
+    const { url, headers } = requestFor({ via: 'post' })
     expect(url).toBe('https://host.test/.well-known/mercure')
     expect(headers['Content-Type']).toBe('application/x-www-form-urlencoded')
   })

@@ -11,7 +11,7 @@ import { tokenOf } from '../support/token.ts'
 const start: Position = { cursor: '', session: undefined }
 const midway: Position = { cursor: 'e.5.t5', session: 's1' }
 
-function knock(ask: Partial<RequestContext>) {
+function requestFor(ask: Partial<RequestContext>) {
   const { url, headers, protocols } = native.addressing.buildRequest({
     ...madeBy(ask.via ?? 'xhr-streaming'),
     url: new URL('https://host.test/live?topic=a%20b'),
@@ -34,77 +34,79 @@ function read(block: Partial<Incoming>, position = midway): Frame {
   return native.protocol.parseFrame({ ...whole, ...block }, position)
 }
 
-describe('a knock', () => {
+describe('a request', () => {
   test('leaves the page’s own parameters first and as they are', () => {
-    expect(knock({}).url).toBe('https://host.test/live?topic=a%20b&rt.v=1&rt.via=xhr-streaming&rt.x=n0nce')
+    expect(requestFor({}).url).toBe(
+      'https://host.test/live?topic=a%20b&rt.v=1&rt.via=xhr-streaming&rt.x=n0nce',
+    )
   })
 
   test('tells the session and the last id delivered, once there are such', () => {
-    expect(knock({}).query).not.toHaveProperty('rt.sid')
-    expect(knock({}).query).not.toHaveProperty('rt.id')
-    expect(knock({ position: midway }).query).toMatchObject({ 'rt.sid': 's1', 'rt.id': 'e.5.t5' })
+    expect(requestFor({}).query).not.toHaveProperty('rt.sid')
+    expect(requestFor({}).query).not.toHaveProperty('rt.id')
+    expect(requestFor({ position: midway }).query).toMatchObject({ 'rt.sid': 's1', 'rt.id': 'e.5.t5' })
   })
 
   test('of a WebSocket goes to ws: or wss:', () => {
-    expect(knock({ via: 'websocket' }).url).toMatch(/^wss:\/\/host\.test\/live\?/)
-    expect(knock({ via: 'websocket', url: new URL('http://host.test:8080') }).url).toMatch(
+    expect(requestFor({ via: 'websocket' }).url).toMatch(/^wss:\/\/host\.test\/live\?/)
+    expect(requestFor({ via: 'websocket', url: new URL('http://host.test:8080') }).url).toMatch(
       /^ws:\/\/host\.test:8080\//,
     )
   })
 
   test('of a poll tells which one it is, the first included', () => {
-    expect(knock({ via: 'long-polling', pollIndex: 0 }).query['rt.n']).toBe('0')
-    expect(knock({ via: 'long-polling', pollIndex: 12 }).query['rt.n']).toBe('12')
-    expect(knock({ via: 'eventsource' }).query).not.toHaveProperty('rt.n')
+    expect(requestFor({ via: 'long-polling', pollIndex: 0 }).query['rt.n']).toBe('0')
+    expect(requestFor({ via: 'long-polling', pollIndex: 12 }).query['rt.n']).toBe('12')
+    expect(requestFor({ via: 'eventsource' }).query).not.toHaveProperty('rt.n')
   })
 
   test('of a script tag names its callback', () => {
-    expect(knock({ via: 'jsonp', pollIndex: 0, jsonpCallback: '_rt1' }).query['rt.cb']).toBe('_rt1')
+    expect(requestFor({ via: 'jsonp', pollIndex: 0, jsonpCallback: '_rt1' }).query['rt.cb']).toBe('_rt1')
   })
 
   test('of a script tag that sends carries its slice, and no position', () => {
     const query = { 'rt.up': 'id: 1\ndata: 한\n\n', 'rt.at': '0', 'rt.of': '16' }
-    const sent = knock({ via: 'jsonp', jsonpCallback: '_rt1', query, position: midway }).query
+    const sent = requestFor({ via: 'jsonp', jsonpCallback: '_rt1', query, position: midway }).query
     expect(sent).toMatchObject({ ...query, 'rt.sid': 's1', 'rt.cb': '_rt1' })
     expect(sent).not.toHaveProperty('rt.id')
   })
 
   test('of a POST has the type that browsers ask permission for, whatever the page sets, and no position', () => {
-    const { headers, query } = knock({ via: 'post', headers: { 'X-A': '1' }, position: midway })
+    const { headers, query } = requestFor({ via: 'post', headers: { 'X-A': '1' }, position: midway })
     expect(headers).toEqual({ 'X-A': '1', 'Content-Type': 'text/event-stream' })
     expect(query).toEqual({ topic: 'a b', 'rt.v': '1', 'rt.via': 'post', 'rt.sid': 's1' })
   })
 
   test('of a WebSocket has the token in a subprotocol, whatever characters it has, and not in the address', () => {
     for (const token of ['secret', 'a.b-c_d~e+f/g=', '한 ü\u{1f600}', '>>>???']) {
-      const asked = knock({ via: 'websocket', token })
+      const asked = requestFor({ via: 'websocket', token })
       expect(asked.protocols?.[0]).toBe('rt.1')
       expect(asked.protocols?.[1]).toMatch(/^rt\.token\.[\w-]+$/)
       expect(tokenOf(asked)).toBe(token)
       expect(asked.query).not.toHaveProperty('rt.token')
       expect(asked.headers).toEqual({})
     }
-    expect(knock({ via: 'websocket' })).not.toHaveProperty('protocols')
+    expect(requestFor({ via: 'websocket' })).not.toHaveProperty('protocols')
   })
 
   test('carries the token in a header where one can be set, else in the address if the page says so, or as a ticket', () => {
     for (const via of ['xhr-streaming', 'long-polling', 'post'] as const) {
-      const { headers, query } = knock({ via, token: 'secret', headers: { 'X-A': '1' } })
+      const { headers, query } = requestFor({ via, token: 'secret', headers: { 'X-A': '1' } })
       expect(headers).toMatchObject({ 'X-A': '1', Authorization: 'Bearer secret' })
       expect(query).not.toHaveProperty('rt.token')
     }
     for (const via of ['eventsource', 'iframe', 'jsonp'] as const) {
-      const { headers, query } = knock({ via, token: 'secret' })
+      const { headers, query } = requestFor({ via, token: 'secret' })
       expect(headers).not.toHaveProperty('Authorization')
       expect(query['rt.token']).toBe('secret')
-      const hidden = knock({ via, token: 'secret', hidden: true, ticket: 'sealed' })
+      const hidden = requestFor({ via, token: 'secret', hidden: true, ticket: 'sealed' })
       expect(hidden.query).not.toHaveProperty('rt.token')
       expect(hidden.query['rt.ticket']).toBe('sealed')
     }
   })
 
   test('takes the place of a reserved parameter that the page set', () => {
-    expect(knock({ url: new URL('https://host.test/?rt.v=9&rt.via=x') }).query).toMatchObject({
+    expect(requestFor({ url: new URL('https://host.test/?rt.v=9&rt.via=x') }).query).toMatchObject({
       'rt.v': '1',
       'rt.via': 'xhr-streaming',
     })

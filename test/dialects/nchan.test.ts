@@ -7,7 +7,7 @@ import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }
 
-function knock(ask: Partial<RequestContext>, options?: NchanOptions) {
+function requestFor(ask: Partial<RequestContext>, options?: NchanOptions) {
   return nchan(options).addressing.buildRequest({
     ...madeBy(ask.via ?? 'xhr-streaming'),
     url: new URL('https://host.test/sub/a?x=1'),
@@ -24,49 +24,49 @@ function read(block: Partial<Incoming>, cursor = '') {
   return nchan().protocol.parseFrame({ ...whole, ...block } as Incoming, { cursor, session: undefined })
 }
 
-describe('a knock', () => {
+describe('a request', () => {
   test('names the last id in the address, on every channel, and gets by every cache', () => {
     const position = { cursor: '1795264566:3', session: undefined }
     for (const { name: via } of transportsOf(nchan())) {
-      const { searchParams } = new URL(knock({ via, position }).url)
+      const { searchParams } = new URL(requestFor({ via, position }).url)
       expect(Object.fromEntries(searchParams)).toEqual({ x: '1', last_event_id: '1795264566:3', _: 'n0nce' })
     }
-    expect(knock({}).url).not.toContain('last_event_id')
+    expect(requestFor({}).url).not.toContain('last_event_id')
   })
 
   test('asks for each channel by what tells them apart', () => {
-    expect(knock({ via: 'websocket' })).toMatchObject({
+    expect(requestFor({ via: 'websocket' })).toMatchObject({
       url: expect.stringMatching(/^wss:/),
       protocols: ['ws+meta.nchan'],
     })
-    expect(knock({ via: 'xhr-streaming' }).headers).toEqual({ Accept: 'text/event-stream' })
-    expect(knock({ via: 'multipart' }).headers).toEqual({ Accept: 'multipart/mixed' })
-    expect(knock({ via: 'long-polling' }).headers).toEqual({ Accept: '*/*' })
+    expect(requestFor({ via: 'xhr-streaming' }).headers).toEqual({ Accept: 'text/event-stream' })
+    expect(requestFor({ via: 'multipart' }).headers).toEqual({ Accept: 'multipart/mixed' })
+    expect(requestFor({ via: 'long-polling' }).headers).toEqual({ Accept: '*/*' })
   })
 
   test('carries the token in the address only where no header can', () => {
-    expect(knock({ via: 'websocket', token: 'secret' }).url).toContain('token=secret')
-    expect(knock({ via: 'eventsource', token: 'secret' }).url).toContain('token=secret')
+    expect(requestFor({ via: 'websocket', token: 'secret' }).url).toContain('token=secret')
+    expect(requestFor({ via: 'eventsource', token: 'secret' }).url).toContain('token=secret')
     for (const via of ['xhr-streaming', 'long-polling', 'post'] as const) {
-      const { url, headers } = knock({ via, token: 'secret' })
+      const { url, headers } = requestFor({ via, token: 'secret' })
       expect(url).not.toContain('secret')
       expect(headers.Authorization).toBe('Bearer secret')
     }
   })
 
   test('publishes where the page says, relative to the line, or at the line’s own address', () => {
-    expect(knock({ via: 'post' }).url).toBe('https://host.test/sub/a?x=1')
-    expect(knock({ via: 'post' }, { publish: '/pub/a' }).url).toBe('https://host.test/pub/a')
-    expect(knock({ via: 'post' }, { publish: 'https://other.test/a' }).url).toBe('https://other.test/a')
+    expect(requestFor({ via: 'post' }).url).toBe('https://host.test/sub/a?x=1')
+    expect(requestFor({ via: 'post' }, { publish: '/pub/a' }).url).toBe('https://host.test/pub/a')
+    expect(requestFor({ via: 'post' }, { publish: 'https://other.test/a' }).url).toBe('https://other.test/a')
   })
 
   test('says what is published, so that bytes do not go out as text', () => {
-    expect(knock({ via: 'post', body: 'x' }).headers['Content-Type']).toBe('text/plain')
-    expect(knock({ via: 'post', body: new ArrayBuffer(1) }).headers['Content-Type']).toBe(
+    expect(requestFor({ via: 'post', body: 'x' }).headers['Content-Type']).toBe('text/plain')
+    expect(requestFor({ via: 'post', body: new ArrayBuffer(1) }).headers['Content-Type']).toBe(
       'application/octet-stream',
     )
     const headers = { 'Content-Type': 'image/png' }
-    expect(knock({ via: 'post', body: new ArrayBuffer(1), headers }).headers['Content-Type']).toBe(
+    expect(requestFor({ via: 'post', body: new ArrayBuffer(1), headers }).headers['Content-Type']).toBe(
       'image/png',
     )
   })

@@ -7,7 +7,7 @@ import { cut, status } from '../support/fakes.ts'
 
 const start: Position = { cursor: '', session: undefined }
 
-function knock(ask: Partial<RequestContext>) {
+function requestFor(ask: Partial<RequestContext>) {
   return plain.addressing.buildRequest({
     ...madeBy(ask.via ?? 'xhr-streaming'),
     url: new URL('https://host.test/events?a=1'),
@@ -24,30 +24,30 @@ function read(block: Partial<Incoming>) {
   return plain.protocol.parseFrame({ ...whole, ...block } as Incoming, start)
 }
 
-describe('a knock', () => {
+describe('a request', () => {
   test('goes to the address as the page gave it', () => {
-    expect(knock({ via: 'eventsource' }).url).toBe('https://host.test/events?a=1')
-    expect(knock({ via: 'websocket' }).url).toBe('wss://host.test/events?a=1')
+    expect(requestFor({ via: 'eventsource' }).url).toBe('https://host.test/events?a=1')
+    expect(requestFor({ via: 'websocket' }).url).toBe('wss://host.test/events?a=1')
   })
 
   test('asks as EventSource does', () => {
-    expect(knock({}).headers).toEqual({ Accept: 'text/event-stream', 'Cache-Control': 'no-cache' })
+    expect(requestFor({}).headers).toEqual({ Accept: 'text/event-stream', 'Cache-Control': 'no-cache' })
   })
 
   test('names the last id once there is one', () => {
     const position = { cursor: '한-5', session: undefined }
-    expect(knock({ position }).headers['Last-Event-ID']).toBe('한-5')
+    expect(requestFor({ position }).headers['Last-Event-ID']).toBe('한-5')
   })
 
   test('carries the page’s own headers, which win, and its token', () => {
-    expect(knock({ headers: { Accept: '*/*' }, token: 'secret' }).headers).toMatchObject({
+    expect(requestFor({ headers: { Accept: '*/*' }, token: 'secret' }).headers).toMatchObject({
       Accept: '*/*',
       Authorization: 'Bearer secret',
     })
   })
 
   test('of a POST has the page’s own headers alone: the browser says what type the body has', () => {
-    expect(knock({ via: 'post', headers: { 'X-A': '1' } }).headers).toEqual({ 'X-A': '1' })
+    expect(requestFor({ via: 'post', headers: { 'X-A': '1' } }).headers).toEqual({ 'X-A': '1' })
   })
 })
 

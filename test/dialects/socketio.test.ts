@@ -13,7 +13,7 @@ const fresh: Position = { cursor: '', session: undefined }
 const greeted: Position = { cursor: '', session: handshake }
 const recovering: Position = { cursor: 'p1 Q7-HQtf', session: handshake }
 
-function knock(ask: Partial<RequestContext>, as = dialect) {
+function requestFor(ask: Partial<RequestContext>, as = dialect) {
   const url = as.addressing.buildRequest({
     ...madeBy(ask.via ?? 'websocket'),
     url: new URL('https://host.test/socket.io/?room=1'),
@@ -46,30 +46,32 @@ function greeting(position: Position, token?: string, as = dialect): unknown {
   return JSON.parse((meaning.text(token) as string).replace(/^40/, ''))
 }
 
-describe('a knock', () => {
+describe('a request', () => {
   test('goes to the path as it is, with the page’s parameters', () => {
-    const { url, query } = knock({})
+    const { url, query } = requestFor({})
     expect(url).toMatch(/^wss:\/\/host\.test\/socket\.io\/\?room=1&/)
     expect(query).toMatchObject({ room: '1', EIO: '4', transport: 'websocket' })
   })
 
   test('adds the slash that Socket.IO’s path ends in', () => {
-    expect(knock({ url: new URL('https://host.test/socket.io') }).url).toContain('/socket.io/?')
+    expect(requestFor({ url: new URL('https://host.test/socket.io') }).url).toContain('/socket.io/?')
   })
 
   test('names the session from the second poll on, and when it posts', () => {
-    expect(knock({ via: 'long-polling', pollIndex: 0, position: greeted }).query).not.toHaveProperty('sid')
-    expect(knock({ via: 'long-polling', pollIndex: 1, position: greeted }).query).toMatchObject({
+    expect(requestFor({ via: 'long-polling', pollIndex: 0, position: greeted }).query).not.toHaveProperty(
+      'sid',
+    )
+    expect(requestFor({ via: 'long-polling', pollIndex: 1, position: greeted }).query).toMatchObject({
       transport: 'polling',
       sid: 's1',
     })
-    expect(knock({ via: 'post', position: greeted }).query).toHaveProperty('sid', 's1')
-    expect(knock({ via: 'websocket', position: greeted }).query).not.toHaveProperty('sid')
+    expect(requestFor({ via: 'post', position: greeted }).query).toHaveProperty('sid', 's1')
+    expect(requestFor({ via: 'websocket', position: greeted }).query).not.toHaveProperty('sid')
   })
 
   test('keeps the token out of the address', () => {
     for (const via of ['websocket', 'long-polling', 'post'] as const)
-      expect(knock({ via }).url).not.toContain('secret')
+      expect(requestFor({ via }).url).not.toContain('secret')
   })
 })
 
@@ -373,8 +375,8 @@ describe('the largest packet that a server takes', () => {
   ])(
     'is compared with the whole packet, and with one that was sent before the line was open: one %s',
     async (_, length, outcome) => {
-      const rung = fake('websocket')
-      const stage = await openLine({ dialect, transports: [rung] })
+      const transport = fake('websocket')
+      const stage = await openLine({ dialect, transports: [transport] })
       const outcomes: unknown[] = []
       const send = () =>
         void stage.line.send('x'.repeat(length)).then(
@@ -383,15 +385,15 @@ describe('the largest packet that a server takes', () => {
         )
       send()
       const reader = dialect.framing.reader(ours('websocket'))
-      rung.channel.opens()
+      transport.channel.opens()
       for (const text of ['0{"sid":"a","pingInterval":25000,"maxPayload":100}', '40{"sid":"b"}'])
-        rung.channel.brings(...reader.feed(text))
+        transport.channel.brings(...reader.feed(text))
       await stage.world.settle()
-      for (let count = 0; count < 5; count++) rung.channel.takes()
+      for (let count = 0; count < 5; count++) transport.channel.takes()
       await stage.world.settle()
       send()
       await stage.world.settle()
-      rung.channel.takes()
+      transport.channel.takes()
       await stage.world.settle()
       expect(outcomes).toEqual([outcome, outcome])
       stage.line.close()

@@ -10,7 +10,7 @@ const dialect = sockjs()
 const fresh: Position = { cursor: '', session: undefined }
 const joined: Position = { cursor: '', session: '' }
 
-function knock(ask: Partial<RequestContext>) {
+function requestFor(ask: Partial<RequestContext>) {
   return dialect.addressing.buildRequest({
     ...madeBy(ask.via ?? 'websocket'),
     url: new URL('https://host.test/chat?a=1'),
@@ -32,7 +32,7 @@ function meanings(via: TransportName, chunks: (string | ArrayBuffer)[], position
 
 const texts = (...all: string[]) => all.map(data => ({ type: 'message', event: 'message', data }))
 
-describe('a knock', () => {
+describe('a request', () => {
   test.each([
     ['websocket', undefined, 'wss://host.test/chat/295/zz/websocket?a=1', undefined],
     ['eventsource', undefined, 'https://host.test/chat/295/zz/eventsource?a=1', undefined],
@@ -47,12 +47,12 @@ describe('a knock', () => {
       ...(beside && { beside }),
       ...(via === 'jsonp' && { jsonpCallback: '_rt1' }),
     }
-    expect(knock(ask)).toEqual({ url, headers: {}, ...(method && { method }) })
+    expect(requestFor(ask)).toEqual({ url, headers: {}, ...(method && { method }) })
   })
 
   test('names a server by three digits, whatever the channel is called', () => {
     for (const channel of ['0', '1a', 'zzzzzzzzzz'])
-      expect(new URL(knock({ channel }).url).pathname).toMatch(
+      expect(new URL(requestFor({ channel }).url).pathname).toMatch(
         new RegExp(`^/chat/\\d{3}/${channel}/websocket$`),
       )
   })
@@ -71,10 +71,10 @@ describe('a knock', () => {
   })
 
   test('carries the token in a header where it can, and in the address elsewhere', () => {
-    expect(knock({ via: 'xhr-streaming', token: 't' }).headers).toEqual({ Authorization: 'Bearer t' })
-    expect(knock({ via: 'post', token: 't' }).headers).toEqual({ Authorization: 'Bearer t' })
+    expect(requestFor({ via: 'xhr-streaming', token: 't' }).headers).toEqual({ Authorization: 'Bearer t' })
+    expect(requestFor({ via: 'post', token: 't' }).headers).toEqual({ Authorization: 'Bearer t' })
     for (const ask of [{}, { via: 'jsonp' }, { via: 'post', beside: 'script' }] as const)
-      expect(new URL(knock({ ...ask, token: 't' }).url).searchParams.get('token')).toBe('t')
+      expect(new URL(requestFor({ ...ask, token: 't' }).url).searchParams.get('token')).toBe('t')
   })
 })
 

@@ -28,8 +28,8 @@ const mostAsked = 20
  * and nothing of it is left once it is closed.
  */
 async function hear(dialect: Dialect, via: TransportName, input: Uint8Array): Promise<void> {
-  const rung = fake(via)
-  const stage = await openLine({ dialect, transports: [rung], url: 'https://host.test/there/' })
+  const transport = fake(via)
+  const stage = await openLine({ dialect, transports: [transport], url: 'https://host.test/there/' })
   const { line, world } = stage
   const strange: string[] = []
   line.addEventListener('message', ({ data, lastEventId }) => {
@@ -38,15 +38,15 @@ async function hear(dialect: Dialect, via: TransportName, input: Uint8Array): Pr
     if (!isData || typeof lastEventId !== 'string') strange.push(`${typeof data} with ${typeof lastEventId}`)
   })
   const reader = dialect.framing.reader(ours(via))
-  rung.channel.opens()
+  transport.channel.opens()
   for (const block of [...reader.feed(new TextDecoder().decode(input)), ...reader.end()]) {
-    if (!rung.channel.open) break
-    rung.channel.brings(block)
+    if (!transport.channel.open) break
+    transport.channel.brings(block)
   }
   await world.settle()
-  const before = rung.channels.length
+  const before = transport.channels.length
   await world.pass(1_000)
-  const asked = rung.channels.length - before
+  const asked = transport.channels.length - before
   line.close()
   await world.settle()
   if (strange.length > 0) throw new Error(`a page was handed ${strange[0]}`)

@@ -13,7 +13,7 @@ import { madeBy, vary } from '../support/dialects.ts'
 import { cut, endedWell, type Fake, type FakeChannel, fakes, refused, status } from '../support/fakes.ts'
 import { createWorld, type World } from '../support/world.ts'
 
-/** What the ladder waits before the next rung joins, when no round trip was measured. */
+/** What the race waits before the next transport joins, when no round trip was measured. */
 const stagger = 300
 const timeout = 10_000
 
@@ -24,12 +24,12 @@ interface Given {
   parts?: Partial<Environment>
 }
 
-/** A ladder over rungs that the test drives, and all that is heard above it. */
-async function climb(rungs: Fake[], { dialect = native, eager = false, world, parts }: Given = {}) {
+/** A race over transports that the test drives, and all that is heard above it. */
+async function startRace(transports: Fake[], { dialect = native, eager = false, world, parts }: Given = {}) {
   const place = world ?? createWorld(parts)
   const { environment, origin } = place
   const attempts: Attempt[] = []
-  const route = createRace(rungs, createPreference(environment, origin))
+  const route = createRace(transports, createPreference(environment, origin))
   const heard: string[] = []
   const failures: Failure[] = []
   let positioned = false
@@ -70,14 +70,16 @@ async function climb(rungs: Fake[], { dialect = native, eager = false, world, pa
     attempts,
     /** The transports whose channels are open, best first. */
     get racing() {
-      return rungs.filter(rung => rung.channels.some(channel => channel.open)).map(rung => rung.name)
+      return transports
+        .filter(transport => transport.channels.some(channel => channel.open))
+        .map(transport => transport.name)
     },
     /** How often each was tried. */
     get tries() {
-      return rungs.map(rung => rung.channels.length)
+      return transports.map(transport => transport.channels.length)
     },
     channel: undefined as unknown as Channel,
-    /** Opens the ladder again, as the connection does after it ended. */
+    /** Opens the race again, as the connection does after it ended. */
     async open() {
       stage.channel = route.open(target, line)
       await place.settle()
@@ -100,17 +102,17 @@ async function prove(world: World, channel: FakeChannel): Promise<void> {
   channel.brings(pong, tick)
 }
 
-describe('the first rung', () => {
+describe('the first transport', () => {
   test('starts alone, and after open has returned', async () => {
     const [ws, es] = fakes('websocket', 'eventsource')
-    const { racing, heard } = await climb([ws, es])
+    const { racing, heard } = await startRace([ws, es])
     expect(racing).toEqual(['websocket'])
     expect(heard).toEqual([])
   })
 
   test('stays alone where the network is healthy', async () => {
     const [ws, es] = fakes('websocket', 'eventsource')
-    const stage = await climb([ws, es])
+    const stage = await startRace([ws, es])
     await stage.world.pass(stagger - 1)
     await prove(stage.world, ws.channel)
     await stage.world.pass(60_000)
@@ -119,21 +121,21 @@ describe('the first rung', () => {
   })
 
   test('starts together with the second when the page is eager', async () => {
-    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
-    const { racing } = await climb(rungs, { eager: true })
+    const transports = fakes('websocket', 'eventsource', 'xhr-streaming')
+    const { racing } = await startRace(transports, { eager: true })
     expect(racing).toEqual(['websocket', 'eventsource'])
   })
 
   test('is the one that worked on the last page, for six hours', async () => {
-    const rungs = fakes('websocket', 'eventsource', 'long-polling')
-    const first = await climb(rungs)
+    const transports = fakes('websocket', 'eventsource', 'long-polling')
+    const first = await startRace(transports)
     const { world } = first
-    ws(rungs).channel.ends(refused)
-    await prove(world, rungs[1].channel)
+    ws(transports).channel.ends(refused)
+    await prove(world, transports[1].channel)
     first.channel.close()
 
     const again = fakes('websocket', 'eventsource', 'long-polling')
-    const second = await climb(again, { world })
+    const second = await startRace(again, { world })
     expect(second.racing).toEqual(['eventsource'])
     again[1].channel.ends(refused)
     expect(second.racing).toEqual(['long-polling'])
@@ -144,19 +146,19 @@ describe('the first rung', () => {
   test('is the first of all when what is remembered is no transport of ours', async () => {
     const world = createWorld()
     world.storage.set(`throughline:${world.origin}`, `carrier-pigeon ${Date.now() + 1_000}`)
-    const { racing } = await climb(fakes('websocket', 'eventsource'), { world })
+    const { racing } = await startRace(fakes('websocket', 'eventsource'), { world })
     expect(racing).toEqual(['websocket'])
   })
 })
 
-function ws(rungs: Fake[]): Fake {
-  return rungs[0] as Fake
+function ws(transports: Fake[]): Fake {
+  return transports[0] as Fake
 }
 
-describe('a rung that is silent', () => {
+describe('a transport that is silent', () => {
   test('is joined by the next after the stagger, and not given up', async () => {
-    const rungs = fakes('websocket', 'eventsource', 'long-polling')
-    const stage = await climb(rungs)
+    const transports = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await startRace(transports)
     await stage.world.pass(stagger - 1)
     expect(stage.racing).toEqual(['websocket'])
     await stage.world.pass(1)
@@ -173,7 +175,7 @@ describe('a rung that is silent', () => {
     ] as const) {
       const world = createWorld()
       world.roundTrip = trip
-      const stage = await climb(fakes('websocket', 'eventsource'), { world })
+      const stage = await startRace(fakes('websocket', 'eventsource'), { world })
       await world.pass(expected - 1)
       expect(stage.racing).toEqual(['websocket'])
       await world.pass(1)
@@ -183,7 +185,7 @@ describe('a rung that is silent', () => {
 
   test('wins if it proves itself first', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     await stage.world.pass(stagger)
     await prove(stage.world, first.channel)
     expect(stage.racing).toEqual(['websocket'])
@@ -192,7 +194,7 @@ describe('a rung that is silent', () => {
 
   test('is silent although it was accepted', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     first.channel.opens()
     await stage.world.pass(stagger)
     expect(stage.racing).toEqual(['websocket', 'eventsource'])
@@ -201,7 +203,7 @@ describe('a rung that is silent', () => {
 
   test('has the stagger again once it was accepted', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     await stage.world.pass(stagger - 1)
     first.channel.opens()
     await stage.world.pass(stagger - 1)
@@ -212,7 +214,7 @@ describe('a rung that is silent', () => {
 
   test('has failed when it stays so for the whole timeout', async () => {
     const [only] = fakes('websocket')
-    const stage = await climb([only])
+    const stage = await startRace([only])
     await stage.world.pass(timeout - 1)
     expect(stage.racing).toEqual(['websocket'])
     await stage.world.pass(1)
@@ -228,16 +230,16 @@ describe('a rung that is silent', () => {
     ],
     ['is waited for where the server need not say a word', plain, ['eventsource']],
   ])('a stream %s', async (_, dialect, racing) => {
-    const stage = await climb(fakes('eventsource'), { dialect })
+    const stage = await startRace(fakes('eventsource'), { dialect })
     await stage.world.pass(timeout)
     expect(stage.racing).toEqual(racing)
   })
 })
 
-describe('a rung that fails', () => {
+describe('a transport that fails', () => {
   test('hands over at once', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     first.channel.ends(refused)
     expect(stage.racing).toEqual(['eventsource'])
     expect(stage.heard).toEqual([])
@@ -245,7 +247,7 @@ describe('a rung that fails', () => {
 
   test('hands over at once when it was opened and then cut', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     first.channel.opens()
     first.channel.ends(cut)
     expect(stage.racing).toEqual(['eventsource'])
@@ -253,7 +255,7 @@ describe('a rung that fails', () => {
 
   test('hands over at once when it greeted and was then cut, and says that the line is interrupted', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     talk(first.channel)
     first.channel.ends(cut)
     expect(stage.racing).toEqual(['eventsource'])
@@ -264,7 +266,7 @@ describe('a rung that fails', () => {
 
   test('as the last one that greeted is told once, by the end', async () => {
     const [only] = fakes('eventsource')
-    const stage = await climb([only])
+    const stage = await startRace([only])
     talk(only.channel)
     only.channel.ends(cut)
     expect(stage.heard).toEqual(['opened eventsource', 'ended cut'])
@@ -273,7 +275,7 @@ describe('a rung that fails', () => {
   test('hands over at once when open throws', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     first.throws = new Error('blocked by policy')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     expect(stage.racing).toEqual(['eventsource'])
     expect(sentence(stage.attempts[0]?.failure as Failure)).toBe(
       'websocket could not start, blocked by policy',
@@ -283,7 +285,7 @@ describe('a rung that fails', () => {
   test('hands over at once when it cannot be used here', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     first.supported = false
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     expect(stage.racing).toEqual(['eventsource'])
     expect(stage.tries).toEqual([0, 1])
   })
@@ -291,7 +293,7 @@ describe('a rung that fails', () => {
   test('says what can be done when none can be used here', async () => {
     const [only] = fakes('websocket')
     only.supported = false
-    const stage = await climb([only])
+    const stage = await startRace([only])
     expect(stage.heard).toEqual(['ended unsupported'])
     expect(sentence(stage.failures[0] as Failure)).toMatch(
       /^websocket cannot be used here: .*environment.*docs\/places\.md/,
@@ -299,10 +301,10 @@ describe('a rung that fails', () => {
   })
 
   test('does not make the next but one start sooner', async () => {
-    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
-    const stage = await climb(rungs)
+    const transports = fakes('websocket', 'eventsource', 'xhr-streaming')
+    const stage = await startRace(transports)
     await stage.world.pass(200)
-    ws(rungs).channel.ends(refused)
+    ws(transports).channel.ends(refused)
     await stage.world.pass(stagger - 1)
     expect(stage.racing).toEqual(['eventsource'])
     await stage.world.pass(1)
@@ -310,44 +312,44 @@ describe('a rung that fails', () => {
   })
 
   test.each([204, 401, 403])('with status %i ends all at once', async code => {
-    const rungs = fakes('xhr-streaming', 'long-polling', 'jsonp')
-    const stage = await climb(rungs)
+    const transports = fakes('xhr-streaming', 'long-polling', 'jsonp')
+    const stage = await startRace(transports)
     await stage.world.pass(stagger)
-    rungs[0].channel.ends(status(code))
+    transports[0].channel.ends(status(code))
     expect(stage.heard).toEqual([`ended ${code}`])
     expect(stage.racing).toEqual([])
     expect(stage.world.timers).toBe(0)
   })
 
   test('that holds for the line, in the server’s words, is heard once and not five times', async () => {
-    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
-    const stage = await climb(rungs)
-    ws(rungs).channel.ends(status(503, { scope: 'line', retryAfter: 7_000 }))
+    const transports = fakes('websocket', 'eventsource', 'xhr-streaming')
+    const stage = await startRace(transports)
+    ws(transports).channel.ends(status(503, { scope: 'line', retryAfter: 7_000 }))
     expect(stage.heard).toEqual(['ended 503'])
     expect(stage.failures[0]?.retryAfter).toBe(7_000)
     expect(stage.tries).toEqual([1, 0, 0])
   })
 
   test('that holds for one transport alone, be it 403, hands over to the next', async () => {
-    const rungs = fakes('websocket', 'eventsource')
-    const stage = await climb(rungs)
-    ws(rungs).channel.ends(status(403, { scope: 'transport', detail: 'not so' }))
+    const transports = fakes('websocket', 'eventsource')
+    const stage = await startRace(transports)
+    ws(transports).channel.ends(status(403, { scope: 'transport', detail: 'not so' }))
     expect(stage.racing).toEqual(['eventsource'])
-    rungs[1].channel.ends(status(403, { scope: 'line', detail: 'not at all' }))
+    transports[1].channel.ends(status(403, { scope: 'line', detail: 'not at all' }))
     expect(stage.heard).toEqual(['ended 403'])
   })
 
   test('that holds for one transport is the end where there is no other', async () => {
     const [only] = fakes('websocket')
-    const stage = await climb([only])
+    const stage = await startRace([only])
     only.channel.ends(status(403, { scope: 'transport', detail: 'not so' }))
     await stage.world.settle()
     expect(stage.failures).toMatchObject([{ status: 403, detail: 'not so' }])
   })
 
-  test('as the last one ends the ladder, with the words of all', async () => {
+  test('as the last one ends the race, with the words of all', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     first.channel.ends({ kind: 'cut', code: 'the socket was cut' })
     second.channel.ends({ kind: 'cut', code: 'the stream was cut' })
     await stage.world.settle()
@@ -358,7 +360,7 @@ describe('a rung that fails', () => {
 
   test('and was told when to come back decides over those that were not', async () => {
     const [first, second, third] = fakes('websocket', 'xhr-streaming', 'long-polling')
-    const stage = await climb([first, second, third])
+    const stage = await startRace([first, second, third])
     first.channel.ends(refused)
     second.channel.ends(status(503, { retryAfter: 7_000 }))
     third.channel.ends(cut)
@@ -368,7 +370,7 @@ describe('a rung that fails', () => {
 
   test('for good decides only if all do', async () => {
     const [first, second] = fakes('xhr-streaming', 'long-polling')
-    const stage = await climb([first, second], { dialect: plainWith({ letter: true }) })
+    const stage = await startRace([first, second], { dialect: plainWith({ letter: true }) })
     first.channel.ends({ kind: 'content', code: 'a login page' })
     second.channel.ends(cut)
     await stage.world.settle()
@@ -378,7 +380,7 @@ describe('a rung that fails', () => {
   test('is no reason to say that nothing is supported', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     second.supported = false
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     first.channel.ends(cut)
     await stage.world.settle()
     expect(stage.heard).toEqual(['ended cut'])
@@ -386,33 +388,33 @@ describe('a rung that fails', () => {
 })
 
 describe('where nothing can be used', () => {
-  test('the ladder ends as unsupported', async () => {
+  test('the race ends as unsupported', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     first.supported = second.supported = false
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     expect(stage.heard).toEqual(['ended unsupported'])
   })
 
   test('transports that the dialect does not have are not tried', async () => {
     const [only] = fakes('jsonp')
-    const stage = await climb([only], { dialect: plain })
+    const stage = await startRace([only], { dialect: plain })
     expect(stage.heard).toEqual(['ended unsupported'])
     expect(only.channels).toEqual([])
   })
 })
 
-describe('a rung that talks', () => {
+describe('a transport that talks', () => {
   test('delivers at once, before any proof', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     talk(first.channel)
     first.channel.brings(message(1))
     expect(stage.heard).toEqual(['opened eventsource', 'm1'])
   })
 
-  test('makes the ladder hold still while its proof is due', async () => {
+  test('makes the race hold still while its proof is due', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     await stage.world.pass(stagger - 1)
     talk(first.channel)
     await stage.world.pass(600 + stagger - 1)
@@ -421,7 +423,7 @@ describe('a rung that talks', () => {
 
   test('is silent again when its proof is overdue: the next one joins, and it goes on delivering', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     talk(first.channel)
     await stage.world.pass(600 + stagger)
     expect(stage.racing).toEqual(['eventsource', 'long-polling'])
@@ -434,7 +436,7 @@ describe('a rung that talks', () => {
 
   test('is waited for as long as a stream flows: on a slow line its proof is behind what waited', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     talk(first.channel)
     for (let time = 1; time < 10; time++) {
       await stage.world.pass(600)
@@ -447,7 +449,7 @@ describe('a rung that talks', () => {
 
   test('is not waited for where a question may have been lost on its way up, whatever comes down', async () => {
     const [first, second] = fakes('websocket', 'long-polling')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     talk(first.channel)
     for (let time = 1; time < 10; time++) {
       await stage.world.pass(100)
@@ -458,7 +460,7 @@ describe('a rung that talks', () => {
 
   test('may still prove itself late', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     talk(first.channel)
     await stage.world.pass(600 + stagger)
     first.channel.brings(tick)
@@ -467,13 +469,13 @@ describe('a rung that talks', () => {
   })
 
   test('closes cold ones, which would begin anew and not continue; they are put back', async () => {
-    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming', 'long-polling')
-    const stage = await climb(rungs)
+    const transports = fakes('websocket', 'eventsource', 'xhr-streaming', 'long-polling')
+    const stage = await startRace(transports)
     await stage.world.pass(2 * stagger)
     expect(stage.racing).toEqual(['websocket', 'eventsource', 'xhr-streaming'])
-    talk(rungs[2].channel)
+    talk(transports[2].channel)
     expect(stage.racing).toEqual(['xhr-streaming'])
-    rungs[2].channel.ends(cut)
+    transports[2].channel.ends(cut)
     expect(stage.racing).toEqual(['websocket'])
     await stage.world.pass(stagger)
     expect(stage.racing).toEqual(['websocket', 'eventsource'])
@@ -482,18 +484,18 @@ describe('a rung that talks', () => {
   })
 
   test('leaves those that would continue: ids drop what comes twice', async () => {
-    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
-    const stage = await climb(rungs)
-    talk(ws(rungs).channel)
-    ws(rungs).channel.ends(cut)
+    const transports = fakes('websocket', 'eventsource', 'xhr-streaming')
+    const stage = await startRace(transports)
+    talk(ws(transports).channel)
+    ws(transports).channel.ends(cut)
     await stage.world.pass(stagger)
-    talk(rungs[2].channel)
+    talk(transports[2].channel)
     expect(stage.racing).toEqual(['eventsource', 'xhr-streaming'])
   })
 
   test('takes over from another that talked and failed', async () => {
     const [first, second] = fakes('eventsource', 'xhr-streaming')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     talk(first.channel)
     await stage.world.pass(600 + stagger)
     talk(second.channel)
@@ -505,7 +507,7 @@ describe('a rung that talks', () => {
 
   test('carries what is sent', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     stage.channel.send?.('lost', () => {})
     talk(first.channel)
     stage.channel.send?.('hello', () => {})
@@ -520,7 +522,7 @@ describe('a rung that talks', () => {
 describe('proof', () => {
   test('of a WebSocket is the answer to what it is asked with the first block', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     first.channel.opens()
     expect(first.channel.sent).toEqual([])
     first.channel.brings(welcome())
@@ -533,7 +535,7 @@ describe('proof', () => {
 
   test('that a WebSocket does not give in time brings the next one in', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     talk(first.channel)
     await stage.world.pass(200 + stagger)
     expect(stage.racing).toEqual(['websocket', 'eventsource'])
@@ -543,7 +545,7 @@ describe('proof', () => {
     'of %s is a tick that comes apart from the first block',
     async name => {
       const [first] = fakes(name)
-      const stage = await climb([first])
+      const stage = await startRace([first])
       talk(first.channel)
       await stage.world.pass(150)
       expect(stage.attempts[0]?.proven).toBeUndefined()
@@ -554,7 +556,7 @@ describe('proof', () => {
 
   test('of a stream is not a tick that comes with the first block: it is held back and let go in lumps', async () => {
     const [first, second] = fakes('xhr-streaming', 'long-polling')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     first.channel.opens()
     first.channel.brings(welcome(), tick)
     expect(stage.attempts[0]?.proven).toBeUndefined()
@@ -564,7 +566,7 @@ describe('proof', () => {
 
   test.each(['long-polling', 'jsonp'] as const)('of %s is one block', async name => {
     const [first] = fakes(name)
-    const stage = await climb([first])
+    const stage = await startRace([first])
     first.channel.opens()
     first.channel.brings()
     expect(stage.attempts[0]?.proven).toBeUndefined()
@@ -574,7 +576,7 @@ describe('proof', () => {
 
   test('of a server that need not say anything is that it accepted', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second], { dialect: plain })
+    const stage = await startRace([first, second], { dialect: plain })
     await stage.world.pass(stagger)
     first.channel.opens()
     expect(stage.racing).toEqual(['websocket'])
@@ -582,11 +584,11 @@ describe('proof', () => {
   })
 
   test('closes the others', async () => {
-    const rungs = fakes('websocket', 'eventsource', 'long-polling')
-    const stage = await climb(rungs)
+    const transports = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await startRace(transports)
     await stage.world.pass(2 * stagger)
-    rungs[2].channel.opens()
-    rungs[2].channel.brings(welcome())
+    transports[2].channel.opens()
+    transports[2].channel.brings(welcome())
     expect(stage.racing).toEqual(['long-polling'])
     expect(stage.attempts.map(({ ended }) => ended !== undefined)).toEqual([true, true, false])
   })
@@ -600,7 +602,7 @@ describe('on a page that is busy', () => {
     'for %i ms from %i on, an answer that waits behind late timers makes another connection needless',
     async (length, start) => {
       const [first, second] = fakes('websocket', 'eventsource')
-      const stage = await climb([first, second])
+      const stage = await startRace([first, second])
       await stage.world.pass(start)
       await stage.world.busy(length, () => talk(first.channel))
       await prove(stage.world, first.channel)
@@ -611,7 +613,7 @@ describe('on a page that is busy', () => {
 
   test('until a moment before its time is over, the first has its time again', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     await stage.world.pass(20)
     await stage.world.busy(stagger - 21)
     await stage.world.pass(stagger - 1)
@@ -622,7 +624,7 @@ describe('on a page that is busy', () => {
 
   test('a proof that waits behind a late timer is not overdue', async () => {
     const [first, second] = fakes('eventsource', 'long-polling')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     talk(first.channel)
     await stage.world.busy(5_000, () => first.channel.brings(tick))
     expect(stage.tries).toEqual([1, 0])
@@ -631,20 +633,20 @@ describe('on a page that is busy', () => {
 
   test('an answer that waits behind a late timer is not silence', async () => {
     const [only] = fakes('websocket')
-    const stage = await climb([only])
+    const stage = await startRace([only])
     await stage.world.busy(2 * timeout, () => talk(only.channel))
     expect(stage.heard).toEqual(['opened websocket'])
   })
 
   test('what is looked up to is joined only after a second in which it could be heard', async () => {
-    const rungs = fakes('websocket', 'eventsource', 'long-polling')
-    const stage = await climb(rungs)
-    rungs[0].channel.ends(refused)
-    rungs[1].channel.ends(refused)
-    await prove(stage.world, rungs[2].channel)
+    const transports = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await startRace(transports)
+    transports[0].channel.ends(refused)
+    transports[1].channel.ends(refused)
+    await prove(stage.world, transports[2].channel)
     await stage.world.fire('online')
-    await stage.world.busy(3_000, () => talk(ws(rungs).channel))
-    ws(rungs).channel.brings(pong)
+    await stage.world.busy(3_000, () => talk(ws(transports).channel))
+    ws(transports).channel.brings(pong)
     expect(stage.tries).toEqual([2, 1, 1])
     expect(stage.racing).toEqual(['websocket'])
   })
@@ -655,7 +657,7 @@ describe('on a page that is busy', () => {
       const world = createWorld()
       const { setTimeout } = world.environment
       world.environment.setTimeout = (act, ms) => setTimeout(act, ms + late)
-      const stage = await climb(fakes('websocket', 'eventsource'), { world })
+      const stage = await startRace(fakes('websocket', 'eventsource'), { world })
       await world.pass(stagger + 3 * (stagger + late) + 4 * late)
       expect(stage.racing).toEqual(['websocket', 'eventsource'])
     },
@@ -665,20 +667,20 @@ describe('on a page that is busy', () => {
 describe('a worse one that is a moment ahead', () => {
   /** The second has joined and answers after `trip`. */
   async function ahead(names: [TransportName, TransportName], trip = 100, given?: Given) {
-    const rungs = fakes(...names)
-    const stage = await climb(rungs, given)
+    const transports = fakes(...names)
+    const stage = await startRace(transports, given)
     await stage.world.pass(stagger + trip)
-    return { stage, rungs }
+    return { stage, transports }
   }
 
   test('waits for as long as it took itself, and is left for the better one that talks by then', async () => {
-    const { stage, rungs } = await ahead(['long-polling', 'jsonp'])
-    rungs[1].channel.opens()
-    rungs[1].channel.brings(welcome())
+    const { stage, transports } = await ahead(['long-polling', 'jsonp'])
+    transports[1].channel.opens()
+    transports[1].channel.brings(welcome())
     await stage.world.pass(99)
     expect(stage.heard).toEqual([])
-    rungs[0].channel.opens()
-    rungs[0].channel.brings(welcome())
+    transports[0].channel.opens()
+    transports[0].channel.brings(welcome())
     expect(stage.heard).toEqual(['opened long-polling'])
     expect(stage.racing).toEqual(['long-polling'])
     await stage.world.pass(60_000)
@@ -686,69 +688,69 @@ describe('a worse one that is a moment ahead', () => {
   })
 
   test('carries the line when the better one lets the moment pass, and loses nothing', async () => {
-    const { stage, rungs } = await ahead(['websocket', 'long-polling'])
-    talk(rungs[1].channel)
-    rungs[1].channel.brings(message(1))
+    const { stage, transports } = await ahead(['websocket', 'long-polling'])
+    talk(transports[1].channel)
+    transports[1].channel.brings(message(1))
     await stage.world.pass(50)
-    rungs[1].channel.brings(message(2))
+    transports[1].channel.brings(message(2))
     await stage.world.pass(50)
     expect(stage.heard).toEqual(['opened long-polling', 'm1', 'm2'])
   })
 
   test('carries the line at once when the better one fails', async () => {
-    const { stage, rungs } = await ahead(['websocket', 'long-polling'])
-    talk(rungs[1].channel)
-    rungs[0].channel.ends(refused)
+    const { stage, transports } = await ahead(['websocket', 'long-polling'])
+    talk(transports[1].channel)
+    transports[0].channel.ends(refused)
     expect(stage.heard).toEqual(['opened long-polling'])
     expect(stage.attempts[1]?.proven).toBeDefined()
   })
 
   test('waits for no longer than the stagger', async () => {
-    const { stage, rungs } = await ahead(['websocket', 'long-polling'], 5_000)
-    talk(rungs[1].channel)
+    const { stage, transports } = await ahead(['websocket', 'long-polling'], 5_000)
+    talk(transports[1].channel)
     await stage.world.pass(stagger)
     expect(stage.heard).toEqual(['opened long-polling'])
   })
 
   test('has its proof judged by when it came', async () => {
-    const { stage, rungs } = await ahead(['websocket', 'eventsource'], 300)
-    talk(rungs[1].channel)
+    const { stage, transports } = await ahead(['websocket', 'eventsource'], 300)
+    talk(transports[1].channel)
     await stage.world.pass(200)
-    rungs[1].channel.brings(tick)
+    transports[1].channel.brings(tick)
     await stage.world.pass(100)
     expect(stage.attempts[1]?.proven).toBeDefined()
   })
 
   test('ends in its turn', async () => {
-    const { stage, rungs } = await ahead(['websocket', 'eventsource'])
-    talk(rungs[1].channel)
-    rungs[1].channel.ends(cut)
+    const { stage, transports } = await ahead(['websocket', 'eventsource'])
+    talk(transports[1].channel)
+    transports[1].channel.ends(cut)
     await stage.world.pass(100)
     expect(stage.heard).toEqual(['opened eventsource', 'paused cut'])
   })
 
   test('is heard through one channel only where messages have no ids', async () => {
-    const { stage, rungs } = await ahead(['websocket', 'eventsource'], 100, { dialect: plain })
-    rungs[1].channel.opens()
-    rungs[1].channel.brings({ data: 'lost with its channel' })
+    const { stage, transports } = await ahead(['websocket', 'eventsource'], 100, { dialect: plain })
+    transports[1].channel.opens()
+    transports[1].channel.brings({ data: 'lost with its channel' })
     await stage.world.pass(50)
-    rungs[0].channel.opens()
-    rungs[0].channel.brings({ data: 'once' })
+    transports[0].channel.opens()
+    transports[0].channel.brings({ data: 'once' })
     await stage.world.pass(1_000)
     expect(stage.heard).toEqual(['opened websocket', 'once'])
     expect(stage.racing).toEqual(['websocket'])
   })
 
   test('leaves a better one that was accepted and would continue: it takes over without a new connection', async () => {
-    const rungs = fakes('websocket', 'eventsource', 'long-polling')
-    const stage = await climb(rungs)
-    talk(ws(rungs).channel)
-    ws(rungs).channel.ends(cut)
-    rungs[1].channel.opens()
+    const transports = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await startRace(transports)
+    talk(ws(transports).channel)
+    ws(transports).channel.ends(cut)
+    transports[1].channel.opens()
     await stage.world.pass(stagger)
-    talk(rungs[2].channel)
+    talk(transports[2].channel)
     expect(stage.racing).toEqual(['eventsource', 'long-polling'])
-    await prove(stage.world, rungs[1].channel)
+    await prove(stage.world, transports[1].channel)
     expect(stage.racing).toEqual(['eventsource'])
     expect(stage.tries).toEqual([1, 1, 1])
     expect(stage.heard.slice(2)).toEqual(['opened long-polling', 'opened eventsource'])
@@ -777,8 +779,8 @@ describe('a stream that was proven', () => {
     const { answer = number => number, names = ['eventsource', 'long-polling'] } = given
     const world = createWorld({}, seed)
     const { environment } = world
-    const rungs = fakes(...names)
-    const stage = await climb(rungs, { world })
+    const transports = fakes(...names)
+    const stage = await startRace(transports, { world })
     const trip = () => latency + jitter * environment.random()
     const end = world.now + busy
     const served = new Set<FakeChannel>()
@@ -790,9 +792,9 @@ describe('a stream that was proven', () => {
       environment.setTimeout(publish, every * (1 + varies * (2 * environment.random() - 1)))
     }
     const serve = () => {
-      for (const rung of rungs)
-        for (const channel of rung.channels)
-          if (channel.open && !served.has(channel)) answerChannel(channel, rung === rungs[0])
+      for (const transport of transports)
+        for (const channel of transport.channels)
+          if (channel.open && !served.has(channel)) answerChannel(channel, transport === transports[0])
       environment.setTimeout(serve, 50)
     }
     const answerChannel = (channel: FakeChannel, streams: boolean) => {
@@ -839,7 +841,7 @@ describe('a stream that was proven', () => {
     serve()
     publish()
     await world.pass(busy + then)
-    return { stage, rungs, world, asked: rungs[0].channels.flatMap(({ sent }) => sent).length }
+    return { stage, transports, world, asked: transports[0].channels.flatMap(({ sent }) => sent).length }
   }
 
   const rhythms = [50, 200, 500, 1_000, 1_500, 5_000]
@@ -853,13 +855,13 @@ describe('a stream that was proven', () => {
     async ({ every, varies }) => {
       for (const box of ['late by one', 'gathers'] as const)
         for (const seed of [1, 2]) {
-          const { stage, rungs, world } = await flow({ box, every, varies, seed })
+          const { stage, transports, world } = await flow({ box, every, varies, seed })
           expect([box, seed, carrier(stage.heard)]).toEqual([box, seed, 'opened long-polling'])
           if (!stage.attempts.some(heldBack)) continue
-          const tries = rungs[0].channels.length
+          const tries = transports[0].channels.length
           await world.fire('online')
           await world.pass(600_000)
-          expect(rungs[0].channels.length).toBe(tries)
+          expect(transports[0].channels.length).toBe(tries)
         }
     },
   )
@@ -901,7 +903,7 @@ describe('a stream that was proven', () => {
 describe('where messages have no ids', () => {
   test('one channel delivers: nothing of the others is heard', async () => {
     const [first, second] = fakes('xhr-streaming', 'long-polling')
-    const stage = await climb([first, second], { dialect: plain })
+    const stage = await startRace([first, second], { dialect: plain })
     await stage.world.pass(stagger)
     second.channel.opens()
     expect(stage.racing).toEqual(['long-polling'])
@@ -911,7 +913,7 @@ describe('where messages have no ids', () => {
 
   test('a better transport is not tried beside the one in use', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second], { dialect: plain })
+    const stage = await startRace([first, second], { dialect: plain })
     first.channel.ends(refused)
     second.channel.opens()
     await stage.world.pass(600_000)
@@ -921,81 +923,81 @@ describe('where messages have no ids', () => {
   })
 
   test('a reconnect begins with the best again, after pauses that double as long as that is in vain', async () => {
-    const rungs = fakes('websocket', 'long-polling')
-    const stage = await climb(rungs, { dialect: plain })
+    const transports = fakes('websocket', 'long-polling')
+    const stage = await startRace(transports, { dialect: plain })
     const looks: number[] = []
     let last = stage.world.now
-    ws(rungs).channel.ends(refused)
-    rungs[1].channel.opens()
+    ws(transports).channel.ends(refused)
+    transports[1].channel.opens()
     while (looks.length < 9) {
       await stage.world.pass(1_000)
-      rungs[1].channel.ends(endedWell)
+      transports[1].channel.ends(endedWell)
       const before = stage.tries[0]
       await stage.open()
       // One that has failed too often rests until another one opens.
-      if (ws(rungs).channel.open) ws(rungs).channel.ends(refused)
-      rungs[1].channel.opens()
-      if (ws(rungs).channel.open) ws(rungs).channel.ends(refused)
+      if (ws(transports).channel.open) ws(transports).channel.ends(refused)
+      transports[1].channel.opens()
+      if (ws(transports).channel.open) ws(transports).channel.ends(refused)
       if (stage.tries[0] === before) continue
       looks.push(Math.round((stage.world.now - last) / 1_000))
       last = stage.world.now
     }
     expect(looks).toEqual([5, 10, 20, 40, 80, 160, 320, 600, 600])
     await stage.world.fire('online')
-    rungs[1].channel.ends(endedWell)
+    transports[1].channel.ends(endedWell)
     await stage.open()
-    ws(rungs).channel.opens()
+    ws(transports).channel.opens()
     expect(stage.heard.at(-1)).toBe('opened websocket')
-    ws(rungs).channel.ends(endedWell)
+    ws(transports).channel.ends(endedWell)
     await stage.open()
     expect(stage.racing).toEqual(['websocket'])
   })
 
   test('an outage demotes nobody: a WebSocket that rests is tried before another transport takes the line', async () => {
-    const rungs = fakes('websocket', 'long-polling')
-    const stage = await climb(rungs, { dialect: plain })
+    const transports = fakes('websocket', 'long-polling')
+    const stage = await startRace(transports, { dialect: plain })
     for (let time = 0; time < 12; time++) {
-      for (const rung of rungs) if (rung.channels.at(-1)?.open) rung.channel.ends(refused)
+      for (const transport of transports) if (transport.channels.at(-1)?.open) transport.channel.ends(refused)
       await stage.world.settle()
       await stage.open()
     }
     expect(stage.tries).toEqual([4, 13])
-    rungs[1].channel.opens()
+    transports[1].channel.opens()
     expect(stage.racing).toEqual(['websocket', 'long-polling'])
-    ws(rungs).channel.opens()
+    ws(transports).channel.opens()
     expect(stage.racing).toEqual(['websocket'])
     expect(stage.heard.at(-1)).toBe('opened websocket')
   })
 
   test('a WebSocket that rests and is still in the way is waited for no longer than the stagger', async () => {
-    const rungs = fakes('websocket', 'long-polling')
-    const stage = await climb(rungs, { dialect: plain })
+    const transports = fakes('websocket', 'long-polling')
+    const stage = await startRace(transports, { dialect: plain })
     for (let time = 0; time < 12; time++) {
-      for (const rung of rungs) if (rung.channels.at(-1)?.open) rung.channel.ends(refused)
+      for (const transport of transports) if (transport.channels.at(-1)?.open) transport.channel.ends(refused)
       await stage.world.settle()
       await stage.open()
     }
-    rungs[1].channel.opens()
-    rungs[1].channel.brings({ data: 'kept' })
+    transports[1].channel.opens()
+    transports[1].channel.brings({ data: 'kept' })
     await stage.world.pass(stagger)
     expect(stage.heard.slice(-2)).toEqual(['opened long-polling', 'kept'])
     expect(stage.racing).toEqual(['long-polling'])
   })
 
   test('the next page begins with the best, whatever carried the line on this one', async () => {
-    const rungs = fakes('websocket', 'long-polling')
-    const { world, channel } = await climb(rungs, { dialect: plain })
-    ws(rungs).channel.ends(refused)
-    rungs[1].channel.opens()
+    const transports = fakes('websocket', 'long-polling')
+    const { world, channel } = await startRace(transports, { dialect: plain })
+    ws(transports).channel.ends(refused)
+    transports[1].channel.opens()
     channel.close()
-    expect((await climb(fakes('websocket', 'long-polling'), { dialect: plain, world })).racing).toEqual([
+    expect((await startRace(fakes('websocket', 'long-polling'), { dialect: plain, world })).racing).toEqual([
       'websocket',
     ])
   })
 
   test('a channel that reconnects by itself says so and stays', async () => {
     const [only] = fakes('eventsource')
-    const stage = await climb([only], { dialect: plain })
+    const stage = await startRace([only], { dialect: plain })
     only.channel.opens()
     only.channel.pauses()
     only.channel.opens()
@@ -1004,10 +1006,10 @@ describe('where messages have no ids', () => {
   })
 })
 
-describe('a rung that has proven itself', () => {
-  test('ends the ladder when it ends: what follows is the connection’s decision', async () => {
+describe('a transport that has proven itself', () => {
+  test('ends the race when it ends: what follows is the connection’s decision', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     await prove(stage.world, first.channel)
     first.channel.ends(cut)
     expect(stage.heard).toEqual(['opened websocket', 'ended cut'])
@@ -1018,7 +1020,7 @@ describe('a rung that has proven itself', () => {
 
   test('is waited for once when it cannot be reached: a restart must not push every line down', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     await prove(stage.world, first.channel)
     first.channel.ends(cut)
     await stage.open()
@@ -1033,7 +1035,7 @@ describe('a rung that has proven itself', () => {
 
   test('is joined all the same when it is silent', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     await prove(stage.world, first.channel)
     first.channel.ends(cut)
     await stage.open()
@@ -1043,7 +1045,7 @@ describe('a rung that has proven itself', () => {
 
   test('is not waited for while another one is talking', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     await prove(stage.world, first.channel)
     first.channel.ends(cut)
     await stage.open()
@@ -1055,40 +1057,40 @@ describe('a rung that has proven itself', () => {
   })
 
   test('comes first again after the outage, although a lower one is remembered from an earlier page', async () => {
-    const rungs = fakes('websocket', 'eventsource')
-    const stage = await climb(rungs)
-    await prove(stage.world, ws(rungs).channel)
+    const transports = fakes('websocket', 'eventsource')
+    const stage = await startRace(transports)
+    await prove(stage.world, ws(transports).channel)
     stage.world.storage.set(`throughline:${stage.world.origin}`, `eventsource ${Date.now() + 1_000}`)
-    ws(rungs).channel.ends(cut)
+    ws(transports).channel.ends(cut)
     await stage.open()
     expect(stage.racing).toEqual(['websocket'])
   })
 })
 
-describe('a rung that proves itself and is soon cut', () => {
+describe('a transport that proves itself and is soon cut', () => {
   async function cutTwice(failure: Failure, after = 5_000) {
-    const rungs = fakes('websocket', 'eventsource', 'long-polling')
-    const stage = await climb(rungs)
+    const transports = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await startRace(transports)
     for (let time = 0; time < 2; time++) {
-      await prove(stage.world, ws(rungs).channel)
+      await prove(stage.world, ws(transports).channel)
       await stage.world.pass(after)
-      ws(rungs).channel.ends(failure)
+      ws(transports).channel.ends(failure)
       await stage.open()
     }
-    return { rungs, stage }
+    return { transports, stage }
   }
 
   test('rests when it happens twice in a row: it comes last', async () => {
-    const { rungs, stage } = await cutTwice(cut)
+    const { transports, stage } = await cutTwice(cut)
     expect(stage.racing).toEqual(['eventsource'])
-    rungs[1].channel.ends(refused)
-    rungs[2].channel.ends(refused)
+    transports[1].channel.ends(refused)
+    transports[2].channel.ends(refused)
     expect(stage.racing).toEqual(['websocket'])
   })
 
   test('is not climbed to while it rests, and again after two minutes', async () => {
-    const { rungs, stage } = await cutTwice(cut)
-    await prove(stage.world, rungs[1].channel)
+    const { transports, stage } = await cutTwice(cut)
+    await prove(stage.world, transports[1].channel)
     await stage.world.pass(119_000)
     expect(stage.tries[0]).toBe(2)
     await stage.world.pass(200_000)
@@ -1106,16 +1108,16 @@ describe('a rung that proves itself and is soon cut', () => {
   })
 
   test('does not rest when an outage lay between', async () => {
-    const rungs = fakes('websocket', 'eventsource')
-    const stage = await climb(rungs)
-    await prove(stage.world, ws(rungs).channel)
-    ws(rungs).channel.ends(cut)
+    const transports = fakes('websocket', 'eventsource')
+    const stage = await startRace(transports)
+    await prove(stage.world, ws(transports).channel)
+    ws(transports).channel.ends(cut)
     await stage.open()
-    ws(rungs).channel.ends(refused)
+    ws(transports).channel.ends(refused)
     await stage.world.settle()
     await stage.open()
-    await prove(stage.world, ws(rungs).channel)
-    ws(rungs).channel.ends(cut)
+    await prove(stage.world, ws(transports).channel)
+    ws(transports).channel.ends(cut)
     await stage.open()
     expect(stage.racing).toEqual(['websocket'])
   })
@@ -1124,12 +1126,12 @@ describe('a rung that proves itself and is soon cut', () => {
 describe('climbing', () => {
   /** On long polling, since the two above it were refused. */
   async function onTheGround() {
-    const rungs = fakes('websocket', 'eventsource', 'long-polling')
-    const stage = await climb(rungs)
-    rungs[0].channel.ends(refused)
-    rungs[1].channel.ends(refused)
-    await prove(stage.world, rungs[2].channel)
-    return { rungs, stage }
+    const transports = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await startRace(transports)
+    transports[0].channel.ends(refused)
+    transports[1].channel.ends(refused)
+    await prove(stage.world, transports[2].channel)
+    return { transports, stage }
   }
 
   test('begins after five seconds, with the best, beside the one in use', async () => {
@@ -1140,48 +1142,48 @@ describe('climbing', () => {
     expect(stage.racing).toEqual(['websocket', 'long-polling'])
   })
 
-  test('tries the rungs above one by one', async () => {
-    const { rungs, stage } = await onTheGround()
+  test('tries the transports above one by one', async () => {
+    const { transports, stage } = await onTheGround()
     await stage.world.pass(5_000)
-    ws(rungs).channel.ends(refused)
+    ws(transports).channel.ends(refused)
     expect(stage.racing).toEqual(['eventsource', 'long-polling'])
     await stage.world.pass(timeout)
     expect(stage.racing).toEqual(['long-polling'])
   })
 
   test('is made before the break: both deliver until the better one has proven itself', async () => {
-    const { rungs, stage } = await onTheGround()
+    const { transports, stage } = await onTheGround()
     await stage.world.pass(5_000)
-    talk(ws(rungs).channel)
-    ws(rungs).channel.brings(message(1))
-    rungs[2].channel.brings(message(1))
+    talk(ws(transports).channel)
+    ws(transports).channel.brings(message(1))
+    transports[2].channel.brings(message(1))
     expect(stage.heard).toEqual(['opened long-polling', 'm1', 'm1'])
     expect(stage.racing).toEqual(['websocket', 'long-polling'])
-    ws(rungs).channel.brings(pong)
+    ws(transports).channel.brings(pong)
     expect(stage.racing).toEqual(['websocket'])
     expect(stage.heard.at(-1)).toBe('opened websocket')
   })
 
   test('a challenger that holds back its proof is left, and the one in use stays', async () => {
-    const { rungs, stage } = await onTheGround()
+    const { transports, stage } = await onTheGround()
     await stage.world.pass(5_000)
-    talk(ws(rungs).channel)
+    talk(ws(transports).channel)
     await stage.world.pass(200 + stagger)
     expect(stage.racing).toEqual(['eventsource', 'long-polling'])
     expect(stage.heard).toEqual(['opened long-polling'])
   })
 
   test('a challenger that is refused for good changes nothing', async () => {
-    const { rungs, stage } = await onTheGround()
+    const { transports, stage } = await onTheGround()
     await stage.world.pass(5_000)
-    ws(rungs).channel.ends(status(403))
+    ws(transports).channel.ends(status(403))
     expect(stage.racing).toEqual(['eventsource', 'long-polling'])
     expect(stage.heard).toEqual(['opened long-polling'])
   })
 
   test('waits twice as long after each vain look, up to ten minutes', async () => {
-    const { rungs, stage } = await onTheGround()
-    ws(rungs).supported = rungs[1].supported = true
+    const { transports, stage } = await onTheGround()
+    ws(transports).supported = transports[1].supported = true
     const looks: number[] = []
     let last = stage.world.now - 200
     while (looks.length < 9) {
@@ -1189,8 +1191,8 @@ describe('climbing', () => {
       await stage.world.pass(100)
       if (stage.tries[0] === before) continue
       looks.push(Math.round((stage.world.now - last) / 1_000))
-      ws(rungs).channel.ends({ kind: 'cut', code: 'the proxy cut it' })
-      rungs[1].channel.ends(refused)
+      ws(transports).channel.ends({ kind: 'cut', code: 'the proxy cut it' })
+      transports[1].channel.ends(refused)
       last = stage.world.now
     }
     expect(looks).toEqual([5, 10, 20, 40, 80, 160, 320, 600, 600])
@@ -1206,11 +1208,11 @@ describe('climbing', () => {
     },
   )
 
-  test('goes on from the new rung to those above it', async () => {
-    const { rungs, stage } = await onTheGround()
+  test('goes on from the new transport to those above it', async () => {
+    const { transports, stage } = await onTheGround()
     await stage.world.pass(5_000)
-    ws(rungs).channel.ends(refused)
-    await prove(stage.world, rungs[1].channel)
+    ws(transports).channel.ends(refused)
+    await prove(stage.world, transports[1].channel)
     expect(stage.racing).toEqual(['eventsource'])
     await stage.world.pass(10_000)
     expect(stage.racing).toEqual(['websocket', 'eventsource'])
@@ -1218,15 +1220,15 @@ describe('climbing', () => {
 
   test('leaves nothing to wait for at the top', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     await prove(stage.world, first.channel)
     expect(stage.world.timers).toBe(0)
   })
 
   test('is over when the one in use ends', async () => {
-    const { rungs, stage } = await onTheGround()
+    const { transports, stage } = await onTheGround()
     await stage.world.pass(5_000)
-    rungs[2].channel.ends(cut)
+    transports[2].channel.ends(cut)
     expect(stage.racing).toEqual([])
     expect(stage.world.timers + stage.world.listeners).toBe(0)
   })
@@ -1234,20 +1236,20 @@ describe('climbing', () => {
 
 describe('WebSockets that keep failing', () => {
   async function failSixTimes(names: TransportName[]) {
-    const rungs = fakes(...names)
-    const stage = await climb(rungs)
+    const transports = fakes(...names)
+    const stage = await startRace(transports)
     for (let time = 0; time < 6; time++) {
-      for (const rung of rungs) if (rung.channels.at(-1)?.open) rung.channel.ends(cut)
+      for (const transport of transports) if (transport.channels.at(-1)?.open) transport.channel.ends(cut)
       await stage.world.settle()
       await stage.open()
     }
-    return { rungs, stage }
+    return { transports, stage }
   }
 
   test('are left alone for two minutes, since browsers slow them down for all tabs', async () => {
-    const { rungs, stage } = await failSixTimes(['websocket', 'eventsource'])
+    const { transports, stage } = await failSixTimes(['websocket', 'eventsource'])
     expect(stage.racing).toEqual(['eventsource'])
-    rungs[1]?.channel.ends(cut)
+    transports[1]?.channel.ends(cut)
     await stage.world.settle()
     await stage.world.pass(120_001)
     await stage.open()
@@ -1260,34 +1262,34 @@ describe('WebSockets that keep failing', () => {
   })
 
   test('come last where others are answered, so that what those are told ends nothing', async () => {
-    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
-    const stage = await climb(rungs)
+    const transports = fakes('websocket', 'eventsource', 'xhr-streaming')
+    const stage = await startRace(transports)
     for (let time = 0; time < 6; time++) {
-      for (const rung of rungs) if (rung.channels.at(-1)?.open) rung.channel.ends(refused)
+      for (const transport of transports) if (transport.channels.at(-1)?.open) transport.channel.ends(refused)
       await stage.world.settle()
       await stage.open()
     }
     expect(stage.racing).toEqual(['eventsource'])
-    rungs[1].channel.ends({ kind: 'status', code: 'was refused' })
-    rungs[2].channel.ends({ kind: 'content', code: 'a page' })
+    transports[1].channel.ends({ kind: 'status', code: 'was refused' })
+    transports[2].channel.ends({ kind: 'content', code: 'a page' })
     expect(stage.racing).toEqual(['websocket'])
   })
 
   test('rest in an outage', async () => {
-    const rungs = fakes('websocket', 'eventsource')
-    const stage = await climb(rungs)
+    const transports = fakes('websocket', 'eventsource')
+    const stage = await startRace(transports)
     for (let time = 0; time < 8; time++) {
-      for (const rung of rungs) if (rung.channels.at(-1)?.open) rung.channel.ends(refused)
+      for (const transport of transports) if (transport.channels.at(-1)?.open) transport.channel.ends(refused)
       await stage.world.settle()
       await stage.open()
     }
-    expect(ws(rungs).channels).toHaveLength(4)
+    expect(ws(transports).channels).toHaveLength(4)
   })
 
   test('do not make a page believe that it supports nothing', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
     second.supported = false
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     for (let time = 0; time < 8; time++) {
       if (first.channel.open) first.channel.ends(refused)
       await stage.world.settle()
@@ -1301,26 +1303,26 @@ describe('where the server does not know us, what a GET is told', () => {
   const forbidden = { ...status(403), kind: 'status' } as const
 
   test('does not end a line whose WebSocket is still on its way', async () => {
-    const rungs = fakes('websocket', 'eventsource', 'xhr-streaming')
-    const stage = await climb(rungs, { dialect: plain })
+    const transports = fakes('websocket', 'eventsource', 'xhr-streaming')
+    const stage = await startRace(transports, { dialect: plain })
     await stage.world.pass(stagger)
-    rungs[1].channel.ends({ kind: 'status', code: 'was refused' })
-    rungs[2].channel.ends(forbidden)
+    transports[1].channel.ends({ kind: 'status', code: 'was refused' })
+    transports[2].channel.ends(forbidden)
     expect(stage.racing).toEqual(['websocket'])
-    ws(rungs).channel.opens()
+    ws(transports).channel.opens()
     expect(stage.heard).toEqual(['opened websocket'])
   })
 
   test('does not end a line whose WebSocket worked, on this page or the one before', async () => {
     const first = fakes('websocket', 'xhr-streaming')
-    const { world, channel } = await climb(first, { dialect: plain })
+    const { world, channel } = await startRace(first, { dialect: plain })
     first[0].channel.opens()
     channel.close()
-    const rungs = fakes('websocket', 'xhr-streaming')
-    const stage = await climb(rungs, { dialect: plain, world })
+    const transports = fakes('websocket', 'xhr-streaming')
+    const stage = await startRace(transports, { dialect: plain, world })
     for (let time = 0; time < 3; time++) {
-      ws(rungs).channel.ends(refused)
-      rungs[1].channel.ends(forbidden)
+      ws(transports).channel.ends(refused)
+      transports[1].channel.ends(forbidden)
       await world.settle()
       expect(stage.failures.at(-1)?.status).toBeUndefined()
       await stage.open()
@@ -1329,7 +1331,7 @@ describe('where the server does not know us, what a GET is told', () => {
 
   test('ends a line whose WebSocket was refused and never worked', async () => {
     const [first, second] = fakes('websocket', 'xhr-streaming')
-    const stage = await climb([first, second], { dialect: plain })
+    const stage = await startRace([first, second], { dialect: plain })
     first.channel.ends(refused)
     second.channel.ends(forbidden)
     expect(stage.heard).toEqual(['ended 403'])
@@ -1338,7 +1340,7 @@ describe('where the server does not know us, what a GET is told', () => {
   test('is no reason to leave a WebSocket that worked', async () => {
     const fetch = (async () => new Response(null, { status: 404 })) as typeof globalThis.fetch
     const [first, second] = fakes('websocket', 'xhr-streaming')
-    const stage = await climb([first, second], { dialect: plain, parts: { fetch } })
+    const stage = await startRace([first, second], { dialect: plain, parts: { fetch } })
     first.channel.opens()
     first.channel.ends(cut)
     await stage.open()
@@ -1363,7 +1365,7 @@ describe('when nothing gets through and no browser says why', () => {
 
   async function allRefused(parts: Partial<Environment>) {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second], { parts })
+    const stage = await startRace([first, second], { parts })
     first.channel.ends(refused)
     second.channel.ends(refused)
     await stage.world.settle()
@@ -1389,7 +1391,7 @@ describe('when nothing gets through and no browser says why', () => {
 
   test('a status that one was shown counts more than the silence of another', async () => {
     const [first, second] = fakes('websocket', 'xhr-streaming')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     first.channel.ends(refused)
     second.channel.ends(status(431))
     await stage.world.settle()
@@ -1407,7 +1409,7 @@ describe('when nothing gets through and no browser says why', () => {
   test('a server that does not know us is asked for a stream, since it may hold a poll', async () => {
     const { asked, parts } = answering(new Response(null, { status: 403 }))
     const [only] = fakes('websocket')
-    const stage = await climb([only], { dialect: plain, parts })
+    const stage = await startRace([only], { dialect: plain, parts })
     only.channel.ends(refused)
     await stage.world.settle()
     expect(asked).toEqual([`${stage.world.origin}/live?via=xhr-streaming`])
@@ -1417,7 +1419,7 @@ describe('when nothing gets through and no browser says why', () => {
     const headers = { 'Retry-After': '9' }
     const { parts } = answering(new Response(null, { status: 503, headers }))
     const [only] = fakes('eventsource')
-    const stage = await climb([only], { dialect: plainWith({ letter: true }), parts })
+    const stage = await startRace([only], { dialect: plainWith({ letter: true }), parts })
     only.channel.opens()
     only.channel.ends({ kind: 'status', code: 'EventSource was refused' })
     await stage.world.settle()
@@ -1427,7 +1429,7 @@ describe('when nothing gets through and no browser says why', () => {
   test('a word to a GET says nothing about a WebSocket of a server that does not know us', async () => {
     const { parts } = answering(new Response(null, { status: 403 }))
     const [only] = fakes('websocket')
-    const stage = await climb([only], { dialect: plain, parts })
+    const stage = await startRace([only], { dialect: plain, parts })
     only.channel.ends(refused)
     await stage.world.settle()
     expect(stage.failures[0]).toMatchObject(refused)
@@ -1451,7 +1453,7 @@ describe('when nothing gets through and no browser says why', () => {
   test('nothing is asked when one of them did say why', async () => {
     const { asked, parts } = answering(new Response(null, { status: 403 }))
     const [first, second] = fakes('websocket', 'xhr-streaming')
-    const stage = await climb([first, second], { parts })
+    const stage = await startRace([first, second], { parts })
     first.channel.ends(refused)
     second.channel.ends(status(500))
     await stage.world.settle()
@@ -1462,7 +1464,7 @@ describe('when nothing gets through and no browser says why', () => {
     const { asked, parts } = answering(new Response(null, { status: 403 }))
     const [only] = fakes('websocket')
     only.supported = false
-    const stage = await climb([only], { parts })
+    const stage = await startRace([only], { parts })
     expect(stage.heard).toEqual(['ended unsupported'])
     expect(asked).toEqual([])
   })
@@ -1487,9 +1489,9 @@ describe('when nothing gets through and no browser says why', () => {
 })
 
 describe('close', () => {
-  const moments: Record<string, (world: World, rungs: Fake[]) => unknown> = {
+  const moments: Record<string, (world: World, transports: Fake[]) => unknown> = {
     'before anything began': () => {},
-    'while rungs race': world => world.pass(2 * stagger),
+    'while transports race': world => world.pass(2 * stagger),
     'while one talks': (_, [first]) => talk((first as Fake).channel),
     'once one is proven': (world, [first]) => prove(world, (first as Fake).channel),
     'while a better one is tried': async (world, [first, second]) => {
@@ -1500,9 +1502,9 @@ describe('close', () => {
   }
 
   test.each(Object.entries(moments))('%s leaves no channel, timer or listener', async (_, reach) => {
-    const rungs = fakes('websocket', 'eventsource', 'long-polling')
-    const stage = await climb(rungs)
-    await reach(stage.world, rungs)
+    const transports = fakes('websocket', 'eventsource', 'long-polling')
+    const stage = await startRace(transports)
+    await reach(stage.world, transports)
     const before = [...stage.heard]
     stage.channel.close()
     stage.channel.close()
@@ -1533,9 +1535,9 @@ describe('close', () => {
 })
 
 describe('the attempts', () => {
-  test('tell when each rung was accepted, heard and proven, and how it failed', async () => {
+  test('tell when each transport was accepted, heard and proven, and how it failed', async () => {
     const [first, second] = fakes('websocket', 'eventsource')
-    const stage = await climb([first, second])
+    const stage = await startRace([first, second])
     await stage.world.pass(100)
     first.channel.opens()
     await stage.world.pass(100)
@@ -1555,7 +1557,7 @@ describe('the attempts', () => {
 
   test('are the latest fifty', async () => {
     const [only] = fakes('websocket')
-    const stage = await climb([only])
+    const stage = await startRace([only])
     for (let time = 0; time < 60; time++) {
       only.channel.ends(cut)
       await stage.world.settle()

@@ -19,7 +19,7 @@ export interface Stage {
   line: Line<Record<string, string>>
   world: World
   /** The first transport, which most tests have alone. */
-  rung: Fake
+  transport: Fake
   /** What the line's own events and its messages said, in order. */
   heard: string[]
 }
@@ -27,8 +27,8 @@ export interface Stage {
 /** A line over transports that the test drives, in a world of its own. */
 export async function openLine(options: Asked & { world?: World; url?: string } = {}): Promise<Stage> {
   const { world = createWorld(), url = '/live', ...asked } = options
-  const rung = fake('websocket')
-  const catalogue = { transports: [rung], dialects: [native, plain] }
+  const transport = fake('websocket')
+  const catalogue = { transports: [transport], dialects: [native, plain] }
   const line = open<Record<string, string>>(catalogue, url, { environment: world.environment, ...asked })
   const heard: string[] = []
   line.addEventListener('open', e => heard.push(`open by ${e.transport}${e.resumed ? ', resumed' : ''}`))
@@ -37,7 +37,7 @@ export async function openLine(options: Asked & { world?: World; url?: string } 
   line.addEventListener('error', e => 'error' in e && heard.push(`error ${e.error.kind}`))
   line.addEventListener('close', e => 'reason' in e && heard.push(`close: ${e.reason}`))
   await world.settle()
-  return { line, world, rung, heard }
+  return { line, world, transport, heard }
 }
 
 /** The server accepts and greets. */

@@ -33,10 +33,10 @@ test.each(ways)(
   'with %s the query %s of the page’s address stays byte for byte',
   async (_, query, dialect) => {
     for (const { name } of transportsOf(dialect)) {
-      const rung = fake(name)
+      const transport = fake(name)
       const url = `https://host.test/p%20a:t~h?${query}`
       const asked = {
-        transports: [rung],
+        transports: [transport],
         dialect,
         lastEventId: 'urn:x',
         token: () => 's',
@@ -44,7 +44,7 @@ test.each(ways)(
       }
       const { line } = await openLine({ ...asked, url, params: { more: 1 } })
       const given = new URL(url).search.slice(1)
-      const { asked: request, target } = rung.channel
+      const { asked: request, target } = transport.channel
       for (const [via, at] of [
         [name, request.url],
         ['post', target.buildRequest('post').url],

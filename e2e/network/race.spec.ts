@@ -20,13 +20,13 @@ declare const heard: { type: string }[]
 
 const noWebSocket = refused(403, ['websocket'])
 
-const rungs = [
+const transports = [
   { transport: 'websocket', faults: [] },
   { transport: 'eventsource', faults: [noWebSocket] },
   { transport: 'long-polling', faults: [noWebSocket, buffered] },
 ]
 
-for (const { transport, faults } of rungs) {
+for (const { transport, faults } of transports) {
   test(`a restart of the server returns a line to ${transport}`, async ({ openPage }) => {
     await using place = await startFaultyPlace()
     place.box.put(...faults)
@@ -82,7 +82,7 @@ test('100 climbs down and up at 1,000 messages per second lose and double nothin
   for (let times = 0; times < climbs; times++) {
     await push(page, place)
     place.box.put()
-    await climb(page)
+    await startRace(page)
     await send(page, 1)
   }
   await traffic.stop()
@@ -234,7 +234,7 @@ async function push(page: TestPage, { box }: FaultyPlace): Promise<void> {
 }
 
 /** A look upward that is under way when the box opens may still fail, so there may be one more. */
-async function climb(page: TestPage): Promise<void> {
+async function startRace(page: TestPage): Promise<void> {
   await page.waitFor(() => {
     if (line.transport !== 'websocket') window.dispatchEvent(new Event('online'))
     return line.transport === 'websocket'
