@@ -1,46 +1,15 @@
-import type { Dialect, Position } from '../contracts/dialect.ts'
 import type { Failure } from '../contracts/failure.ts'
 import { finalReason, inGoodOrder } from '../contracts/final-failures.ts'
-import type { Outgoing } from '../contracts/outbox.ts'
-import type { Route, Target, Transport } from '../contracts/transport.ts'
-import type { Waiting } from '../contracts/waiting.ts'
-import type { Environment } from '../environment.ts'
+import type { Transport } from '../contracts/transport.ts'
 import { backoff } from './backoff.ts'
 import { type ChannelLine, type LineChannel, openChannel } from './channel.ts'
+import type { Connection, ConnectionConfig, Listener } from './contract.ts'
 import { sendLast } from './goodbye.ts'
-import type { Listener } from './listener.ts'
 import { watchPageLifecycle } from './page-lifecycle.ts'
 import { createPosition } from './position.ts'
 import { prepare, tooLate } from './prepare.ts'
 import { type Session, sessionLost } from './session.ts'
 import { fresh, hasChannel, next, type Signal, type State } from './state.ts'
-import type { Token } from './token.ts'
-
-export interface Connection {
-  readonly state: State
-  readonly lastEventId: string
-  readonly bufferedAmount: number
-  send(message: Outgoing, timeout?: number): Promise<unknown>
-  /** Calls once no message waits to be taken. */
-  whenEmpty(act: () => void): void
-  close(reason: string): void
-}
-
-export interface ConnectionConfig {
-  readonly dialect: Dialect
-  readonly environment: Environment
-  /** Opens channels. */
-  readonly route: Route
-  readonly lastEventId: string
-  /** What the page asks to wait before reconnecting, in ms, until the server says otherwise. */
-  readonly retry: number | undefined
-  readonly token: Token | undefined
-  /** What may wait to go up. */
-  readonly waiting?: Waiting
-  /** Stores the cursor for the next page load; `null` deletes it. */
-  readonly keep: ((cursor: string | null) => void) | undefined
-  target(at: Position, taken: () => number): Target
-}
 
 /** How long the end of a line is kept back while a navigation may be taking its page away, in ms. */
 const lastMoment = 1_000

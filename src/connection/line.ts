@@ -6,7 +6,7 @@ import type { Attempt } from '../contracts/transport.ts'
 import type { Environment } from '../environment.ts'
 import type { AnyEvent, AnyListener, LineMessage, ListenerOptions, TargetClass } from '../here.ts'
 import { asPayload, type Codec, show } from '../wire/codec.ts'
-import type { Connection } from './connection.ts'
+import type { Connection, Listener } from './contract.ts'
 import {
   type LineCloseEvent,
   type LineErrorEvent,
@@ -15,7 +15,6 @@ import {
   lineEvent,
   type OpenEvent,
 } from './events.ts'
-import type { Listener } from './listener.ts'
 import { type Finding, findings } from './report.ts'
 import { checkSend, isTime, type SendOptions } from './send-options.ts'
 import { heeded } from './sending.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { createConnection } from '../../src/connection/connection.ts'
-import type { Listener } from '../../src/connection/listener.ts'
+import type { Listener } from '../../src/connection/contract.ts'
 import type { Dialect, Incoming } from '../../src/contracts/dialect.ts'
 import type { HelloFrame } from '../../src/contracts/frame.ts'
 import { viaPost } from '../../src/contracts/traits.ts'
