@@ -212,9 +212,13 @@ for (const channel of channels) {
   })
 }
 
-/** What a page-hosting script prints that keeps its messages in a file. */
+/**
+ * What a page-hosting script prints that keeps its messages in a file. An EventSource that comes back sooner is left for a new one after twenty
+ * times, to which nobody can say where to go on. If the log grows just then from one message to two, no client can tell what is repeated from
+ * what a server says that counts anew.
+ */
 function replay(log: readonly string[]): string {
-  return `retry: 5\n\n${log.map((text, index) => `id: ${index + 1}\ndata: ${text}\n\n`).join('')}`
+  return `retry: 60\n\n${log.map((text, index) => `id: ${index + 1}\ndata: ${text}\n\n`).join('')}`
 }
 
 /** Streams to those who listen, and replies to those who talk. */
