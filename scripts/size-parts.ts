@@ -6,8 +6,8 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, posix, relative, sep } from 'node:path'
-import { brotliCompressSync, constants } from 'node:zlib'
-import { build, type Plugin } from 'esbuild'
+import type { Plugin } from 'esbuild'
+import { bundle, compress } from './sizes.ts'
 
 const page = 'docs/size.md'
 
@@ -76,21 +76,12 @@ if (process.argv.includes('--write')) {
 
 /** How large a page is, and which files are in it. */
 async function measure(contents: string, without?: Plugin): Promise<{ size: number; files: Set<string> }> {
-  const { outputFiles, metafile } = await build({
-    stdin: { contents, resolveDir: '.' },
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    target: 'es2020',
-    tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
-    define: { DEV: 'false' },
+  const { outputFiles, metafile } = await bundle(contents, {
     plugins: without ? [without] : [],
     metafile: true,
-    write: false,
   })
-  const code = outputFiles[0]?.contents ?? new Uint8Array()
-  const size = brotliCompressSync(code, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length
-  const inputs = Object.values(metafile.outputs).flatMap(output => Object.entries(output.inputs))
+  const size = compress(outputFiles?.[0]?.contents ?? new Uint8Array()).brotli
+  const inputs = Object.values(metafile?.outputs ?? {}).flatMap(output => Object.entries(output.inputs))
   return {
     size,
     files: new Set(inputs.filter(([, { bytesInOutput }]) => bytesInOutput > 0).map(([file]) => file)),

@@ -1,7 +1,7 @@
 /** What a page pays for each entry, as measured, and the pages of the documentation that name it. */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
-import { build } from 'esbuild'
+import { type BuildOptions, build } from 'esbuild'
 
 /** All in bytes, minified. */
 export interface Sizes {
@@ -57,19 +57,27 @@ export async function measure(): Promise<Map<string, Sizes>> {
   return new Map(await Promise.all([...whole, ...added]))
 }
 
-async function sizesOf(contents: string): Promise<Sizes> {
-  const { outputFiles } = await build({
+/** Bundles and minifies the module that a page would write, as the published modules are made. `more`: what else esbuild is told. */
+export function bundle(contents: string, more: BuildOptions = {}) {
+  return build({
     stdin: { contents, resolveDir: '.' },
     bundle: true,
     minify: true,
     format: 'esm',
     target: 'es2020',
-    // As the build has it.
     tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     define: { DEV: 'false' },
+    ...more,
     write: false,
   })
-  const code = outputFiles[0]?.contents ?? new Uint8Array()
+}
+
+async function sizesOf(contents: string): Promise<Sizes> {
+  const { outputFiles } = await bundle(contents)
+  return compress(outputFiles[0]?.contents ?? new Uint8Array())
+}
+
+export function compress(code: Uint8Array): Sizes {
   const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }
   return {
     min: code.length,
@@ -78,7 +86,7 @@ async function sizesOf(contents: string): Promise<Sizes> {
   }
 }
 
-function minus(more: Sizes, less: Sizes): Sizes {
+export function minus(more: Sizes, less: Sizes): Sizes {
   return { min: more.min - less.min, gzip: more.gzip - less.gzip, brotli: more.brotli - less.brotli }
 }
 

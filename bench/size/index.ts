@@ -9,11 +9,10 @@
  */
 import { cpus } from 'node:os'
 import { fileURLToPath } from 'node:url'
-import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { build, transform } from 'esbuild'
 import { rollup } from 'rollup'
 import esbuild from 'rollup-plugin-esbuild'
-import { additions, all, core, pages, type Sizes } from '../../scripts/sizes.ts'
+import { additions, all, compress, core, minus, pages, type Sizes } from '../../scripts/sizes.ts'
 import type { Effort } from '../question.ts'
 import { atMost, type Bar, type Found, question, type Row } from '../report/findings.ts'
 
@@ -47,7 +46,7 @@ export const size = question(
 async function find({ part }: Effort): Promise<Found> {
   const rows: Row[] = []
   for (const [name, code] of named(peers, part))
-    rows.push(rowOf(name, 'peer', sizesOf(await byEsbuild(code))))
+    rows.push(rowOf(name, 'peer', compress(await byEsbuild(code))))
   const bars: Bar[] = []
   for (const [name, code] of named(pages, part)) {
     const { first, second } = await bothSizes(code)
@@ -94,7 +93,7 @@ function barOf(name: string, limit: number, one: Sizes, other: Sizes): Bar {
 }
 
 async function bothSizes(code: string): Promise<{ first: Sizes; second: Sizes }> {
-  return { first: sizesOf(await byEsbuild(code)), second: sizesOf(await byRollup(code)) }
+  return { first: compress(await byEsbuild(code)), second: compress(await byRollup(code)) }
 }
 
 async function byEsbuild(contents: string): Promise<Uint8Array> {
@@ -128,19 +127,6 @@ async function byRollup(code: string): Promise<Uint8Array> {
   const { output } = await bundle.generate({ format: 'es' })
   const small = await transform(output[0].code, { minify: true, target, format: 'esm' })
   return new TextEncoder().encode(small.code)
-}
-
-function sizesOf(code: Uint8Array): Sizes {
-  const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }
-  return {
-    min: code.length,
-    gzip: gzipSync(code, { level: 9 }).length,
-    brotli: brotliCompressSync(code, quality).length,
-  }
-}
-
-function minus(more: Sizes, less: Sizes): Sizes {
-  return { min: more.min - less.min, gzip: more.gzip - less.gzip, brotli: more.brotli - less.brotli }
 }
 
 function rowOf(who: string, kind: Row['kind'], { min, gzip, brotli }: Sizes, rolled?: Sizes): Row {
