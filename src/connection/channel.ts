@@ -104,7 +104,6 @@ export function openChannel(line: ChannelLine): LineChannel {
     // While this was read, a message was told late, and its handler may have closed the line.
     if (isClosed) return
     origin = from
-    if (frame.type !== 'ack' && frame.type !== 'nack') alive()
     handle(frame)
   }
 

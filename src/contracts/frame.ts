@@ -58,6 +58,11 @@ export type Frame =
   | { type: 'position'; cursor: string }
   | { type: 'nothing' }
 
+/** What became of sends. It comes beside the channel too, so that it does not show that the channel works. */
+export function isReceipt({ type }: Frame): boolean {
+  return type === 'ack' || type === 'nack'
+}
+
 /** What a server says about itself and the session when a channel opens. */
 export interface Hello {
   /** The id of the session, which later requests name. */

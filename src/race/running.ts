@@ -1,7 +1,7 @@
 import { begin, channelTarget, whyNot } from '../attempt/record.ts'
 import type { Incoming } from '../contracts/dialect.ts'
 import { type Failure, tryTo, unreadable } from '../contracts/failure.ts'
-import type { Frame, HelloFrame } from '../contracts/frame.ts'
+import { type Frame, type HelloFrame, isReceipt } from '../contracts/frame.ts'
 import { handOver } from '../contracts/send.ts'
 import type { Channel, Receiver, Sink, Target, Transport } from '../contracts/transport.ts'
 import { wait } from '../quiet-timer.ts'
@@ -164,6 +164,7 @@ export function run(first: Candidate, course: Course): Running {
   /** Reads the blocks and hands them on, as far as they are the line's: one session's hello, and its receipts. */
   function deliver(blocks: readonly Incoming[], origin: string | undefined): Frame[] {
     const frames: Frame[] = []
+    let isAlive = false
     if (!dialect.protocol.comparableIds && !isActive()) return frames
     try {
       for (const block of blocks) {
@@ -172,7 +173,12 @@ export function run(first: Candidate, course: Course): Running {
         const frame = line.read(block)
         frames.push(frame)
         if (frame.type === 'hello') hello = frame
-        if (isActive() || isForLine(frame)) line.frame(frame, origin)
+        if (!isActive() && !isForLine(frame)) continue
+        if (!isAlive && !isReceipt(frame)) {
+          isAlive = true
+          line.alive()
+        }
+        line.frame(frame, origin)
       }
     } catch (cause) {
       fail(unreadable(cause))
@@ -232,11 +238,6 @@ export function run(first: Candidate, course: Course): Running {
     attempt.failure = failure
     course.failed(candidate, failure, channel !== undefined)
   }
-}
-
-/** What became of sends, which comes beside the channel too. */
-function isReceipt({ type }: Frame): boolean {
-  return type === 'ack' || type === 'nack'
 }
 
 function isLife({ type }: Frame): boolean {

@@ -6,7 +6,7 @@ import type { Attempt, Channel, Receiver, Target } from '../../src/contracts/tra
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import type { Environment } from '../../src/environment.ts'
-import { message, welcome } from '../support/blocks.ts'
+import { ack, message, welcome } from '../support/blocks.ts'
 import { madeBy } from '../support/dialects.ts'
 import { cut, type Fake, fake, refused } from '../support/fakes.ts'
 import { createWorld } from '../support/world.ts'
@@ -64,8 +64,20 @@ describe('a line over one transport', () => {
     expect(heard).toEqual([])
     socket.channel.brings(welcome(), message(1, 'one'))
     await world.settle()
-    expect(heard).toEqual(['opened websocket', 'one'])
+    expect(heard).toEqual(['opened websocket', 'alive', 'one'])
     expect(attempts).toMatchObject([{ transport: 'websocket', heard: 1_000, proven: 1_000 }])
+  })
+
+  test('says once for each piece that it is alive, and not for one of receipts', async () => {
+    const socket = fake('websocket')
+    const { heard } = await open(socket)
+    socket.channel.opens()
+    socket.channel.brings(welcome())
+    heard.length = 0
+    socket.channel.brings(ack(1), ack(2))
+    socket.channel.brings(ack(3), message(1, 'one'), message(2, 'two'))
+    socket.channel.brings()
+    expect(heard).toEqual(['alive', 'one', 'two', 'alive'])
   })
 
   test('is open once it is accepted, where nobody says hello', async () => {
@@ -129,7 +141,7 @@ describe('a line over one transport', () => {
     const { heard, world } = await open(socket)
     socket.channel.opens()
     socket.channel.brings(welcome(), message(1, 'close'), message(2, 'two'))
-    expect(heard).toEqual(['opened websocket', 'close'])
+    expect(heard).toEqual(['opened websocket', 'alive', 'close'])
     expect(socket.channel.open).toBe(false)
     expect(world.timers).toBe(0)
   })

@@ -8,7 +8,7 @@ import type { Environment } from '../../src/environment.ts'
 import { createPreference } from '../../src/race/preference.ts'
 import { createRace } from '../../src/race/race.ts'
 import { sentence } from '../../src/words.ts'
-import { message, pong, tick, welcome } from '../support/blocks.ts'
+import { ack, message, pong, tick, welcome } from '../support/blocks.ts'
 import { madeBy, vary } from '../support/dialects.ts'
 import { cut, endedWell, type Fake, type FakeChannel, fakes, refused, status } from '../support/fakes.ts'
 import { createWorld, type World } from '../support/world.ts'
@@ -59,7 +59,9 @@ async function startRace(transports: Fake[], { dialect = native, eager = false, 
       positioned ||= 'cursor' in frame && frame.cursor !== undefined
       if (frame.type === 'message') heard.push(`${frame.data}`)
     },
-    alive() {},
+    alive() {
+      stage.alive++
+    },
     paused: failure => tell('paused', failure),
     ended: failure => tell('ended', failure),
   }
@@ -68,6 +70,8 @@ async function startRace(transports: Fake[], { dialect = native, eager = false, 
     heard,
     failures,
     attempts,
+    /** How often the line was told that its channel works. */
+    alive: 0,
     /** The transports whose channels are open, best first. */
     get racing() {
       return transports
@@ -103,6 +107,19 @@ async function prove(world: World, channel: FakeChannel): Promise<void> {
 }
 
 describe('the first transport', () => {
+  test('says once for each piece that it works, and not for one of receipts', async () => {
+    const [ws] = fakes('websocket')
+    const stage = await startRace([ws])
+    await prove(stage.world, ws.channel)
+    stage.alive = 0
+    ws.channel.brings(ack(1), ack(2))
+    expect(stage.alive).toBe(0)
+    ws.channel.brings(ack(3), message(1), message(2))
+    expect(stage.alive).toBe(1)
+    ws.channel.brings()
+    expect(stage.alive).toBe(2)
+  })
+
   test('starts alone, and after open has returned', async () => {
     const [ws, es] = fakes('websocket', 'eventsource')
     const { racing, heard } = await startRace([ws, es])

@@ -1,4 +1,5 @@
 import { unreadable } from '../../src/contracts/failure.ts'
+import { isReceipt } from '../../src/contracts/frame.ts'
 import type { Receiver, Route, Transport } from '../../src/contracts/transport.ts'
 
 /** A route that a test can lead elsewhere. */
@@ -20,7 +21,12 @@ export function straight(transport: Transport): Straight {
         blocks(blocks, origin) {
           if (blocks.length === 0) line.alive()
           try {
-            for (const block of blocks) if (!closed) line.frame(line.read(block), origin)
+            for (const block of blocks) {
+              if (closed) break
+              const frame = line.read(block)
+              if (!isReceipt(frame)) line.alive()
+              line.frame(frame, origin)
+            }
           } catch (cause) {
             line.ended(unreadable(cause))
           }
