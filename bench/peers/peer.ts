@@ -25,7 +25,7 @@ export interface Line {
 
 export interface Ears {
   heard(text: string): void
-  /** Nothing can come any more. */
+  /** Nothing can come any more, or not all that was sent. */
   failed(): void
 }
 

@@ -32,6 +32,7 @@ declare global {
 export function offer(open: Open): void {
   let line: Line
   let hear: (text: string) => void
+  let fail: (why: Error) => void
   let arrivals: Arrivals = { numbers: [], times: [] }
   let frame = 0
   let frames: number[] = []
@@ -40,12 +41,15 @@ export function offer(open: Open): void {
     open: via =>
       new Promise((resolve, reject) => {
         hear = () => resolve()
-        const ears = { heard: (text: string) => hear(text), failed: () => reject(new Error('it ended')) }
+        fail = reject
+        const failed = () => fail(new Error('it ended, or messages are lost'))
+        const ears = { heard: (text: string) => hear(text), failed }
         line = open(ears, via)
       }),
     count: messages =>
-      new Promise(resolve => {
+      new Promise((resolve, reject) => {
         let left = messages
+        fail = reject
         hear = () => {
           if (--left === 0) resolve(performance.now())
         }

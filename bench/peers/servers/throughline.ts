@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import { createHub } from '../../../server/index.ts'
 import type { Door } from '../peer.ts'
 
-/** The hub keeps a whole burst: a page may fall that far behind. */
+/** A page may fall so many messages behind, or 16 MiB of them. One that falls further behind hears of a gap, and the question fails. */
 const retain = 110_000
 
 export function serveThroughline(server: Server, { joined, heard }: Door): (text: string) => void {
