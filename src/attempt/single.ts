@@ -1,9 +1,9 @@
 import { type Failure, tryTo, unreadable } from '../contracts/failure.ts'
-import { isReceipt } from '../contracts/frame.ts'
 import { handOver } from '../contracts/send.ts'
 import type { Channel, Receiver, Route, Sink, Target, Transport } from '../contracts/transport.ts'
 import { wait } from '../quiet-timer.ts'
 import { conclude } from './conclusion.ts'
+import { handOn } from './hand-on.ts'
 import { begin, channelTarget, whyNot } from './record.ts'
 
 /**
@@ -43,18 +43,10 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
       blocks(blocks, origin) {
         if (blocks.length === 0) return line.alive()
         if (state === 'connecting') delivers()
-        let isAlive = false
+        const hand = handOn(line, origin)
         try {
-          for (const block of blocks) {
-            // A handler may close the line, and a block may end the channel.
-            if (isOver()) return
-            const frame = line.read(block)
-            if (!isAlive && !isReceipt(frame)) {
-              isAlive = true
-              line.alive()
-            }
-            line.frame(frame, origin)
-          }
+          // A handler may close the line, and a block may end the channel.
+          for (const block of blocks) if (!isOver()) hand(line.read(block))
         } catch (cause) {
           ended(unreadable(cause))
         }

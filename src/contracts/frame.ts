@@ -58,7 +58,7 @@ export type Frame =
   | { type: 'position'; cursor: string }
   | { type: 'nothing' }
 
-/** What became of sends. It comes beside the channel too, so that it does not show that the channel works. */
+/** Whether it says what became of a send. The answer to a POST says that too, so it does not show that a channel works. */
 export function isReceipt({ type }: Frame): boolean {
   return type === 'ack' || type === 'nack'
 }

@@ -98,7 +98,7 @@ export interface Receiver {
   read(block: Incoming): Frame
   /** What a block means, once the line may act on it. `origin`: where it came from. */
   frame(frame: Frame, origin?: string): void
-  /** Something came that shows that the channel works: said once for each piece, before the first frame that is no receipt. */
+  /** The channel works. This is said once for each piece that comes, before its first frame that is no receipt. */
   alive(): void
   /** The channel is down, and comes back by itself or by another transport. */
   paused(failure: Failure): void

@@ -6,7 +6,7 @@
 import type { Dialect, Incoming, Reader } from '../contracts/dialect.ts'
 import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { setQuery } from '../wire/address.ts'
-import { largest, rawCodec } from '../wire/codec.ts'
+import { largest, textCodec } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
 import { relayEvents } from './relay-events.ts'
 import { createReplayFilter } from './replay-filter.ts'
@@ -73,14 +73,7 @@ export function mercure({
     },
     sending: {
       outbox: createHandedOverOutbox,
-      codec: {
-        encode(value) {
-          const payload = rawCodec.encode(value)
-          if (typeof payload === 'string') return payload
-          throw new TypeError('send: a Mercure hub takes text only; send bytes as base64')
-        },
-        decode: payload => payload,
-      },
+      codec: textCodec('a Mercure hub takes'),
       write: ({ event, data }) =>
         `${new URLSearchParams({ ...publish, ...(event && { type: event }), data: data as string })}`,
     },

@@ -8,7 +8,7 @@ import type { Frame } from '../contracts/frame.ts'
 import type { Traits } from '../contracts/traits.ts'
 import { createHandedOverOutbox } from '../outbox/handed-over.ts'
 import { setQuery } from '../wire/address.ts'
-import { rawCodec } from '../wire/codec.ts'
+import { textCodec } from '../wire/codec.ts'
 import { gatherer } from '../wire/gatherer.ts'
 
 /** Options of `sockjs()`. */
@@ -87,14 +87,7 @@ export function sockjs({
     },
     sending: {
       outbox: createHandedOverOutbox,
-      codec: {
-        encode(value) {
-          const payload = rawCodec.encode(value)
-          if (typeof payload === 'string') return payload
-          throw new TypeError('send: SockJS carries text only; send bytes as base64')
-        },
-        decode: payload => payload,
-      },
+      codec: textCodec('SockJS carries'),
       write: ({ data }) => JSON.stringify([data]),
       isSessionLost: status => status === 404,
     },

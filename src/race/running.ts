@@ -1,3 +1,4 @@
+import { handOn } from '../attempt/hand-on.ts'
 import { begin, channelTarget, whyNot } from '../attempt/record.ts'
 import type { Incoming } from '../contracts/dialect.ts'
 import { type Failure, tryTo, unreadable } from '../contracts/failure.ts'
@@ -164,7 +165,7 @@ export function run(first: Candidate, course: Course): Running {
   /** Reads the blocks and hands them on, as far as they are the line's: one session's hello, and its receipts. */
   function deliver(blocks: readonly Incoming[], origin: string | undefined): Frame[] {
     const frames: Frame[] = []
-    let isAlive = false
+    const hand = handOn(line, origin)
     if (!dialect.protocol.comparableIds && !isActive()) return frames
     try {
       for (const block of blocks) {
@@ -173,12 +174,7 @@ export function run(first: Candidate, course: Course): Running {
         const frame = line.read(block)
         frames.push(frame)
         if (frame.type === 'hello') hello = frame
-        if (!isActive() && !isForLine(frame)) continue
-        if (!isAlive && !isReceipt(frame)) {
-          isAlive = true
-          line.alive()
-        }
-        line.frame(frame, origin)
+        if (isActive() || isForLine(frame)) hand(frame)
       }
     } catch (cause) {
       fail(unreadable(cause))

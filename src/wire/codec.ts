@@ -18,6 +18,18 @@ export const rawCodec: Codec = {
   decode: payload => payload,
 }
 
+/** The same for servers that take no bytes. `who`, as an error begins: `a Mercure hub takes`. */
+export function textCodec(who: string): Codec {
+  return {
+    ...rawCodec,
+    encode(value) {
+      const payload = rawCodec.encode(value)
+      if (typeof payload === 'string') return payload
+      throw new TypeError(`send: ${who} text only; send bytes as base64`)
+    },
+  }
+}
+
 /** Values as JSON, both ways. Bytes stay bytes. */
 export const json: Codec = {
   encode: value => (isBytes(value) ? (value as Payload) : toJson(value)),

@@ -1,5 +1,5 @@
+import { handOn } from '../../src/attempt/hand-on.ts'
 import { unreadable } from '../../src/contracts/failure.ts'
-import { isReceipt } from '../../src/contracts/frame.ts'
 import type { Receiver, Route, Transport } from '../../src/contracts/transport.ts'
 
 /** A route that a test can lead elsewhere. */
@@ -20,13 +20,9 @@ export function straight(transport: Transport): Straight {
         opened: () => line.opened(transport),
         blocks(blocks, origin) {
           if (blocks.length === 0) line.alive()
+          const hand = handOn(line, origin)
           try {
-            for (const block of blocks) {
-              if (closed) break
-              const frame = line.read(block)
-              if (!isReceipt(frame)) line.alive()
-              line.frame(frame, origin)
-            }
+            for (const block of blocks) if (!closed) hand(line.read(block))
           } catch (cause) {
             line.ended(unreadable(cause))
           }
