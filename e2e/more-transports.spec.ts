@@ -68,7 +68,7 @@ for (const channel of ['fetch-streaming', 'iframe'] as const) {
         await Promise.all([line.send(text), line.send({ to: 'ALL' })])
         await line.send('last')
       }, hangul)
-      expect(taken).toEqual([hangul, '{"to":"ALL"}', 'last'])
+      expect(taken).toEqual([hangul, { to: 'ALL' }, 'last'])
       await page.waitFor(() => messages().some(({ data }) => data === 'heard you'))
     })
 

@@ -9,7 +9,10 @@ declare const said: string[]
 test('the first lines of code in the README work as they stand', async ({ openPage }) => {
   await using place = await startPlace()
   const taken: unknown[] = []
-  place.hub.on('message', ({ data }) => void taken.push(data))
+  place.hub.on('message', ({ data }) => {
+    taken.push(data)
+    return 'heard'
+  })
   const code = await firstCode()
   place.site.route('/readme.html', (_, response) => {
     response.setHeader('Content-Type', 'text/html; charset=utf-8')
@@ -17,9 +20,9 @@ test('the first lines of code in the README work as they stand', async ({ openPa
   })
   const page = await openPage()
   await page.goto(`${place.url}/readme.html`)
-  await expect.poll(() => taken).toEqual(['{"to":"ALL","text":"hello"}'])
-  await place.hub.publish('lobby', 'good morning')
-  await place.hub.publish('lobby', 'get up', { event: 'wakeup' })
+  await expect.poll(() => taken).toEqual([{ to: 'ALL', text: 'hello' }])
+  await place.hub.publish('room:42', 'good morning')
+  await place.hub.publish('room:42', 'get up', { event: 'wakeup' })
   await page.waitFor(() => said.length === 3)
   const [through, message, named] = await page.evaluate(() => said)
   expect(through).toBe('through by websocket ')

@@ -9,7 +9,7 @@ declare const heard: { type: string; transport?: string; resumed?: boolean; reas
 declare const line: {
   readonly readyState: number
   readonly transport: string | null
-  send(data: unknown, options?: { event?: string }): Promise<void>
+  send(data: unknown, options?: { event?: string; answer?: boolean }): Promise<unknown>
   close(): void
 }
 
@@ -88,11 +88,36 @@ for (const transport of transports) {
       expect(taken).toEqual([
         { data: hangul, event: 'message' },
         { data: 'named', event: 'note' },
-        { data: '{"to":"ALL"}', event: 'message' },
+        { data: { to: 'ALL' }, event: 'message' },
         { data: 'x'.repeat(20_000), event: 'message' },
         { data: 'last', event: 'message' },
       ])
       await page.waitFor(() => messages().some(({ data }) => data === 'heard you'))
+    })
+
+    test('brings values as values and texts as texts, and the application’s answers', async ({
+      openPage,
+    }) => {
+      await using place = await startPlace()
+      place.hub.on('message', ({ data, answer }) => (answer ? { to: data } : undefined))
+      const page = await openLine(await openPage(), place.url, { transports: [transport] })
+      const text = '{"a":1}'
+      for (const each of [{ a: [1, null] }, text]) await place.hub.publish('lobby', each)
+      await page.waitFor(() => messages().length === 2)
+      expect(await page.evaluate(() => messages().map(({ data }) => data as unknown))).toEqual([
+        { a: [1, null] },
+        text,
+      ])
+      const asked = await page.evaluate(
+        async ([hangul, text]) => {
+          const asked = [line.send({ a: hangul }, { answer: true }), line.send(text, { answer: true })]
+          return [...(await Promise.all(asked)), (await line.send('no question')) === undefined]
+        },
+        [hangul, text],
+      )
+      expect(asked).toEqual([{ to: { a: hangul } }, { to: text }, true])
+      await place.hub.publish('lobby', 'nothing else came')
+      await page.waitFor(() => messages().length === 3)
     })
 
     test('continues after the last message when the server comes back', async ({ openPage }) => {

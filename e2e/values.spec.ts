@@ -39,7 +39,7 @@ test('each kind of message is taken whole or refused by name', async ({ openPage
     }
     const wrong: string[] = []
     for (const [column, codec] of [
-      ['send', undefined],
+      ['to other servers', undefined],
       ['with json', json],
     ] as const) {
       const line = connect('/live', { dialect: 'plain', transports: [transport], ...(codec && { codec }) })

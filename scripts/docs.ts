@@ -24,8 +24,10 @@ const entries = ['src/types.ts', ...published()]
 
 /** Where the page of common types puts what these files declare, in this order. */
 const sections: [heading: string, files: RegExp][] = [
-  ['Options', /^src\/(setup|connection\/send-options)/],
-  ['Events', /^src\/connection\/(events|line)/],
+  ['Options', /^src\/(setup|connection\/(send-options|token))/],
+  ['What both sides have in common', /^src\/contracts\/messages/],
+  ['Events', /^src\/connection\/(emitter|events|line|state)/],
+  ['Topics', /^src\/contracts\/subscription/],
   ['Errors and reports', /^src\/(contracts\/(errors|failure)|connection\/report)/],
   ['Codecs', /^src\/wire\/codec/],
   ['What a transport is made of', /^src\/contracts\/(transport|send)\b/],
@@ -76,7 +78,7 @@ export async function write(folder: string): Promise<string[]> {
         'Methods',
         '*',
       ],
-      intentionallyNotExported: ['Here'],
+      intentionallyNotExported: ['Here', 'Part', 'TopicsOf', 'HeardOf', 'Given'],
       preservedTypeAnnotationTags: ['@throws'],
       jsDocCompatibility: { defaultTag: false },
       outputs: [{ name: 'markdown', path: folder }],

@@ -29,6 +29,7 @@ const parts: Record<string, string> = {
   'throughline/diagnose': 'diagnose',
   'throughline/dialects/plain': 'plain, plainWith',
   'throughline/iterate': 'events',
+  'throughline/presence': 'presence',
   'throughline/report': 'asText, explain',
 }
 
@@ -59,10 +60,13 @@ import { connect as connectCore, native, race, websocket } from 'throughline/cor
 import { diagnose, type Diagnosis } from 'throughline/diagnose'
 import { plain, type PlainOptions, plainWith } from 'throughline/dialects/plain'
 import { events, type StreamOptions } from 'throughline/iterate'
+import { type Presence, presence } from 'throughline/presence'
 import { asText, explain, type Explained } from 'throughline/report'
 const line = connect<{ message: { text: string } }>('/live', { codec: json })
 line.onmessage = event => event.data.text.toUpperCase() + event.lastEventId
 line.addEventListener('message', event => event.data.text.toUpperCase())
+const here: Presence = presence(line.subscribe('room'))
+here.addEventListener('join', ({ person }) => person.id.length)
 line.addEventListener('open', event => event.transport === 'websocket' && event.type)
 line.onerror = ({ error, retryIn }) => error.kind + error.code.length + (retryIn ?? 0)
 // @ts-expect-error: a message has no such field, so its type is known
@@ -81,6 +85,17 @@ asText(line.url, explained).trim()
 asText(line.url, line.report())
 diagnose('/live', { dialect: plain }).then(({ text, findings }: Diagnosis) => [text.trim(), findings[0]?.verdict.trim()])
 const latest: StreamOptions = { overflow: 'latest' }
+interface Live {
+  topics: { [room: \`room:\${string}\`]: { message: { text: string } } }
+  sends: { note: { data: { text: string }; answer: number } }
+}
+const live = connect<Live>('/live')
+live.subscribe('room:1').onmessage = event => event.data.text.toUpperCase()
+live.send({ text: 'x' }, { event: 'note', answer: true }).then(answer => answer.toFixed())
+// @ts-expect-error: the contract has no such topic
+live.subscribe('lobby')
+// @ts-expect-error: nor such data
+live.send({ txt: 'x' }, { event: 'note' })
 export const heard = async () => {
   for await (const event of events(line)) return event.data.text.toUpperCase()
   for await (const event of events(line, 'open', latest)) return event.resumed === true
@@ -91,6 +106,14 @@ export const heard = async () => {
 
 /** What Node's packages bring in place of a browser's classes fits. */
 const typedInNode = `${typed}
+import { createHub } from 'throughline/server'
+const hub = createHub<Live>()
+hub.publish('room:1', { text: 'x' })
+hub.on('message', ({ data }) => data.text.length)
+// @ts-expect-error: a message in a room has a text
+hub.publish('room:1', { txt: 'x' })
+// @ts-expect-error: the answer is a number
+hub.on('message', ({ data }) => data.text)
 import { WebSocket } from 'ws'
 import { fetch } from 'undici'
 connect('/live', { environment: { WebSocket, fetch } })

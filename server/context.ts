@@ -1,7 +1,9 @@
 import type { Connections } from './delivery/connections.ts'
 import type { Events } from './events.ts'
+import type { Claims } from './http/claims.ts'
 import type { Room } from './http/connection-room.ts'
 import type { Settings, TransportName } from './options.ts'
+import type { Expelled } from './sessions/expelled.ts'
 import type { HubEvents, Inbox } from './sessions/inbox.ts'
 import type { Inflow } from './sessions/inflow.ts'
 import type { Roaming } from './sessions/roaming.ts'
@@ -15,6 +17,8 @@ export interface Context {
   readonly events: Events<HubEvents>
   readonly sessions: Sessions
   readonly lines: Connections
+  readonly claims: Claims
+  readonly expelled: Expelled
   readonly accept: Inbox
   readonly inflow: Inflow
   readonly turns: Turns

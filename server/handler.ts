@@ -1,7 +1,15 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Context } from './context.ts'
-import { allowOrigin, answerPreflight, checkHost, checkOrigin, grant } from './http/access.ts'
+import {
+  allowOrigin,
+  answerPreflight,
+  checkHolds,
+  checkHost,
+  checkOrigin,
+  type Granted,
+  grant,
+} from './http/access.ts'
 import { type HubRequest, readHubRequest, readRecipient, targetOf } from './http/hub-request.ts'
 import { answerTo, type Refusal, refusal } from './http-error.ts'
 import { printable } from './printer.ts'
@@ -24,6 +32,7 @@ export async function handleRequest(
   request.on('error', ignore)
   response.on('error', ignore)
   let ask: HubRequest | undefined
+  const claim = context.claims.open()
   try {
     setCommonHeaders(response)
     ask = readHubRequest(request, context.settings)
@@ -36,9 +45,10 @@ export async function handleRequest(
     checkRoom(context, ask, request)
     if (ask.before === 'query') return await serveQuery(context, ask, request, response)
     if (ask.before === 'ticket') return serveTicket(context, ask, response)
-    const granted = await grant(ask, context.settings)
+    const granted = await grant(ask, context.settings, claim)
     if (response.destroyed) return
     checkOpen(context, ask)
+    checkGranted(context, ask, granted)
     if (ask.via === 'post') await servePost(context, ask, granted, request, response)
     else if (isSlice(ask)) await serveSlice(context, ask, granted, response)
     else if (ask.via === 'jsonp' || ask.via === 'long-polling') servePoll(context, ask, granted, response)
@@ -49,6 +59,8 @@ export async function handleRequest(
     const voice = ask ?? readRecipient(request)
     if (response.headersSent) response.destroy()
     else refuse(request, response, isHidden(context, voice) ? undefined : voice, why)
+  } finally {
+    context.claims.close(claim)
   }
 }
 
@@ -63,6 +75,7 @@ export async function handleUpgrade(
   socket.on('error', ignore)
   let ask: HubRequest | undefined
   const fault = faultOf(request)
+  const claim = context.claims.open()
   try {
     ask = readHubRequest(request, context.settings, true)
     checkHost(ask, context.settings)
@@ -70,9 +83,10 @@ export async function handleUpgrade(
     if (fault) throw fault
     checkOpen(context, ask)
     checkRoom(context, ask, request)
-    const granted = await grant(ask, context.settings)
+    const granted = await grant(ask, context.settings, claim)
     if (socket.destroyed) return
     checkOpen(context, ask)
+    checkGranted(context, ask, granted)
     serveWebSocket(context, ask, granted, request, socket, head)
   } catch (thrown) {
     if (socket.destroyed) return
@@ -81,6 +95,8 @@ export async function handleUpgrade(
     const canHear = !fault && voice.via === 'websocket' && !isHidden(context, voice)
     if (canHear) refuseSocket(context.sockets, request, socket, head, why)
     else refuseUpgrade(socket, why)
+  } finally {
+    context.claims.close(claim)
   }
 }
 
@@ -113,6 +129,12 @@ function checkOpen(context: Context, ask: HubRequest): void {
     )
   }
   if (isRefused(context, via)) throw refusal(400, `${via} is refused`)
+}
+
+/** Both may have changed while `authorize` answered. */
+function checkGranted({ expelled }: Context, ask: HubRequest, granted: Granted): void {
+  checkHolds(granted)
+  expelled.check(ask, granted, ask.via === 'post' || isSlice(ask))
 }
 
 /** What a line that is open needs, until it is told to go. */

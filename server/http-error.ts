@@ -8,6 +8,10 @@ export interface Refusal {
   readonly retryAfter?: number | undefined
   /** Whether it says nothing of other transports, which may be let in. */
   readonly only?: boolean | undefined
+  /** Whether the hub has ended the session. */
+  readonly ended?: boolean | undefined
+  /** The number behind which nothing was or will be taken from a session that was ended, if that is known. */
+  readonly acked?: number | undefined
 }
 
 /** What is answered to something that was thrown. */
@@ -44,6 +48,7 @@ export function answerTo(thrown: unknown, { trusting = false } = {}): Answer {
     message: typeof message === 'string' && shows ? message : '',
     retryAfter: typeof retryAfter === 'number' && retryAfter >= 0 ? Math.ceil(retryAfter) : undefined,
     ...(own.only === true && { only: true }),
+    ...(own.ended === true && { ended: true }),
   }
   return { why, withheld: !shows }
 }

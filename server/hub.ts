@@ -1,29 +1,40 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { isBytes, show } from '../src/wire/codec.ts'
-import { pack } from '../src/wire/payload.ts'
+import type { Contract, MessagesIn, Only, TopicOf, UsualName } from '../src/contracts/messages.ts'
+import { show } from '../src/wire/codec.ts'
+import { encode } from '../src/wire/encoder.ts'
 import { type AnyServer, attachTo, isHandshake } from './attach.ts'
 import type { Context } from './context.ts'
 import { createConnections } from './delivery/connections.ts'
 import { createEvents, type Listener } from './events.ts'
 import { handleRequest, handleUpgrade } from './handler.ts'
+import { createClaims } from './http/claims.ts'
 import { createConnectionRoom } from './http/connection-room.ts'
 import { targetOf } from './http/hub-request.ts'
 import { canonicalPath } from './http/target.ts'
+import { type Refusal, refusal } from './http-error.ts'
+import type { Packed } from './log/log.ts'
 import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
+import type { Person } from './presence/presence.ts'
 import { reported } from './reported.ts'
-import { createInbox, type HubEvents, hubEvents } from './sessions/inbox.ts'
+import { createExpelled } from './sessions/expelled.ts'
+import { type Answering, createInbox, type HubEvents, hubEvents } from './sessions/inbox.ts'
 import { createInflow } from './sessions/inflow.ts'
+import { createPermission } from './sessions/permission.ts'
 import { createRoaming } from './sessions/roaming.ts'
-import type { Connection, Payload } from './sessions/session.ts'
+import type { Connection, Member, Payload, Session } from './sessions/session.ts'
 import { createSessions } from './sessions/sessions.ts'
 import { createTurns } from './sessions/turns.ts'
 import { dropSlices } from './transports/jsonp.ts'
 import { createSockets } from './transports/websocket-server.ts'
-import { lengthOnWire, longest } from './wire/length.ts'
+import { contentOf, noContent } from './wire/content.ts'
 
-/** Every transport at one URL: who may hear what, what is published, what comes back. */
-export interface Hub {
+/**
+ * Every transport at one URL: who may hear what, what is published, what comes back.
+ *
+ * @typeParam Shared what pages and the server send each other
+ */
+export interface Hub<Shared = Contract> {
   /**
    * Takes the requests and upgrades to the hub's path on a `node:http`, `node:https` or `node:http2` server; all others go where
    * they went. Gives back the undo.
@@ -40,20 +51,30 @@ export interface Hub {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
   /**
    * Keeps a message and sends it to all who hear the topic. Resolves to its id once it is kept. `event` is `message`
-   * unless you name another. It never throws, it rejects; a failure that nobody awaits is told to `on('error')`.
+   * unless you name another. Text and bytes go as they are; any other value goes as JSON, and arrives as a value. It never throws, it
+   * rejects; a failure that nobody awaits is told to `on('error')`.
    *
-   * @throws {TypeError} as a rejection, for a name that is empty, begins with `rt.` or has a line break, and for data that is neither text
-   *   nor bytes
+   * `volatile`: it is for whoever hears the topic at this moment, and for nobody else: not kept, without an id, in no history, and left out where a
+   * line is behind or between two polls. For who is typing, and where a pointer is. It resolves to an empty text.
+   *
+   * @throws {TypeError} as a rejection, for a name that is empty, begins with `rt.` or has a line break, and for data that JSON cannot hold
    * @throws {RangeError} as a rejection, for a message that takes more than 1 MiB on the wire
    * @throws {Error} as a rejection, whatever the log failed with
    */
-  publish(topic: string, data: Payload, options?: { event?: string }): Promise<string>
+  publish<
+    Topic extends TopicOf<Shared>,
+    Name extends EventIn<Shared, Topic> = UsualName<EventIn<Shared, Topic>>,
+  >(
+    topic: Topic,
+    data: MessagesIn<Shared, Topic, Payload>[Name],
+    options?: { event?: Name; volatile?: boolean },
+  ): Promise<string>
   /**
    * Forgets a topic and all that it keeps: one for an order that is done. Who hears it goes on hearing it, should it be
    * published in again; who comes back for what was forgotten is told by a `gap`. It never throws, it rejects as `publish` does. Topics in which
    * nobody publishes are forgotten by the log's `expire`.
    */
-  drop(topic: string): Promise<void>
+  drop(topic: TopicOf<Shared>): Promise<void>
   /**
    * A text that lets its bearer in as `principal`, once, within 30 seconds: `rt.ticket` in the address of a line or a request. For clients
    * that can carry no credential otherwise, such as a page's own EventSource: give it to whoever has shown you who they are. `authorize` is
@@ -63,17 +84,46 @@ export interface Hub {
    */
   ticket(principal: string): string
   /**
+   * Ends the sessions that are meant, over whatever transport, also those that are between two polls: from this moment on nothing is taken from
+   * them and nothing told them, and `close` is told of each. Gives back how many there were.
+   *
+   * What was taken is acknowledged; then their clients are told the status and the message. With 403 or 204 their line ends; with 401 it asks `token()` for a
+   * fresh token, once, and comes again; with any other status it comes again later. Whoever comes again begins a new session, if `authorize` lets it. A client
+   * that cannot be told at once is told when it comes next, within `sessionTimeout`. Each node ends its own sessions: call it on all of them.
+   *
+   * @throws {TypeError} for a selector, a status, a message or a time that cannot be
+   */
+  disconnect(whom: Whom, options?: DisconnectOptions): number
+  /**
+   * Lets `authorize` decide anew on all lines of a principal, after its rights have changed: they are told to come back at once, in the session that
+   * they have. No message is lost, and sends go on. Nothing that is published after the call reaches a line that was open before it. Gives back how many lines
+   * there were on this node: call it on all of them. Polls and POSTs are authorized each for itself anyway.
+   *
+   * @throws {TypeError} when the principal is no text
+   */
+  reauthorize(principal: string): number
+  /**
    * Hears what happens; `HubEvents` says what each event has. Gives back the undo.
    *
    * @throws {TypeError} for an event that there is not, and for a listener that is no function
    */
-  on<Name extends keyof HubEvents>(name: Name, listener: Listener<HubEvents[Name]>): () => void
+  on<Name extends keyof HubEvents>(
+    name: Name,
+    listener: Listener<HubEvents<Shared>[Name], Name extends 'message' ? Answering<Shared> : unknown>,
+  ): () => void
   /**
    * Refuses connections over these transports, and cuts those that are open, until it is called again.
    *
    * @throws {TypeError} for a transport that there is not
    */
   refuse(transports: readonly (TransportName | 'post')[]): void
+  /**
+   * Who is in a topic, on all nodes, as far as is known here: each principal once, and whoever has none by session. A session counts from its first block on, and half a
+   * second longer than it lives, so that a page which is loaded anew does not seem to go.
+   *
+   * @throws {TypeError} for a topic in which the option `presence` does not keep it
+   */
+  presence(topic: string): Person[]
   /**
    * Moves all clients to other nodes: lets nobody in, and tells one after the other to come back at once. Until then its line
    * goes on as ever; then nothing more is taken from it, the message being worked at is finished and acknowledged. Resolves when all are gone.
@@ -94,13 +144,48 @@ export interface Hub {
   stats(): Stats
 }
 
+/** The names of what is published in a topic. */
+export type EventIn<Shared, Topic> = string & keyof MessagesIn<Shared, Topic, Payload>
+
+/** Which sessions are meant: those for which all that is given here is so. */
+export interface Whom {
+  /** The session, or its id. */
+  session?: string | Pick<Session, 'id'>
+  /** Whoever `authorize` said it is. */
+  principal?: string
+  /**
+   * This topic alone: the sessions go on, and their subscriptions to it are told. With a session or a principal, theirs. What `authorize` goes on giving is
+   * heard again from the next channel on.
+   */
+  topic?: string
+}
+
+/** What the client of a session that is ended is told. */
+export interface DisconnectOptions {
+  /**
+   * An HTTP status: 204, or one from 400 to 599.
+   * @default 403
+   */
+  status?: number
+  /**
+   * For people. The page finds it in its `error` event.
+   * @default 'disconnected by the server'
+   */
+  message?: string
+  /**
+   * Seconds after which the client may come again, with a status that lets it.
+   * @default undefined it waits as after any line that was refused
+   */
+  retryAfter?: number
+}
+
 /** Figures of a hub, as they are now. */
 export interface Stats {
   /** Those included that are away. */
   sessions: number
   /** Open channels, by transport. */
   lines: Record<TransportName, number>
-  /** Published so far, replies included. */
+  /** Published so far, replies and answers included. */
   messages: number
   /** Requests and handshakes refused so far; `hub.on('refused', …)` tells of each. */
   refused: number
@@ -123,6 +208,7 @@ const patience = 5_000
 
 const told: Record<keyof HubEvents, true> = {
   message: true,
+  subscribe: true,
   open: true,
   close: true,
   refused: true,
@@ -140,9 +226,11 @@ const told: Record<keyof HubEvents, true> = {
  * await hub.publish('lobby', 'hello')
  * ```
  *
+ * @typeParam Shared the `Contract` with pages: which topics and events there are, their data and answers. Without one nothing of that is checked. It is
+ *   for the compiler alone: what a client really sends is for your listeners to look at. docs/types.md shows it
  * @throws {TypeError} naming the option that is unknown or cannot be
  */
-export function createHub(options: HubOptions = {}): Hub {
+export function createHub<Shared extends Only<Shared> = Contract>(options: HubOptions = {}): Hub<Shared> {
   const settings = readOptions(options)
   const { path, log, heartbeat, limits, admission } = settings
   const events = createEvents<HubEvents>(hubEvents)
@@ -151,22 +239,33 @@ export function createHub(options: HubOptions = {}): Hub {
   const sessions = createSessions(settings, {
     name: roaming.name,
     send: append,
-    ended(member) {
+    ended(member, bye) {
       const { session, topic, stage } = member
       dropSlices(inflow, member)
+      lines.presence.ended(member)
       // A session outlives a planned restart, be it on another node: what it has not heard is kept for it.
       if (away === undefined) void log.drop(topic)
-      if (stage !== 'new') void events.tell('close', { session })
+      if (stage !== 'new') void events.tell('close', { session, code: bye?.code, reason: bye?.reason })
     },
   })
-  const lines = createConnections(settings, sessions, roaming, {
+  const claims = createClaims()
+  const expelled = createExpelled(settings.sessionTimeout)
+  const lines = createConnections(settings, sessions, roaming, expelled, {
     began: ({ session }) => void events.tell('open', { session }),
+    mayHear: createPermission(events, limits),
     failed: events.report,
   })
   const unlisten = log.listen({
-    heard: lines.deliver,
-    missed: () => lines.reread(),
-    moved: lines.reread,
+    heard: settings.presence ? entry => lines.presence.heard(entry) || lines.deliver(entry) : lines.deliver,
+    missed: () => {
+      lines.presence.missed()
+      lines.reread()
+    },
+    moved: topics => {
+      lines.presence.missed(topics)
+      lines.reread(topics)
+    },
+    passed: lines.pass,
     failed: events.report,
   })
   checkTransports(options.refuse ?? [])
@@ -185,7 +284,9 @@ export function createHub(options: HubOptions = {}): Hub {
     events,
     sessions,
     lines,
-    accept: createInbox(events, limits, () => overdue++),
+    claims,
+    expelled,
+    accept: createInbox(events, limits, answer, () => overdue++, lines),
     inflow,
     turns: createTurns(),
     sockets: createSockets(limits),
@@ -196,8 +297,23 @@ export function createHub(options: HubOptions = {}): Hub {
       return away
     },
   }
-  const hub: Hub = { attach, handle, upgrade, publish, drop, ticket, on, refuse, drain, close, stats }
-  return hub
+  const hub: Hub = {
+    attach,
+    handle,
+    upgrade,
+    publish,
+    drop,
+    ticket,
+    disconnect,
+    reauthorize,
+    on,
+    refuse,
+    presence,
+    drain,
+    close,
+    stats,
+  }
+  return hub as unknown as Hub<Shared>
 
   function attach(server: AnyServer): () => void {
     return attachTo(server, { owns: isOurs, handle, upgrade })
@@ -207,6 +323,23 @@ export function createHub(options: HubOptions = {}): Hub {
     if (typeof principal !== 'string' || principal === '')
       throw new TypeError(`ticket: the principal is ${show(principal)}; it has to be a text`)
     return settings.tickets.make({ principal })
+  }
+
+  function disconnect(whom: Whom, options: DisconnectOptions = {}): number {
+    const why = readReason(options)
+    if (!Object.hasOwn(Object(whom), 'topic')) return lines.expel(readWhom(whom), why)
+    const { topic, ...others } = whom
+    if (typeof topic !== 'string')
+      throw new TypeError(`disconnect: topic is ${show(topic)}; it has to be a text`)
+    const isMeant = readWhom(others)
+    return lines.endTopic(topic, why, Object.keys(others).length > 0 ? isMeant : () => true)
+  }
+
+  function reauthorize(principal: string): number {
+    if (typeof principal !== 'string')
+      throw new TypeError(`reauthorize: the principal is ${show(principal)}; it has to be a text`)
+    claims.withdraw(principal)
+    return lines.renew(({ session }) => session.principal === principal)
   }
 
   function handle(request: IncomingMessage, response: ServerResponse, next?: () => void): boolean {
@@ -233,8 +366,24 @@ export function createHub(options: HubOptions = {}): Hub {
     return target === path || target.startsWith(`${path}?`) || canonicalPath(target) === path
   }
 
-  function publish(topic: string, data: Payload, options: { event?: string } = {}): Promise<string> {
-    return attempt(() => keep(checkName('topic', topic), data, options))
+  function publish(
+    topic: string,
+    data: Payload,
+    options: { event?: string; volatile?: boolean } = {},
+  ): Promise<string> {
+    return attempt(() => {
+      checkName('topic', topic)
+      return options.volatile ? pass(topic, data, options) : keep(topic, data, options)
+    })
+  }
+
+  function pass(topic: string, data: Payload, { event = 'message' }: { event?: string }): string {
+    checkName('event', event)
+    const message = contentOf(data, event === 'message' ? undefined : event)
+    // A log that is an application's own may tell other nodes of nothing but what it keeps.
+    if (log.pass) log.pass(topic, message)
+    else lines.pass(topic, encode({ ...message, topic }))
+    return ''
   }
 
   function append(topic: string, data: Payload, options: { event?: string } = {}): Promise<string> {
@@ -257,16 +406,20 @@ export function createHub(options: HubOptions = {}): Hub {
     { event = 'message' }: { event?: string },
   ): string | PromiseLike<string> {
     checkName('event', event)
-    if (typeof data !== 'string' && !isBytes(data))
-      throw new TypeError(`data is ${show(data)}; it must be text or bytes`)
-    const { data: text, encoding } = pack(data)
-    const length = lengthOnWire(text)
-    if (length > longest)
-      throw new RangeError(
-        `a message takes ${length} characters on the wire, of at most ${longest}; split it`,
-      )
+    return add(topic, contentOf(data, event === 'message' ? undefined : event))
+  }
+
+  /** The session that asked hears it as it hears a reply, and knows by the number which of its messages is answered. */
+  function answer(member: Member, number: number, value: unknown): string | PromiseLike<string> {
+    const content = value === undefined ? noContent : contentOf(value)
+    member.addressed = true
+    // A client that has another session by now is told what it has missed of this one, where numbers mean other messages.
+    return add(member.topic, { ...content, event: 'rt.answer', re: `${number} ${member.session.id}` })
+  }
+
+  function add(topic: string, message: Packed): string | PromiseLike<string> {
     messages++
-    const kept = log.append(topic, { event: event === 'message' ? undefined : event, data: text, encoding })
+    const kept = log.append(topic, message)
     return 'id' in kept ? kept.id : kept.then(({ id }) => id)
   }
 
@@ -289,6 +442,10 @@ export function createHub(options: HubOptions = {}): Hub {
     refused.clear()
     for (const name of transports) refused.add(name)
     lines.cut(({ channel }) => refused.has(channel.transport))
+  }
+
+  function presence(topic: string): Person[] {
+    return lines.presence.list(topic)
   }
 
   async function drain({
@@ -317,6 +474,7 @@ export function createHub(options: HubOptions = {}): Hub {
     await lines.farewell({ perSecond: admission, hurry: true, within })
     clearInterval(clock)
     sessions.clear()
+    lines.presence.stop()
     unlisten()
   }
 
@@ -345,6 +503,59 @@ export function createHub(options: HubOptions = {}): Hub {
 
 function isLater<T>(result: T | PromiseLike<T>): result is PromiseLike<T> {
   return typeof (result as PromiseLike<T> | undefined)?.then === 'function'
+}
+
+/** What each selector has to be, in words, and which members it means. */
+const selectors: {
+  [Name in keyof Required<Omit<Whom, 'topic'>>]: [
+    words: string,
+    read: (value: unknown) => ((member: Member) => boolean) | undefined,
+  ]
+} = {
+  session: [
+    'a session or its id',
+    value => {
+      const id = typeof value === 'object' ? (value as Session | null)?.id : value
+      return typeof id === 'string' ? ({ session }) => session.id === id : undefined
+    },
+  ],
+  principal: [
+    'a text',
+    value => (typeof value === 'string' ? ({ session }) => session.principal === value : undefined),
+  ],
+}
+
+/** An absent selector means all: whoever gives none means nobody. */
+function readWhom(whom: Omit<Whom, 'topic'>): (member: Member) => boolean {
+  const known = [...Object.keys(selectors), 'topic'].join(', ')
+  if (typeof whom !== 'object' || whom === null)
+    throw new TypeError(
+      `disconnect: the sessions are given as ${show(whom)}; it has to be an object with ${known}`,
+    )
+  const tests = Object.entries(whom).map(([name, value]) => {
+    if (!Object.hasOwn(selectors, name))
+      throw new TypeError(`disconnect: there is no selector ${JSON.stringify(name)}; there are ${known}`)
+    const [words, read] = selectors[name as keyof typeof selectors]
+    const test = read(value)
+    // A principal that is undefined by mistake must not end the sessions of all others.
+    if (!test) throw new TypeError(`disconnect: ${name} is ${show(value)}; it has to be ${words}`)
+    return test
+  })
+  return member => tests.length > 0 && tests.every(test => test(member))
+}
+
+function readReason({
+  status = 403,
+  message = 'disconnected by the server',
+  retryAfter,
+}: DisconnectOptions): Refusal {
+  const isStatus = status === 204 || (Number.isInteger(status) && status >= 400 && status < 600)
+  checkAmount('disconnect', 'status', status, isStatus, '204, or a whole number from 400 to 599')
+  if (typeof message !== 'string')
+    throw new TypeError(`disconnect: message is ${show(message)}; it has to be a text`)
+  if (retryAfter !== undefined)
+    checkAmount('disconnect', 'retryAfter', retryAfter, retryAfter >= 0, 'a number of seconds, 0 or more')
+  return refusal(status, message, retryAfter && Math.ceil(retryAfter))
 }
 
 function checkAmount(call: string, name: string, value: unknown, fits: boolean, words: string): void {

@@ -3,10 +3,23 @@
  *
  * @module throughline/server
  */
+
+export type {
+  AnswerOf,
+  Contract,
+  DataOf,
+  MessagesIn,
+  Only,
+  RepliesOf,
+  SendName,
+  SendsOf,
+  TopicOf,
+  UsualName,
+} from '../src/contracts/messages.ts'
 export type { AnyServer } from './attach.ts'
 export type { Listener } from './events.ts'
-export { createHub, type Hub, type Stats } from './hub.ts'
-export type { Entry, Gap, GapReason, History, Log, LogListener, Packed } from './log/log.ts'
+export { createHub, type DisconnectOptions, type EventIn, type Hub, type Stats, type Whom } from './hub.ts'
+export type { Backwards, Entry, Gap, GapReason, History, Log, LogListener, Packed, Past } from './log/log.ts'
 export { type MemoryLogOptions, memoryLog } from './log/memory-log.ts'
 export { type RedisLog, type RedisLogOptions, redisLog } from './log/redis-log.ts'
 export type {
@@ -15,8 +28,10 @@ export type {
   HubOptions,
   Limits,
   Maybe,
+  MaySubscribe,
   Rights,
   TransportName,
 } from './options.ts'
-export type { HubEvents, Refused } from './sessions/inbox.ts'
-export type { Payload, Send, Session } from './sessions/session.ts'
+export type { Person } from './presence/presence.ts'
+export type { Answering, HubEvents, MessageFrom, Refused } from './sessions/inbox.ts'
+export type { Payload, ReplyName, Send, Session } from './sessions/session.ts'

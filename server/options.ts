@@ -60,25 +60,47 @@ export interface AuthorizeRequest {
 
 /** What a client may do. */
 export interface Rights {
-  /** What the client hears. */
-  topics: readonly string[]
+  /** What the client hears without asking for it. @default nothing */
+  topics?: readonly string[] | undefined
+  /**
+   * What it may subscribe to besides: names, those that end in `*` for all that begin so; or a function that is asked for each topic, as a
+   * client comes with it. To refuse in words of your own throw them, as `authorize` does. Listeners for `subscribe` are asked after it.
+   * @default what listeners for `subscribe` allow; nothing, if there are none; with the `authorize` that there is by default, everything
+   */
+  subscribe?: readonly string[] | ((topic: string) => MaySubscribe | Promise<MaySubscribe>) | undefined
   /**
    * Who the client is: a session is found again only by the same one. Without it, whoever knows the id of a session that lives can go on
    * in it, and ids stand in addresses, and so in the logs of whatever is between.
    */
   principal?: string | undefined
   /**
+   * What is told of the client to those who ask who is in a topic: a name or a picture, any value that JSON has, of at most 1,024 characters as JSON. Everybody in
+   * the topic can read it, and its `principal` too. See `presence` of `createHub`.
+   * @default undefined they are told its `principal` alone, and of somebody without one nothing
+   */
+  presence?: unknown
+  /**
    * Whether it may send.
    * @default true
    */
   send?: boolean | undefined
+  /**
+   * When these rights end, as a `Date` or in ms since the epoch: a JWT's `exp` times 1000. At that time the line is told to come back at once, and
+   * `authorize` decides anew with the token that the page has by then. Nothing is lost by it. A time that is over already: 401.
+   * @default undefined they last as long as the line
+   */
+  expires?: number | Date | undefined
 }
+
+/** Whether a client may hear a topic. */
+export type MaySubscribe = boolean | undefined | null
 
 /** Nothing, in whatever form, stands for a refusal. */
 export type Maybe<T> = T | null | undefined | false
 
 /**
- * Decides what a client may hear, on each request anew. Nothing: 403. To refuse with another status, throw an object that is no error
+ * Decides what a client may hear, on each request anew: what it said holds for a line until that ends, `expires` is over, or
+ * `hub.reauthorize` is called. Nothing: 403. To refuse with another status, throw an object that is no error
  * with a numeric `status`, and if you like a `message` and `retryAfter` in seconds: the client is told them.
  *
  * An `Error` is taken for a fault whatever its `status`, which may be that of another server: the client is told 500, and
@@ -214,6 +236,12 @@ export interface Limits {
    * @default 100000
    */
   tickets: number
+  /**
+   * People of one topic that a client is told of who asks who is there; their list has 524,288 characters at most. More: it is told how many there are, and when one of
+   * those goes that it knows of, another takes the place.
+   * @default 1000
+   */
+  presence: number
 }
 
 /** Those of `memoryLog` are for the log that a hub makes for itself: where `log` is given they are an error. */
@@ -297,6 +325,13 @@ export interface HubOptions extends MemoryLogOptions {
    */
   maxAge?: number
   /**
+   * The topics in which it is known who is there: names, those that end in `*` for all that begin so, or a function. A client asks by
+   * `line.subscribe(topic, { presence: true })`, and you by `hub.presence(topic)`. Each principal counts once, however many sessions hear the topic; who has none
+   * counts by session. With a `log` of your own, hubs that share it know of each other's people.
+   * @default undefined it is not kept, and costs nothing
+   */
+  presence?: readonly string[] | ((topic: string) => boolean)
+  /**
    * What it takes and holds at most; what you leave out has its default.
    * @default those of `Limits`
    */
@@ -318,10 +353,21 @@ export interface Settings
   extends Required<
     Omit<
       HubOptions,
-      'origins' | 'hosts' | 'trustProxy' | 'ticketKey' | keyof MemoryLogOptions | 'limits' | 'refuse'
+      | 'origins'
+      | 'hosts'
+      | 'trustProxy'
+      | 'ticketKey'
+      | keyof MemoryLogOptions
+      | 'limits'
+      | 'refuse'
+      | 'presence'
     >
   > {
   limits: Limits
+  /** In which topics it is known who is there, if in any. */
+  presence: ((topic: string) => boolean) | undefined
+  /** Whether other hubs may have the same log. */
+  shared: boolean
   isListed: IsListed
   isKnownHost: IsKnownHost
   proxies: Proxies
@@ -359,6 +405,7 @@ export const limitTable: Record<keyof Limits, Bound> = {
   linesPerPrincipal: { usual: 100_000, unit: 'channels', counters: 'lines, refused' },
   queries: { usual: 2 ** 24, unit: 'characters', counters: '' },
   tickets: { usual: 100_000, unit: 'tickets', counters: 'refused' },
+  presence: { usual: 1_000, unit: 'people', counters: '' },
 }
 
 /** The options that are numbers. */
@@ -395,6 +442,10 @@ const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words:
   admission: [isPositive, 'a positive number'],
   sessionTimeout: [isTimer, timerWords],
   maxAge: [isPositiveOrInfinite, 'a positive number'],
+  presence: [
+    value => typeof value === 'function' || (Array.isArray(value) && value.every(isText)),
+    'an array of names of topics, or a function',
+  ],
   limits: [isObject, 'an object'],
   log: [isObject, 'a log, such as memoryLog() or redisLog()'],
   refuse: [Array.isArray, 'an array of transports'],
@@ -404,7 +455,8 @@ const logOptions = ['retain', 'expire', 'retainBytes', 'retainBytesPerSession', 
 
 export function readOptions(options: HubOptions): Settings {
   check('', options, rules)
-  const { path, authorize, jsonp, heartbeat, retry, admission, sessionTimeout, maxAge, log } = options
+  const { path, authorize, jsonp, heartbeat, retry, admission, sessionTimeout, maxAge, log, presence } =
+    options
   for (const name of logOptions) {
     const value = options[name]
     if (log && value !== undefined)
@@ -415,7 +467,7 @@ export function readOptions(options: HubOptions): Settings {
   const limits = readLimits(options.limits ?? {})
   return {
     path: readPath(path ?? '/live'),
-    authorize: authorize ?? (({ url }) => url.searchParams.getAll('topic').filter(Boolean)),
+    authorize: authorize ?? grantAll,
     isListed: readOrigins(options.origins === undefined ? [] : options.origins),
     isKnownHost: readHosts(options.hosts),
     jsonp: jsonp ?? true,
@@ -424,12 +476,28 @@ export function readOptions(options: HubOptions): Settings {
     admission: admission ?? optionTable.admission.usual,
     sessionTimeout: sessionTimeout ?? optionTable.sessionTimeout.usual,
     maxAge: maxAge ?? optionTable.maxAge.usual,
+    presence: Array.isArray(presence)
+      ? topic => isListed(presence, topic)
+      : (presence as Settings['presence']),
+    shared: log !== undefined,
     log: log ?? memoryLog(Object.fromEntries(logOptions.map(name => [name, options[name]]))),
     proxies: createProxies(options.trustProxy === undefined ? false : options.trustProxy),
     limits,
     longQueries: createLongQueries(limits.queries),
     tickets: createTickets(options.ticketKey, limits.tickets),
   }
+}
+
+/** Without a word on rights everybody hears what they ask for. */
+function grantAll({ url }: AuthorizeRequest): Rights {
+  return { topics: url.searchParams.getAll('topic').filter(Boolean), subscribe: all }
+}
+
+const all = ['*']
+
+/** Whether it is one of the names, or begins as one that ends in `*`. */
+export function isListed(names: readonly string[], topic: string): boolean {
+  return names.some(name => (name.endsWith('*') ? topic.startsWith(name.slice(0, -1)) : topic === name))
 }
 
 /** Throws a TypeError for what is no transport. */
@@ -518,6 +586,10 @@ function isPositive(value: unknown): boolean {
 
 function isPositiveOrInfinite(value: unknown): boolean {
   return value === Number.POSITIVE_INFINITY || isPositive(value)
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string'
 }
 
 function isObject(value: unknown): value is object {

@@ -11,7 +11,8 @@
  */
 import { single } from './attempt/single.ts'
 import { openLine } from './connect.ts'
-import type { Line } from './connection/line.ts'
+import type { Line, LineOf } from './connection/line.ts'
+import type { Contract, IfGiven, Only } from './contracts/messages.ts'
 import type { AnyURL } from './here.ts'
 import { checkCoreOptions } from './setup/check-options.ts'
 import type { CoreOptions } from './setup/options.ts'
@@ -22,19 +23,31 @@ declare const DEV: boolean | undefined
 /**
  * Opens a line to a server, over the transport given.
  *
- * @typeParam Messages what `event.data` is, by the name of the message; text, if you do not say
+ * @typeParam Shared the `Contract` with the server: which topics and events there are, their data and answers
+ * @param none not to be given: it keeps the compiler from choosing this form where no contract is given
  * @throws {TypeError} naming the URL or option that can't be used. Production builds check the URL, and characters that no header can carry;
  *   development builds check each option
  * @throws {DOMException} a SyntaxError, in place of that TypeError, for what is no URL, with the plain dialect alone: it stands in for
  *   EventSource, whose constructor throws one
  */
+export function connect<Shared extends Only<Shared> = Contract>(
+  url: string | AnyURL,
+  options: CoreOptions,
+  ...none: IfGiven<Shared>
+): LineOf<Shared>
+/**
+ * The same without a contract: `event.data` alone has a type.
+ *
+ * @typeParam Messages what `event.data` is, by the name of the message: `{ message: Chat; price: number }`; text, if you do not say
+ */
 export function connect<Messages = Record<string, string>>(
   url: string | AnyURL,
   options: CoreOptions,
-): Line<Messages> {
+): Line<Messages>
+export function connect(url: string | AnyURL, options: CoreOptions): unknown {
   if (typeof DEV === 'undefined' || DEV) checkCoreOptions(options)
   const { transport } = options
-  return openLine<Messages>(url, options, 'route' in transport ? transport.route() : single(transport))
+  return openLine(url, options, 'route' in transport ? transport.route() : single(transport))
 }
 
 export { Line } from './connection/line.ts'
@@ -44,6 +57,7 @@ export { native } from './dialects/native.ts'
 export { createHandedOverOutbox } from './outbox/handed-over.ts'
 export { createNumberedOutbox } from './outbox/numbered.ts'
 export { race } from './race/race.ts'
+export { subscriptions } from './subscriptions/topics.ts'
 export { eventsource } from './transports/eventsource.ts'
 export { jsonp } from './transports/jsonp.ts'
 export { longPolling } from './transports/long-polling.ts'

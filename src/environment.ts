@@ -31,6 +31,8 @@ export interface Environment {
   listen(type: string, heard: (event: AnyEvent) => void): () => void
   /** Whether the page can be seen; a place without pages is always visible. */
   visible(): boolean
+  /** Whether the browser says that there is a network; a place that says nothing of it always has one. */
+  online(): boolean
   /** The base that relative URLs resolve against. */
   readonly base: string | undefined
   /** A round trip to this origin in ms as the page has already measured it, if it has. */
@@ -79,6 +81,7 @@ export function browser(replaced: Partial<Environment> = {}): Environment {
       }
     },
     visible: () => here.document?.visibilityState !== 'hidden',
+    online: () => here.navigator?.onLine !== false,
     base: here.document?.baseURI ?? here.location?.href,
     roundTrip: measuredRoundTrip,
   }

@@ -13,6 +13,7 @@ export type AnySignal = Here<
   'AbortSignal',
   {
     readonly aborted: boolean
+    readonly reason?: unknown
     addEventListener(type: string, listener: () => void, options?: object): void
     removeEventListener(type: string, listener: () => void): void
   }
@@ -28,9 +29,19 @@ type AnyMessageEvent = Here<
 
 /** A message, as a MessageEvent whose data is known. */
 export interface LineMessage<Data> extends Omit<AnyMessageEvent, 'data'> {
-  /** What the codec made of it; without a codec, text or an `ArrayBuffer` as it was published. */
+  /** What the codec made of it; without a codec what was published: text, an `ArrayBuffer` for bytes, or a value. */
   readonly data: Data
+  /** The topic that it was published in, where the server says it: ours does to lines that have subscriptions. */
+  readonly topic: string | undefined
 }
+
+/** What `onopen` and the like may be. */
+export type Handler<E extends AnyEvent> = ((event: E) => void) | null
+
+/** What messages without a name of their own hold. */
+export type MessageOf<Messages> = 'message' extends keyof Messages
+  ? Messages[keyof Messages & 'message']
+  : unknown
 
 /** What `addEventListener` takes as its second argument. */
 export type AnyListener<Heard> = ((event: Heard) => void) | { handleEvent(event: Heard): void } | null
@@ -69,7 +80,7 @@ export type SocketClass = new (
   onclose: unknown
   onerror: unknown
   send(data: never): void
-  close(): void
+  close(code?: number, reason?: string): void
 }
 
 /** A class that is used as `EventSource` is. */

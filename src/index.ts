@@ -3,9 +3,10 @@
  *
  * @module throughline
  */
-import type { Line } from './connection/line.ts'
+import type { Line, LineOf } from './connection/line.ts'
 import type { Dialect } from './contracts/dialect.ts'
 import type { UsualTransport } from './contracts/failure.ts'
+import type { Contract, IfGiven, Only } from './contracts/messages.ts'
 import type { Transport } from './contracts/transport.ts'
 import type { AnyURL } from './here.ts'
 import { open } from './setup/choose.ts'
@@ -23,17 +24,32 @@ import { usual } from './usual.ts'
  * await line.send('hello')
  * ```
  *
- * @typeParam Messages what `event.data` is, by the name of the message; text, if you do not say
+ * @typeParam Shared the `Contract` with the server: which topics and events there are, their data and answers
+ * @param none not to be given: it keeps the compiler from choosing this form where no contract is given
  * @throws {TypeError} naming the URL or option that can't be used. Production builds check the URL, the names of transports and dialects, and
  *   characters that no header can carry; development builds check each option
  * @throws {DOMException} a SyntaxError, in place of that TypeError, for what is no URL, with the plain dialect alone: it stands in for
  *   EventSource, whose constructor throws one
  */
+export function connect<Shared extends Only<Shared> = Contract>(
+  url: string | AnyURL,
+  options?: Options<UsualTransport | Transport, 'native' | Dialect>,
+  ...none: IfGiven<Shared>
+): LineOf<Shared>
+/**
+ * The same without a contract: `event.data` alone has a type.
+ *
+ * @typeParam Messages what `event.data` is, by the name of the message: `{ message: Chat; price: number }`; text, if you do not say
+ */
 export function connect<Messages = Record<string, string>>(
   url: string | AnyURL,
   options?: Options<UsualTransport | Transport, 'native' | Dialect>,
-): Line<Messages> {
-  return open<Messages>(usual, url, options)
+): Line<Messages>
+export function connect(
+  url: string | AnyURL,
+  options?: Options<UsualTransport | Transport, 'native' | Dialect>,
+): unknown {
+  return open(usual, url, options)
 }
 
 export { Line } from './connection/line.ts'

@@ -4,8 +4,9 @@
  * @module throughline/iterate
  */
 import type { LineEventMap } from './connection/events.ts'
-import type { Line, MessageOf } from './connection/line.ts'
-import type { AnyEvent, LineMessage } from './here.ts'
+import type { Line } from './connection/line.ts'
+import type { Contract } from './contracts/messages.ts'
+import type { AnyEvent, LineMessage, MessageOf } from './here.ts'
 
 /** What to do when a reader is slower than the messages. */
 export interface StreamOptions {
@@ -33,14 +34,14 @@ export interface StreamOptions {
  * @param name of the messages, or of the line's own events
  * @throws {Error} out of the loop, when more events wait than `limit`, unless `overflow` says otherwise
  */
-export function events<Messages, Name extends string & keyof LineEventMap<Messages>>(
-  line: Line<Messages>,
+export function events<Messages, Name extends string & keyof LineEventMap<Messages>, Shared = Contract>(
+  line: Line<Messages, Shared>,
   name: Name,
   options?: StreamOptions,
 ): AsyncGenerator<LineEventMap<Messages>[Name] & AnyEvent, void, void>
 /** The messages without a name of their own, one after the other, until the line closes. Leaving the loop stops listening. */
-export function events<Messages>(
-  line: Line<Messages>,
+export function events<Messages, Shared = Contract>(
+  line: Line<Messages, Shared>,
 ): AsyncGenerator<LineMessage<MessageOf<Messages>>, void, void>
 export function events(
   line: Pick<Line, 'readyState'>,
@@ -88,7 +89,11 @@ export function events(
         for (const event of ready) yield event
         if (failure) throw failure
         if (waiting.length > 0) continue
-        if (left || line.readyState === 2) return
+        if (left || line.readyState === 2) {
+          const { error } = line as { error?: Error }
+          if (error && !left) throw error
+          return
+        }
         await new Promise<void>(resolve => {
           wake = resolve
         })

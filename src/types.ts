@@ -4,16 +4,20 @@
  *
  * @module types
  */
+
 export type {
   GapEvent,
   LineCloseEvent,
   LineErrorEvent,
   LineEventMap,
   OpenEvent,
+  StateChangeEvent,
 } from './connection/events.ts'
-export type { Handler, MessageOf } from './connection/line.ts'
+export type { LineOf } from './connection/line.ts'
 export type { Finding } from './connection/report.ts'
 export type { SendOptions } from './connection/send-options.ts'
+export type { LineState } from './connection/state.ts'
+export type { TokenGiven } from './connection/token.ts'
 export type {
   Addressing,
   Ask,
@@ -38,14 +42,44 @@ export type {
 } from './contracts/dialect.ts'
 export type { SendKind } from './contracts/errors.ts'
 export type { Failure, FailureKind, TransportName, UsualTransport } from './contracts/failure.ts'
-export type { Frame, Gap, Hello, HelloFrame } from './contracts/frame.ts'
+export type { Content, Frame, Gap, Hello, HelloFrame, JsonText } from './contracts/frame.ts'
+export type {
+  AnswerOf,
+  AskName,
+  Contract,
+  DataOf,
+  HeardBy,
+  IfGiven,
+  MessagesIn,
+  NoAnswer,
+  Only,
+  SendName,
+  SendsOf,
+  TopicOf,
+  UsualName,
+} from './contracts/messages.ts'
 export type { CreateOutbox, Limits, Outbox, OutboxWire, Outgoing } from './contracts/outbox.ts'
 export type { Done, Send } from './contracts/send.ts'
+export type {
+  HistoryOptions,
+  HistoryPage,
+  MessageIn,
+  SubscribedEvent,
+  SubscribeOptions,
+  Subscription,
+  SubscriptionErrorEvent,
+  SubscriptionEventMap,
+  SubscriptionState,
+  SubscriptionTo,
+  TopicGapEvent,
+} from './contracts/subscription.ts'
+export type { CreateTopics, TopicPlace, TopicReader, TopicServer, Topics } from './contracts/topics.ts'
 export type { Traits, TransportKind } from './contracts/traits.ts'
 export type {
   Attempt,
   Channel,
   GuardedSink,
+  Log,
   Race,
   Receiver,
   Requester,
@@ -63,8 +97,10 @@ export type {
   AnySignal,
   AnyURL,
   Fetch,
+  Handler,
   LineMessage,
   ListenerOptions,
+  MessageOf,
   RequestClass,
   SocketClass,
   SourceClass,

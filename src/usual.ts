@@ -1,5 +1,6 @@
 import { native } from './dialects/native.ts'
 import type { Catalogue } from './setup/choose.ts'
+import { subscriptions } from './subscriptions/topics.ts'
 import { eventsource } from './transports/eventsource.ts'
 import { jsonp } from './transports/jsonp.ts'
 import { longPolling } from './transports/long-polling.ts'
@@ -10,4 +11,5 @@ import { xhrStreaming } from './transports/xhr-streaming.ts'
 export const usual: Catalogue = {
   transports: [websocket, eventsource, xhrStreaming, longPolling, jsonp],
   dialects: [native],
+  topics: subscriptions,
 }

@@ -52,6 +52,7 @@ const words: Record<string, (failure: Failure) => string> = {
     `${where} would show the token in the address, which tokenIn: 'address' allows`,
   'token-late': ({ after }) => `token() gave nothing for ${after} ms`,
   'too-many-sessions': () => 'the server began too many sessions on one connection',
+  'topic-refused': ({ where }) => `the topic ${where} was refused`,
   unavailable: ({ where }) => `${where} cannot be used here`,
   unanswered: ({ where, after }) => `${where} brought nothing for ${after} ms`,
   unreachable: ({ where }) => `${where} could not be reached`,
@@ -86,6 +87,8 @@ export function sentenceOfSend(kind: string, { messages, bytes, age }: Limits): 
       return `the message was not sent: ${messages} messages or ${bytes} bytes are waiting already; send less, wait for earlier sends, or raise the option "limits"`
     case 'expired':
       return `the message was not sent: it waited too long for a line (${age} ms by the option "limits")`
+    case 'dropped':
+      return 'the message was not sent: it is volatile, and could not be sent at once'
     case 'too-large':
       return 'the message was not sent: it is too large; split it'
     case 'forbidden':

@@ -1,5 +1,11 @@
 import { expect, test } from 'vitest'
-import { type Advised, advise, adviseOnForbidden, adviseOnHeaders } from '../src/setup/advice.ts'
+import {
+  type Advised,
+  advise,
+  adviseOnForbidden,
+  adviseOnHeaders,
+  adviseOnReconnects,
+} from '../src/setup/advice.ts'
 import { ours } from './support/dialects.ts'
 import { createWorld } from './support/world.ts'
 
@@ -96,6 +102,25 @@ test('what reaches every transport is not worth a word', () => {
   adviseOnHeaders('/live', { token: () => 't' }, [ours('xhr-streaming'), ours('long-polling')], say)
   adviseOnHeaders('/live', {}, [ours('websocket')], say)
   expect(said).toEqual([])
+})
+
+test('a line that is told to reconnect in a loop is told of, once, and reconnects each time', async () => {
+  const world = createWorld()
+  const said: string[] = []
+  let calls = 0
+  const line = { url: 'https://me:secret@host.test/live?key=secret', reconnect: () => void calls++ }
+  adviseOnReconnects(line, world.environment, words => said.push(words))
+  for (let call = 0; call < 8; call++) {
+    line.reconnect()
+    await world.pass(2_500)
+  }
+  expect(said).toEqual([])
+  for (let call = 0; call < 20; call++) line.reconnect()
+  expect(calls).toBe(28)
+  expect(said).toEqual([
+    expect.stringMatching(/https:\/\/host\.test\/live was told to reconnect\(\) 5 times/),
+  ])
+  expect(said[0]).not.toContain('secret')
 })
 
 test('headers that a browser leaves out are named, in whatever letters', () => {

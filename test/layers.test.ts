@@ -6,6 +6,8 @@ import { expect, test } from 'vitest'
 
 const here = 'src/here.ts'
 const environment = 'src/environment.ts'
+/** The types that both sides have in common. */
+const messages = 'src/contracts/messages.ts'
 const contracts = [here, environment, 'src/contracts/']
 const attempt = ['src/attempt/', 'src/quiet-timer.ts']
 /** An entry picks from everything beneath it. */
@@ -20,7 +22,14 @@ const below = [
   here,
 ]
 
-const rooms = ['server/wire/', 'server/http/', 'server/sessions/', 'server/delivery/', 'server/transports/']
+const rooms = [
+  'server/wire/',
+  'server/http/',
+  'server/sessions/',
+  'server/presence/',
+  'server/delivery/',
+  'server/transports/',
+]
 
 /** Parts of the server that any room may use. */
 const beside = [
@@ -31,6 +40,7 @@ const beside = [
   'server/reported.ts',
   'server/patience.ts',
   'server/heap-size.ts',
+  messages,
   'src/wire/',
   'node:',
 ]
@@ -40,6 +50,7 @@ const arrows: Record<string, string[]> = {
   'src/script-tag.ts': [
     'src/diagnose.ts',
     'src/iterate.ts',
+    'src/presence.ts',
     'src/report.ts',
     'src/setup/',
     'src/usual.ts',
@@ -47,8 +58,16 @@ const arrows: Record<string, string[]> = {
   ],
   'src/types.ts': ['src/setup/', ...below],
   'src/index.ts': ['src/setup/', 'src/usual.ts', 'src/types.ts', ...below],
-  'src/core.ts': ['src/connect.ts', 'src/attempt/', 'src/setup/', 'src/race/', 'src/types.ts', ...below],
-  'src/usual.ts': ['src/setup/choose.ts', ...below],
+  'src/core.ts': [
+    'src/subscriptions/topics.ts',
+    'src/connect.ts',
+    'src/attempt/',
+    'src/setup/',
+    'src/race/',
+    'src/types.ts',
+    ...below,
+  ],
+  'src/usual.ts': ['src/subscriptions/topics.ts', 'src/setup/choose.ts', ...below],
   'src/diagnose.ts': [
     'src/usual.ts',
     'src/report.ts',
@@ -59,7 +78,13 @@ const arrows: Record<string, string[]> = {
   ],
   'src/report.ts': ['src/connection/report.ts', 'src/words.ts'],
   'src/words.ts': ['src/contracts/failure.ts'],
-  'src/iterate.ts': ['src/connection/events.ts', 'src/connection/line.ts', here],
+  'src/iterate.ts': ['src/connection/events.ts', 'src/connection/line.ts', messages, here],
+  'src/presence.ts': [
+    'src/connection/emitter.ts',
+    'src/connection/events.ts',
+    'src/subscriptions/subscription.ts',
+    ...contracts,
+  ],
   'src/connect.ts': ['src/setup/', 'src/connection/', ...contracts, 'src/wire/codec.ts'],
   // Only what names several transports knows of the race.
   'src/setup/choose.ts': ['src/setup/', 'src/connect.ts', 'src/connection/', 'src/race/', ...contracts],
@@ -72,17 +97,28 @@ const arrows: Record<string, string[]> = {
     ...contracts,
   ],
 
+  'src/subscriptions/': [
+    'src/subscriptions/',
+    'src/connection/emitter.ts',
+    'src/connection/events.ts',
+    'src/iterate.ts',
+    'src/wire/',
+    ...contracts,
+  ],
   'src/transports/': ['src/transports/http/', 'src/quiet-timer.ts', 'src/wire/', ...contracts],
   'src/race/': ['src/race/', ...attempt, ...contracts, 'src/wire/address.ts'],
   'src/attempt/': [...attempt, ...contracts],
   'src/quiet-timer.ts': [environment],
   'src/contracts/transport.ts': ['src/wire/codec.ts', ...contracts],
   'src/contracts/dialect.ts': ['src/wire/', ...contracts],
-  'src/contracts/outbox.ts': ['src/contracts/', 'src/wire/codec.ts', environment],
+  'src/contracts/outbox.ts': ['src/wire/codec.ts', ...contracts],
   'src/contracts/frame.ts': ['src/contracts/', 'src/wire/codec.ts'],
   'src/contracts/send.ts': ['src/contracts/failure.ts', 'src/wire/codec.ts'],
   'src/contracts/say.ts': ['src/words.ts', 'src/contracts/'],
   'src/contracts/errors.ts': ['src/contracts/'],
+  'src/contracts/subscription.ts': ['src/contracts/', here],
+  'src/contracts/topics.ts': ['src/contracts/', 'src/wire/block.ts'],
+  [messages]: [],
   'src/contracts/waiting.ts': [],
   'src/contracts/traits.ts': [],
   'src/contracts/failure.ts': [],
@@ -110,14 +146,15 @@ const arrows: Record<string, string[]> = {
   'src/environment.ts': [here],
   'src/here.ts': [],
 
-  'server/': ['server/', 'src/wire/', 'node:', 'ws'],
+  'server/': ['server/', messages, 'src/wire/', 'node:', 'ws'],
   // A room of the server sees those before it, and what several need that is in no room.
   'server/log/': ['server/log/', ...beside],
   'server/log/redis-link.ts': ['server/log/', 'node:', 'redis'],
   'server/wire/': ['server/wire/', 'server/log/log.ts', ...beside],
   'server/http/': ['server/http/', 'server/wire/', ...beside],
   'server/sessions/': [...rooms.slice(0, 3), 'server/events.ts', 'server/log/log.ts', ...beside],
-  'server/delivery/': [...rooms.slice(0, 4), 'server/log/log.ts', ...beside],
+  'server/presence/': [...rooms.slice(0, 4), 'server/log/log.ts', ...beside],
+  'server/delivery/': [...rooms.slice(0, 5), 'server/log/log.ts', ...beside],
   'server/transports/': [...rooms, 'server/context.ts', ...beside, 'ws'],
 }
 

@@ -286,6 +286,47 @@ describe('a listener that throws', () => {
   })
 })
 
+describe('a message that is a value', () => {
+  const value = { ...message(1, '{"a":1}'), type: 'json' }
+
+  test('is one to the page, and a text that looks like it is a text', async () => {
+    const { line, transport } = await openLine()
+    const data: unknown[] = []
+    line.onmessage = event => data.push(event.data)
+    greet(transport.channel)
+    transport.channel.brings(value, message(2, '{"a":1}'), { ...message(3, '{"a":1}'), type: 'cbor' })
+    expect(data).toEqual([{ a: 1 }, '{"a":1}', '{"a":1}'])
+  })
+
+  test('is a text to a codec of the page', async () => {
+    const given: unknown[] = []
+    const codec = { encode: String, decode: (...all: unknown[]) => given.push(all) }
+    const { transport } = await openLine({ codec })
+    greet(transport.channel)
+    transport.channel.brings(value)
+    expect(given).toEqual([['{"a":1}']])
+  })
+
+  test('is one to the codec `json` too, as each text is', async () => {
+    const { line, transport } = await openLine({ codec: json })
+    const data: unknown[] = []
+    line.onmessage = event => data.push(event.data)
+    greet(transport.channel)
+    transport.channel.brings(value, message(2, '{"a":1}'))
+    expect(data).toEqual([{ a: 1 }, { a: 1 }])
+  })
+
+  test('that is no JSON is told as unreadable, the position moves on, and the next one comes', async () => {
+    const { heard, line, transport } = await openLine()
+    greet(transport.channel)
+    transport.channel.brings({ ...value, data: '{' })
+    expect(heard).toEqual(['open by websocket', 'error unreadable', 'gap unreadable'])
+    expect(line.lastEventId).toBe('e.1.t1')
+    transport.channel.brings(message(2))
+    expect(heard.at(-1)).toBe('message m2')
+  })
+})
+
 describe('a message that the codec cannot decode', () => {
   test('is an error and a gap of one message, ends nothing, and the next one comes', async () => {
     const { heard, line, transport } = await openLine({ codec: json })
@@ -437,6 +478,9 @@ describe('the options of a send', () => {
     [{ answer: 'yes' }, 'answer is "yes"'],
     [{ timeout: 0 }, 'timeout is 0'],
     [{ timeout: Number.NaN }, 'timeout is NaN'],
+    [{ volatile: 1 }, 'volatile is 1'],
+    [{ signal: 'stop' }, 'signal is "stop"'],
+    [{ signal: null }, 'signal is null'],
   ])('%j are refused by a TypeError that names them', async (options, named) => {
     const { line } = await openLine()
     const refusal = line.send('x', options as never)
@@ -461,6 +505,65 @@ describe('the options of a send', () => {
     expect(await kinds[0]).toBe('IN_DOUBT')
     expect(world.timers).toBe(0)
   })
+})
+
+describe('a volatile send', () => {
+  test('that cannot go at once is dropped, and is no error to whoever does not listen', async () => {
+    const { heard, line, transport, world } = await openLine()
+    void line.send('x', { volatile: true })
+    await expect(line.send('y', { volatile: true })).rejects.toMatchObject({
+      kind: 'dropped',
+      message: 'the message was not sent: it is volatile, and could not be sent at once',
+    })
+    await world.pass(1_000)
+    expect(heard).toEqual([])
+    await prove(world, transport.channel)
+    expect(transport.channel.sent.join('')).not.toMatch(/[xy]$/m)
+  })
+
+  test('goes while the line is open, also with a question', async () => {
+    const { line, transport, world } = await openLine()
+    await prove(world, transport.channel)
+    const answer = line.send({ x: 1 }, { volatile: true, answer: true })
+    await world.settle()
+    expect(transport.channel.sent.at(-1)).toBe('type: json\nre: answer\nid: 1\ndata: {"x":1}\n\n')
+    transport.channel.brings({ ...message(1, '{"y":2}', 'rt.answer'), re: '1 s1', type: 'json' }, ack(1))
+    expect(await answer).toEqual({ y: 2 })
+  })
+
+  test('that fails otherwise is told as any other', async () => {
+    const { heard, line, world } = await openLine()
+    void line.send(Symbol('x'), { volatile: true })
+    await world.pass(1_000)
+    expect(heard).toEqual(['error unsendable'])
+  })
+})
+
+describe('the signal of a send', () => {
+  test('that is aborted already keeps it from being sent', async () => {
+    const { line, transport, world } = await openLine()
+    await prove(world, transport.channel)
+    const before = transport.channel.sent.length
+    await expect(line.send('x', { signal: AbortSignal.abort('enough') })).rejects.toBe('enough')
+    expect(transport.channel.sent).toHaveLength(before)
+    expect(line.bufferedAmount).toBe(0)
+  })
+
+  test.each(['enough', null, new Error('enough')])(
+    'is no error to whoever aborts it with %s and listens to nothing',
+    async reason => {
+      const { heard, line, world } = await openLine()
+      const going = new AbortController()
+      const errors = await uncaught(async () => {
+        void line.send('x', { signal: going.signal })
+        going.abort(reason)
+        void line.send('y', { signal: going.signal })
+        await world.pass(1_000)
+      })
+      expect(errors).toEqual([])
+      expect(heard).toEqual([])
+    },
+  )
 })
 
 describe('send', () => {

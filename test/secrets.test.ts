@@ -68,8 +68,9 @@ test.each(['at once', 'later'] as const)('of a line whose transports fail %s', a
   for (const dialect of [native, plain]) {
     const world = loudWorld(fails)
     const { environment } = world
-    const line = connect(address(world), { ...asked, dialect, environment })
     const said: unknown[] = []
+    const debug = (text: string) => said.push(text)
+    const line = connect(address(world), { ...asked, dialect, environment, debug })
     line.onerror = event => said.push(event.error, event.error.cause, event.error.attempts)
     line.onclose = event => said.push(event.reason)
     const refusals = [line.send(Symbol('x')), line.send('text')].map(sent =>

@@ -81,6 +81,15 @@ const rows: Record<string, Row> = {
     only: 'native',
     answer: (speech, asked) => said(speech.hello(asked), 'retry: 0\nevent: rt.bye\ndata: {}\n\n'),
   },
+  ...each([401, 429, 503], status => [
+    `a session that the server ends with ${status} as soon as it began`,
+    {
+      most: failing,
+      only: 'native',
+      answer: (speech, asked) =>
+        said(speech.hello(asked), `event: rt.fail\ndata: {"status":${status},"ended":true,"acked":9}\n\n`),
+    },
+  ]),
   'its proof and a clean end': {
     most: failing,
     only: 'native',

@@ -1,14 +1,22 @@
 import { type History, isId, readPlace } from '../log/log.ts'
 import type { Settings } from '../options.ts'
 import { ackedForSure } from '../sessions/acknowledgement.ts'
-import { type Connection, fromLive, fromLog, isOver, topicsOf } from '../sessions/session.ts'
+import {
+  type Connection,
+  type Feed,
+  feedOf,
+  feedsOf,
+  none,
+  nowhereYet,
+  type Place,
+} from '../sessions/session.ts'
 import type { Piece } from '../wire/batch.ts'
-import { gapBlock, openBlock } from '../wire/control-events.ts'
-import type { Fanout } from './fanout.ts'
+import { gapBlock, openBlock, subscribedBlock } from '../wire/control-events.ts'
+import { answer, type Fanout } from './fanout.ts'
 
 /** Where a line begins. */
 export interface Start {
-  /** The id after which it goes on. */
+  /** The id after which its own feed goes on. */
   cursor: string | undefined
   /**
    * The private topic of a session that was asked for and is not known here. What was sent there after the cursor is
@@ -17,28 +25,45 @@ export interface Start {
   lost: string | undefined
   /** Whether the channel begins with `rt.open`. */
   welcome: boolean
+  /** Which of the client's sets of topics it named. */
+  set: number | undefined
+  /** Whether it names them when it is open. */
+  tellsLater: boolean
+}
+
+/** Feeds that are at one place, and what followed it. */
+interface Group {
+  readonly feeds: readonly Feed[]
+  /** A topic that is read besides. */
+  readonly lost: string | undefined
+  history: History
+  /** Up to where losses were told: one that spans several pages is told once. */
+  told: number
 }
 
 /** Brings lines from where they begin to the present. */
 export interface CatchUp {
-  /** Says the first block. */
-  begin(connection: Connection, start: Start): Promise<History>
+  /** Says the first block. Gives what has been read for it. */
+  begin(connection: Connection, start: Start): Promise<readonly Group[]>
   /**
-   * Reads on, page by page as the channel takes them, until there is no more; from then on the line is live, or it is over.
-   * Without a first page it waits for the channel first. `lost`: see `Start`.
+   * Reads for the feeds that are late, page by page as the channel takes them, until none is; from then on all are live, or the line is
+   * over. What was read already is told first.
    */
-  goOn(connection: Connection, first?: History, lost?: string): Promise<void>
-  /** Lets a line read anew, wherever it is: something was missed. */
-  again(connection: Connection): Promise<void>
+  goOn(connection: Connection, first?: readonly Group[]): Promise<void>
+  /** Lets a feed read anew, wherever it is: something was missed. */
+  again(feed: Feed): Promise<void>
   /** How many losses were told so far. */
   readonly gaps: number
 }
+
+/** How many reads a first block waits for. */
+const readAhead = 8
 
 /** `spread` tells the current one, in ms. */
 export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => number): CatchUp {
   const { log, limits, heartbeat, retry } = settings
 
-  let latest: Connection['at'] | undefined
+  let latest: Place | undefined
   let gaps = 0
 
   return {
@@ -50,46 +75,117 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
     },
   }
 
-  async function begin(connection: Connection, { cursor, lost, welcome }: Start): Promise<History> {
-    const history = await read(connection, cursor, lost)
-    if (welcome) fanout.queue(connection, open(connection, history, cursor))
-    return history
+  async function begin(connection: Connection, start: Start): Promise<readonly Group[]> {
+    const { cursor, lost, welcome } = start
+    connection.reading = true
+    const own = read([connection.own], cursor, lost)
+    const others = groupsOf(connection)
+    connection.late = others.length > readAhead
+    const ahead = others.slice(0, readAhead).map(feeds => read(feeds))
+    const groups = await Promise.all([own, ...ahead])
+    if (welcome) fanout.queue(connection, open(connection, groups, start))
+    return groups
   }
 
-  async function goOn(connection: Connection, first?: History, lost?: string): Promise<void> {
-    let history = first
-    let told = history ? tell(connection, history, -1) : -1
-    while ((!history || history.more || connection.feed.from === 'log') && !isOver(connection)) {
-      connection.feed = fromLog
-      fanout.flush(connection)
-      await connection.channel.drained()
-      if (isOver(connection)) return
-      history = await read(connection, connection.at.id, lost)
-      told = tell(connection, history, told)
+  async function goOn(connection: Connection, first: readonly Group[] = []): Promise<void> {
+    if (connection.reading && !first.length) return
+    connection.reading = true
+    for (const group of first) await bring(group)
+    while ((connection.late || connection.slow) && !connection.isOver) {
+      await takeBreath(connection)
+      connection.slow = connection.late = false
+      for (const feeds of groupsOf(connection)) {
+        await takeBreath(connection)
+        if (connection.isOver) return
+        await bring(await read(feeds))
+      }
     }
-    goLive(connection)
+    connection.reading = false
   }
 
-  async function again(connection: Connection): Promise<void> {
-    if (connection.feed.from === 'live') await goOn(connection)
-    else if (connection.feed.from === 'both') connection.feed = fromLog // what is on its way may be of before
+  async function again(feed: Feed): Promise<void> {
+    // What is on its way may be of before.
+    if (feed.from === 'nowhere') return
+    feed.from = 'log'
+    feed.early = none
+    feed.connection.late = true
+    await goOn(feed.connection)
+  }
+
+  /** A poll is answered by all there is, and not by a part of it, as long as that is no more than a page. */
+  async function takeBreath(connection: Connection): Promise<void> {
+    const { channel, queue } = connection
+    if (!channel.once || (queue && queue.size >= answer)) fanout.flush(connection)
+    if (!connection.isOver) await channel.drained()
+  }
+
+  /** Those that are late, by where they are. */
+  function groupsOf(connection: Connection): Feed[][] {
+    const groups = new Map<string, Feed[]>()
+    for (const feed of feedsOf(connection)) {
+      if (feed.from !== 'log') continue
+      const same = groups.get(feed.at.id)
+      if (same) same.push(feed)
+      else groups.set(feed.at.id, [feed])
+    }
+    return [...groups.values()]
   }
 
   /** Listens first, then reads: what is published between falls into neither hole, and what comes twice has a number. */
-  async function read(connection: Connection, cursor: string | undefined, lost?: string): Promise<History> {
-    connection.feed = { from: 'both', early: [] }
-    // Most sessions were never addressed: those who hear the same topics ask the same.
-    const topics = connection.member.addressed ? topicsOf(connection) : connection.topics
-    return log.after(cursor, lost === undefined ? topics : [...topics, lost])
+  async function read(
+    feeds: readonly Feed[],
+    cursor: string | undefined = feeds[0]?.at.id || undefined,
+    lost?: string,
+  ): Promise<Group> {
+    for (const feed of feeds) {
+      feed.from = 'both'
+      feed.early = []
+    }
+    const topics = feeds.flatMap(topicsToRead)
+    const history = await log.after(cursor, lost === undefined ? topics : [...topics, lost])
+    return { feeds, lost, history, told: -1 }
   }
 
-  function open({ member }: Connection, { start, gap }: History, cursor: string | undefined): Piece {
-    // Whoever is cut off between this and the gap comes back with the same cursor, and is told again.
-    const id = cursor !== undefined && isId(cursor) ? cursor : start
+  /** Gives a group what was read for it, and reads on until there is no more. */
+  async function bring(group: Group): Promise<void> {
+    const { feeds, lost } = group
+    const [first] = feeds as readonly [Feed]
+    const { connection } = first
+    const { gap } = group.history
+    // Whose loss it is has to be found out for each.
+    if (gap && feeds.length > 1) {
+      for (const feed of feeds) if (feed.from !== 'nowhere') await bring(await read([feed], gap.from))
+      return
+    }
+    for (;;) {
+      if (connection.isOver) return
+      tell(group)
+      const { entries, more, start } = group.history
+      if (!more) break
+      fanout.flush(connection)
+      await connection.channel.drained()
+      if (connection.isOver) return
+      const { history } = await read(feeds.filter(isLeft), entries.at(-1)?.id ?? start, lost)
+      group.history = history
+    }
+    for (const feed of feeds) goLive(feed)
+  }
+
+  function open(
+    { member, version, topics: granted }: Connection,
+    groups: readonly Group[],
+    { cursor, set, tellsLater }: Start,
+  ): Piece {
+    const [{ history }] = groups as readonly [Group]
+    const id = cursor === undefined ? history.start : whence(history)
     const { message, batch, messages } = limits
     return openBlock(id, retry, {
       session: member.session.id,
-      resumed: cursor !== undefined && !gap,
+      ...(version > 1 && {
+        topics: tellsLater ? Object.fromEntries(granted.map(topic => [topic, id])) : listed(groups),
+        set,
+      }),
+      resumed: cursor !== undefined && groups.every(({ history }) => !history.gap),
       acked: ackedForSure(member),
       heartbeat,
       spread: spread(),
@@ -97,31 +193,89 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
     })
   }
 
-  /** Gives back up to where the line knows of losses: a gap that spans several pages is told once. */
-  function tell(connection: Connection, { start, gap, entries }: History, told: number): number {
-    const lost = gap ? seqOf(gap.to) : -1
-    const isNews = gap !== undefined && (gap.reason !== 'trimmed' || lost > told)
-    if (isNews) {
-      gaps++
-      fanout.queue(connection, gapBlock(start, gap))
+  /** The topics that the client did not name, and where they begin. */
+  function listed(groups: readonly Group[]): Record<string, string> {
+    const topics: [string, string][] = []
+    for (const { feeds, history } of groups)
+      for (const feed of feeds) {
+        if (feed.notice !== 'listed') continue
+        topics.push([feed.topics[0] as string, feed.at.id || history.start])
+        feed.notice = undefined
+      }
+    return Object.fromEntries(topics)
+  }
+
+  function tell(group: Group): void {
+    const { feeds, history } = group
+    const { start, gap, entries } = history
+    const [first] = feeds as readonly [Feed]
+    const { connection } = first
+    const place = placeAt(start)
+    const wanted = feeds.filter(isLeft)
+    // An answer that is full goes out, and the next one goes on from what it has said.
+    for (const feed of wanted) {
+      const { notice, topics } = feed
+      if (notice && notice !== 'listed')
+        fanout.queue(connection, subscribedBlock(topics[0] as string, whence(history), notice.trimmed))
+      if (connection.isOver) return
+      feed.notice = undefined
+      if (!gap) feed.at = place
     }
-    connection.at = placeAt(start)
-    for (const entry of entries) fanout.give(connection, entry)
-    return isNews ? lost : told
+    // Another life of the log counts anew.
+    if (gap && gap.reason !== 'trimmed') connection.at = nowhereYet
+    const lost = gap ? seqOf(gap.to) : -1
+    if (gap && (gap.reason !== 'trimmed' || lost > group.told)) {
+      group.told = lost
+      gaps++
+      const [topic] = first === connection.own ? [] : first.topics
+      fanout.queue(connection, gapBlock(start, gap, topic))
+      if (connection.isOver) return
+    }
+    for (const feed of wanted) feed.at = place
+    const readers = new Set(entries.length ? feeds : undefined)
+    for (const entry of entries) {
+      const feed = feedOf(connection, entry.topic)
+      // A topic may have been left while it was read, and be heard anew from elsewhere.
+      if (readers.has(feed) && (isIn(feed, entry.topic) || entry.topic === group.lost))
+        fanout.give(feed, entry)
+      if (connection.isOver) return
+    }
   }
 
   /** Most lines begin at the newest message, which is the same for many. */
-  function placeAt(id: string): Connection['at'] {
+  function placeAt(id: string): Place {
     if (latest?.id !== id) latest = { id, seq: seqOf(id) }
     return latest
   }
 
-  function goLive(connection: Connection): void {
-    if (connection.feed.from !== 'both') return
-    const { early } = connection.feed
-    connection.feed = fromLive
-    for (const entry of early) fanout.give(connection, entry)
+  function goLive(feed: Feed): void {
+    if (feed.from !== 'both') return
+    const { early } = feed
+    feed.from = 'live'
+    feed.early = none
+    for (const entry of early) fanout.give(feed, entry)
   }
+}
+
+/** The place that was asked for. Whoever is cut off between this and a gap comes back with it, and is told again. */
+function whence({ start, gap }: History): string {
+  return gap && isId(gap.from) ? gap.from : start
+}
+
+/** The feed of a line's own stream is the one for what no other feed hears. */
+function isIn({ connection, topics }: Feed, topic: string): boolean {
+  return connection.own.topics !== topics || connection.version === 1 || topic === connection.member.topic
+}
+
+function isLeft({ from }: Feed): boolean {
+  return from !== 'nowhere'
+}
+
+/** Most sessions were never addressed: those who hear the same topics ask the same. */
+function topicsToRead({ connection, topics }: Feed): readonly string[] {
+  const { member, own } = connection
+  const isUnused = topics === own.topics && !member.addressed
+  return isUnused ? topics.slice(0, -1) : topics
 }
 
 function seqOf(id: string): number {

@@ -1,27 +1,48 @@
 import type { Granted } from '../http/access.ts'
 import type { HubRequest } from '../http/hub-request.ts'
+import type { Refusal } from '../http-error.ts'
 import type { Entry } from '../log/log.ts'
 import type { Settings } from '../options.ts'
 import { atMost } from '../patience.ts'
+import { createPresence, type Presence } from '../presence/presence.ts'
 import { acknowledgement } from '../sessions/acknowledgement.ts'
+import { type Expelled, isLastWord } from '../sessions/expelled.ts'
 import type { Roaming } from '../sessions/roaming.ts'
-import { type Connection, fromLog, isOver, type Member, settled } from '../sessions/session.ts'
+import {
+  type Connection,
+  createFeed,
+  type Farewell,
+  type Feed,
+  feedsOf,
+  type Member,
+  noRooms,
+  nowhereYet,
+  settled,
+} from '../sessions/session.ts'
 import { privateTopic, type Sessions } from '../sessions/sessions.ts'
-import type { Piece } from '../wire/batch.ts'
+import { emptyBatch, extend, type Piece } from '../wire/batch.ts'
 import { type Channel, ignore } from '../wire/channel.ts'
-import { beatBlock, byeBlock, pongTo } from '../wire/control-events.ts'
+import { beatBlock, byeBlock, failBlock, pongTo } from '../wire/control-events.ts'
 import { createCatchUp, type Start } from './catch-up.ts'
+import { createExpiry } from './expiry.ts'
 import { createFanout } from './fanout.ts'
+import { createRooms, type Decide, mayStay, type Rooms } from './rooms.ts'
 
 /** What is known of a line before it opens. */
 export interface Opening extends Start {
   member: Member
   address: string
   topics: readonly string[]
+  ask: HubRequest
+  granted: Granted
+  /** When that ends, in ms since the epoch. */
+  expires: number | undefined
 }
 
 /** All lines of a hub. */
-export interface Connections {
+export interface Connections extends Pick<Rooms, 'subscribe' | 'unsubscribe' | 'history'> {
+  /** Nobody who is meant hears a topic any more, and is told why. Gives how many that were. */
+  endTopic: Rooms['end']
   /** Finds the session or begins one. Throws a refusal when there are too many. */
   prepare(ask: HubRequest, granted: Granted): Opening
   /** Brings the line up to date and keeps it so, until its channel is over. */
@@ -30,6 +51,8 @@ export interface Connections {
   gone(connection: Connection): void
   /** Hands what was published to all who hear it. */
   deliver(entry: Entry): void
+  /** Hands on what is not kept. */
+  pass(topic: string, text: string): void
   /** Lets all read anew, or those who hear one of the topics: something was published that was not handed over. */
   reread(topics?: readonly string[]): void
   /** Says something of the protocol's own. */
@@ -41,13 +64,22 @@ export interface Connections {
   /** Milliseconds over which all should spread if they had to come back now. */
   spread(): number
   /** Ends a session whose client has said goodbye, and its channels. */
-  dismiss(member: Member): void
+  dismiss(member: Member, bye: Farewell): void
+  /**
+   * Ends the sessions that are meant: nothing is taken from them and nothing told them any more, but why. Whoever has no channel is told when it
+   * comes next. Gives back how many there were.
+   */
+  expel(which: (member: Member) => boolean, why: Refusal): number
+  /** Lets the lines of these sessions come back at once, so that they are authorized anew. Gives back how many there were. */
+  renew(which: (member: Member) => boolean): number
   /** Cuts the lines that are meant. */
   cut(which: (connection: Connection) => boolean): void
   /** Counts time, and gives a sign of life to those who have heard nothing. Called thrice in a `heartbeat`. */
   beat(): void
   /** Lets all go, so many in a second. Resolves when the last channel is over. */
   farewell(pace: Pace): Promise<void>
+  /** Who is in which topic. */
+  readonly presence: Presence
   /** How many were cut because nothing was taken of what waited. */
   readonly stuck: number
   /** How many losses lines were told of so far. */
@@ -63,13 +95,15 @@ export interface Pace {
 }
 
 interface Hooks {
+  /** Whether a session may subscribe to a topic. */
+  mayHear: Decide
   /** A session hears for the first time. */
   began(member: Member): void
   failed(error: unknown): void
 }
 
-/** Where a line is before it has read. */
-const nowhereYet = { id: '', seq: 0 }
+/** How long a session that is ended waits for the message that is being worked at, in ms. */
+const finishing = 5_000
 
 /** How long channels may take to end in good order, in ms. */
 const grace = 1_000
@@ -81,6 +115,7 @@ export function createConnections(
   settings: Settings,
   sessions: Sessions,
   roaming: Roaming,
+  expelled: Expelled,
   hooks: Hooks,
 ): Connections {
   const { limits, admission, heartbeat, maxAge, log } = settings
@@ -90,23 +125,37 @@ export function createConnections(
   let toldSpread = 0
   let hurried = false
   let hurry = () => {}
-  const fanout = createFanout(limits.unsent, fallBehind)
+  const fanout = createFanout(limits.unsent, {
+    slow: fallBehind,
+    answered: connection => rooms.left(connection),
+  })
   const catchUp = createCatchUp(settings, fanout, spread)
+  const presence = createPresence(settings, fanout.queue, hooks.failed)
+  const rooms = createRooms(settings, sessions, fanout, presence, hooks.mayHear, kick)
+  const expiry = createExpiry(connection => end(connection, byeBlock(0)))
 
   return {
     prepare,
     open,
     gone,
     deliver: fanout.deliver,
+    pass: fanout.pass,
     reread,
     say: fanout.queue,
     end,
     pong,
     spread,
     dismiss,
+    expel,
+    renew,
     cut,
     beat,
     farewell,
+    subscribe: rooms.subscribe,
+    unsubscribe: rooms.unsubscribe,
+    history: rooms.history,
+    endTopic,
+    presence,
     get stuck() {
       return stuck
     },
@@ -119,7 +168,9 @@ export function createConnections(
     const { sid, address, cursor, turn } = ask
     const known = sessions.find(ask, granted)
     const elsewhere = sid && !sessions.knows(sid)
-    const start = { address, topics: granted.topics, cursor, lost: undefined }
+    const { topics, expires } = granted
+    const { set, tellsLater } = ask
+    const start = { ask, granted, address, topics, expires, cursor, lost: undefined, set, tellsLater }
     if (known) {
       sessions.checkMore(known, granted)
       roaming.polled(known, turn)
@@ -132,31 +183,51 @@ export function createConnections(
   }
 
   function open(channel: Channel, opening: Opening): Connection {
-    const connection = enter(channel, opening)
+    let welcome = () => {}
+    // What its client has asked for by the address may be answered before the first block was read for.
+    const welcomed = new Promise<void>(resolve => {
+      welcome = resolve
+    })
+    const connection = enter(channel, opening, welcomed)
     if (opening.member.leaving) {
+      welcome()
       end(connection, farewellBlock(connection, 0))
       return connection
     }
+    if (opening.expires !== undefined) expiry.add(connection, opening.expires)
     const first = catchUp.begin(connection, opening)
-    connection.welcomed = first
+    void first
       .then(() => announce(connection), ignore)
       .then(() => {
         connection.welcomed = settled
+        welcome()
       })
     first
-      .then(history => catchUp.goOn(connection, history, opening.lost))
+      .then(groups => catchUp.goOn(connection, groups))
       .then(() => greet(connection))
       .catch(error => fail(connection, error))
     return connection
   }
 
-  function enter(channel: Channel, { member, address, topics }: Opening): Connection {
+  function enter(
+    channel: Channel,
+    { member, address, topics, ask, granted, welcome }: Opening,
+    welcomed: Promise<void>,
+  ): Connection {
+    const { version, turn } = ask
     const connection: Connection = {
-      channel: channel,
+      channel,
       member,
+      version,
       topics,
-      feed: fromLog,
-      welcomed: settled,
+      poll: channel.once && ask.channel !== undefined ? { channel: ask.channel, turn } : undefined,
+      own: undefined as unknown as Feed,
+      rooms: noRooms,
+      late: true,
+      reading: true,
+      slow: false,
+      isOver: false,
+      welcomed,
       at: nowhereYet,
       queue: undefined,
       began: fanout.clock,
@@ -166,24 +237,40 @@ export function createConnections(
       taken: undefined,
       tookAt: fanout.clock,
     }
+    Object.assign(connection, {
+      own: createFeed(connection, version === 1 ? [...topics, member.topic] : [member.topic]),
+    })
+    const isRenewed = member.session.granted !== topics || member.presence !== granted.presence
     const [oldest] = member.connections
     if (oldest && member.connections.length >= limits.channels) drop(oldest)
-    Object.assign(member.session, { address, topics, transport: channel.transport })
+    Object.assign(member.session, { address, granted: topics, transport: channel.transport })
+    member.mayHear = granted.subscribe
+    member.presence = granted.presence
+    if (isRenewed) presence.renewed(member, granted.presence, topic => mayStay(member, topic))
     sessions.enter(connection)
-    fanout.join(connection)
+    fanout.join(connection.own)
+    if (version === 1) for (const topic of topics) presence.enter(member, topic)
+    rooms.enter(connection, ask, granted, welcome)
     return connection
   }
 
   function announce(connection: Connection): void {
     const { member } = connection
-    if (isOver(connection) || member.stage !== 'new') return
+    if (connection.isOver || member.stage !== 'new') return
     member.stage = 'begun'
+    presence.began(member)
     hooks.began(member)
+  }
+
+  /** Lets it read for feeds that have come, or it has failed. */
+  function kick(connection: Connection, failed?: unknown): void {
+    if (failed !== undefined) fail(connection, failed)
+    else catchUp.goOn(connection).catch(error => fail(connection, error))
   }
 
   function greet(connection: Connection): void {
     const { member } = connection
-    if (isOver(connection)) return
+    if (connection.isOver) return
     if (member.pinged !== undefined) pong(member, member.pinged)
     fanout.flush(connection)
   }
@@ -197,8 +284,12 @@ export function createConnections(
   }
 
   function reread(topics?: readonly string[]): void {
-    const lines = topics ? new Set(topics.flatMap(topic => [...fanout.hearers(topic)])) : sessions.lines()
-    for (const connection of lines) catchUp.again(connection).catch(error => fail(connection, error))
+    const feeds = topics ? topics.flatMap(topic => [...fanout.hearers(topic)]) : allFeeds()
+    for (const feed of new Set(feeds)) catchUp.again(feed).catch(error => fail(feed.connection, error))
+  }
+
+  function* allFeeds(): Iterable<Feed> {
+    for (const connection of sessions.lines()) yield* feedsOf(connection)
   }
 
   /** That the log is out of reach it tells itself, once and not for each line. */
@@ -209,7 +300,7 @@ export function createConnections(
 
   /** Where it cannot be said now it is said later, and only the newest: whoever reads nothing may ask all the same. */
   function pong(member: Member, ping: string): void {
-    const newest = member.connections.findLast(connection => !isOver(connection))
+    const newest = member.connections.findLast(connection => !connection.isOver)
     const now = newest && newest.channel.unsent() + (newest.queue?.size ?? 0) <= limits.unsent
     member.pinged = now ? undefined : ping
     if (now) fanout.queue(newest, pongTo(ping))
@@ -229,7 +320,7 @@ export function createConnections(
     for (const connection of sessions.lines()) {
       const quiet = fanout.clock - connection.wrote
       // Between two and three thirds of a heartbeat have passed.
-      if (connection.feed.from === 'live' && !connection.channel.once && (news || quiet > 2))
+      if (connection.own.from === 'live' && !connection.channel.once && (news || quiet > 2))
         fanout.queue(connection, sign)
       if (connection.channel.isOver()) gone(connection)
       else if (isStuck(connection)) giveUp(connection)
@@ -257,9 +348,67 @@ export function createConnections(
     drop(connection)
   }
 
-  function dismiss(member: Member): void {
+  function dismiss(member: Member, bye: Farewell): void {
     for (const connection of member.connections) end(connection, byeBlock(settings.retry))
+    sessions.end(member, bye)
+  }
+
+  function expel(which: (member: Member) => boolean, why: Refusal): number {
+    let ended = 0
+    for (const member of [...sessions.all()].filter(which)) {
+      // Who hears of one that it is over may have ended others.
+      if (member.stage === 'over') continue
+      if (member.stage !== 'guest') ended++
+      void expelOne(member, why)
+    }
+    return ended
+  }
+
+  /** What is being worked at is finished and acknowledged before its client is told. */
+  async function expelOne(member: Member, why: Refusal): Promise<void> {
+    const { connections, stage } = member
+    const told = { ...why, ended: true, acked: undefined as number | undefined }
+    member.leaving = true
+    for (const connection of connections) fanout.flush(connection)
+    // The answer to a poll may have gone out by that.
+    const open = connections.filter(connection => !connection.isOver)
+    for (const connection of connections) leave(connection)
     sessions.end(member)
+    expelled.remember(member, told)
+    const isDone = member.acked === member.taken || (await atMost(finishing, member.done))
+    if (isDone && stage !== 'guest') told.acked = member.taken = member.acked
+    const hearing = open.filter(({ channel }) => !channel.isOver())
+    const before = stage === 'guest' ? '' : acknowledgement(member, 0).text
+    for (const { channel } of hearing) {
+      channel.write(extend(emptyBatch(), { text: before + failBlock(told).text }))
+      channel.end()
+    }
+    // Others are told once more in any case: that it was sent is not that it was heard.
+    if (hearing.length > 0 && !isLastWord(told)) expelled.forget(member)
+  }
+
+  function renew(which: (member: Member) => boolean): number {
+    let ended = 0
+    for (const member of sessions.all())
+      if (which(member))
+        for (const topic of member.subscribed) {
+          sessions.unsubscribe(member, topic)
+          if (!mayStay(member, topic)) presence.leave(member, topic)
+        }
+    for (const connection of sessions.lines()) {
+      if (connection.isOver || !which(connection.member)) continue
+      ended++
+      end(connection, byeBlock(0))
+    }
+    return ended
+  }
+
+  function endTopic(topic: string, why: Refusal, whose: (member: Member) => boolean): number {
+    // To a client of version 1 no single topic can be refused: it is authorized anew.
+    for (const connection of sessions.lines())
+      if (connection.version === 1 && connection.topics.includes(topic) && whose(connection.member))
+        end(connection, byeBlock(0))
+    return rooms.end(topic, why, whose)
   }
 
   function cut(which: (connection: Connection) => boolean): void {
@@ -335,7 +484,9 @@ export function createConnections(
 
   function leave(connection: Connection): void {
     if (!sessions.leave(connection)) return
+    expiry.delete(connection)
+    presence.gone(connection)
     ending.add(connection)
-    fanout.leave(connection)
+    fanout.end(connection)
   }
 }

@@ -1,18 +1,25 @@
 import type { Entry } from '../log/log.ts'
-import { type Connection, fromLive, isOver, nowhere, topicsOf } from '../sessions/session.ts'
+import { type Connection, type Feed, feedsOf, none } from '../sessions/session.ts'
 import { emptyBatch, extend, type Piece } from '../wire/batch.ts'
 
-/** Brings what is published to the lines that hear it, and what a line has to say into as few frames as may be. */
+/** Brings what is published to the feeds that hear it, and what a line has to say into as few frames as may be. */
 export interface Fanout {
-  join(connection: Connection): void
-  leave(connection: Connection): void
+  join(feed: Feed): void
+  leave(feed: Feed): void
+  /** The connection hears nothing any more. */
+  end(connection: Connection): void
   /** Hands an entry to all who hear its topic. */
   deliver(entry: Entry): void
-  /** The lines that hear a topic. */
-  hearers(topic: string): Iterable<Connection>
-  /** Hands an entry to one line, unless it had it. */
-  give(connection: Connection, entry: Entry): void
-  /** Lets a line say something at the end of this turn of the event loop, together with all else it has to say. */
+  /** The same for a message that is not kept: it goes to those alone who can be given it now. */
+  pass(topic: string, text: string): void
+  /** The feeds that hear a topic. */
+  hearers(topic: string): Iterable<Feed>
+  /** Hands an entry to one feed, unless it had it. */
+  give(feed: Feed, entry: Entry): void
+  /**
+   * Lets a line say something at the end of this turn of the event loop, together with all else it has to say. Where that is more than one answer to a
+   * poll, the answer goes out, and the connection is over: this is not said.
+   */
   queue(connection: Connection, piece: Piece): void
   /** Says it now. */
   flush(connection: Connection): void
@@ -25,62 +32,97 @@ export interface Fanout {
  * The answer to a poll may be longer, since the next one is a round trip away.
  */
 const frame = 2 ** 16
-const answer = 2 ** 19
+export const answer = 2 ** 19
 
-/** `slow` is told of each live line that leaves more than `unsent` bytes waiting. */
-export function createFanout(unsent: number, slow: (connection: Connection) => void): Fanout {
-  // Most topics are a session's own, which one line hears: it stands there by itself.
-  const topics = new Map<string, Connection | Set<Connection>>()
+interface Hooks {
+  /** The line leaves more than `unsent` bytes waiting while it is given what is published. */
+  slow(connection: Connection): void
+  /** A poll was answered. */
+  answered(connection: Connection): void
+}
+
+export function createFanout(unsent: number, { slow, answered }: Hooks): Fanout {
+  // Most topics are a session's own, which one feed hears: it stands there by itself.
+  const topics = new Map<string, Feed | Set<Feed>>()
   let waiting: Connection[] = []
   let root = emptyBatch()
-  const fanout: Fanout = { join, leave, deliver, hearers, give, queue, flush, clock: 0 }
+  const fanout: Fanout = { join, leave, end, deliver, pass, hearers, give, queue, flush, clock: 0 }
   return fanout
 
-  function join(connection: Connection): void {
-    for (const topic of topicsOf(connection)) {
-      const lines = topics.get(topic)
-      if (!lines) topics.set(topic, connection)
-      else if (lines instanceof Set) lines.add(connection)
-      else topics.set(topic, new Set([lines, connection]))
+  function join(feed: Feed): void {
+    for (const topic of feed.topics) {
+      const feeds = topics.get(topic)
+      if (!feeds) topics.set(topic, feed)
+      else if (feeds instanceof Set) feeds.add(feed)
+      else topics.set(topic, new Set([feeds, feed]))
     }
   }
 
-  function leave(connection: Connection): void {
-    connection.feed = nowhere
-    connection.queue = undefined
-    for (const topic of topicsOf(connection)) {
-      const lines = topics.get(topic)
-      if (lines instanceof Set) lines.delete(connection)
-      if (lines === connection || (lines instanceof Set && lines.size === 0)) topics.delete(topic)
+  function leave(feed: Feed): void {
+    feed.from = 'nowhere'
+    feed.early = none
+    for (const topic of feed.topics) {
+      const feeds = topics.get(topic)
+      if (feeds instanceof Set) feeds.delete(feed)
+      if (feeds === feed || (feeds instanceof Set && feeds.size === 0)) topics.delete(topic)
     }
+  }
+
+  function end(connection: Connection): void {
+    connection.isOver = true
+    connection.queue = undefined
+    for (const feed of feedsOf(connection)) leave(feed)
   }
 
   function deliver(entry: Entry): void {
-    const lines = topics.get(entry.topic)
-    if (lines instanceof Set) for (const connection of lines) offer(connection, entry)
-    else if (lines) offer(lines, entry)
+    const feeds = topics.get(entry.topic)
+    if (feeds instanceof Set) for (const feed of feeds) offer(feed, entry)
+    else if (feeds) offer(feeds, entry)
   }
 
-  function hearers(topic: string): Iterable<Connection> {
-    const lines = topics.get(topic)
-    return lines instanceof Set ? lines : lines ? [lines] : []
+  function pass(topic: string, text: string): void {
+    const piece = { topic, text }
+    for (const { connection, from } of hearers(topic))
+      if (from === 'live' && !connection.slow) queue(connection, named(connection, piece))
   }
 
-  function offer(connection: Connection, entry: Entry): void {
-    if (connection.feed.from === 'live') give(connection, entry)
-    else if (connection.feed.from === 'both') connection.feed.early.push(entry)
+  function hearers(topic: string): Iterable<Feed> {
+    const feeds = topics.get(topic)
+    return feeds instanceof Set ? feeds : feeds ? [feeds] : []
   }
 
-  function give(connection: Connection, entry: Entry): void {
-    if (entry.seq <= connection.at.seq) return
-    connection.at = entry
-    queue(connection, entry)
+  function offer(feed: Feed, entry: Entry): void {
+    const { connection } = feed
+    if (feed.from === 'both') feed.early.push(entry)
+    else if (feed.from === 'live') {
+      if (connection.slow) fallBehind(feed)
+      else {
+        give(feed, entry)
+        connection.at = entry
+      }
+    }
+  }
+
+  /** It is read from the log when the channel takes more. A feed that was live has all up to what its connection was given last. */
+  function fallBehind(feed: Feed): void {
+    const { connection } = feed
+    if (connection.at.seq > feed.at.seq) feed.at = connection.at
+    feed.from = 'log'
+    connection.late = true
+  }
+
+  function give(feed: Feed, entry: Entry): void {
+    if (entry.seq <= feed.at.seq) return
+    const { connection } = feed
+    queue(connection, named(connection, entry))
+    // An answer that was full went out without it: the next one goes on from before it.
+    if (!connection.isOver) feed.at = entry
   }
 
   function queue(connection: Connection, piece: Piece): void {
     const most = connection.channel.once ? answer : frame
     if (connection.queue && connection.queue.size + piece.text.length > most) flush(connection)
-    if (isOver(connection)) return
+    if (connection.isOver) return
     if (!connection.queue) {
       if (!waiting.length) setImmediate(flushAll)
       waiting.push(connection)
@@ -101,7 +143,42 @@ export function createFanout(unsent: number, slow: (connection: Connection) => v
     connection.queue = undefined
     connection.wrote = fanout.clock
     channel.write(queue)
-    if (channel.once) leave(connection)
-    else if (connection.feed === fromLive && channel.unsent() > unsent) slow(connection)
+    if (channel.once) {
+      answered(connection)
+      end(connection)
+    } else if (!connection.slow && !connection.reading && channel.unsent() > unsent) {
+      connection.slow = true
+      slow(connection)
+    }
   }
+}
+
+type Named = Pick<Entry, 'topic' | 'text'>
+
+function named({ version, reading }: Connection, piece: Named): Piece {
+  if (version > 1) return piece
+  return reading ? remembered(piece) : withoutTopic(piece)
+}
+
+/** Many may read the same at about the same time. */
+const read = new WeakMap<Named, Piece>()
+
+function remembered(piece: Named): Piece {
+  const known = read.get(piece) ?? withoutTopic(piece)
+  read.set(piece, known)
+  return known
+}
+
+/** What is published goes to one connection after the other. */
+let latest: { piece: Named; text: Piece } | undefined
+
+/** As version 1 has it: its clients know one stream. Written once for all of them. */
+function withoutTopic(piece: Named): Piece {
+  if (latest?.piece === piece) return latest.text
+  const { text, topic } = piece
+  const line = `topic: ${topic}\n`
+  const at = text.startsWith(line) ? 0 : text.indexOf(`\n${line}`) + 1
+  const isThere = at > 0 || text.startsWith(line)
+  latest = { piece, text: isThere ? { text: text.slice(0, at) + text.slice(at + line.length) } : piece }
+  return latest.text
 }

@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http'
 import { refusal } from '../http-error.ts'
-import type { Limits, Rights, Settings } from '../options.ts'
+import type { Authorize, AuthorizeRequest, Limits, Rights, Settings } from '../options.ts'
 import { printable } from '../printer.ts'
+import type { Claim } from './claims.ts'
 import type { HubRequest } from './hub-request.ts'
 
 /** What `authorize` said, complete. */
@@ -9,6 +10,13 @@ export interface Granted {
   readonly topics: readonly string[]
   readonly principal: string | undefined
   readonly send: boolean
+  readonly subscribe: Rights['subscribe']
+  /** What others are told of the client: JSON, or empty. */
+  readonly presence: string
+  /** When all that ends, in ms since the epoch. */
+  readonly expires: number | undefined
+  /** Whether it counts still: it has not expired, and was not withdrawn. */
+  holds(): boolean
 }
 
 /**
@@ -68,21 +76,96 @@ export function answerPreflight({ headers }: HubRequest, response: ServerRespons
   response.end()
 }
 
+/** How often the application is asked for one request whose principal's rights are withdrawn while it answers. */
+const tries = 10
+
 /** Asks the application. Throws a refusal, its own or ours. */
-export async function grant(ask: HubRequest, { authorize, limits, tickets }: Settings): Promise<Granted> {
+export async function grant(
+  ask: HubRequest,
+  settings: Settings,
+  claim: Claim = { withdrawn: undefined },
+): Promise<Granted> {
+  const asked = requestOf(ask, settings)
+  for (let tried = 0; tried < tries; tried++) {
+    claim.withdrawn = undefined
+    const said = await within(settings.limits.authorize, settings.authorize(asked))
+    const granted = complete(said, asked.principal, settings.limits, claim)
+    if (granted.holds()) return granted
+  }
+  throw outdated
+}
+
+/** Throws a refusal, with which the client comes again, for rights that count no longer. */
+export function checkHolds(granted: Granted): void {
+  if (!granted.holds()) throw outdated
+}
+
+const outdated = refusal(503, 'the rights have changed meanwhile', 1)
+
+/** What `authorize` is shown. A ticket is used by it. */
+function requestOf(ask: HubRequest, { tickets }: Settings): AuthorizeRequest {
   const { url, address, origin, method, via, headers } = ask
   const ticket = url.searchParams.get('rt.ticket')
   const { token, principal } = ticket === null ? { token: readToken(ask) } : tickets.use(ticket)
   const who = { token, principal, origin: origin ?? ownOrigin(ask) }
-  const asked = { ...who, url, address, method, transport: via, headers }
-  const said = await within(limits.authorize, authorize(asked))
+  return { ...who, url, address, method, transport: via, headers }
+}
+
+function complete(
+  said: Awaited<ReturnType<Authorize>>,
+  known: string | undefined,
+  limits: Limits,
+  claim: Claim,
+): Granted {
   if (!said) throw refusal(403, 'not allowed')
   const rights: Rights = isList(said) ? { topics: said } : said
-  const topics = [...new Set(rights.topics)]
+  const topics = [...new Set(rights.topics ?? [])]
   if (topics.some(topic => topic.startsWith('rt.')))
     throw refusal(403, 'topics that begin with rt. are private')
   checkTopics(topics, limits)
-  return { topics: shared(topics), principal: rights.principal ?? principal, send: rights.send ?? true }
+  const principal = rights.principal ?? known
+  const expires = readExpires(rights.expires)
+  const isOver = () => expires !== undefined && expires <= Date.now()
+  if (isOver()) throw refusal(401, 'the rights have expired')
+  return {
+    topics: shared(topics),
+    principal,
+    send: rights.send ?? true,
+    subscribe: rights.subscribe,
+    presence: readPresence(rights.presence),
+    expires,
+    holds: () => !isOver() && (principal === undefined || !claim.withdrawn?.has(principal)),
+  }
+}
+
+/** How much may be told of each person in a topic, in characters of JSON. */
+const longestPresence = 1_024
+
+function readPresence(presence: unknown): string {
+  if (presence === undefined) return ''
+  const text = JSON.stringify(presence)
+  if (typeof text !== 'string')
+    throw new TypeError(
+      `authorize: presence is ${printable(String(presence))}; it has to be a value that JSON has`,
+    )
+  if (text.length > longestPresence)
+    throw new TypeError(
+      `authorize: presence has ${text.length} characters as JSON; at most ${longestPresence} are told to everybody in a topic`,
+    )
+  return text
+}
+
+/** Before this time, in March 1973, nobody was granted anything: it is a time in seconds. */
+const earliest = 1e11
+
+function readExpires(expires: Rights['expires'] | null): number | undefined {
+  if (expires === undefined || expires === null || expires === Number.POSITIVE_INFINITY) return undefined
+  const at = expires instanceof Date ? expires.getTime() : expires
+  if (typeof at !== 'number' || !(at >= earliest))
+    throw new TypeError(
+      `authorize: expires is ${printable(String(expires))}; it has to be a Date, or a number of ms since the epoch`,
+    )
+  return at
 }
 
 /** A header, the subprotocol in which a WebSocket has it, or the address, where a page can use neither. */
@@ -111,10 +194,10 @@ function checkTopics(topics: readonly string[], limits: Limits): void {
 }
 
 /** Nobody is held longer by a database that does not answer. What comes of it later is nobody's. */
-async function within<T>(ms: number, answer: T | Promise<T>): Promise<T> {
+export async function within<T>(ms: number, answer: T | Promise<T>, who = 'authorize'): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    const error = new Error(`authorize gave no answer within limits.authorize, ${ms} ms`)
+    const error = new Error(`${who} gave no answer within limits.authorize, ${ms} ms`)
     timer = setTimeout(() => reject(Object.assign(error, { status: 503, expose: false, retryAfter: 5 })), ms)
   })
   try {

@@ -5,6 +5,7 @@ import { printable } from '../printer.ts'
 import type { IsListed } from './origins.ts'
 import type { Arrival } from './proxies.ts'
 import { readTarget } from './target.ts'
+import { readWanted, type Wanted } from './wanted.ts'
 
 /** A request to the hub's URL, read. */
 export interface HubRequest {
@@ -23,6 +24,16 @@ export interface HubRequest {
   readonly standing: 'own' | 'listed' | 'foreign' | 'unknown'
   readonly sid: string | undefined
   readonly cursor: string | undefined
+  /** The version of the wire that the client speaks. */
+  readonly version: 1 | 2
+  /** The topics that it names, each with where to begin. */
+  readonly wanted: readonly Wanted[]
+  /** Whether it tells upward which topics it wants: there are too many for an address. */
+  readonly tellsLater: boolean
+  /** Which of the client's sets of topics it names; `rt.open` repeats it. */
+  readonly set: number | undefined
+  /** Which channel of the client it is for. */
+  readonly channel: string | undefined
   /** Which poll of its channel it is. */
   readonly turn: number
   /** The function a JSONP answer calls; `undefined` if its name is not allowed. */
@@ -51,7 +62,8 @@ export function readHubRequest(request: IncomingMessage, settings: Settings, upg
   const query = url.searchParams
   const before = method === 'POST' ? befores.find(name => name === query.get('rt.via')) : undefined
   const version = query.get('rt.v') ?? '1'
-  if (version !== '1') throw refusal(400, `rt.v is ${printable(version)}; this server speaks version 1`)
+  if (version !== '1' && version !== '2')
+    throw refusal(400, `rt.v is ${printable(version)}; this server speaks versions 1 and 2`)
   return {
     url,
     method,
@@ -64,6 +76,11 @@ export function readHubRequest(request: IncomingMessage, settings: Settings, upg
     sid: query.get('rt.sid') || undefined,
     // "A Last-Event-ID header wins, because a browser that reconnects by itself repeats an old URL."
     cursor: single(headers['last-event-id']) || query.get('rt.id') || undefined,
+    version: version === '1' ? 1 : 2,
+    wanted: version === '1' ? [] : query.getAll('rt.t').filter(Boolean).map(readWanted),
+    tellsLater: query.getAll('rt.t').includes(''),
+    set: readCount(query, 'rt.s'),
+    channel: query.get('rt.c') || undefined,
     turn: readCount(query, 'rt.n') ?? 0,
     callback: readCallback(query),
   }

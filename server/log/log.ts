@@ -6,6 +6,10 @@ export interface Packed {
   data: string
   /** How to read `data`; `undefined` for text as it is. */
   encoding: string | undefined
+  /** What `data` stands for: `json` for a value, `none` for an answer without one; `undefined` for text or bytes. */
+  type?: string | undefined
+  /** Of an answer: the number of the message that it answers, and its session. */
+  re?: string | undefined
 }
 
 /** A message with its place. `text` is the block every line sends, written once and for all. */
@@ -33,6 +37,28 @@ export interface Gap {
   readonly to: string
 }
 
+/** How far a topic is read backwards, from its newest message or from before another one. */
+export interface Backwards {
+  /** The id of the message before which to begin. @default from the newest on */
+  readonly before?: string | undefined
+  /** How many messages at most. Fewer come where they are large: a page has its limit in characters too. */
+  readonly limit: number
+  /** No message that was kept before this time, in ms of the epoch. @default as far as the topic goes */
+  readonly since?: number | undefined
+}
+
+/** What a topic keeps, read backwards. */
+export interface Past {
+  /** The oldest first. */
+  readonly entries: readonly Entry[]
+  /** The position before the first of them: they follow it. */
+  readonly start: string
+  /** Whether the topic keeps older ones that were not asked for, or found no room. */
+  readonly more: boolean
+  /** Whether the reading ended where the topic begins that had to let older ones go. */
+  readonly trimmed: boolean
+}
+
 /** What followed a cursor. */
 export interface History {
   /** The position before the first of `entries`: what was asked for, unless there is a `gap`. */
@@ -54,6 +80,10 @@ export interface Log {
   append(topic: string, message: Packed): Entry | Promise<Entry>
   /** What came after `cursor` in these topics. Without a cursor: nothing yet, `start` being the newest position. */
   after(cursor: string | undefined, topics: readonly string[]): History | Promise<History>
+  /** What a topic keeps, from the newest backwards. Nothing, if `before` is no position of this log. */
+  back(topic: string, how: Backwards): Past | Promise<Past>
+  /** Tells listeners, on all nodes, of a message that is not kept. @default only those of the hub that publishes it hear it */
+  pass?(topic: string, message: Packed): void
   /** Gives back the undo. */
   listen(listener: LogListener): () => void
   /** Forgets a topic and all that it keeps. Who comes back for something in it is told of a gap. */
@@ -69,6 +99,8 @@ export interface Log {
 export interface LogListener {
   /** Each entry, in order, once it is kept: also those that were appended elsewhere. */
   heard(entry: Entry): void
+  /** A message that is not kept, as the block that lines send. */
+  passed?(topic: string, text: string): void
   /** Some may have been missed, or the log began anew: whoever follows it reads on from where he is. */
   missed(): void
   /** The same, for those alone who hear one of these topics. A listener without this hears `missed`. */

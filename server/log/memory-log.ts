@@ -4,6 +4,7 @@ import { quarterOfHeap } from '../heap-size.ts'
 import { randomName } from '../random.ts'
 import { type Numbered, removeFirst, settle } from './heap.ts'
 import {
+  type Backwards,
   checkRetain,
   checkTime,
   type Entry,
@@ -12,11 +13,13 @@ import {
   isPrivate,
   type Log,
   type LogListener,
+  type Packed,
+  type Past,
   placeOf,
   readPlace,
   writePlace,
 } from './log.ts'
-import { emptyPage, firstPage, type Page } from './page.ts'
+import { emptyPage, firstPage, type Page, page } from './page.ts'
 import { createRing, type Ring } from './ring.ts'
 import { createTombs, type Tombs } from './tombs.ts'
 
@@ -73,9 +76,14 @@ const topicOverhead = 1_000
 /** How many dropped topics are remembered by name; those of sessions come and go, and are counted for themselves. */
 const remembered = 10_000
 
+/** An entry, and when it was kept. */
+interface Kept extends Entry {
+  readonly time: number
+}
+
 /** A topic: what it keeps and how many bytes that is, the number of the newest message it had to let go, that of its newest, and when that was. */
 interface Topic {
-  kept: Ring<Entry>
+  kept: Ring<Kept>
   bytes: number
   trimmed: number
   newest: number
@@ -111,15 +119,23 @@ export function memoryLog({
   let places: Place[] = [] // a heap; those of dropped topics stay for a while
   let bytes = 0
   let top = 0
-  let swept = Date.now()
+  const began = Date.now() // entries count from here: so small a number is kept in place
+  let swept = 0
   let newest = idOf(top) // thousands of lines begin here, and share this text
 
-  return { append, after, listen, drop }
+  return { append, after, back, pass, listen, drop }
 
-  function append(topic: string, { event, data, encoding }: Parameters<Log['append']>[1]): Entry {
+  function append(topic: string, { event, data, encoding, type, re }: Packed): Entry {
     const seq = top + 1
     const id = idOf(seq)
-    const entry = { id, seq, topic, text: encode({ id, event, data, encoding }) }
+    const name = isPrivate(topic) ? undefined : topic
+    const entry = {
+      id,
+      seq,
+      topic,
+      text: encode({ id, event, topic: name, data, encoding, type, re }),
+      time: Date.now() - began,
+    }
     top = seq
     newest = id
     keep(entry)
@@ -127,10 +143,10 @@ export function memoryLog({
     return entry
   }
 
-  function keep(entry: Entry): void {
+  function keep(entry: Kept): void {
     const topic = topics.get(entry.topic) ?? begin(entry.topic, entry)
     topic.newest = entry.seq
-    topic.time = Date.now()
+    topic.time = entry.time
     if (topic.time - swept > expire / 60) sweep(topic.time)
     topic.kept.push(entry)
     count(topic, sizeOf(entry))
@@ -166,7 +182,7 @@ export function memoryLog({
   /** The topic of a session has a new name: one whose tomb is not there was never dropped. */
   function begin(name: string, next: Entry): Topic {
     const lost = tombsOf(name).remove(name) ?? (isPrivate(name) ? 0 : tombs.public.newestOf(name))
-    const topic = { kept: createRing<Entry>(), bytes: 0, trimmed: lost, newest: 0, time: 0 }
+    const topic = { kept: createRing<Kept>(), bytes: 0, trimmed: lost, newest: 0, time: 0 }
     topics.set(name, topic)
     if (places.length > 2 * topics.size)
       places = places.filter(place => place.topic.kept.length > 0).sort(byNext)
@@ -217,11 +233,29 @@ export function memoryLog({
     return isPrivate(name) ? tombs.private : tombs.public
   }
 
+  function back(name: string, { before, limit, since = 0 }: Backwards): Past {
+    const from = before === undefined ? undefined : readPlace(before)
+    if (before !== undefined && (from?.epoch !== epoch || idOf(from.seq) !== before))
+      return { entries: [], start: newest, more: false, trimmed: true }
+    const { kept = createRing<Kept>(), trimmed = tombsOf(name).newestOf(name) } = topics.get(name) ?? {}
+    const end = kept.search(from ? from.seq - 1 : top)
+    const { first, isFull } = pageBefore(kept, end, limit, since - began)
+    const entries: Entry[] = []
+    for (let at = first; at < end; at++) entries.push(kept.at(at) as Kept)
+    const start = idOf(entries[0] ? entries[0].seq - 1 : from ? Math.max(from.seq - 1, 0) : top)
+    return { entries, start, more: isFull && first > 0, trimmed: first === 0 && trimmed > 0 }
+  }
+
   function read(seq: number, names: readonly string[]): Page {
     return firstPage(
       names.flatMap(name => topics.get(name)?.kept ?? []),
       seq,
     )
+  }
+
+  function pass(topic: string, { event, data, encoding, type }: Packed): void {
+    const text = encode({ event, topic, data, encoding, type })
+    for (const listener of listeners) listener.passed?.(topic, text)
   }
 
   function listen(listener: LogListener): () => void {
@@ -241,6 +275,23 @@ export function memoryLog({
 
 function sizeOf({ text }: Entry): number {
   return Buffer.byteLength(text) + overhead
+}
+
+/** Where a page begins that ends before `end`, and whether it ends there because it has no more room. */
+function pageBefore(
+  kept: Ring<Kept>,
+  end: number,
+  limit: number,
+  since: number,
+): { first: number; isFull: boolean } {
+  let first = end
+  for (let characters = 0; first > 0; first--) {
+    const { text, time } = kept.at(first - 1) as Kept
+    if (time < since) return { first, isFull: false }
+    characters += text.length
+    if (end - first === limit || (first < end && characters > page.characters)) return { first, isFull: true }
+  }
+  return { first, isFull: false }
 }
 
 function byNext(one: Place, other: Place): number {

@@ -3,6 +3,7 @@ import { encode } from '../../src/wire/encoder.ts'
 import { randomName } from '../random.ts'
 import { reported } from '../reported.ts'
 import {
+  type Backwards,
   checkRetain,
   checkTime,
   type Entry,
@@ -12,6 +13,7 @@ import {
   type Log,
   type LogListener,
   type Packed,
+  type Past,
   type Place,
   placeOf,
   readPlace,
@@ -62,6 +64,9 @@ export interface RedisLog extends Log {
   /** Ends the connections. What was appended before is finished first. */
   close(): Promise<void>
 }
+
+/** How a notice begins of what is not kept. One of an entry begins with its epoch. */
+const passing = '\n'
 
 /** How many of the newest numbers can be traced to their topics, by a node that missed them. */
 const recent = 10_000
@@ -165,7 +170,11 @@ export function redisLog({
         values: [...offer(), run ?? randomName(9)], // a Redis that does not say which it is may be another
       }),
     },
-    { heard: text => hear(readNotice(text)), ready: catchUp, failed },
+    {
+      heard: text => (text.startsWith(passing) ? tellPassing(text) : hear(readNotice(text))),
+      ready: catchUp,
+      failed,
+    },
   )
   const clocks = [
     setInterval(catchUp, check).unref(),
@@ -175,6 +184,8 @@ export function redisLog({
   return {
     append,
     after,
+    back,
+    pass,
     listen,
     drop,
     get ready() {
@@ -185,7 +196,8 @@ export function redisLog({
 
   async function append(topic: string, message: Packed): Promise<Entry> {
     if (/[\r\n\0]/.test(topic)) throw new TypeError(`topic is ${JSON.stringify(topic)}; it must be one line`)
-    const block = encode({ event: message.event, data: message.data, encoding: message.encoding })
+    const { event, data, encoding, type, re } = message
+    const block = encode({ event, topic: isPrivate(topic) ? undefined : topic, data, encoding, type, re })
     const number = ++appended
     numbers.add(number)
     const [lowest = number] = numbers
@@ -245,6 +257,30 @@ export function redisLog({
     return trimmed > from.seq ? gapIn(life, 'trimmed', cursor, found, trimmed) : { start: cursor, ...found }
   }
 
+  async function back(topic: string, { before, limit, since = 0 }: Backwards): Promise<Past> {
+    const from = before === undefined ? undefined : readPlace(before)
+    const kind = kindOf(topic)
+    const keys = [names.log, streamOf(topic), names.trimmed, names.dropped[kind]]
+    const where = [
+      topic,
+      String(from?.seq ?? ''),
+      String(limit),
+      String(page.characters),
+      String(since),
+      kind,
+    ]
+    const reply = await run('back', keys, where)
+    const [epoch, top, scramble, found, more, trimmed] = reply as BackReply
+    const life = readLife(epoch, top, scramble)
+    const isOurs = from?.epoch === life.epoch && idOf(life, from.seq) === before
+    if (before !== undefined && !isOurs)
+      return { entries: [], start: idOf(life, life.top) ?? '', more: false, trimmed: true }
+    const entries = found.map(each => readEntry(life, each)).reverse()
+    const [first] = entries
+    const start = first ? first.seq - 1 : from ? Math.max(from.seq - 1, 0) : life.top
+    return { entries, start: idOf(life, start) ?? '', more: more !== '', trimmed: trimmed !== '' }
+  }
+
   function readEntry({ epoch }: Life, [place, topic, block]: Found): Entry {
     const [seq, key] = place.split('-')
     return entryOf(epoch, Number(seq), Number(key), topic, block)
@@ -260,6 +296,18 @@ export function redisLog({
     const second = text.indexOf('\n', first + 1)
     const [epoch = '', seq, key] = text.slice(0, first).split(' ')
     return entryOf(epoch, Number(seq), Number(key), text.slice(first + 1, second), text.slice(second + 1))
+  }
+
+  /** Nobody waits for it, and nothing is missing where it fails. */
+  function pass(topic: string, { event, data, encoding, type }: Packed): void {
+    const block = encode({ event, topic, data, encoding, type })
+    void run('pass', [names.log], [`${passing}${topic}\n${block}`]).catch(() => {})
+  }
+
+  function tellPassing(text: string): void {
+    const at = text.indexOf('\n', passing.length)
+    const topic = text.slice(passing.length, at)
+    for (const listener of listeners) listener.passed?.(topic, text.slice(at + 1))
   }
 
   function hear(entry: Entry): void {
@@ -399,6 +447,14 @@ type AfterReply = readonly [
   trimmed: string,
   found: readonly Found[],
   next: readonly string[],
+]
+type BackReply = readonly [
+  epoch: string,
+  top: string,
+  keys: string,
+  found: readonly Found[],
+  more: string,
+  trimmed: string,
 ]
 type SinceReply = readonly [
   epoch: string,

@@ -3,7 +3,7 @@
  * `:log` a hash: `epoch`, `top` (the newest number), `run` (the Redis process that wrote it), `keys` (`from:key,…`: the keys
  * that numbers are scrambled with, and from which number on; see `begin`), `floor:<kind>` (the highest number of dropped
  * topics whose names are forgotten).
- * `:topic:<name>` a stream of what the topic keeps, ids being `<seq>-<key>`.
+ * `:topic:<name>` a stream of what the topic keeps, ids being `<seq>-<key>`: `b`, the block, and `t`, when it was kept, in ms.
  * `:recent` a stream that says to which topics the newest numbers went.
  * `:trimmed` a hash, topic → the newest number it had to let go.
  * `:newest:<kind>` a sorted set of topics, by the newest number in each. `:dropped:<kind>` the same of dropped ones.
@@ -87,7 +87,9 @@ local known = redis.call('HGET', KEYS[7], ARGV[3])
 if known then return known end
 local seq = text(redis.call('HINCRBY', log, 'top', 1))
 local key = string.match(keys, '%d+$')
-redis.call('XADD', KEYS[2], seq .. '-' .. key, 'b', ARGV[8])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+redis.call('XADD', KEYS[2], seq .. '-' .. key, 'b', ARGV[8], 't', text(now))
 redis.call('XADD', KEYS[3], 'MAXLEN', '=', ARGV[6], seq .. '-' .. key, 't', ARGV[7])
 local length = redis.call('XLEN', KEYS[2])
 if length == 1 then
@@ -193,6 +195,34 @@ if #heap > 0 then
   for _, item in ipairs(heap) do following[item[2]] = text(item[1]) end
 end
 return {epoch, top, keys, text(trimmed), found, following}`,
+
+  /** KEYS: log. ARGV: epoch, key, notice. */
+  pass: `redis.pcall('PUBLISH', KEYS[1], ARGV[3]) return ''`,
+
+  /**
+   * KEYS: log, topic, trimmed, dropped. ARGV: epoch, key, topic, number before which to begin or nothing, how many, bytes that are enough,
+   * the earliest time in ms, kind.
+   * What a topic keeps, the newest first; whether there are older ones; and up to which number it had to let them go.
+   */
+  back: `${head}
+local limit, enough, since = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local from = ARGV[4] ~= '' and text(tonumber(ARGV[4]) - 1) or '+'
+local found, bytes, more, begins = {}, 0, '', '1'
+while from ~= '-1' do
+  local some = redis.call('XREVRANGE', KEYS[2], from, '-', 'COUNT', 16)
+  for _, entry in ipairs(some) do
+    local block, time = entry[2][2], tonumber(entry[2][4] or 0)
+    if time < since then begins = '' break end
+    bytes = bytes + #block
+    if #found == limit or #found > 0 and bytes > enough then more, begins = '1', '' break end
+    found[#found + 1] = {entry[1], ARGV[3], block}
+  end
+  if begins == '' or #some < 16 then break end
+  from = text(tonumber(seqOf(some[#some][1])) - 1)
+end
+local lost = redis.call('HGET', KEYS[3], ARGV[3]) or redis.call('ZSCORE', KEYS[4], ARGV[3])
+if not lost and redis.call('EXISTS', KEYS[2]) == 0 then lost = redis.call('HGET', log, 'floor:' .. ARGV[8]) end
+return {epoch, top, keys, found, more, begins ~= '' and lost and '1' or ''}`,
 
   /**
    * KEYS: log, recent, newest public and private, dropped public and private. ARGV: epoch, key, epoch and number after which

@@ -1,36 +1,54 @@
+import type { Contract, RepliesOf, UsualName } from '../../src/contracts/messages.ts'
 import type { Refusal } from '../http-error.ts'
 import type { Entry } from '../log/log.ts'
-import type { TransportName } from '../options.ts'
+import type { Rights, TransportName } from '../options.ts'
 import type { Batch } from '../wire/batch.ts'
 import type { Channel } from '../wire/channel.ts'
 
-/** What can be published: text, or bytes. */
-export type Payload = string | ArrayBuffer | ArrayBufferView
+/**
+ * What can be published, and what clients send: text, bytes, or another value that JSON can hold. Of an object the type does not say whether
+ * JSON can; what it cannot hold is a TypeError.
+ */
+export type Payload = string | number | boolean | null | object
 
-/** Gives back the id of the message, or `undefined` if the session is over and nobody can hear it. */
-export type Send = (data: Payload, options?: { event?: string }) => Promise<string | undefined>
+/**
+ * Gives back the id of the message, or `undefined` if the session is over and nobody can hear it.
+ *
+ * @typeParam Shared says by its `replies` what may be sent
+ */
+export type Send<Shared = Contract> = <Name extends ReplyName<Shared> = UsualName<ReplyName<Shared>>>(
+  data: RepliesOf<Shared, Payload>[Name],
+  options?: { event?: Name },
+) => Promise<string | undefined>
 
-/** One client, over all its reconnects. */
-export interface Session {
+/** The names of what is sent to one client. */
+export type ReplyName<Shared> = string & keyof RepliesOf<Shared, Payload>
+
+/**
+ * One client, over all its reconnects.
+ *
+ * @typeParam Shared what pages and the server send each other
+ */
+export interface Session<Shared = Contract> {
   /** What the client names in its requests. Whoever knows it can go on in a session that has no `principal`. */
   readonly id: string
   /** The client's address, of its newest connection. */
   readonly address: string
   /** The transport of its newest connection. */
   readonly transport: TransportName
-  /** What it hears, as `authorize` said for its newest connection. */
+  /** What it hears: what `authorize` said for its newest connection, and what it has subscribed to. */
   readonly topics: readonly string[]
   /** Who it is, as `authorize` said. */
   readonly principal: string | undefined
   /** Yours: whatever the application wants to remember of this client. */
   readonly data: Record<string, unknown>
   /** Reaches this session alone, also while it is between two polls or reconnecting. */
-  readonly send: Send
+  readonly send: Send<Shared>
 }
 
 /** A session, and what only the hub knows of it. */
 export interface Member {
-  readonly session: Writable<Session>
+  readonly session: Writable<Session> & { granted: readonly string[] }
   /** The topic that it alone hears. */
   readonly topic: string
   /** The origin of its page, as far as requests have told it. */
@@ -44,6 +62,17 @@ export interface Member {
   /** The groups that it counts in: everybody, those of its address, those of its principal. */
   readonly groups: readonly Group[]
   stage: Stage
+  /** What it may subscribe to, as `authorize` said last. */
+  mayHear: Rights['subscribe']
+  /** What those are told of it who ask who is in a topic, as `authorize` said last: JSON, or empty. */
+  presence: string
+  /** The topics that it has subscribed to, and what their names take, in bytes. */
+  subscribed: ReadonlySet<string>
+  subscribedNames: number
+  /** The topics that it has asked for, and nobody has decided on yet. */
+  deciding: Map<string, Decision> | undefined
+  /** Where its polls have come. */
+  polls: Polls | undefined
   /** Something was sent to it alone: its own topic may be there. */
   addressed: boolean
   /** The latest turn of its polls. */
@@ -82,6 +111,12 @@ export interface Member {
  */
 export type Stage = 'new' | 'begun' | 'proven' | 'guest' | 'over'
 
+/** What a client says as it ends its session. */
+export interface Farewell {
+  code: number | undefined
+  reason: string | undefined
+}
+
 /** Sessions that have something in common, of which there may only be so many. */
 export interface Group {
   /** What they have in common; `undefined` for all sessions. */
@@ -97,19 +132,58 @@ export interface Group {
   readonly passing: Set<Member>
 }
 
+/** Whether a session may hear a topic: there is a refusal, or none. It counts for nothing once nobody wants to know any more. */
+export interface Decision {
+  readonly refused: Promise<Refusal | undefined>
+  cancelled: boolean
+}
+
+/** Where the topics of a client are that asks again and again: the next poll of its channel goes on from there. */
+export interface Polls {
+  readonly channel: string
+  readonly turn: number
+  readonly places: Map<string, Start>
+  /** The topics of which it has to be told that they are not heard. */
+  readonly refused: Map<string, Refusal>
+}
+
+/** Where a feed begins. */
+export interface Start {
+  readonly at: Place
+  /** What the client has to be told of it: that it is subscribed, and from where on. */
+  readonly notice: Notice | undefined
+}
+
+/** `listed`: `rt.open` says it. Else a block of its own does; `trimmed`: what was asked for is not kept any more, up to where it begins. */
+export type Notice = 'listed' | { readonly trimmed?: boolean }
+
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 /** One channel of one session, and how far it has come. */
 export interface Connection {
   readonly channel: Channel
   readonly member: Member
-  /** Those it was granted. */
+  /** The version of the wire that its client speaks. */
+  readonly version: 1 | 2
+  /** The topics it was granted as it opened. */
   readonly topics: readonly string[]
-  feed: Feed
+  /** Which poll of which channel of its client it is. */
+  readonly poll: Pick<Polls, 'channel' | 'turn'> | undefined
+  /** What is sent to its session alone; from a client of version 1, which has one position for all, what it was granted besides. */
+  readonly own: Feed
+  /** Those of its topics that have a position each, by name. */
+  rooms: ReadonlyMap<string, Feed>
+  /** Whether one of its feeds has to read from the log. */
+  late: boolean
+  /** Whether somebody is reading for them. */
+  reading: boolean
+  /** Whether it has to take what it was given before it is given more. */
+  slow: boolean
+  isOver: boolean
   /** Settles when its first block was said. */
   welcomed: Promise<void>
-  /** The newest entry it was given, or the position it began after. */
-  at: Pick<Entry, 'id' | 'seq'>
+  /** The newest entry that it was given as it was published. */
+  at: Place
   /** What waits for the next frame. */
   queue: Batch | undefined
   /** The beat of the hub's clock at which it began, and the one at which it has become too old. */
@@ -122,26 +196,62 @@ export interface Connection {
   tookAt: number
 }
 
-/** Where a line's messages come from. */
-export type Feed =
-  | { from: 'log' } // it takes what it is given; then it reads what it missed and what is published meanwhile
-  | { from: 'both'; early: Entry[] } // the last page is on its way; what is published meanwhile waits
-  | { from: 'live' }
-  | { from: 'nowhere' } // it is over
+export type Place = Pick<Entry, 'id' | 'seq'>
+
+/** Topics that a connection hears with one position. */
+export interface Feed {
+  readonly connection: Connection
+  readonly topics: readonly string[]
+  from: Source
+  /** What its client has to be told before its first message. */
+  notice: Notice | undefined
+  /** What was published while a page was on its way. */
+  early: Entry[]
+  /** The newest entry it was given, or the position it began after. */
+  at: Place
+}
+
+/**
+ * Where a feed's messages come from.
+ *
+ * | | |
+ * |---|---|
+ * | `log` | what it missed is read, and what is published meanwhile too |
+ * | `both` | the last page may be on its way; what is published meanwhile waits |
+ * | `live` | as they are published |
+ * | `nowhere` | it is over |
+ */
+export type Source = 'log' | 'both' | 'live' | 'nowhere'
 
 /** What nobody waits for any more, shared by all who do not. */
 export const settled = Promise.resolve()
 
-// Thousands of lines are in the same state.
-export const fromLog: Feed = { from: 'log' }
-export const fromLive: Feed = { from: 'live' }
-export const nowhere: Feed = { from: 'nowhere' }
+/** Where a feed is before it has read. */
+export const nowhereYet: Place = { id: '', seq: 0 }
 
-/** The topics it was granted, and its session's own. */
-export function topicsOf({ topics, member }: Connection): readonly string[] {
-  return [...topics, member.topic]
+/** A feed that has to read. */
+export function createFeed(
+  connection: Connection,
+  topics: readonly string[],
+  { at, notice }: Start = { at: nowhereYet, notice: undefined },
+): Feed {
+  connection.late = true
+  return { connection, topics, from: 'log', notice, early: none, at }
 }
 
-export function isOver(connection: Connection): boolean {
-  return connection.feed.from === 'nowhere'
+/** Most connections have none, and share this. */
+export const noRooms: ReadonlyMap<string, Feed> = new Map()
+export const noTopics: ReadonlySet<string> = new Set()
+
+/** Nothing waits. Shared: a feed that keeps what is early has a list of its own. */
+export const none: Entry[] = []
+
+/** The feed of a connection that hears a topic. */
+export function feedOf({ rooms, own }: Connection, topic: string): Feed {
+  return rooms.get(topic) ?? own
+}
+
+export function* feedsOf({ own, rooms }: Connection): Iterable<Feed> {
+  yield own
+  yield* rooms.values()
 }

@@ -6,8 +6,10 @@ import { type Refusal, refusal } from '../http-error.ts'
 import type { Settings, TransportName } from '../options.ts'
 import {
   type Connection,
+  type Farewell,
   type Group,
   type Member,
+  noTopics,
   type Send,
   type Session,
   type Stage,
@@ -21,6 +23,9 @@ export interface Sessions {
   check(ask: HubRequest, granted: Granted): void
   /** Throws a refusal when its client has too many lines for one more, or too many topics for what this one hears. */
   checkMore(member: Member, granted: Granted): void
+  /** It hears this topic from now on, whatever it is granted. Throws a refusal when it hears too many. */
+  subscribe(member: Member, topic: string): void
+  unsubscribe(member: Member, topic: string): void
   /** A new one. Throws a refusal when there are too many. */
   begin(ask: HubRequest, granted: Granted): Member
   /** Stands for a session of another node, as long as it has a channel here. Throws a refusal when there are too many. */
@@ -31,8 +36,8 @@ export interface Sessions {
   enter(connection: Connection): void
   /** Whether it was there. */
   leave(connection: Connection): boolean
-  /** Ends one that has no channel any more. */
-  end(member: Member): void
+  /** Ends one that has no channel any more. `bye`: what its client said, if it said goodbye. */
+  end(member: Member, bye?: Farewell): void
   /** Ends those that have been away for too long. */
   sweep(): void
   clear(): void
@@ -49,7 +54,7 @@ interface Hooks {
   /** A new id. */
   name(): string
   send(topic: string, ...message: Parameters<Send>): Promise<string>
-  ended(member: Member): void
+  ended(member: Member, bye: Farewell | undefined): void
 }
 
 /** Not every request tells its origin; one that tells another is somebody else's. */
@@ -85,7 +90,8 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     readonly id: string
     address: string
     transport: TransportName
-    topics: readonly string[]
+    granted: readonly string[]
+    subscribed: ReadonlySet<string> = noTopics
     readonly principal: string | undefined
     #data: Record<string, unknown> | undefined
 
@@ -93,14 +99,18 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       id: string,
       address: string,
       transport: TransportName,
-      topics: readonly string[],
+      granted: readonly string[],
       principal: string | undefined,
     ) {
       this.id = id
       this.address = address
       this.transport = transport
-      this.topics = topics
+      this.granted = granted
       this.principal = principal
+    }
+
+    get topics(): readonly string[] {
+      return this.subscribed.size ? [...new Set([...this.granted, ...this.subscribed])] : this.granted
     }
 
     get data(): Record<string, unknown> {
@@ -123,6 +133,8 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     find,
     check,
     checkMore,
+    subscribe,
+    unsubscribe,
     begin,
     invite,
     knows: sid => members.has(sid),
@@ -164,11 +176,34 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   }
 
   /** One more of a session that has all it may have takes the place of its oldest. */
-  function checkMore({ connections, groups, names }: Member, { topics }: Granted): void {
+  function checkMore({ connections, groups, names, subscribedNames }: Member, { topics }: Granted): void {
     if (connections.length < limits.channels) checkLines(groups)
-    const more = namesOf(topics) - names
+    const more = namesOf(topics) + subscribedNames - names
     for (const group of groups)
       if (more > 0 && group.names + more > roomFor(group)) throw tooMany('topics', group)
+  }
+
+  function subscribe(member: Member, topic: string): void {
+    if (member.subscribed.has(topic)) return
+    const { session, groups, subscribed } = member
+    if (session.granted.length + subscribed.size >= limits.topics)
+      throw refusal(400, `a line hears at most ${limits.topics} topics (limits.topics)`)
+    const names = namesOf([topic])
+    for (const group of groups) if (group.names + names > roomFor(group)) throw tooMany('topics', group)
+    const own = subscribed === noTopics ? new Set<string>() : (subscribed as Set<string>)
+    member.subscribed = (session as HubSession).subscribed = own.add(topic)
+    count(member, names)
+  }
+
+  function unsubscribe(member: Member, topic: string): void {
+    if (member.subscribed !== noTopics && (member.subscribed as Set<string>).delete(topic))
+      count(member, -namesOf([topic]))
+  }
+
+  function count(member: Member, names: number): void {
+    member.names += names
+    member.subscribedNames += names
+    for (const group of member.groups) group.names += names
   }
 
   /** Whether the names find no room, even if every session whose client never came back is ended. */
@@ -233,6 +268,12 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       names,
       groups: own,
       stage,
+      mayHear: granted.subscribe,
+      presence: granted.presence,
+      subscribed: noTopics,
+      subscribedNames: 0,
+      deciding: undefined,
+      polls: undefined,
       addressed: stage === 'guest', // by its own node
       turn,
       skipped: 0,
@@ -274,7 +315,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     // An array that is spread has room for more, and there will hardly be more.
     member.connections = member.connections.concat(connection)
     open++
-    const names = namesOf(connection.topics)
+    const names = namesOf(connection.topics) + member.subscribedNames
     for (const group of member.groups) {
       group.lines++
       group.names += names - member.names
@@ -322,10 +363,12 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     for (const member of members.values()) end(member)
   }
 
-  function end(member: Member): void {
+  function end(member: Member, bye?: Farewell): void {
     const isOurs = members.get(member.session.id) === member
     if (!isOurs && !guests.delete(member)) return
     away.delete(member)
+    // What is decided later finds nobody, and counts nothing.
+    for (const decision of member.deciding?.values() ?? []) decision.cancelled = true
     for (const group of member.groups) {
       group.passing.delete(member)
       group.names -= member.names
@@ -333,7 +376,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     }
     if (!isOurs) return
     members.delete(member.session.id)
-    ended(member)
+    ended(member, bye)
     member.stage = 'over'
   }
 }

@@ -34,7 +34,7 @@ export async function serveSlice(
     const accepted = body ? takeBody(context, member, body, granted.send) : undefined
     if (accepted) await member.done
     sendScript(response, ask, acknowledgement(member, accepted?.first).text)
-    if (accepted?.bye) context.lines.dismiss(member)
+    if (accepted?.bye) context.lines.dismiss(member, accepted.bye)
   } finally {
     context.inflow.release(member, body.length)
   }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context } from '../context.ts'
-import type { Granted } from '../http/access.ts'
+import { checkHolds, type Granted } from '../http/access.ts'
 import { createReader, type Reader } from '../http/body-reader.ts'
 import type { HubRequest } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
@@ -28,11 +28,13 @@ export async function servePost(
     // A client always has something to say: an acknowledgement of nothing would look like success to it.
     if (blocks.length === 0)
       throw refusal(400, 'the POST holds no block; something between has taken its body')
+    // A body may take its time to come.
+    checkHolds(granted)
     const { inOrder, pings, first, bye } = accept(member, blocks, granted.send)
     for (const ping of pings) lines.pong(member, ping)
     await member.done
     sendText(response, inOrder ? 200 : 409, 'text/event-stream', acknowledgement(member, first).text)
-    if (bye) lines.dismiss(member)
+    if (bye) lines.dismiss(member, bye)
   } finally {
     inflow.release(member, reader.bytes)
   }

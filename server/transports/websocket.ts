@@ -208,7 +208,7 @@ class WebSocketChannel implements Channel {
     for (const ping of pings) lines.say(connection, pongTo(ping))
     if (messages || bye) await member.done
     if (messages) lines.say(connection, acknowledgement(member, first))
-    if (bye) lines.dismiss(member)
+    if (bye) lines.dismiss(member, bye)
   }
 }
 

@@ -5,11 +5,20 @@ import { type Attempt, isSpokenOver, type Target, type Transport } from '../cont
 const most = 50
 
 /** Writes down that a transport is tried. What it does is filled in as it goes, and read by `report()` alone. */
-export function begin({ attempts, environment }: Target, transport: TransportName): Attempt {
+export function begin({ attempts, environment, log }: Target, transport: TransportName): Attempt {
   const attempt = { transport, started: environment.now() }
   attempts.push(attempt)
   if (attempts.length > most) attempts.shift()
+  log?.(transport, 'trying')
   return attempt
+}
+
+/** Writes down that a try is over, for whatever reason. */
+export function finish(attempt: Attempt, { environment, log }: Target): void {
+  const { transport, failure } = attempt
+  attempt.ended = environment.now()
+  // What else a failure has may quote what was received.
+  log?.(transport, failure?.code ?? 'left', failure?.status)
 }
 
 /** The code of why a transport cannot be used for this line at all; nothing if it can. */

@@ -4,7 +4,7 @@ import type { Channel, Receiver, Route, Sink, Target, Transport } from '../contr
 import { wait } from '../quiet-timer.ts'
 import { conclude } from './conclusion.ts'
 import { handOn } from './hand-on.ts'
-import { begin, channelTarget, whyNot } from './record.ts'
+import { begin, channelTarget, finish, whyNot } from './record.ts'
 
 /**
  * One transport alone, watched: it may be silent for `timeout` before it has failed, what it does is written down for `report()`, and
@@ -82,13 +82,15 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
   function release(): void {
     state = 'over'
     stop()
-    attempt.ended = environment.now()
+    finish(attempt, target)
     channel?.close()
   }
 
-  function close(): void {
+  function close(code?: number, reason?: string): void {
     asking.abort()
-    if (!isOver()) release()
+    if (isOver()) return
+    channel?.close(code, reason)
+    release()
   }
 
   function isOver(): boolean {

@@ -2,6 +2,7 @@ import type { Incoming } from '../contracts/dialect.ts'
 import type { Failure } from '../contracts/failure.ts'
 import type { Frame, Hello, HelloFrame } from '../contracts/frame.ts'
 import { type Done, handOver, type Send } from '../contracts/send.ts'
+import type { Topics } from '../contracts/topics.ts'
 import type { Route, Transport } from '../contracts/transport.ts'
 import type { Payload } from '../wire/codec.ts'
 import type { Listener } from './contract.ts'
@@ -20,6 +21,7 @@ export interface ChannelLine extends HeartbeatLine {
   readonly token: Token | undefined
   readonly stream: StreamPosition
   readonly listener: Listener
+  readonly topics?: Topics | undefined
   signal(...what: Signal): void
   /** The server has accepted, and its hello is still to come. */
   awaitHello(transport: Transport): void
@@ -31,8 +33,8 @@ export interface LineChannel {
   hasDelivered: boolean
   readonly heartbeat: Heartbeat
   readonly send: Send
-  /** Nothing is heard afterwards. */
-  close(): void
+  /** Nothing is heard afterwards. A WebSocket is closed with this code and reason. */
+  close(code?: number, reason?: string): void
 }
 
 /** Opens a channel, and hands what it brings to the parts of the line that it concerns. */
@@ -59,11 +61,11 @@ export function openChannel(line: ChannelLine): LineChannel {
     heartbeat,
     hasDelivered: false,
     send,
-    close() {
+    close(code, reason) {
       isClosed = true
       heartbeat('stopped')
       stream.stop()
-      channel.close()
+      channel.close(code, reason)
     },
   }
   return open
@@ -132,6 +134,13 @@ export function openChannel(line: ChannelLine): LineChannel {
       case 'bye':
         if (frame.acked !== undefined) outbox.returned?.(frame.acked)
         return line.ended(endOf(frame))
+      case 'subscribed':
+        line.topics?.subscribed(frame.topic, frame.ahead, frame.trimmed)
+        return markOpen()
+      case 'unsubscribed':
+        return line.topics?.unsubscribed(frame.topic, frame.failure)
+      case 'presence':
+        return line.topics?.present(frame.topic, frame.data)
       case 'message':
       case 'gap':
         markOpen()
@@ -160,13 +169,19 @@ export function openChannel(line: ChannelLine): LineChannel {
     acknowledge(() => outbox.acknowledged?.(told.acked))
     session.hello = told
     markOpen()
+    if (told.topics && !isClosed) line.topics?.welcomed(told.set, told.limits?.message)
   }
 
   function deliver(told: Told): void {
-    if (told.type === 'gap') return listener.gap(told.gap)
+    const { topic } = told
+    if (told.type === 'gap') {
+      // Where the whole log is another one, each topic tells so for itself.
+      const isOfAll = topic === undefined && /^(epoch|future|rollback|unknown)$/.test(told.gap.reason)
+      return isOfAll && line.topics?.hasAny ? undefined : listener.gap(told.gap, topic)
+    }
     const { event, data, answer, cursor } = told
     const reply = answer && ((given: Payload) => sendControl(answer(given)))
-    listener.message(event, data, cursor ?? stream.position.cursor, origin, reply)
+    listener.message(event, data, cursor ?? stream.lastOf(told), origin, reply, topic)
   }
 
   /** Tells the outbox of an acknowledgement, and the heartbeat, if it acknowledged anything. */
@@ -189,6 +204,6 @@ export function openChannel(line: ChannelLine): LineChannel {
   }
 }
 
-function endOf({ status, why: detail, retry: retryAfter, cause }: Frame & { type: 'bye' }): Failure {
-  return { kind: 'ended', status, code: 'goodbye', detail, retryAfter, cause }
+function endOf({ failure, status, why: detail, retry: retryAfter, cause }: Frame & { type: 'bye' }): Failure {
+  return failure ?? { kind: 'ended', status, code: 'goodbye', detail, retryAfter, cause }
 }

@@ -20,18 +20,20 @@ const pacedRetry = 1_000
 /** A response that ends in good order after this time was held as long as its server holds one, in ms. */
 const heldResponse = 5_000
 
+/** How long the server's answer to a question about a topic is waited for, in ms. */
+const answerWithin = 10_000
+
 /** How long a browser waits that reconnects by itself and was told no time, in ms. */
 const browsersRetry = 3_000
 
 /** Keeps a line alive: carries out what the state says. Nothing else writes the state. */
 export function createConnection(config: ConnectionConfig, listener: Listener): Connection {
-  const { dialect, environment, token, keep } = config
-  const stream = createPosition(dialect.protocol, config.lastEventId, environment)
+  const { dialect, environment, token, keep, topics } = config
+  const stream = createPosition(dialect.protocol, config.lastEventId, environment, topics)
   const { position } = stream
   const outbox = dialect.sending.outbox(dialect.sending, environment, leaveSession, config.waiting)
   const session: Session = { retry: config.retry }
   const target = config.target(position, () => stream.taken)
-  const page = watchPageLifecycle(environment, { resume, doubt, suspend, leave })
   const line: ChannelLine = {
     ...config,
     target,
@@ -44,37 +46,58 @@ export function createConnection(config: ConnectionConfig, listener: Listener): 
     ended,
     awaitHello,
   }
-  let state: State = { name: 'suspended', backoffStep: fresh }
+  topics?.attach({
+    tell: (event, data, topic, answer) =>
+      outbox.add({ event, data, topic, answer, own: true, timeout: answer ? answerWithin : undefined }),
+    read: (block, cursor) => dialect.protocol.parseFrame(block, { cursor, session: undefined }),
+  })
+  let state: State = { name: 'connecting', backoffStep: fresh }
+  let page = watchPage()
   let channel: LineChannel | undefined
   let timer: unknown // the present state's
 
-  signal('resume')
+  enter(state, state)
   return {
     get state() {
       return state
     },
     get lastEventId() {
-      return position.cursor
+      return stream.cursor
     },
     get bufferedAmount() {
       return outbox.size
     },
     send: outbox.add,
     whenEmpty: outbox.whenEmpty,
-    close(reason) {
-      if (state.name !== 'closed') sayGoodbye()
-      signal('close', reason)
+    reconnect() {
+      if (state.name === 'closed' || config.signal?.aborted) throw new Error('reconnect: closed by the page')
+      if (state.name === 'failed') page = watchPage()
+      token?.refused()
+      token?.taken()
+      closeChannel()
+      signal('reconnect')
     },
+    close,
+  }
+
+  function close(code?: number, reason?: string): void {
+    if (state.name !== 'closed' && state.name !== 'failed') sayGoodbye(code, reason)
+    signal('close', code, reason)
+  }
+
+  function watchPage() {
+    return watchPageLifecycle(config, { resume, doubt, suspend, leave, close })
   }
 
   function signal(...what: Signal): void {
     const before = state
     state = next(before, what, environment.now())
-    if (state !== before) enter(state)
+    if (state !== before) enter(state, before)
+    listener.changed()
   }
 
   /** Leaving a state stops its timer and, if the new one has no channel, closes it. */
-  function enter(entered: State): void {
+  function enter(entered: State, before: State): void {
     environment.clearTimeout(timer)
     if (!hasChannel(entered)) closeChannel()
     switch (entered.name) {
@@ -97,14 +120,30 @@ export function createConnection(config: ConnectionConfig, listener: Listener): 
         startTimer(resume, delay)
         return listener.failed(entered.failure, delay)
       }
-      case 'closed':
+      case 'failed':
+      case 'closed': {
         // Some frameworks connect, close and connect again: a position that was handed over and not used is for the next line.
-        if (config.lastEventId && position.cursor === config.lastEventId) keep?.(config.lastEventId)
-        page.stop()
+        if (config.lastEventId && stream.cursor === config.lastEventId) keep?.(config.lastEventId)
+        const watched = page
+        watched.stop()
+        token?.stop()
+        leaveInDoubt()
         outbox.close()
-        if (entered.failure) listener.failed(entered.failure, undefined)
-        return listener.closed(entered.reason)
+        topics?.closed(entered.name === 'failed' ? entered.failure : undefined)
+        if (entered.name === 'failed') listener.failed(entered.failure, undefined)
+        // A failure has been told already; or the page, which heard of it, has had the line reconnect.
+        if (before.name !== 'failed' && page === watched) listener.closed(entered.reason, entered.code)
+      }
     }
+  }
+
+  /** Nobody knows whether the numbers of messages that are given up are used: should the line live again, it is in another session. */
+  function leaveInDoubt(): void {
+    let waits = true
+    outbox.whenEmpty(() => {
+      waits = false
+    })
+    if (waits) stream.forget()
   }
 
   // A channel:
@@ -133,9 +172,10 @@ export function createConnection(config: ConnectionConfig, listener: Listener): 
     startTimer(() => ended({ kind: 'silent', code: 'no-hello', where, after }), after)
   }
 
-  function closeChannel(): void {
-    channel?.close()
+  function closeChannel(code?: number, reason?: string): void {
+    channel?.close(code, reason)
     channel = undefined
+    topics?.interrupted()
     outbox.pause()
   }
 
@@ -199,30 +239,33 @@ export function createConnection(config: ConnectionConfig, listener: Listener): 
   // The page's life:
 
   function resume(): void {
-    doubt()
     signal('resume')
+    doubt()
   }
 
   function doubt(): void {
     if (dialect.sending.ping) channel?.heartbeat('doubt')
+    // The network may be gone.
+    listener.changed()
   }
 
   function suspend(): void {
-    keep?.(position.cursor)
+    keep?.(stream.cursor)
     signal('suspend')
   }
 
   /** The page does not come back. What has not been taken is sent once more, since a goodbye alone could overtake it. */
   function leave(): void {
-    if (state.name === 'suspended') postLast(dialect.sending.goodbye)
+    if (state.name === 'suspended') postLast(dialect.sending.goodbye?.())
   }
 
   /** What the channel can still take goes out, and a goodbye behind it. */
-  function sayGoodbye(): void {
-    const { goodbye } = dialect.sending
+  function sayGoodbye(code?: number, reason?: string): void {
+    const goodbye = dialect.sending.goodbye?.(code, reason)
     if (transport()?.kind === 'socket' || (state.name === 'open' && !dialect.sending.acknowledges)) {
       outbox.flush()
       if (goodbye) channel?.send(goodbye, () => {})
+      closeChannel(code, reason)
     } else {
       closeChannel()
       postLast(goodbye)

@@ -2,6 +2,7 @@ import type { ConnectionError } from '../contracts/errors.ts'
 import type { TransportName } from '../contracts/failure.ts'
 import type { Gap } from '../contracts/frame.ts'
 import type { AnyEvent, LineMessage } from '../here.ts'
+import type { LineState } from './state.ts'
 
 /** The line is open, by this transport; also when it has moved to another one. */
 export interface OpenEvent extends AnyEvent {
@@ -22,14 +23,28 @@ export interface LineErrorEvent extends AnyEvent {
   readonly retryIn: number | undefined
 }
 
-/** The line is closed and stays so. */
+/** The line is closed and does not come back by itself. */
 export interface LineCloseEvent extends AnyEvent {
-  /** `closed by the page`, or what the `error` event before it says. docs/ends.md lists all that closes a line. */
+  /** What the page gave to `close()`; `closed by the page` if it gave none; or what the `error` event before it says. docs/ends.md lists all that closes a line. */
   readonly reason: string
+  /** What the page gave to `close()`; `undefined` if it gave none, and after a failure. */
+  readonly code: number | undefined
+}
+
+/**
+ * `line.state` has changed. It comes after the `open`, `error` or `close` event that tells of the same change; in their listeners
+ * `line.state` has changed already.
+ */
+export interface StateChangeEvent extends AnyEvent {
+  /** The state now. */
+  readonly state: LineState
 }
 
 /** Messages were lost that the server does not keep any more. */
-export interface GapEvent extends AnyEvent, Readonly<Gap> {}
+export interface GapEvent extends AnyEvent, Readonly<Gap> {
+  /** The topic that they were in; `undefined` where the line has one position for all. */
+  readonly topic?: string
+}
 
 /** What a message that came by no port has of them. */
 const ports: readonly MessagePort[] = Object.freeze([])
@@ -45,12 +60,14 @@ export class LineMessageEvent extends here {
   private readonly value: unknown
   private readonly id: string
   private readonly from: string
+  private readonly of: string | undefined
 
-  constructor(type: string, value: unknown, id: string, from: string) {
+  constructor(type: string, value: unknown, id: string, from: string, of?: string) {
     super(type)
     this.value = value
     this.id = id
     this.from = from
+    this.of = of
   }
 
   get data(): unknown {
@@ -63,6 +80,10 @@ export class LineMessageEvent extends here {
 
   get origin(): string {
     return this.from
+  }
+
+  get topic(): string | undefined {
+    return this.of
   }
 
   get ports(): readonly MessagePort[] {
@@ -86,8 +107,10 @@ export type LineEventMap<Messages> = {
   open: OpenEvent
   /** The line is interrupted, or something happened to one message. */
   error: LineErrorEvent
-  /** The line is closed for good. */
+  /** The line is closed, and does not come back by itself. */
   close: LineCloseEvent
+  /** `line.state` has changed. */
+  statechange: StateChangeEvent
   /** Messages were lost. */
   gap: GapEvent
 } & { [Name in keyof Messages]: LineMessage<Messages[Name]> }

@@ -7,8 +7,8 @@ import { post } from './post.ts'
 /** A request that outlives its page may carry 64 KiB (Fetch, "http-network-or-cache fetch"); this leaves room for others. In bytes. */
 const lastBytes = 60_000
 
-/** How many bytes a goodbye has at most. */
-const goodbyeBytes = 100
+/** How many bytes a goodbye has at most: its reason has 123, each of which JSON may write as six. */
+const goodbyeBytes = 1_000
 
 /**
  * Sends what has not been taken, with the numbers it has, and the goodbye behind it, all by one request that outlives the page. There is

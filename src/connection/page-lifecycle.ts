@@ -1,4 +1,5 @@
 import { type Environment, onStay } from '../environment.ts'
+import type { AnySignal } from '../here.ts'
 
 /** What happens to the page that concerns its lines. */
 export interface PageLife {
@@ -10,6 +11,8 @@ export interface PageLife {
   suspend(): void
   /** The page that was put aside goes for good. */
   leave(): void
+  /** The page has aborted the signal. */
+  close(): void
 }
 
 /** How long a navigation may take before its page counts as one that stays, in ms. */
@@ -19,14 +22,20 @@ const longestNavigation = 30_000
  * Listens to the page's life. There is no `unload` among the events: a page that listens for it is kept out of the back/forward
  * cache. `leaving` says whether a navigation has begun that may take the page away; `stop` is the undo.
  */
-export function watchPageLifecycle(environment: Environment, { resume, doubt, suspend, leave }: PageLife) {
+export function watchPageLifecycle(
+  { environment, signal }: { environment: Environment; signal?: AnySignal | undefined },
+  { resume, doubt, suspend, leave, close }: PageLife,
+) {
   let left = -Infinity
   let goes = false
   const leaveNow = () => {
     goes = false
     leave()
   }
+  const abort = () => close()
+  signal?.addEventListener('abort', abort)
   const undo = [
+    () => signal?.removeEventListener('abort', abort),
     environment.listen('online', resume),
     environment.listen('pageshow', resume),
     environment.listen('resume', resume),

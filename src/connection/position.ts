@@ -1,11 +1,16 @@
 import type { Incoming, Position, Protocol } from '../contracts/dialect.ts'
 import { longestAway } from '../contracts/failure.ts'
 import type { Frame, Hello } from '../contracts/frame.ts'
+import type { TopicPlace, Topics } from '../contracts/topics.ts'
 import type { Environment } from '../environment.ts'
 
 /** Where a line stands in its stream: it reads blocks, drops what came before, and keeps the cursor. */
 export interface StreamPosition {
   readonly position: Position
+  /** The cursor, and those of topics, as one text. */
+  readonly cursor: string
+  /** The last id of the stream that a message without one is of. */
+  lastOf(message: { topic?: string | undefined }): string
   /**
    * How many things were taken that were new: messages, gaps that led on, answers, and what wants one. A greeting is none, since a server that
    * does not know the session greets each time.
@@ -40,12 +45,15 @@ export function createPosition(
   protocol: Protocol,
   lastEventId: string,
   environment: Environment,
+  topics?: Topics,
 ): StreamPosition {
   const position: { -readonly [Key in keyof Position]: Position[Key] } = {
-    cursor: lastEventId,
+    cursor: topics ? topics.read(lastEventId) : lastEventId,
     session: undefined,
+    topics,
   }
   let taken = 0
+  let hasTopics = false // whether the server gives each topic a position
   const filter = protocol.replays?.(environment)
 
   return {
@@ -57,26 +65,46 @@ export function createPosition(
       // No request could name it, and the next channel would be refused for ever.
       const nameless = (block.id?.length ?? 0) > longestId
       const oversized = block.oversized || nameless
-      const read = protocol.parseFrame(oversized ? { ...block, data: '' } : block, position)
+      const stream = placeOf(block)
+      if (!stream) return { type: 'nothing' }
+      const read = protocol.parseFrame(oversized ? { ...block, data: '' } : block, stream)
       const cursor = nameless ? undefined : (read as { cursor?: string }).cursor
-      const before = position.cursor
-      const frame = oversized && read.type === 'message' ? passedOver(cursor, position.cursor) : read
+      const before = stream.cursor
+      const frame = oversized && 'data' in read ? passedOver(block, cursor, before) : read
       if (read.type === 'message' && filter) {
         if (!cursor) filter.flush()
         else if (!filter.passes(frame as Told, cursor, read.data)) return { type: 'nothing' }
       }
       if (cursor !== undefined) {
-        if (frame.type === 'gap') position.left = position.cursor
+        if (frame.type === 'gap') stream.left = before
         // A hello names where its channel starts, which may be behind what another one has brought since.
-        if (frame.type !== 'hello' || position.cursor === '') position.cursor = cursor
+        const names = frame.type === 'hello' || frame.type === 'subscribed'
+        if (!names || before === '') stream.cursor = cursor
       }
-      if (frame.type === 'hello') return { ...frame, hello: believable(frame.hello) }
+      if (frame.type === 'hello') {
+        const hello = believable(frame.hello)
+        hasTopics = hello.topics !== undefined
+        // What follows may be of them, long before the line is said to be open.
+        if (hello.topics) topics?.greeted(hello.topics)
+        return { ...frame, hello }
+      }
       if (frame.type === 'beat') return { ...frame, spread: bounded(frame.spread) }
       const { type } = frame
-      const leads = type === 'gap' && position.cursor !== before
-      if (leads || type === 'message' || type === 'answer' || type === 'reply') taken++
+      const leads = (type === 'gap' || type === 'subscribed') && stream.cursor !== before
+      if (
+        leads ||
+        (/^(unsubscribed|presence)$/.test(type) && stream !== position) ||
+        type === 'message' ||
+        type === 'answer' ||
+        type === 'reply'
+      )
+        taken++
       return frame
     },
+    get cursor() {
+      return topics ? topics.write(position.cursor) : position.cursor
+    },
+    lastOf: message => placeOf(message)?.cursor ?? '',
     enter(session) {
       position.session = session
     },
@@ -96,10 +124,21 @@ export function createPosition(
       position.cursor = ''
     },
   }
+
+  /** Where the line stands in the stream that a block belongs to. */
+  function placeOf({
+    topic,
+    event,
+  }: {
+    topic?: string | undefined
+    event?: string | undefined
+  }): typeof position | TopicPlace | undefined {
+    return topics && topic !== undefined && hasTopics ? topics.find(topic, event) : position
+  }
 }
 
 /** What a server says of itself is taken where it can be true; the rest is as if it had not been said. */
-function believable({ session, resumed, heartbeat, spread, limits, acked }: Hello): Hello {
+function believable({ session, resumed, heartbeat, spread, limits, acked, topics, set }: Hello): Hello {
   // It goes into each address.
   if (typeof session !== 'string' || session.length > longestId)
     throw new TypeError('the session has no name')
@@ -108,6 +147,8 @@ function believable({ session, resumed, heartbeat, spread, limits, acked }: Hell
     session,
     resumed: resumed === true,
     acked,
+    topics: topics instanceof Object ? topics : undefined,
+    set,
     heartbeat: isAmount(heartbeat) ? heartbeat : usualHeartbeat,
     spread: bounded(spread),
     limits: Object.fromEntries(known),
@@ -127,6 +168,6 @@ function isAmount(value: unknown): value is number {
 }
 
 /** A message that was too large to be kept. */
-function passedOver(cursor: string | undefined, from: string): Frame {
-  return { type: 'gap', cursor, gap: { reason: 'too large', from, to: cursor ?? from } }
+function passedOver({ topic }: Incoming, cursor: string | undefined, from: string): Frame {
+  return { type: 'gap', cursor, topic, gap: { reason: 'too large', from, to: cursor ?? from } }
 }

@@ -1,6 +1,7 @@
 import type { Failure } from '../contracts/failure.ts'
 import { say } from '../contracts/say.ts'
 import type { Transport } from '../contracts/transport.ts'
+import type { Environment } from '../environment.ts'
 
 /**
  * A line's whole life. What is true only in some states lives only in those states.
@@ -11,8 +12,10 @@ import type { Transport } from '../contracts/transport.ts'
  *       │              resume   ended           ended                      ended
  *    suspend,               │   ▼                 ▼                          ▼
  *  from all but            waiting ◀──────────────┴──────────────────────────┘
- *     closed                                     close, or a final end, leads from everywhere to closed
+ *  failed, closed                                a final end leads to failed, close from everywhere to closed
  * ```
+ *
+ * `reconnect` leads from everywhere but `closed` to a new `connecting`.
  */
 export type State =
   | /** Before it begins, and while the page is put aside. */
@@ -28,7 +31,24 @@ export type State =
       /** How far the wait has grown: 0 after the first end of a line that was open, and `fresh` before any end. */
       readonly backoffStep: number
     })
-  | { readonly name: 'closed'; readonly reason: string; readonly failure?: Failure }
+  /** By a failure that ends a line. The page may have it live again by `reconnect`. */
+  | { readonly name: 'failed'; readonly reason: string; readonly failure: Failure; readonly code?: undefined }
+  /** By the page, which may have said why: nothing leads out of it. */
+  | { readonly name: 'closed'; readonly code?: number | undefined; readonly reason?: string | undefined }
+
+/**
+ * The state of a line, as its page sees it.
+ *
+ * | state | |
+ * |---|---|
+ * | `connecting` | a transport is being opened |
+ * | `open` | messages come, and are sent |
+ * | `waiting` | it is interrupted and comes back by itself, at `line.retryAt` |
+ * | `offline` | the same, while the browser says that there is no network: it tries at once when there is one |
+ * | `suspended` | the page is put aside, in the back/forward cache for example, and the line comes back with it |
+ * | `closed` | it does not come back by itself; docs/ends.md lists why. After a failure `line.reconnect()` brings it back |
+ */
+export type LineState = 'connecting' | 'open' | 'waiting' | 'suspended' | 'offline' | 'closed'
 
 /** What happens to a line. */
 export type Signal =
@@ -41,7 +61,9 @@ export type Signal =
   | readonly ['ended', failure: Failure, final: boolean, fruitful: boolean]
   /** The page is put aside and may come back. */
   | readonly ['suspend']
-  | readonly ['close', reason: string]
+  /** The page wants a new channel, whatever was before. */
+  | readonly ['reconnect']
+  | readonly ['close', code?: number | undefined, reason?: string | undefined]
 
 /** A line that stayed open this long has shown that the trouble is over, in ms. */
 export const stableAfter = 30_000
@@ -52,6 +74,9 @@ export const fresh = -1
 /** What follows from a signal that comes now. The same state, when it changes nothing. */
 export function next(state: State, signal: Signal, now: number): State {
   if (state.name === 'closed') return state
+  if (signal[0] === 'close') return { name: 'closed', code: signal[1], reason: signal[2] }
+  if (signal[0] === 'reconnect') return { name: 'connecting', backoffStep: fresh }
+  if (state.name === 'failed') return state
   const { name, backoffStep } = state
   switch (signal[0]) {
     case 'resume':
@@ -71,8 +96,6 @@ export function next(state: State, signal: Signal, now: number): State {
       return hasChannel(state) ? ended(state, signal, now) : state
     case 'suspend':
       return { name: 'suspended', backoffStep: fresh }
-    case 'close':
-      return { name: 'closed', reason: signal[1] }
   }
 }
 
@@ -86,12 +109,19 @@ function ended(
   [, failure, final, fruitful]: Signal & readonly ['ended', ...unknown[]],
   now: number,
 ): State {
-  if (final) return { name: 'closed', reason: say(failure), failure }
+  if (final) return { name: 'failed', reason: say(failure), failure }
   const isOpen = state.name === 'open'
   const isUsual = isOpen && (failure.kind === 'cut' || failure.kind === 'ended')
   const longer = Math.max(state.backoffStep + 1, isUsual ? 0 : 1)
   const longest = !isOpen ? Infinity : now - state.since >= stableAfter ? 0 : fruitful ? 1 : Infinity
   return { name: 'waiting', backoffStep: Math.min(longer, longest), failure }
+}
+
+/** What the page sees of a state. */
+export function seen({ name }: State, environment: Pick<Environment, 'online'>): LineState {
+  if (name === 'failed') return 'closed'
+  if (name !== 'waiting' && name !== 'reconnecting') return name
+  return environment.online() ? 'waiting' : 'offline'
 }
 
 /** Whether a state has a channel. Leaving for a state that has none closes it. */

@@ -93,7 +93,7 @@ export interface Framing {
 
 /** What a block means, and what a server is known to say: by this a line tells whether it is open, trusted, alive, continued or refused. */
 export interface Protocol {
-  /** What a block means to a line at this position, and the position after it. */
+  /** What a block means to a line at this place of the stream that it belongs to, and the position after it. */
   parseFrame(block: Block, position: Position): Frame
   /** What has to come over a transport before it is trusted. */
   proof(transport: Traits): Proof
@@ -104,6 +104,8 @@ export interface Protocol {
    * messages, so channels never overlap.
    */
   readonly comparableIds: boolean
+  /** Whether topics come and go on an open line, each with a position of its own. @default false */
+  readonly topics?: boolean
   /** Tells what is repeated after a reconnect from what is new, where ids can only be equal. @default nothing is repeated */
   replays?(environment: Environment): ReplayFilter
   /** How long a line that hears nothing is trusted, in ms, until the server says otherwise. @default for ever */
@@ -128,8 +130,11 @@ export interface Sending extends OutboxWire {
   readonly acknowledges?: boolean
   /** Whether the server answers a message that asks for it. @default false */
   readonly replies?: boolean
-  /** A text that tells the server that this line is closed for good. @default none: the server does not wait for a line to come back */
-  readonly goodbye?: string | undefined
+  /**
+   * A text that tells the server that this line is closed for good, with the code and the reason that the page gave to `close()`, where it gave
+   * any. A WebSocket is closed with these besides. @default none: the server does not wait for a line to come back
+   */
+  goodbye?(code?: number, reason?: string): string
 }
 
 /** What a line does between one channel or response and the next: as we do it, or as EventSource does. */
@@ -216,6 +221,8 @@ export interface Position {
   readonly session: string | undefined
   /** The position that the latest gap led away from. */
   readonly left?: string | undefined
+  /** The topics that have a position each, as far as an address tells them. */
+  readonly topics?: { query(): readonly (readonly [name: string, value: string])[] } | undefined
 }
 
 /** Cuts what comes out of a channel, or, over HTTP, out of one response, into blocks. */

@@ -9,6 +9,7 @@ import type { Attempt } from './transport.ts'
  * | `IN_DOUBT` | it was sent, and the session ended, or its `timeout` was over, before the answer came | unknown |
  * | `full` | more is waiting than the outbox holds | no |
  * | `expired` | it waited longer than the outbox keeps it | no |
+ * | `dropped` | it was `volatile`, and could not be sent at once | no |
  * | `too-large` | it is larger than the server takes, or than `limits.bytes` | no |
  * | `forbidden` | the server lets this line listen only | no |
  * | `declined` | the application on the server refused this message, or failed at it: `status` and the message say why | no |
@@ -19,6 +20,7 @@ export type SendKind =
   | 'IN_DOUBT'
   | 'full'
   | 'expired'
+  | 'dropped'
   | 'too-large'
   | 'forbidden'
   | 'declined'

@@ -11,6 +11,15 @@ export interface HelloFrame {
   hello: Hello
 }
 
+/** What came: text or bytes, for the codec to decode; or the text of a value, where the wire says that it is one. */
+export type Content = string | ArrayBuffer | JsonText
+
+/** A value, as it was written. */
+export interface JsonText {
+  /** What `JSON.parse` makes the value of. */
+  readonly json: string
+}
+
 /**
  * What a block means, told apart by `type`. A `cursor` is the position after it, where it changes that; `number` is that of a message in
  * its session.
@@ -20,20 +29,27 @@ export type Frame =
       type: 'message'
       /** The name that listeners hear it by. */
       event: string
-      /** What the codec decodes. */
-      data: string | ArrayBuffer
+      data: Content
       /** The id after which the line continues from here; `undefined` if it has none, so that the position stays. */
       cursor: string | undefined
+      /** The topic that it was published in, where topics have a position each. */
+      topic?: string | undefined
       /** Writes the page's answer, where the server asks for one. */
       answer?: ((data: Payload) => Payload) | undefined
     }
   | HelloFrame
-  | { type: 'gap'; cursor: string | undefined; gap: Gap }
+  | { type: 'gap'; cursor: string | undefined; gap: Gap; topic?: string | undefined }
+  /** A topic is heard after `cursor`. `ahead`: the line has not come so far in it; `trimmed`: not all that was asked for is kept. */
+  | { type: 'subscribed'; topic: string; cursor: string | undefined; ahead: boolean; trimmed: boolean }
+  /** A topic is not heard, or not any more. */
+  | { type: 'unsubscribed'; topic: string; failure: Failure }
+  /** Who is in a topic, in the server's words: throughline/presence reads them. */
+  | { type: 'presence'; topic: string; data: string }
   | { type: 'ack'; upTo: number }
   /** The server did not take the message of this number, and all before it are answered. */
   | { type: 'nack'; number: number; failure: Failure }
-  /** The server's answer to the message of this number. */
-  | { type: 'answer'; number: number; data: string | ArrayBuffer }
+  /** The server's answer to the message of this number; `data` is `undefined` where it gave none. */
+  | { type: 'answer'; number: number; data: Content | undefined; cursor?: string | undefined }
   /** The protocol wants something said; `session` is what later requests of this channel have to name. */
   | { type: 'reply'; text: (token: string | undefined) => Payload; session?: string }
   | { type: 'refused'; failure: Failure }
@@ -45,7 +61,7 @@ export type Frame =
   | { type: 'pong'; number: number | undefined }
   /**
    * The server ends this channel in good order; `status` is what a response would have had that says why. No number above `acked` was
-   * taken, nor will be.
+   * taken, nor will be. With a `failure` the channel ends by that, and not in good order.
    */
   | {
       type: 'bye'
@@ -54,6 +70,7 @@ export type Frame =
       cause?: unknown
       status?: number
       acked?: number | undefined
+      failure?: Failure
     }
   | { type: 'position'; cursor: string }
   | { type: 'nothing' }
@@ -67,6 +84,10 @@ export function isReceipt({ type }: Frame): boolean {
 export interface Hello {
   /** The id of the session, which later requests name. */
   session: string
+  /** The topics that the server gives unasked, and where each begins, where topics have a position each. */
+  topics?: Readonly<Record<string, string>> | undefined
+  /** Which of the sets of topics that the line has told its server has taken. */
+  set?: number | undefined
   /** Whether everything after the cursor that was asked for follows. */
   resumed: boolean
   /** The highest number taken from this session, where the server acknowledges. */

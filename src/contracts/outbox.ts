@@ -1,4 +1,5 @@
 import type { Environment } from '../environment.ts'
+import type { AnySignal } from '../here.ts'
 import type { Payload } from '../wire/codec.ts'
 import type { Failure } from './failure.ts'
 import type { Send } from './send.ts'
@@ -8,10 +9,22 @@ import type { Waiting } from './waiting.ts'
 export interface Outgoing {
   /** Its name; `undefined` for the usual one, `message`. */
   event: string | undefined
+  /** The topic that it is about, where it is a message of the protocol's own. */
+  topic?: string | undefined
   /** What the codec made of the value, copied. */
   data: Payload
+  /** `json` where that is the JSON text of a value, and not a text that the page gave. */
+  type?: 'json' | undefined
   /** Whether the server is asked for an answer to it. */
-  answer?: boolean
+  answer?: boolean | undefined
+  /** After how many ms nobody waits for it any more. @default never, but for the limits of what may wait */
+  timeout?: number | undefined
+  /** Whether it is dropped where it cannot be sent at once. */
+  volatile?: boolean | undefined
+  /** Once it is aborted, nobody waits for it any more. */
+  signal?: AnySignal | undefined
+  /** Whether it is the protocol's own: it finds room, however much of the page's waits. */
+  own?: boolean
 }
 
 /** What a server takes. */
@@ -41,10 +54,10 @@ export interface Outbox {
   /** How many messages in flight have not been taken yet: those that the present channel was given. */
   readonly unanswered: number
   /**
-   * Resolves when the server has taken it, or with its answer where one was asked for; rejects with a ConnectionError, after `timeout`
-   * ms at the latest if it is given.
+   * Resolves when the server has taken it, or with its answer where one was asked for; rejects with a ConnectionError, or with the reason of
+   * its `signal`. A message for which nobody waits any more is not sent, if it was not sent yet.
    */
-  add(message: Outgoing, timeout?: number): Promise<unknown>
+  add(message: Outgoing): Promise<unknown>
   /** There is a channel to send by: all that has not been taken goes out. */
   open(send: Send, limits: Partial<Limits> | undefined): void
   /** That channel is gone. */
@@ -56,7 +69,7 @@ export interface Outbox {
   /** The server has taken everything up to this number, and takes nothing more: the rest may go in another session. */
   returned?(after: number): void
   /** The server's answer to the message of this number. */
-  answered?(number: number, data: unknown): void
+  answered?(number: number, answer: unknown): void
   /** The server says on the way down that it does not take what it was sent. */
   refused?(failure: Failure): void
   /** A new session knows nothing of the old one: what was sent there and not acknowledged may or may not have been taken. */

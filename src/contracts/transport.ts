@@ -110,9 +110,15 @@ export interface Receiver {
 export interface Channel {
   /** Absent where this channel cannot send. */
   send?: Send
-  /** Ends it. Nothing is heard afterwards; a second call does nothing. */
-  close(): void
+  /**
+   * Ends it. Nothing is heard afterwards; a second call does nothing. `code` and `reason` are what the page gave to `line.close()`, for a
+   * transport that can tell the other side: they are what the WebSocket of a browser takes.
+   */
+  close(code?: number, reason?: string): void
 }
+
+/** Takes the words of one line of text, for whoever looks into a line at work; those that are missing are left out. */
+export type Log = (...words: (string | number | false | undefined)[]) => void
 
 /** Where a line wants to go, and all that a transport needs from the line. */
 export interface Target {
@@ -134,6 +140,8 @@ export interface Target {
   readonly attempts: Attempt[]
   /** Fetches the ticket that stands in the address of a request which can have no header, where one has to. */
   readonly ticket?: FetchTicket | undefined
+  /** Is told of each try and what became of it, where the page has asked for that by `debug`. */
+  readonly log?: Log | undefined
   /** The code of why this line may not use a transport that this place and the dialect allow. */
   bars?(transport: Transport): string | undefined
   /** How long a transport may stay silent before it has failed, in ms. */
@@ -176,22 +184,26 @@ export interface Attempt {
 export interface GuardedSink extends Sink {
   /** Whether it lets nothing through any more. */
   readonly shut: boolean
-  /** Lets nothing through from now on, and frees what the channel holds. */
-  close(): void
+  /** Lets nothing through from now on, and frees what the channel holds. `release` is given the code and the reason. */
+  close(code?: number, reason?: string): void
 }
 
 /**
  * Puts a gate before a sink. `release` frees what the channel holds, and runs once, on `ended` or `close`, whichever is first. `refusal` judges
  * the first blocks, which tell of a refusal where the browser shows no status.
  */
-export function guardSink(sink: Sink, release: () => void, refusal?: Protocol['refusal']): GuardedSink {
+export function guardSink(
+  sink: Sink,
+  release: (code?: number, reason?: string) => void,
+  refusal?: Protocol['refusal'],
+): GuardedSink {
   let shut = false
   let judged = false
   let open = false
-  const close = () => {
+  const close = (code?: number, reason?: string) => {
     if (shut) return
     shut = true
-    release()
+    release(code, reason)
   }
   const out: GuardedSink = {
     get shut() {

@@ -1,8 +1,8 @@
 import type { Dialect, Position, Request, RequestContext } from '../contracts/dialect.ts'
 import { type Failure, inWords } from '../contracts/failure.ts'
-import type { Frame, Gap } from '../contracts/frame.ts'
+import type { Content, Frame, Gap } from '../contracts/frame.ts'
 import { createNumberedOutbox } from '../outbox/numbered.ts'
-import { setQuery } from '../wire/address.ts'
+import { addQuery, setQuery } from '../wire/address.ts'
 import type { Block } from '../wire/block.ts'
 import { largest } from '../wire/codec.ts'
 import { encode } from '../wire/encoder.ts'
@@ -42,6 +42,7 @@ export const native: Dialect = {
   protocol: {
     sendsHello: true,
     comparableIds: true,
+    topics: true,
     idleTimeout: 35_000,
     proof({ kind }) {
       if (kind === 'socket') return { need: 'pong', within: 200, ask }
@@ -58,8 +59,11 @@ export const native: Dialect = {
     outbox: createNumberedOutbox,
     acknowledges: true,
     ping: ask(0),
-    goodbye: encode({ event: 'rt.bye', data: '' }),
-    write: ({ event, data }, number) => encode({ id: `${number}`, ...(event && { event }), ...pack(data) }),
+    goodbye: (code, reason) =>
+      encode({ event: 'rt.bye', data: code || reason ? JSON.stringify({ code, reason }) : '' }),
+    replies: true,
+    write: ({ event, topic, data, type, answer }, number) =>
+      encode({ id: `${number}`, event, topic, type, re: answer ? 'answer' : '', ...pack(data) }),
   },
 }
 
@@ -76,6 +80,7 @@ function buildRequest({
   position,
   nonce,
   pollIndex: turn,
+  channel,
   jsonpCallback: callback,
   query,
   ticket,
@@ -83,7 +88,8 @@ function buildRequest({
 }: RequestContext): Request {
   const there = new URL(url)
   const set = (name: string, value: string | undefined) => value && setQuery(there, `rt.${name}`, value)
-  set('v', '1')
+  const { topics } = position
+  set('v', topics ? '2' : '1')
   set('via', via)
   set('sid', position.session)
   if (token && setsHeaders) headers = { ...headers, Authorization: `Bearer ${token}` }
@@ -97,6 +103,11 @@ function buildRequest({
   set('x', nonce)
   set('cb', callback)
   for (const name in query) set(name.slice(3), query[name])
+  // A slice that is sent is no channel.
+  if (topics && !query) {
+    if (turn !== undefined) set('c', channel)
+    for (const [name, value] of topics.query()) addQuery(there, name, value)
+  }
   const protocols = token && kind === 'socket' && ['rt.1', `rt.token.${asName(token)}`]
   return { url: there.href, headers, ...(protocols && { protocols }) }
 }
@@ -108,32 +119,52 @@ function asName(token: string): string {
 }
 
 function parseFrame(block: Block, position: Position): Frame {
-  const { id, event = 'message', data = '' } = block
-  if (event.startsWith('rt.')) return control(block, data, position)
+  const { id, event = 'message', data = '', type, re, topic } = block
+  const isAnswer = event === 'rt.answer'
+  if (event.startsWith('rt.') && !isAnswer) return control(block, data, position)
   if (id && !isNew(id, position)) return { type: 'nothing' }
   if (block.data === undefined)
     return id === undefined ? { type: 'nothing' } : { type: 'position', cursor: id }
   try {
-    return { type: 'message', event, data: unpack(data, block.encoding), cursor: id }
+    const content = contentOf(block, data)
+    if (!isAnswer) return { type: 'message', event, data: content, cursor: id, topic }
+    // Numbers are a session's own, and the answers of one that is over may come behind the hello of the next.
+    const number = re?.endsWith(` ${position.session}`) ? Number.parseInt(re, 10) : 0
+    return { type: 'answer', number, data: type === 'none' ? undefined : content, cursor: id }
   } catch {
     // A channel that ended here would be followed by one that brings the same message, for ever.
     const from = position.cursor
-    return { type: 'gap', cursor: id, gap: { reason: 'unreadable', from, to: id ?? from } }
+    return { type: 'gap', cursor: id, topic, gap: { reason: 'unreadable', from, to: id ?? from } }
   }
 }
 
-function control({ event, id, retry }: Block, data: string, position: Position): Frame {
+/** A type that is not known is none: the data is text, or bytes. */
+function contentOf({ encoding, type }: Block, data: string): Content {
+  const content = unpack(data, encoding)
+  return type === 'json' ? { json: content as string } : content
+}
+
+function control({ event, id, retry, topic }: Block, data: string, position: Position): Frame {
   switch (event) {
     case 'rt.open':
       return { type: 'hello', cursor: id, hello: { session: '', spread: 0, ...JSON.parse(data) } }
     case 'rt.gap':
-      return lost(fieldsOf(data), id, position)
+      return lost(fieldsOf(data), id, position, topic)
+    case 'rt.subscribed': {
+      const { cursor } = position
+      const ahead = cursor !== '' && id !== undefined && id !== cursor && isNew(id, position)
+      return { type: 'subscribed', topic: topic ?? '', cursor: id, ahead, trimmed: !!fieldsOf(data).trimmed }
+    }
+    case 'rt.unsubscribed':
+      return { type: 'unsubscribed', topic: topic ?? '', failure: refused(data) }
+    case 'rt.presence':
+      return { type: 'presence', topic: topic ?? '', data }
     case 'rt.ack':
       return { type: 'ack', upTo: Number(data) }
     case 'rt.nack':
       return { type: 'nack', number: Number(fieldsOf(data).number), failure: refused(data) }
     case 'rt.fail':
-      return { type: 'refused', failure: refused(data) }
+      return refusalOf(data)
     case 'rt.beat':
       return { type: 'beat', spread: fieldsOf(data).spread as number }
     case 'rt.tick':
@@ -148,18 +179,25 @@ function control({ event, id, retry }: Block, data: string, position: Position):
 }
 
 /**
- * Of several channels that were asked to go on from the same place, the first tells of the loss, and may have gone on since. What a gap does
- * not say, or says otherwise than in text, is as far as can be known.
+ * Of several channels that were asked to go on from the same place, the first tells of the loss, and may have gone on since. Or it has
+ * brought, before anything was lost, what is in a quieter topic: then the loss is news, and the position stays. What a gap does not say, or
+ * says otherwise than in text, is as far as can be known.
  */
-function lost({ reason, from, to }: Partial<Gap>, id: string | undefined, position: Position): Frame {
+function lost(
+  { reason, from, to }: Partial<Gap>,
+  id: string | undefined,
+  position: Position,
+  topic: string | undefined,
+): Frame {
   const text = (said: unknown, otherwise: string) => (typeof said === 'string' ? said : otherwise)
   const gap = {
     reason: text(reason, 'unknown'),
     from: text(from, position.cursor),
     to: text(to, id ?? position.cursor),
   }
-  if (id && gap.from !== position.cursor && !isNew(id, position)) return { type: 'nothing' }
-  return { type: 'gap', cursor: id, gap }
+  const isLate = id && gap.from !== position.cursor && !isNew(id, position)
+  if (isLate && !isNew(gap.to, position)) return { type: 'nothing' }
+  return { type: 'gap', cursor: isLate ? undefined : id, gap, topic }
 }
 
 /** What a block of the protocol's own says, as JSON. Any of it may be of another type than it should be. */
@@ -171,13 +209,24 @@ function amount(said: unknown): number | undefined {
   return typeof said === 'number' ? said : undefined
 }
 
-function refused(data: string): Failure {
-  let told: Record<string, unknown> = {}
+/** What was refused over a channel is what was sent, unless the server has ended the session with it. */
+function refusalOf(data: string): Frame {
+  const failure = refused(data)
+  const { ended, acked } = fieldsOr(data)
+  return ended ? { type: 'bye', failure, acked: amount(acked) } : { type: 'refused', failure }
+}
+
+/** The same of what may be no JSON: it refuses, in whatever words. */
+function fieldsOr(data: string): Record<string, unknown> {
   try {
-    told = fieldsOf(data)
+    return fieldsOf(data)
   } catch {
-    // It refuses, in whatever words.
+    return {}
   }
+}
+
+function refused(data: string): Failure {
+  const told = fieldsOr(data)
   const status = amount(told.status)
   const retryAfter = Number(told.retryAfter)
   const failure: Failure = {

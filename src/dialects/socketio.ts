@@ -99,7 +99,7 @@ export function socketio({ auth }: SocketIOOptions = {}): Dialect {
       replies: true,
       codec: json,
       // The namespace is left, and the connection is closed: over long polling the server would wait for it otherwise.
-      goodbye: `41${separator}1`,
+      goodbye: () => `41${separator}1`,
       write({ event = 'message', data, answer }, number) {
         if (reserved.has(event))
           throw new TypeError(

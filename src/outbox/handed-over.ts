@@ -21,8 +21,6 @@ const usualBackOff = 250
  * such a server cannot tell what it has had already, so what it may have had goes no second time. It may answer a message by number.
  */
 export const createHandedOverOutbox: CreateOutbox = (wire, environment, lost, waiting = usualWaiting) => {
-  /** The messages whose answers are waited for, by the number that an answer names. */
-  const pendingAnswers = new Map<number, Entry>()
   let written = 0 // the number of the message that was written last
   const sender = createSender<SingleMessage>(environment, fill, conclude)
   const queue = createQueue(wire, environment, waiting, {
@@ -33,8 +31,8 @@ export const createHandedOverOutbox: CreateOutbox = (wire, environment, lost, wa
       // The outcome of the request under way is not waited for any more.
       sender.signal({ type: 'over', batch: sender.state.batch })
     },
-    timedOut: forgetAnswer,
-    waits: () => pendingAnswers.size > 0,
+    // What is answered was taken, whatever becomes of the request that carried it.
+    answered: entry => queue.settle(entry),
   })
 
   // The queue has those members of an outbox that have nothing to do with sending.
@@ -45,13 +43,6 @@ export const createHandedOverOutbox: CreateOutbox = (wire, environment, lost, wa
       sender.signal({ type: 'opened', send: (text, done) => send(text, done) })
     },
     pause,
-    answered(number, data) {
-      const entry = pendingAnswers.get(number)
-      if (!entry) return
-      pendingAnswers.delete(number)
-      entry.resolve(data)
-      queue.settle(entry)
-    },
     renew,
     flush() {
       sender.flush()
@@ -66,9 +57,7 @@ export const createHandedOverOutbox: CreateOutbox = (wire, environment, lost, wa
     const send = uplink(sender.state)
     const text = send && queue.write(++written)
     if (!send || text === undefined) return undefined
-    const entry = queue.take()
-    if (entry.answer) pendingAnswers.set(written, entry)
-    return { text, entry, send }
+    return { text, entry: queue.take(), send }
   }
 
   function conclude({ entry, send }: SingleMessage, failure?: Failure): void {
@@ -77,7 +66,7 @@ export const createHandedOverOutbox: CreateOutbox = (wire, environment, lost, wa
     if (outcome !== 'retry' && outcome !== 'renew') return queue.refuse(outcome, [entry], failure)
     queue.unanswered = 0
     entry.sent = 0
-    forgetAnswer(entry)
+    queue.asked.delete(entry)
     // The session of an earlier channel has been left already.
     if (outcome === 'retry' || send !== uplink(sender.state)) {
       const until = environment.now() + (failure.retryAfter ?? usualBackOff)
@@ -91,15 +80,9 @@ export const createHandedOverOutbox: CreateOutbox = (wire, environment, lost, wa
     queue.refuse('IN_DOUBT')
   }
 
-  function forgetAnswer(entry: Entry): void {
-    for (const [number, asker] of pendingAnswers) if (asker === entry) pendingAnswers.delete(number)
-  }
-
   /** The outcome of the request under way is waited for, since it may go no second time. */
   function pause(): void {
     sender.signal({ type: 'closed', awaited: true })
-    const asked = [...pendingAnswers.values()]
-    pendingAnswers.clear()
-    queue.refuse('IN_DOUBT', asked)
+    queue.refuse('IN_DOUBT', [...queue.asked])
   }
 }

@@ -13,6 +13,8 @@ export interface Entry extends Outgoing {
   readonly expires: number
   /** How many requests carried it, but for those that certainly were not taken. */
   sent: number
+  /** What its answer will name: the number that it was written with last. */
+  number?: number
   resolve(answer?: unknown): void
   reject(error: unknown): void
 }
@@ -25,17 +27,20 @@ export interface Queue {
   largest: number
   /** How many entries, the first ones, are in flight: the present channel has been given them. */
   unanswered: number
-  add(message: Outgoing, timeout?: number): Promise<unknown>
+  add(message: Outgoing): Promise<unknown>
   /**
    * Writes the next entry that is not in flight. One that cannot be written, or is too large once it is, is refused, and the one after it
    * has its number. But one that the server may have is kept: then this gives nothing, as when there is none.
    */
   write(number: number): Payload | undefined
-  /** The entry that was written is in flight from now on. */
+  /** The entry that was written is in flight from now on, and its answer is waited for if one was asked for. */
   take(): Entry
+  /** Whose answers are waited for: also of messages that the server has taken. */
+  readonly asked: Set<Entry>
+  answered(number: number, answer: unknown): void
   /** The server has taken this entry. */
   settle(entry: Entry): void
-  /** Rejects entries with an error, and takes them out. @default all that were sent */
+  /** Rejects entries with an error, and takes them out. @default all that were sent, and whose answers are waited for */
   refuse(kind: SendKind, some?: readonly Entry[], failure?: Partial<Failure>): void
   whenEmpty(act: () => void): void
   close(): void
@@ -47,10 +52,8 @@ interface QueueRules {
   pause(): void
   /** An entry that was sent has waited as long as it may: all that were sent are in doubt. */
   abandon(): void
-  /** The `timeout` of an entry is over. One that was sent keeps its place. */
-  timedOut?(entry: Entry): void
-  /** Whether an answer is waited for to a message that is no longer in the queue. */
-  waits?(): boolean
+  /** The answer to an entry has come. */
+  answered?(entry: Entry): void
 }
 
 export function createQueue(
@@ -60,11 +63,13 @@ export function createQueue(
   rules: QueueRules,
 ): Queue {
   const entries: Entry[] = []
+  const asked = new Set<Entry>()
   const whenEmpty: (() => void)[] = []
   let expiry: unknown
 
   const queue: Queue = {
     entries,
+    asked,
     largest: Infinity,
     unanswered: 0,
     size: 0,
@@ -73,7 +78,17 @@ export function createQueue(
     take() {
       const entry = entries[queue.unanswered++] as Entry
       entry.sent++
+      if (entry.answer) asked.add(entry)
       return entry
+    },
+    answered(number, answer) {
+      for (const entry of asked) {
+        if (entry.number !== number) continue
+        asked.delete(entry)
+        entry.resolve(answer)
+        rules.answered?.(entry)
+        return checkEmpty()
+      }
     },
     settle(entry) {
       takeOut(entry)
@@ -92,45 +107,60 @@ export function createQueue(
   }
   return queue
 
-  function add(message: Outgoing, timeout?: number): Promise<unknown> {
+  function add(message: Outgoing): Promise<unknown> {
+    const { timeout, signal, volatile } = message
     const bytes = bytesOf(message.data)
     let timer: unknown
+    let abort: () => void
     const promise = new Promise((resolve, reject) => {
-      if (bytes > Math.min(queue.largest, waiting.bytes)) return reject(tooLarge(bytes))
-      if (entries.length >= waiting.messages || queue.size + bytes > waiting.bytes)
-        return reject(errorOf('full'))
+      if (!message.own) {
+        if (bytes > Math.min(queue.largest, waiting.bytes)) return reject(tooLarge(bytes))
+        if (entries.length >= waiting.messages || queue.size + bytes > waiting.bytes)
+          return reject(errorOf(volatile ? 'dropped' : 'full'))
+      }
       const expires = environment.now() + waiting.age
       const entry: Entry = { ...message, size: bytes, expires, sent: 0, resolve, reject }
       entries.push(entry)
       queue.size += bytes
       if (entries.length === 1) watchExpiry()
-      if (timeout !== undefined) timer = environment.setTimeout(() => giveUp(entry, timeout), timeout)
+      const detail = `its timeout is ${timeout} ms`
+      const late = () => giveUp(entry, errorOf(entry.sent ? 'IN_DOUBT' : 'expired', { detail }))
+      if (timeout !== undefined) timer = environment.setTimeout(late, timeout)
+      abort = () => giveUp(entry, signal?.reason)
+      signal?.addEventListener('abort', abort)
       // What is sent in one turn goes up together.
-      queueMicrotask(rules.flush)
+      queueMicrotask(() => {
+        rules.flush()
+        if (volatile && !entry.sent) refuse('dropped', [entry])
+      })
     })
-    if (timer !== undefined) {
-      const stop = () => environment.clearTimeout(timer)
-      promise.then(stop, stop)
-    }
+    if (timeout !== undefined || signal) promise.then(stop, stop)
     return promise
+
+    function stop(): void {
+      environment.clearTimeout(timer)
+      signal?.removeEventListener('abort', abort)
+    }
   }
 
-  function giveUp(entry: Entry, timeout: number): void {
-    // One that was sent keeps its place, since later ones have the numbers after it.
-    if (!entry.sent) takeOut(entry)
-    entry.reject(errorOf(entry.sent ? 'IN_DOUBT' : 'expired', { detail: `its timeout is ${timeout} ms` }))
-    rules.timedOut?.(entry)
+  /** Nobody waits for it any more. One that was sent keeps its place, since later ones have the numbers after it. */
+  function giveUp(entry: Entry, error: unknown): void {
+    entry.answer = false
+    if (!entry.sent) return reject(entry, error)
+    entry.reject(error)
+    asked.delete(entry)
     checkEmpty()
   }
 
   function reject(entry: Entry, error: unknown): void {
+    asked.delete(entry)
     takeOut(entry)
     entry.reject(error)
   }
 
   function refuse(
     kind: SendKind,
-    some: readonly Entry[] = entries.filter(({ sent }) => sent),
+    some: readonly Entry[] = [...entries.filter(({ sent }) => sent), ...asked],
     failure?: Partial<Failure>,
   ): void {
     for (const entry of some) reject(entry, errorOf(kind, failure))
@@ -150,6 +180,7 @@ export function createQueue(
   function write(number: number): Payload | undefined {
     while (entries.length > queue.unanswered) {
       const entry = entries[queue.unanswered] as Entry
+      entry.number = number
       try {
         const text = wire.write(entry, number)
         const bytes = bytesOf(text)
@@ -164,7 +195,7 @@ export function createQueue(
   }
 
   function checkEmpty(): void {
-    if (entries.length === 0 && !rules.waits?.()) for (const act of whenEmpty.splice(0)) act()
+    if (entries.length === 0 && asked.size === 0) for (const act of whenEmpty.splice(0)) act()
   }
 
   function tooLarge(bytes: number): ConnectionError {

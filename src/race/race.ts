@@ -109,7 +109,10 @@ export function createRace(transports: readonly Transport[], known?: Preference)
       if (target.eager) signal({ type: 'due' })
     })
     return {
-      close: () => signal({ type: 'close' }),
+      close(code, reason) {
+        active()?.channel?.close(code, reason)
+        signal({ type: 'close' })
+      },
       send: (text, sent) => handOver(active()?.channel, text, sent),
     }
 

@@ -1,5 +1,5 @@
 import { handOn } from '../attempt/hand-on.ts'
-import { begin, channelTarget, whyNot } from '../attempt/record.ts'
+import { begin, channelTarget, finish, whyNot } from '../attempt/record.ts'
 import type { Incoming } from '../contracts/dialect.ts'
 import { type Failure, tryTo, unreadable } from '../contracts/failure.ts'
 import { type Frame, type HelloFrame, isReceipt } from '../contracts/frame.ts'
@@ -81,7 +81,7 @@ export function run(first: Candidate, course: Course): Running {
       held = []
       stop()
       flow?.stop()
-      attempt.ended = environment.now()
+      finish(attempt, target)
       channel?.close()
     },
   }

@@ -16,10 +16,11 @@ export interface Advised {
 }
 
 /** All that there is to say of a line that has just been opened. */
-export function adviseOn(line: Advised, destination: Destination, options: CoreOptions): void {
+export function adviseOn(line: Advised & Reconnected, destination: Destination, options: CoreOptions): void {
   const { dialect, environment } = destination
   const { transport, headers } = options
   advise(line, environment, namesTopic(destination))
+  adviseOnReconnects(line, environment)
   if (dialect.addressing.tokenByHeaderOnly) {
     const all = 'candidates' in transport ? transport.candidates : [transport]
     adviseOnHeaders(
@@ -74,6 +75,37 @@ export function advise(
   })
 }
 
+/** So many calls of `reconnect()` within so many ms look like a loop. */
+const oftenAtOnce = 5
+const atOnce = 10_000
+
+export interface Reconnected {
+  readonly url: string
+  reconnect(): void
+}
+
+/** Says once that a page reconnects its line again and again: each call takes away the wait that spares a server in trouble. */
+export function adviseOnReconnects(
+  line: Reconnected,
+  environment: Pick<Environment, 'now'>,
+  warn = (words: string) => console.warn(words),
+): void {
+  const { reconnect } = line
+  let calls: number[] = []
+  line.reconnect = () => {
+    calls.push(environment.now())
+    const first = calls.at(-oftenAtOnce)
+    if (first !== undefined && environment.now() - first < atOnce) {
+      warn(
+        `throughline: ${withoutQuery(line.url)} was told to reconnect() ${oftenAtOnce} times within ${atOnce / 1_000} s. It comes back by itself, after a wait that grows; each call begins that wait anew. Call it when a person asks for it or after a login, and not in a listener for "error", "close" or "statechange"`,
+      )
+      line.reconnect = reconnect
+      calls = []
+    }
+    reconnect.call(line)
+  }
+}
+
 /** Says which transports of a line do not carry what the page gave to be carried, where the dialect has no other place for it than a header. */
 export function adviseOnHeaders(
   where: string,
@@ -110,4 +142,4 @@ const missing =
   'is answered with 404, whatever it is asked by. Is this the `path` of the hub? Is the hub attached to the server that answers here? Does every proxy in between pass the path on as it is?'
 const page =
   'is answered with something else, such as the page of a development server. Does its proxy pass this path on, WebSockets included?'
-const silent = `is open and has brought nothing for ${silence / 1_000} s. It names no topic: with the server's default \`authorize\` it hears nothing but replies. Write connect(url, { params: { topic: 'lobby' } })`
+const silent = `is open and has brought nothing for ${silence / 1_000} s. It names no topic: with the server's default \`authorize\` it hears nothing but replies. Write line.subscribe('lobby'), or connect(url, { params: { topic: 'lobby' } })`

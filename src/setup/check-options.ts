@@ -3,13 +3,17 @@ import { show } from '../wire/codec.ts'
 import { type AnyOptions, type CoreOptions, type Options, usualLimits } from './options.ts'
 
 /** What each option has to be, as a test and in words. */
-const rules: Record<keyof Options | 'transport', [fits: (value: unknown) => boolean, words: string]> = {
+const rules: Record<
+  keyof Options | 'transport' | 'topics',
+  [fits: (value: unknown) => boolean, words: string]
+> = {
   transport: [
     value => isObject(value) && isFunction(value.open ?? value.route),
     'a transport that you import, such as websocket, or a race(websocket, longPolling) of several',
   ],
   transports: [Array.isArray, 'an array of transports'],
   dialect: [value => typeof value === 'string' || isObject(value), 'a dialect or the name of one'],
+  topics: [isFunction, 'subscriptions, that you import from throughline/core'],
   params: [
     value => isObject(value) || isFunction(value),
     'an object, a list of pairs, or a function that returns one',
@@ -21,7 +25,11 @@ const rules: Record<keyof Options | 'transport', [fits: (value: unknown) => bool
   withCredentials: [isBoolean, 'true or false'],
   jsonp: [value => value === 'cross-origin', '"cross-origin", or absent'],
   lastEventId: [
-    value => typeof value === 'string' && value.length <= longestId && !/[\r\n\0]/.test(value),
+    // Of a line with topics it has one part for each of them.
+    value =>
+      typeof value === 'string' &&
+      value.split(',').every(({ length }) => length <= longestId) &&
+      !/[\r\n\0]/.test(value),
     `a string without CR, LF and NUL, of ${longestId} characters at most`,
   ],
   token: [isFunction, 'a function that returns one'],
@@ -35,7 +43,9 @@ const rules: Record<keyof Options | 'transport', [fits: (value: unknown) => bool
   timeout: [value => isTime(value) && value !== 0, 'a time in ms, more than 0'],
   limits: [isObject, 'an object such as { bytes: 4_000_000 }'],
   eager: [isBoolean, 'true or false'],
+  separate: [isBoolean, 'true or false'],
   signal: [value => isObject(value) && isFunction(value.addEventListener), 'an AbortSignal'],
+  debug: [value => isBoolean(value) || isFunction(value), 'true, false, or a function that takes each line'],
   environment: [isObject, 'an object'],
 }
 

@@ -1,11 +1,16 @@
 import { openLine } from '../connect.ts'
 import type { Line } from '../connection/line.ts'
+import { share } from '../connection/sharing.ts'
 import type { Dialect } from '../contracts/dialect.ts'
+import type { CreateTopics } from '../contracts/topics.ts'
 import type { Transport } from '../contracts/transport.ts'
+import { browser } from '../environment.ts'
 import type { AnyURL } from '../here.ts'
 import { race } from '../race/race.ts'
+import { resolveAddress } from './address.ts'
 import { checkOptions } from './check-options.ts'
 import type { AnyOptions } from './options.ts'
+import { readHeaders, readParams } from './pairs.ts'
 
 /** Given by the build: `false` in production. */
 declare const DEV: boolean | undefined
@@ -14,6 +19,8 @@ declare const DEV: boolean | undefined
 export interface Catalogue {
   readonly transports: readonly Transport[]
   readonly dialects: readonly Dialect[]
+  /** Lets topics come and go. */
+  readonly topics?: CreateTopics
 }
 
 /** Opens a line over a race of those transports of a catalogue that the page names. */
@@ -24,7 +31,28 @@ export function open<Messages>(
 ): Line<Messages> {
   const { transports, dialect } = choose(catalogue, options)
   const transport = race(...transports)
-  return openLine<Messages>(url, { ...options, transport, dialect }, transport.route())
+  const key = options.separate || !dialect.protocol.topics ? undefined : keyOf(url, options, transports)
+  const own = { ...catalogue, ...options, transport, dialect }
+  return openLine<Messages>(url, own, transport.route(), key && (make => share(key, make)))
+}
+
+/** What lines have in common that may go by one connection. Nothing for one that has something of its own: where to begin, or when to end. */
+function keyOf(
+  url: string | AnyURL,
+  options: AnyOptions,
+  transports: readonly Transport[],
+): readonly unknown[] | undefined {
+  const { lastEventId, signal, params = {}, headers = {}, limits, dialect, ...others } = options
+  if (lastEventId || signal) return undefined
+  const { href } = resolveAddress(url, browser(options.environment).base)
+  const words = [
+    typeof params === 'function' ? params : `${readParams(params)}`,
+    typeof headers === 'function' ? headers : JSON.stringify(readHeaders(headers)),
+    JSON.stringify(limits),
+  ]
+  const { transports: _, ...rest } = others
+  const names = Object.keys(rest).sort()
+  return [href, ...words, ...transports, ...names.flatMap(name => [name, rest[name as keyof typeof rest]])]
 }
 
 /** @throws {TypeError} naming the transport or dialect that there is not */

@@ -1,5 +1,7 @@
+import type { TokenGiven } from '../connection/token.ts'
 import type { Dialect } from '../contracts/dialect.ts'
 import type { TransportName } from '../contracts/failure.ts'
+import type { CreateTopics } from '../contracts/topics.ts'
 import type { Race, Transport } from '../contracts/transport.ts'
 import { usualWaiting } from '../contracts/waiting.ts'
 import type { Environment } from '../environment.ts'
@@ -42,6 +44,12 @@ export interface CoreOptions {
   /** What the server speaks: `native`, our own wire, is in `throughline/core`, others in `throughline/dialects/…`. */
   dialect: Dialect
   /**
+   * Lets topics come and go on the open line, by `line.subscribe()`: `subscriptions`, from `throughline/core`. In `throughline` every line of the native
+   * dialect has it.
+   * @default the line hears what its address asks for, with one position for all of it
+   */
+  topics?: CreateTopics
+  /**
    * Added to the address's query, which itself stays as it is, byte for byte: an object, `URLSearchParams`, or pairs. A list of values
    * is as many parameters of that name. Names that begin with `rt.` are reserved.
    *
@@ -69,7 +77,7 @@ export interface CoreOptions {
    */
   jsonp?: 'cross-origin'
   /**
-   * Continue after this id: the `lastEventId` of an earlier line, 4,096 characters at most.
+   * Continue after this id: the `lastEventId` of an earlier line, 4,096 characters at most; where the line has subscriptions, so many for each topic.
    * @default empty: the line begins where the server lets it: with our server, at what is published from then on
    */
   lastEventId?: string
@@ -82,9 +90,14 @@ export interface CoreOptions {
    * When the function throws or rejects, or gives anything but a string, no request is made: an `error` event says so with the code
    * `token-failed`, and the function is asked again after a wait that grows, as after any other failure. One that takes longer than
    * `timeout` is told by `token-late`, likewise. A token that the server refuses (401) right after it was asked for ends the line.
+   *
+   * Where it is known when a token expires, the function is asked for a fresh one before that, 30 s before or at nine tenths of its life if that is later,
+   * and requests from then on have the fresh one. It is known of a JWT (its `exp`, by the clock of the page) and where the function gives
+   * `{ token, expiresIn }`, which is in seconds. Of one that is good for less than about half a minute no fresh one is asked for before it is refused. If the function fails then, the old
+   * token is used, and it is asked again after 2 s, 4 s and so on; no `error` event says so.
    * @default none: the line has no credential but cookies
    */
-  token?: () => string | Promise<string>
+  token?: () => TokenGiven | Promise<TokenGiven>
   /**
    * `'address'`: the token may stand in the address of requests that can have no header, as logs, proxies and the browser's history keep
    * them. Give out one that is short-lived. For servers without tickets: Mercure over EventSource, Nchan over EventSource and WebSocket, SockJS over
@@ -100,7 +113,7 @@ export interface CoreOptions {
   resume?: 'session' | false
   /**
    * How values become payloads and back.
-   * @default the dialect's own; with the native wire messages are strings and bytes, as they were published
+   * @default the dialect's own; with the native wire messages are text, bytes and values, as they were published
    */
   codec?: Codec
   /**
@@ -130,6 +143,13 @@ export interface CoreOptions {
    */
   eager?: boolean
   /**
+   * Says in a line of text each what the line does: its state, the time of its next try, each try of a transport and what became of it,
+   * messages that were lost, and sends that were refused or are in doubt. `true` gives it to `console.debug`, a function takes each line.
+   * Errors are told by their code, which docs/errors.md explains. No text of a message, token or query is in it.
+   * @default false
+   */
+  debug?: boolean | ((text: string) => void)
+  /**
    * Closes the line when it aborts, as `line.close()` does. If it has aborted already, the line is closed at once.
    * @default none
    */
@@ -155,6 +175,13 @@ export interface Options<T = TransportName | Transport, D = Dialect>
    * @default the native wire
    */
   dialect?: D
+  /**
+   * Whether this line has a connection of its own. Lines of one page to the same address with the same options share one, with the native wire: each
+   * hears what comes from the moment on that it is opened, has its own subscriptions, and is closed by itself. Functions, such as `token`, are the same
+   * if they are one function. A line with a `lastEventId` or a `signal` has its own in any case.
+   * @default false
+   */
+  separate?: boolean
 }
 
 /** What `throughline` takes: the narrower types are for the page's editor. */

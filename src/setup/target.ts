@@ -1,7 +1,8 @@
+import { createLog } from '../connection/debug.ts'
 import { createToken, type Token } from '../connection/token.ts'
 import type { Dialect, Position, Request, RequestDetails } from '../contracts/dialect.ts'
 import { viaPost } from '../contracts/traits.ts'
-import type { Attempt, Requester, Target } from '../contracts/transport.ts'
+import type { Attempt, Log, Requester, Target } from '../contracts/transport.ts'
 import { browser, type Environment } from '../environment.ts'
 import type { AnyURL } from '../here.ts'
 import { resolveAddress } from './address.ts'
@@ -20,6 +21,8 @@ export interface Destination {
   readonly token: Token | undefined
   /** Every try of a transport, for `report()`. */
   readonly attempts: Attempt[]
+  /** What `debug` asks for. */
+  readonly log: Log | undefined
   /** What a connection gives its transport. */
   target(position: Position, taken?: () => number): Target
 }
@@ -42,14 +45,15 @@ export function createDestination(
 
   const asked = { params: lazily(params, readParams), headers: lazily(headers, readHeaders) }
   const names = createEventNames()
-  const token = options.token && createToken(options.token)
+  const token = options.token && createToken(options.token, environment)
   const hidden = token !== undefined && options.tokenIn !== 'address'
   const whole = () => withParams(http, asked.params())
   const named = (bare: URL) => buildRequest({ ...viaPost, name: 'query' }, { position: nowhere }, bare)
   const long =
     environment.fetch && dialect.addressing.longQuery?.(whole, environment.fetch, named, withCredentials)
   const attempts: Attempt[] = []
-  return { address, origin, dialect, environment, names, token, attempts, target }
+  const log = options.debug ? createLog(address.href, options.debug) : undefined
+  return { address, origin, dialect, environment, names, token, attempts, log, target }
 
   function target(position: Position, taken = () => 0): Target {
     return {
@@ -59,6 +63,7 @@ export function createDestination(
       origin,
       pathname,
       attempts,
+      log,
       withCredentials,
       jsonp: options.jsonp,
       eager: options.eager,

@@ -15,9 +15,9 @@ export const websocket: Transport = {
     const socket = new Socket(url, protocols)
     const out = guardSink(
       sink,
-      () => {
+      (code, reason) => {
         socket.onopen = socket.onmessage = socket.onclose = null
-        socket.close()
+        socket.close(code, reason)
       },
       target.dialect.protocol.refusal,
     )

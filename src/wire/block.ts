@@ -15,4 +15,10 @@ export interface Block {
   oversized?: true
   /** Our own field `enc`: how to read `data` (see payload.ts). */
   encoding?: string | undefined
+  /** Our own field `topic`: whose stream `id` is a place in. */
+  topic?: string | undefined
+  /** Our own field `type`: what `data` stands for, `json` for a value; without it, text or bytes. */
+  type?: string | undefined
+  /** Our own field `re`: the number of the message that this answers, and its session; upward, `answer` where one is asked for. */
+  re?: string | undefined
 }

@@ -12,9 +12,9 @@ export interface Codec {
   decode(payload: string | ArrayBuffer): unknown
 }
 
-/** Text and bytes as they are. Other values go up as JSON. */
+/** Text and bytes as they are. Other values go up as JSON: where the dialect can say so, they arrive as values. */
 export const rawCodec: Codec = {
-  encode: value => (typeof value === 'string' || isBytes(value) ? (value as Payload) : toJson(value)),
+  encode: value => (isPayload(value) ? value : toJson(value)),
   decode: payload => payload,
 }
 
@@ -51,6 +51,11 @@ export function asPayload(encoded: unknown): string | ArrayBuffer {
   return bytes.slice().buffer
 }
 
+/** Whether it goes as it is. */
+export function isPayload(value: unknown): value is Payload {
+  return typeof value === 'string' || isBytes(value)
+}
+
 /** Also those of another frame, whose classes are others, and those that threads share. */
 export function isBytes(value: unknown): boolean {
   return ArrayBuffer.isView(value) || /^(Shared)?ArrayBuffer$/.test(tagOf(value))
@@ -59,16 +64,18 @@ export function isBytes(value: unknown): boolean {
 /**
  * What JSON would leave out or change is refused, wherever in the value it is. A property that is `undefined` counts as absent, and
  * what has a `toJSON` speaks for itself.
+ *
+ * @throws {TypeError} that names it, beginning with `where`
  */
-function toJson(value: unknown): string {
+export function toJson(value: unknown, where = 'send'): string {
   // Not an arrow: `this` is what the value is in, and knows it as it was before its `toJSON`.
   const text = JSON.stringify(value, function (this: unknown, name, written) {
     const given = (this as Record<string, unknown>)[name]
     const isAbsent = written === undefined && name !== '' && !Array.isArray(this)
     if (isAbsent || (isJson(written) && !(written === null && tagOf(given) === 'Date'))) return written
-    const where = name === '' ? '' : `"${name}" in it is `
+    const member = name === '' ? '' : `"${name}" in it is `
     throw new TypeError(
-      `send: ${where}${show(given)}, which JSON can't hold; send text, bytes or plain values`,
+      `${where}: ${member}${show(given)}, which JSON can't hold; send text, bytes or plain values`,
     )
   })
   return text

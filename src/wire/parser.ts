@@ -3,7 +3,7 @@ import type { Block } from './block.ts'
 /**
  * Reads `text/event-stream` as WHATWG HTML, "9.2.6 Interpreting an event stream", says; its clauses are quoted
  * beside the lines that obey them. What differs, on purpose: every block with a known field is handed over,
- * also without data, so that the caller sees positions and `retry`; there is one more field, `enc`; and a block
+ * also without data, so that the caller sees positions and `retry`; there are more fields, `enc`, `type`, `topic` and `re`; and a block
  * has a largest size: of one that is larger all is handed over but its data.
  */
 export interface Parser {
@@ -52,7 +52,7 @@ const MAX_SAFE_INTEGER = 2 ** 53 - 1
  * ```
  */
 export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}): Parser {
-  let { id, event, data, retry, encoding }: Partial<Block> = {}
+  let { id, event, data, retry, encoding, type, topic, re }: Partial<Block> = {}
   let room = limit // by how much this block may still grow
   let most = room // how long the line being read may get: -1 while the rest of one that is too long is left out
   let oversized: true | undefined // this block
@@ -90,6 +90,7 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
           end++
         } else addData(value)
       } else if (isId(chunk, start)) setId(valueAt(chunk, start + 3, end))
+      else if (isTopic(chunk, start)) topic = valueAt(chunk, start + 6, end) || undefined
       else if (start < end) readLine(chunk.slice(start, end))
       // "If the line is empty (a blank line): Dispatch the event"
       else endBlock(blocks)
@@ -134,7 +135,10 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
     if (name === 'data') addData(value)
     else if (name === 'id') setId(value)
     else if (name === 'event') event = value || undefined
+    else if (name === 'topic') topic = value || undefined
     else if (name === 'enc') encoding = value || undefined
+    else if (name === 'type') type = value || undefined
+    else if (name === 're') re = value || undefined
     // "If the field value consists of only ASCII digits, then interpret the field value as an integer in base
     // ten … Otherwise, ignore the field."
     else if (name === 'retry' && /^\d+$/.test(value)) retry = Math.min(+value, MAX_SAFE_INTEGER)
@@ -157,7 +161,7 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
 
   // Without a known field (only comments, for one) nothing is handed over.
   function endBlock(blocks: BlockSink): void {
-    const isKnown = (data ?? id ?? event ?? retry ?? encoding) !== undefined
+    const isKnown = (data ?? id ?? event ?? retry ?? encoding ?? type ?? topic ?? re) !== undefined
     const block = taken(data)
     data = undefined
     most = room = limit
@@ -169,8 +173,11 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
     const block: Block = { id, event, data: oversized ? undefined : data }
     if (oversized) block.oversized = oversized
     if (retry !== undefined) block.retry = retry
+    if (topic) block.topic = topic
     if (encoding) block.encoding = encoding
-    id = event = retry = encoding = oversized = undefined
+    if (type) block.type = type
+    if (re) block.re = re
+    id = event = retry = encoding = type = topic = re = oversized = undefined
     return block
   }
 
@@ -178,7 +185,7 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
   function end(): Block[] {
     const blocks: Block[] = []
     held = ''
-    id = event = data = encoding = oversized = undefined
+    id = event = data = encoding = type = topic = re = oversized = undefined
     endBlock(blocks)
     return blocks
   }
@@ -211,6 +218,17 @@ function isData(text: string, at: number): boolean {
     text.charCodeAt(at + 2) === 116 &&
     text.charCodeAt(at + 3) === 97 &&
     text.charCodeAt(at + 4) === 58
+  )
+}
+
+function isTopic(text: string, at: number): boolean {
+  return (
+    text.charCodeAt(at) === 116 &&
+    text.charCodeAt(at + 1) === 111 &&
+    text.charCodeAt(at + 2) === 112 &&
+    text.charCodeAt(at + 3) === 105 &&
+    text.charCodeAt(at + 4) === 99 &&
+    text.charCodeAt(at + 5) === 58
   )
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import type { Dialect } from '../../src/contracts/dialect.ts'
 import type { ConnectionError } from '../../src/contracts/errors.ts'
 import type { Failure } from '../../src/contracts/failure.ts'
@@ -556,7 +556,7 @@ describe('whatever throws', () => {
 describe('a timeout', () => {
   test('takes out what was not sent by then', async () => {
     const { open, outbox, requests, world } = setUp()
-    const late = expect(outbox.add({ event: undefined, data: 'a' }, 1_000)).rejects.toMatchObject({
+    const late = expect(outbox.add({ event: undefined, data: 'a', timeout: 1_000 })).rejects.toMatchObject({
       kind: 'expired',
       message: expect.stringContaining('1000 ms'),
     })
@@ -570,7 +570,7 @@ describe('a timeout', () => {
   test('rejects what was sent as in doubt, which keeps its number until it is acknowledged', async () => {
     const { open, add, answers, outbox, requests, outcomes, world } = setUp()
     open()
-    const late = expect(outbox.add({ event: undefined, data: 'a' }, 1_000)).rejects.toMatchObject({
+    const late = expect(outbox.add({ event: undefined, data: 'a', timeout: 1_000 })).rejects.toMatchObject({
       kind: 'IN_DOUBT',
     })
     await world.pass(1_000)
@@ -587,7 +587,7 @@ describe('a timeout', () => {
   test('of what is answered in time does nothing', async () => {
     const { open, outbox, world } = setUp()
     open()
-    const sent = outbox.add({ event: undefined, data: 'a' }, 1_000)
+    const sent = outbox.add({ event: undefined, data: 'a', timeout: 1_000 })
     await world.settle()
     outbox.acknowledged?.(1)
     await sent
@@ -838,6 +838,288 @@ describe('with a server that acknowledges nothing, a message that failed', () =>
     await world.settle()
     expect(outcomes).toEqual(['a taken'])
     expect(requests).toEqual(['a', 'b'])
+  })
+})
+
+describe('an answer that was asked for', () => {
+  const question = { event: undefined, data: 'a', answer: true }
+  const asked = (request: string | undefined) =>
+    createParser()
+      .feed(request ?? '')
+      .map(({ id, re }) => `${id} ${re}`)
+
+  test.each([
+    ['after the acknowledgement', ['acknowledged', 'answered']],
+    ['before it', ['answered', 'acknowledged']],
+  ] as const)('that comes %s is what the send resolves with, and the number is used up', async (_, order) => {
+    const { open, add, answers, outbox, requests, world } = setUp()
+    open()
+    const answer = outbox.add(question)
+    await world.settle()
+    expect(asked(requests[0])).toEqual(['1 answer'])
+    for (const what of order) outbox[what]?.(1, 'yes')
+    answers()
+    expect(await answer).toBe('yes')
+    expect(outbox.size).toBe(0)
+    await add('b')
+    expect(asked(requests[1])).toEqual(['2 undefined'])
+  })
+
+  test('is told from the answers to other messages, and from one that came before', async () => {
+    const { open, outbox, world } = setUp()
+    open()
+    const answer = [outbox.add(question), outbox.add({ ...question, answer: false }), outbox.add(question)]
+    await world.settle()
+    outbox.acknowledged?.(3)
+    for (const number of [3, 2, 7, Number.NaN]) outbox.answered?.(number, `to ${number}`)
+    outbox.answered?.(3, 'again')
+    outbox.answered?.(1, 'to 1')
+    expect(await Promise.all(answer)).toEqual(['to 1', undefined, 'to 3'])
+  })
+
+  test('is waited for on the next channel, by which the question goes again with its number', async () => {
+    const { open, outbox, requests, world } = setUp()
+    open()
+    const answer = outbox.add(question)
+    await world.settle()
+    outbox.pause()
+    open()
+    expect(requests.map(asked)).toEqual([['1 answer'], ['1 answer']])
+    outbox.acknowledged?.(1)
+    outbox.pause()
+    open()
+    outbox.answered?.(1, 'yes')
+    expect(await answer).toBe('yes')
+    expect(requests).toHaveLength(2)
+  })
+
+  test.each<[string, (outbox: ReturnType<typeof setUp>['outbox']) => void]>([
+    ['another session', outbox => outbox.renew()],
+    ['the end of the line', outbox => outbox.close()],
+  ])('is in doubt at %s, though the message was taken', async (_, act) => {
+    const { open, answers, outbox, world } = setUp()
+    open()
+    const answer = expect(outbox.add({ ...question, timeout: 60_000 })).rejects.toMatchObject({
+      kind: 'IN_DOUBT',
+    })
+    await world.settle()
+    outbox.acknowledged?.(1)
+    answers()
+    act(outbox)
+    await answer
+    expect(world.timers).toBe(0)
+  })
+
+  test('does not come for a message that was declined', async () => {
+    const { open, outbox, world } = setUp()
+    open()
+    const answer = expect(outbox.add(question)).rejects.toMatchObject({ kind: 'declined', status: 422 })
+    await world.settle()
+    outbox.declined?.(1, status(422))
+    await answer
+    outbox.answered?.(1, 'late')
+    let empty = false
+    outbox.whenEmpty(() => {
+      empty = true
+    })
+    expect(empty).toBe(true)
+  })
+
+  test('is waited for until its time is over; one that comes later is no longer asked for', async () => {
+    const { open, outbox, requests, world } = setUp()
+    open()
+    const answer = expect(outbox.add({ ...question, timeout: 500 })).rejects.toMatchObject({
+      kind: 'IN_DOUBT',
+    })
+    await world.pass(500)
+    await answer
+    outbox.pause()
+    open()
+    expect(requests.map(asked)).toEqual([['1 answer'], ['1 undefined']])
+    outbox.acknowledged?.(1)
+    outbox.answered?.(1, 'late')
+    expect(outbox.size).toBe(0)
+  })
+
+  test('keeps the news that nothing waits back until it is there', async () => {
+    const { open, outbox, world } = setUp()
+    open()
+    const answer = outbox.add(question)
+    await world.settle()
+    outbox.acknowledged?.(1)
+    let empty = false
+    outbox.whenEmpty(() => {
+      empty = true
+    })
+    expect(empty).toBe(false)
+    outbox.answered?.(1, 'yes')
+    expect(empty).toBe(true)
+    await answer
+  })
+})
+
+describe.each([
+  ['numbered', native],
+  ['handed over', plain],
+])('a volatile message that is %s', (_, dialect) => {
+  const point = { event: undefined, data: 'point', volatile: true }
+  const dropped = (sent: Promise<unknown>) => expect(sent).rejects.toMatchObject({ kind: 'dropped' })
+
+  test('is dropped in the same turn while there is no channel', async () => {
+    const { open, outbox, requests, world } = setUp({ dialect })
+    const sent = dropped(outbox.add(point))
+    expect(outbox.size).toBe(5)
+    await sent
+    expect(outbox.size).toBe(0)
+    expect(world.timers).toBe(0)
+    open()
+    expect(requests).toEqual([])
+  })
+
+  test('is sent where it can be, and counts until it is taken', async () => {
+    const { open, answers, outbox, requests, world } = setUp({ dialect })
+    open()
+    const sent = outbox.add(point)
+    await world.settle()
+    expect(requests).toHaveLength(1)
+    expect(outbox.size).toBe(5)
+    answers()
+    outbox.acknowledged?.(1)
+    await sent
+    expect(outbox.size).toBe(0)
+  })
+
+  test('is dropped behind a request that is under way, and keeps nothing else from going', async () => {
+    const { open, add, answers, outbox, outcomes, requests, world } = setUp({ dialect })
+    open()
+    await add('a')
+    const sent = dropped(outbox.add(point))
+    await add('b')
+    await sent
+    answers()
+    outbox.acknowledged?.(1)
+    answers()
+    outbox.acknowledged?.(2)
+    await world.settle()
+    expect(outcomes).toEqual(['a taken', 'b taken'])
+    expect(requests.join('')).not.toContain('point')
+  })
+
+  test('is dropped where there is no room for it', async () => {
+    const { add, outbox } = setUp({ dialect, waiting: { ...usualWaiting, messages: 1 } })
+    await add('a')
+    await dropped(outbox.add(point))
+  })
+
+  test('that was sent and whose channel is gone is in doubt when the session ends, as any other', async () => {
+    const { open, outbox, requests, world } = setUp({ dialect })
+    open()
+    const sent = expect(outbox.add(point)).rejects.toMatchObject({ kind: 'IN_DOUBT' })
+    await world.settle()
+    outbox.pause()
+    outbox.renew()
+    await sent
+    open()
+    expect(requests).toHaveLength(1)
+  })
+
+  test('may ask for an answer', async () => {
+    const { open, answers, outbox, world } = setUp({ dialect })
+    await dropped(outbox.add({ ...point, answer: true }))
+    open()
+    const answer = outbox.add({ ...point, answer: true })
+    await world.settle()
+    answers()
+    outbox.acknowledged?.(1)
+    // What is handed over has a number for each try to write something.
+    for (const number of [1, 2, 3]) outbox.answered?.(number, 'yes')
+    expect(await answer).toBe('yes')
+  })
+})
+
+test('volatile messages of one turn go up together, behind those before them', async () => {
+  const { open, outbox, requests, world } = setUp()
+  open()
+  for (const [data, volatile] of [
+    ['a', false],
+    ['b', true],
+    ['c', true],
+  ] as const)
+    void outbox.add({ event: undefined, data, volatile })
+  await world.settle()
+  expect(requests.map(carried)).toEqual([['1 a', '2 b', '3 c']])
+})
+
+test('a volatile message that was sent goes again after a cut, with its number', async () => {
+  const { open, outbox, requests, world } = setUp()
+  open()
+  const sent = outbox.add({ event: undefined, data: 'a', volatile: true })
+  await world.settle()
+  outbox.pause()
+  open()
+  expect(requests.map(carried)).toEqual([['1 a'], ['1 a']])
+  outbox.acknowledged?.(1)
+  await sent
+})
+
+describe.each([
+  ['numbered', native],
+  ['handed over', plain],
+])('a signal of a message that is %s', (_, dialect) => {
+  test('takes it out of what waits, and its reason is what the send rejects with', async () => {
+    const { open, add, outbox, requests, world } = setUp({ dialect })
+    const going = new AbortController()
+    const left = vi.spyOn(going.signal, 'removeEventListener')
+    const rejected = expect(
+      outbox.add({ event: undefined, data: 'a', timeout: 1_000, signal: going.signal }),
+    ).rejects.toBe('enough')
+    going.abort('enough')
+    await rejected
+    expect(outbox.size).toBe(0)
+    expect(world.timers).toBe(0)
+    expect(left).toHaveBeenCalledTimes(1)
+    await add('b')
+    open()
+    expect(requests).toHaveLength(1)
+    expect(requests[0]).toContain('b')
+    expect(requests[0]).not.toContain('a\n')
+  })
+
+  test('of one that was sent ends the wait, and the next one follows it', async () => {
+    const { open, add, answers, outbox, outcomes, requests, world } = setUp({ dialect })
+    open()
+    const going = new AbortController()
+    const rejected = expect(
+      outbox.add({ event: undefined, data: 'a', answer: true, signal: going.signal }),
+    ).rejects.toMatchObject({ name: 'AbortError' })
+    await world.settle()
+    going.abort()
+    await rejected
+    answers()
+    outbox.acknowledged?.(1)
+    outbox.answered?.(1, 'late')
+    await add('b')
+    answers()
+    outbox.acknowledged?.(2)
+    await world.settle()
+    expect(outcomes).toEqual(['b taken'])
+    expect(requests).toHaveLength(2)
+    expect(world.timers).toBe(0)
+  })
+
+  test('is left alone once its message has come through', async () => {
+    const { open, answers, outbox, world } = setUp({ dialect })
+    open()
+    const going = new AbortController()
+    const left = vi.spyOn(going.signal, 'removeEventListener')
+    const sent = outbox.add({ event: undefined, data: 'a', signal: going.signal })
+    await world.settle()
+    answers()
+    outbox.acknowledged?.(1)
+    await sent
+    await world.settle()
+    expect(left).toHaveBeenCalledTimes(1)
+    going.abort()
   })
 })
 

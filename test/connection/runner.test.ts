@@ -48,6 +48,7 @@ function start({
     failed: (failure, retryIn) =>
       heard.push(`failed ${failure.kind}, again in ${retryIn && Math.round(retryIn)}`),
     closed: reason => heard.push(`closed: ${reason}`),
+    changed: () => {},
     ...hear,
   }
   const connection = createConnection(
@@ -227,7 +228,7 @@ describe('messages', () => {
   })
 
   test('after one whose handler closed the line are not delivered', () => {
-    const { connection, heard, route } = start({ hear: { message: () => connection.close('enough') } })
+    const { connection, heard, route } = start({ hear: { message: () => connection.close(1_000, 'enough') } })
     greet(route.channel)
     route.channel.brings(message(1), message(2))
     expect(heard).toEqual(['opened websocket', 'closed: enough'])
@@ -452,7 +453,7 @@ describe('reconnecting', () => {
     const { connection, heard, route, world } = start()
     route.channel.ends(status(code))
     expect(heard).toEqual(['failed status, again in undefined', `closed: answered with status ${code}`])
-    expect(connection.state.name).toBe('closed')
+    expect(connection.state.name).toBe('failed')
     await world.pass(600_000)
     expect(route.channels).toHaveLength(1)
     expect(world.listeners).toBe(0)
@@ -786,8 +787,8 @@ describe('close', () => {
     const stage = start()
     await reach(stage)
     const before = stage.heard.length
-    stage.connection.close('enough')
-    stage.connection.close('twice')
+    stage.connection.close(1_000, 'enough')
+    stage.connection.close(1_000, 'twice')
     expect(stage.heard.slice(before)).toEqual(['closed: enough'])
     expect(stage.world.timers).toBe(0)
     expect(stage.world.listeners).toBe(0)

@@ -1,5 +1,14 @@
 import { describe, expect, test } from 'vitest'
-import { fresh, hasChannel, next, type Signal, type State, stableAfter } from '../../src/connection/state.ts'
+import {
+  fresh,
+  hasChannel,
+  type LineState,
+  next,
+  type Signal,
+  type State,
+  seen,
+  stableAfter,
+} from '../../src/connection/state.ts'
 import { say } from '../../src/contracts/say.ts'
 import { ours } from '../support/dialects.ts'
 import { cut, endedWell, status } from '../support/fakes.ts'
@@ -12,7 +21,8 @@ const states: { [Name in State['name']]: State & { name: Name } } = {
   open: { name: 'open', backoffStep: 2, transport: socket, since: 1_000 },
   reconnecting: { name: 'reconnecting', backoffStep: 2, failure: cut },
   waiting: { name: 'waiting', backoffStep: 3, failure: cut },
-  closed: { name: 'closed', reason: 'closed by the page' },
+  failed: { name: 'failed', reason: 'forbidden', failure: status(403) },
+  closed: { name: 'closed', code: undefined, reason: 'enough' },
 }
 
 const signals: { [Type in Signal[0]]: Signal & readonly [Type, ...unknown[]] } = {
@@ -21,7 +31,8 @@ const signals: { [Type in Signal[0]]: Signal & readonly [Type, ...unknown[]] } =
   interrupted: ['interrupted', endedWell],
   ended: ['ended', cut, false, false],
   suspend: ['suspend'],
-  close: ['close', 'enough'],
+  reconnect: ['reconnect'],
+  close: ['close', 4_000, 'enough'],
 }
 
 // The whole table: where each signal leads from each state. A dot is: nothing changes, and nothing is entered anew.
@@ -32,6 +43,7 @@ const table: Record<State['name'], Record<Signal[0], State['name'] | '.'>> = {
     interrupted: '.',
     ended: '.',
     suspend: 'suspended',
+    reconnect: 'connecting',
     close: 'closed',
   },
   connecting: {
@@ -40,6 +52,7 @@ const table: Record<State['name'], Record<Signal[0], State['name'] | '.'>> = {
     interrupted: '.',
     ended: 'waiting',
     suspend: 'suspended',
+    reconnect: 'connecting',
     close: 'closed',
   },
   open: {
@@ -48,6 +61,7 @@ const table: Record<State['name'], Record<Signal[0], State['name'] | '.'>> = {
     interrupted: 'reconnecting',
     ended: 'waiting',
     suspend: 'suspended',
+    reconnect: 'connecting',
     close: 'closed',
   },
   reconnecting: {
@@ -56,6 +70,7 @@ const table: Record<State['name'], Record<Signal[0], State['name'] | '.'>> = {
     interrupted: 'reconnecting',
     ended: 'waiting',
     suspend: 'suspended',
+    reconnect: 'connecting',
     close: 'closed',
   },
   waiting: {
@@ -64,9 +79,38 @@ const table: Record<State['name'], Record<Signal[0], State['name'] | '.'>> = {
     interrupted: '.',
     ended: '.',
     suspend: 'suspended',
+    reconnect: 'connecting',
     close: 'closed',
   },
-  closed: { resume: '.', opened: '.', interrupted: '.', ended: '.', suspend: '.', close: '.' },
+  failed: {
+    resume: '.',
+    opened: '.',
+    interrupted: '.',
+    ended: '.',
+    suspend: '.',
+    reconnect: 'connecting',
+    close: 'closed',
+  },
+  closed: {
+    resume: '.',
+    opened: '.',
+    interrupted: '.',
+    ended: '.',
+    suspend: '.',
+    reconnect: '.',
+    close: '.',
+  },
+}
+
+// What the page sees of each, with a network and without one.
+const shown: Record<State['name'], [online: LineState, offline: LineState]> = {
+  suspended: ['suspended', 'suspended'],
+  connecting: ['connecting', 'connecting'],
+  open: ['open', 'open'],
+  reconnecting: ['waiting', 'offline'],
+  waiting: ['waiting', 'offline'],
+  failed: ['closed', 'closed'],
+  closed: ['closed', 'closed'],
 }
 
 /** When each signal comes. */
@@ -82,6 +126,23 @@ describe.each(Object.entries(table))('%s', (name, row) => {
     if (expected === '.') expect(after).toBe(before)
     else expect(after.name).toBe(expected)
   })
+})
+
+test.each(Object.entries(shown))('%s is seen as %j', (name, expected) => {
+  const state = states[name as State['name']]
+  expect([true, false].map(online => seen(state, { online: () => online }))).toEqual(expected)
+})
+
+test('a new channel that the page asks for begins the wait anew, also where one was being opened', () => {
+  for (const name of ['suspended', 'connecting', 'open', 'reconnecting', 'waiting', 'failed'] as const) {
+    const after = next(states[name], signals.reconnect, now)
+    expect(after).toEqual({ name: 'connecting', backoffStep: fresh })
+    expect(after).not.toBe(states[name])
+  }
+})
+
+test('what the page says as it closes is kept', () => {
+  expect(next(states.open, signals.close, now)).toEqual({ name: 'closed', code: 4_000, reason: 'enough' })
 })
 
 test('a move to another transport keeps the time since when the line is open', () => {
@@ -144,10 +205,10 @@ test('an interruption that goes on is told each time it fails again', () => {
   expect(again).toEqual({ name: 'reconnecting', backoffStep: 2, failure: cut })
 })
 
-test('a final end closes, and says why', () => {
+test('a final end is a failure, and says why', () => {
   const failure = status(403)
   const after = next(states.connecting, ['ended', failure, true, false], now)
-  expect(after).toEqual({ name: 'closed', reason: say(failure), failure })
+  expect(after).toEqual({ name: 'failed', reason: say(failure), failure })
 })
 
 test('a page that is put aside forgets how far the wait has grown', () => {

@@ -489,6 +489,7 @@ function createEnvironment(timers: Set<unknown>, parts: Partial<Environment>): E
     getItem: () => null,
     listen: () => () => {},
     visible: () => true,
+    online: () => true,
     base: undefined,
     roundTrip: () => undefined,
     ...parts,

@@ -135,6 +135,29 @@ describe('reading', () => {
     })
   })
 
+  test('a value is told from a text that looks like one', () => {
+    expect(read({ id: 'e.6.x', data: '{"a":1}', type: 'json' })).toMatchObject({ data: { json: '{"a":1}' } })
+    expect(read({ id: 'e.6.x', data: '{"a":1}' })).toMatchObject({ data: '{"a":1}' })
+    expect(read({ id: 'e.6.x', data: '{"a":1}', type: 'cbor' })).toMatchObject({ data: '{"a":1}' })
+  })
+
+  test('an answer names the message that it is for, and moves the position', () => {
+    const answer = { id: 'e.6.x', event: 'rt.answer', re: '4 s1' }
+    const head = { type: 'answer', number: 4, cursor: 'e.6.x' }
+    expect(read({ ...answer, data: 'yes' })).toEqual({ ...head, data: 'yes' })
+    expect(read({ ...answer, data: 'AQI=', encoding: 'base64' })).toEqual({
+      ...head,
+      data: Uint8Array.of(1, 2).buffer,
+    })
+    expect(read({ ...answer, data: '5', type: 'json' })).toEqual({ ...head, data: { json: '5' } })
+    expect(read({ ...answer, data: '', type: 'none' })).toEqual({ ...head, data: undefined })
+    // What was asked in another session had another number.
+    for (const re of ['4 s2', '4 xs1', '4', undefined])
+      expect(read({ ...answer, re, data: 'yes' })).toEqual({ ...head, number: 0, data: 'yes' })
+    expect(read({ ...answer, id: 'e.5.t5', data: 'yes' })).toEqual({ type: 'nothing' })
+    expect(read({ ...answer, data: 'x', encoding: 'rot13' })).toMatchObject({ type: 'gap' })
+  })
+
   test.each([
     ['an encoding that is unknown', 'rot13', 'x'],
     ['what is not in its encoding', 'base64', '%%%'],
@@ -162,6 +185,13 @@ describe('reading', () => {
       cursor: 'e.3.x',
       hello: { session: 's9', acked: 4, heartbeat: 15_000 },
     })
+  })
+
+  test('a loss beyond the cursor is told by a channel that is behind it, and the position stays', () => {
+    const told = (to: string) =>
+      read({ event: 'rt.gap', id: 'e.3.t3', data: JSON.stringify({ reason: 'trimmed', from: 'e.3.t3', to }) })
+    expect(told('e.9.t9')).toMatchObject({ type: 'gap', cursor: undefined, gap: { to: 'e.9.t9' } })
+    expect(told('e.5.t5')).toEqual({ type: 'nothing' })
   })
 
   test('a gap tells what is lost', () => {
@@ -279,6 +309,18 @@ describe('writing', () => {
     expect(native.sending.write({ event: undefined, data: 'hi' }, 1)).toBe('id: 1\ndata: hi\n\n')
     expect(native.sending.write({ event: 'chat', data: 'a\nb' }, 12)).toBe(
       'event: chat\nid: 12\ndata: a\ndata: b\n\n',
+    )
+  })
+
+  test('says of a value that it is one', () => {
+    expect(native.sending.write({ event: 'chat', data: '{"a":1}', type: 'json' }, 1)).toBe(
+      'type: json\nevent: chat\nid: 1\ndata: {"a":1}\n\n',
+    )
+  })
+
+  test('asks for an answer', () => {
+    expect(native.sending.write({ event: undefined, data: 'hi', answer: true }, 3)).toBe(
+      're: answer\nid: 3\ndata: hi\n\n',
     )
   })
 

@@ -33,9 +33,8 @@ async function hear(dialect: Dialect, via: TransportName, input: Uint8Array): Pr
   const { line, world } = stage
   const strange: string[] = []
   line.addEventListener('message', ({ data, lastEventId }) => {
-    const isData =
-      typeof data === 'string' || (data as unknown) instanceof ArrayBuffer || dialect.sending.codec
-    if (!isData || typeof lastEventId !== 'string') strange.push(`${typeof data} with ${typeof lastEventId}`)
+    if (!isData(data, dialect) || typeof lastEventId !== 'string')
+      strange.push(`${typeof data} with ${typeof lastEventId}`)
   })
   const reader = dialect.framing.reader(ours(via))
   transport.channel.opens()
@@ -52,4 +51,10 @@ async function hear(dialect: Dialect, via: TransportName, input: Uint8Array): Pr
   if (strange.length > 0) throw new Error(`a page was handed ${strange[0]}`)
   if (asked > mostAsked) throw new Error(`the line asked ${asked} times in a second`)
   if (world.timers > 0) throw new Error(`${world.timers} timers are left behind`)
+}
+
+/** Text or bytes, or what JSON can hold where the wire tells values from texts. */
+function isData(data: unknown, { name, sending }: Dialect): boolean {
+  if (typeof data === 'string' || data instanceof ArrayBuffer || sending.codec) return true
+  return name === 'native' && (data === null || /^(number|boolean|object)$/.test(typeof data))
 }

@@ -158,7 +158,8 @@ function check(meaning: Frame): void {
   if ('cursor' in meaning && meaning.cursor !== undefined) isText('cursor', meaning.cursor)
   if (type === 'message') {
     isText('event', meaning.event)
-    if (!(meaning.data instanceof ArrayBuffer)) isText('data', meaning.data)
+    const { data } = meaning
+    if (!(data instanceof ArrayBuffer)) isText('data', typeof data === 'string' ? data : data.json)
   } else if (type === 'bye' && meaning.why !== undefined) isText('why', meaning.why)
   else if (type === 'refused') isText('message', sentence(meaning.failure))
   else if (type === 'gap')
@@ -219,6 +220,8 @@ function upload(input: Uint8Array): void {
     createEvents<HubEvents>([]),
     { message: 2 ** 20, messages: 1_000, handling: 120_000 },
     () => {},
+    () => {},
+    { subscribe() {}, unsubscribe() {}, history: () => '' },
   )
   for (const frame of [input.subarray(0, input.length >> 1), input.subarray(input.length >> 1), input]) {
     const blocks = createParser({ limit: 1_000 }).feed(decode(frame))

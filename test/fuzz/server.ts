@@ -63,7 +63,7 @@ export async function startAttacked(application: (data: string) => void = () => 
   hub.on('error', error => faults.push(error))
   // As an application does that passes on what it gets, and looks at nothing.
   hub.on('message', ({ data, event, reply, session }) => {
-    application(String(data))
+    application(typeof data === 'string' ? data : JSON.stringify(data))
     void reply(data)
     void session.send(data, { event })
     void hub.publish('x', data, { event }).catch(() => {})

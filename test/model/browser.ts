@@ -243,6 +243,8 @@ function call(
   body: string | undefined,
   hearer: Parameters<Network['call']>[1],
 ): Caller {
-  const query = Object.fromEntries(new URL(url).searchParams)
-  return network.call({ via: via ?? (query['rt.via'] as Via), query, body }, hearer)
+  const { searchParams } = new URL(url)
+  const query = Object.fromEntries(searchParams)
+  const topics = searchParams.getAll('rt.t')
+  return network.call({ via: via ?? (query['rt.via'] as Via), query, topics, body }, hearer)
 }

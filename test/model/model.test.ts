@@ -7,7 +7,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { play, playAndClose } from './play.ts'
-import { script } from './script.ts'
+import { type Script, script, scriptWithTopics } from './script.ts'
 
 const runs = Number(process.env.MODEL_RUNS ?? 1_500)
 const seed = Number(process.env.MODEL_SEED ?? 20_261)
@@ -25,8 +25,20 @@ test(
   patience,
 )
 
-function holds(game: typeof play): Promise<void> {
-  const clean = fc.asyncProperty(script, async script => {
+test(
+  `each topic is delivered exactly, however topics come and go: ${runs} scripts`,
+  () => holds(play, scriptWithTopics),
+  patience,
+)
+
+test(
+  `a line with topics can be closed at any moment and leaves nothing behind: ${runs} scripts`,
+  () => holds(playAndClose, scriptWithTopics),
+  patience,
+)
+
+function holds(game: typeof play, scripts: fc.Arbitrary<Script> = script): Promise<void> {
+  const clean = fc.asyncProperty(scripts, async script => {
     expect(await game(script)).toEqual([])
   })
   return fc.assert(clean, { numRuns: runs, seed })

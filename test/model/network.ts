@@ -31,6 +31,8 @@ export type Weather = 'refused' | 'swallowed' | 'buffered' | 'deaf'
 export interface Call {
   readonly via: Via
   readonly query: Record<string, string>
+  /** Each `rt.t` of the address. */
+  readonly topics: readonly string[]
   readonly body?: string | undefined
 }
 

@@ -1,7 +1,9 @@
 import type { Line } from '../../src/connection/line.ts'
 import type { ConnectionError } from '../../src/contracts/errors.ts'
+import type { Subscription } from '../../src/contracts/subscription.ts'
 import { native } from '../../src/dialects/native.ts'
 import { open } from '../../src/setup/choose.ts'
+import { subscriptions } from '../../src/subscriptions/topics.ts'
 import { eventsource } from '../../src/transports/eventsource.ts'
 import { jsonp } from '../../src/transports/jsonp.ts'
 import { longPolling } from '../../src/transports/long-polling.ts'
@@ -11,7 +13,7 @@ import { type Heard, upwardViolations, violations } from '../history.ts'
 import { createWorld, type World } from '../support/world.ts'
 import { type Browser, createBrowser } from './browser.ts'
 import { createNetwork, type Network } from './network.ts'
-import type { Deed, Script } from './script.ts'
+import { type Deed, type Script, topicCount } from './script.ts'
 import { createServer, type ModelServer } from './server.ts'
 
 const catalogue = {
@@ -33,6 +35,17 @@ interface Stage {
   readonly sent: { data: string; outcome?: string }[]
   /** Where the line stood when it first opened. */
   after: string | undefined
+  /** The topics of a line with subscriptions, by name, and each subscription that there was. */
+  readonly topics: readonly string[]
+  readonly lives: Life[]
+}
+
+/** A subscription, and what it heard from its `open` to its end. */
+interface Life {
+  readonly subscription: Subscription
+  readonly heard: Heard[]
+  /** After which position it began; absent before it is open. */
+  after: string | undefined
 }
 
 /** Plays the script, lets everything heal, and gives back what is wrong, in words. */
@@ -45,28 +58,55 @@ export async function play(script: Script): Promise<string[]> {
   return [...wrong, ...(await leave(stage))]
 }
 
+/** Plays the script, lets everything heal, and gives back how each message ended that asked for an answer. */
+export async function answersOf(script: Script): Promise<(string | undefined)[]> {
+  const stage = setUp(script)
+  await perform(stage, script)
+  await heal(stage)
+  await recovers(stage)
+  stage.line.close()
+  return stage.sent.filter((_, index) => asksForAnswer(index)).map(({ outcome }) => outcome)
+}
+
 /** Plays the script and closes the line in the middle of it all. What it heard may end early, and nothing else. */
 export async function playAndClose(script: Script): Promise<string[]> {
   const stage = setUp(script)
   await perform(stage, script)
   const left = await leave(stage)
-  const wrong = judge(stage).filter(each => !each.startsWith('heard: missing'))
+  const wrong = judge(stage).filter(each => !/heard: missing/.test(each))
   return [...wrong, ...left]
 }
 
-function setUp({ transports, eager, seed }: Script): Stage {
+function setUp({ transports, eager, seed, topics: length }: Script): Stage {
   const world = createWorld({}, seed + 1)
   const server = createServer(world)
   const network = createNetwork(world, server.serve, world.environment.random)
   const browser = createBrowser(world, () => network)
   const { environment } = browser
-  const line = open<Record<string, unknown>>(catalogue, '/live', {
+  const offered = length === undefined ? catalogue : { ...catalogue, topics: subscriptions }
+  const line = open<Record<string, unknown>>(offered, '/live', {
     transports,
     eager,
     environment,
     jsonp: 'cross-origin',
   })
-  const stage: Stage = { world, server, network, browser, line, heard: [], sent: [], after: undefined }
+  const topics = length === undefined ? [] : namesOf(length)
+  const stage: Stage = {
+    world,
+    server,
+    network,
+    browser,
+    line,
+    heard: [],
+    sent: [],
+    after: undefined,
+    topics,
+    lives: [],
+  }
+  if (length !== undefined) {
+    subscribe(stage, 'lobby')
+    return stage
+  }
   line.addEventListener('open', () => {
     stage.after ??= line.lastEventId
     stage.heard.push({ type: 'open' })
@@ -78,6 +118,30 @@ function setUp({ transports, eager, seed }: Script): Stage {
   return stage
 }
 
+function namesOf(length: number): string[] {
+  return Array.from({ length: topicCount }, (_, n) =>
+    `${n < topicCount - 2 ? 'topic' : 'secret'} ${n} `.padEnd(length, '.'),
+  )
+}
+
+function subscribe({ line, lives }: Stage, topic: string, history?: number): void {
+  const subscription = line.subscribe(topic, history === undefined ? {} : { history })
+  const life: Life = { subscription, heard: [], after: undefined }
+  lives.push(life)
+  subscription.addEventListener('open', () => {
+    life.after ??= subscription.lastEventId
+  })
+  subscription.addEventListener('message', event => {
+    const { lastEventId: id, data } = event as MessageEvent<string>
+    life.heard.push({ type: 'message', id, data })
+  })
+  subscription.addEventListener('gap', ({ to }) => life.heard.push({ type: 'gap', to }))
+}
+
+function openLives({ lives }: Stage): Life[] {
+  return lives.filter(({ subscription }) => subscription.readyState < 2)
+}
+
 async function perform(stage: Stage, { steps }: Script): Promise<void> {
   for (const [deed, then] of steps) {
     await act(stage, deed)
@@ -86,21 +150,27 @@ async function perform(stage: Stage, { steps }: Script): Promise<void> {
 }
 
 async function act(stage: Stage, deed: Deed): Promise<void> {
-  const { world, server, network, browser } = stage
+  const { world, server, network, browser, topics } = stage
   if (deed === 'cut all') cutAll(network)
   else if (deed === 'mute all') for (const connection of [...network.open]) connection.mute()
   else if (deed === 'trim') {
     cutAll(network)
     await world.pass(network.latency + network.jitter)
-    publish(server, 12)
+    publish(stage, 12)
   } else if (deed === 'forget sessions') server.forgetSessions()
   else if (deed === 'farewell') server.farewell()
   else if (deed === 'fair weather') network.weather.clear()
   else if (deed === 'park') await world.fire('pagehide')
   else if (deed === 'wake') await world.fire('pageshow')
   else if (deed === 'online') await world.fire('online')
-  else if ('publish' in deed) publish(server, deed.publish)
-  else if ('send' in deed) send(stage, deed.send, deed.size)
+  else if ('publish' in deed) publish(stage, deed.publish)
+  else if ('subscribe' in deed) subscribe(stage, topics[deed.subscribe] as string, deed.history)
+  else if ('unsubscribe' in deed) openLives(stage)[deed.unsubscribe]?.subscription.close()
+  else if ('renew' in deed) {
+    const life = openLives(stage)[deed.renew]
+    life?.subscription.close()
+    if (life) subscribe(stage, life.subscription.topic)
+  } else if ('send' in deed) send(stage, deed.send, deed.size)
   else if ('cut' in deed) network.open.at(-1 - deed.which)?.cut(deed.cut)
   else if ('stall' in deed) network.open.at(-1 - deed.which)?.stall(deed.stall)
   else if ('mute' in deed) network.open.at(-1 - deed.mute)?.mute()
@@ -113,7 +183,7 @@ async function act(stage: Stage, deed: Deed): Promise<void> {
   else if ('work' in deed) server.work = deed.work
   else if ('outage' in deed) network.down = deed.outage
   else if ('sleep' in deed) {
-    publish(server, deed.published)
+    publish(stage, deed.published)
     for (const connection of [...network.open]) connection.mute()
     await world.sleep(deed.sleep)
   } else await browser.throttle(deed.throttle)
@@ -123,23 +193,38 @@ function cutAll({ open }: Network): void {
   for (const connection of [...open]) connection.cut('dirty')
 }
 
-function publish(server: ModelServer, count: number): void {
-  for (let left = count; left > 0; left--) server.publish(`down ${server.published.length + 1}`)
+/** Most topics get something now and then, and the first ones more often. */
+function publish({ server, topics, world }: Stage, count: number): void {
+  const { random } = world.environment
+  for (let left = count; left > 0; left--) {
+    // A line without topics plays its scripts as ever.
+    const which = topics.length && Math.floor(random() ** 2 * (topics.length + 1))
+    server.publish(`down ${server.published.length + 1}`, ['lobby', ...topics][which])
+  }
 }
 
 function send({ line, sent }: Stage, count: number, size = 0): void {
   for (let left = count; left > 0; left--) {
     const entry: Stage['sent'][number] = { data: `up ${sent.length + 1}`.padEnd(size, '.') }
     sent.push(entry)
-    line.send(entry.data).then(
-      () => {
-        entry.outcome = 'taken'
+    // Another one's answer would be none.
+    const answer = asksForAnswer(sent.length - 1)
+    const volatile = sent.length % 7 === 4
+    line.send(entry.data, answer ? { answer, volatile } : { volatile }).then(
+      (told: unknown) => {
+        const isOwn = !answer || (told as { re?: string } | undefined)?.re === entry.data
+        entry.outcome = isOwn ? 'taken' : 'answered by another'
       },
       (error: ConnectionError) => {
         entry.outcome = error.kind
       },
     )
   }
+}
+
+/** Every third does. */
+function asksForAnswer(index: number): boolean {
+  return index % 3 === 2
 }
 
 async function restart({ world, server, network }: Stage, log: 'same' | 'new', away: number): Promise<void> {
@@ -162,11 +247,16 @@ async function heal({ world, network, browser, server }: Stage): Promise<void> {
 async function recovers(stage: Stage): Promise<boolean> {
   const { world, server, line, sent } = stage
   const deadline = world.now + recovery
-  const well = () =>
-    line.readyState === 1 &&
-    line.lastEventId === server.published.at(-1)?.id &&
-    sent.every(({ outcome }) => outcome !== undefined)
-  server.publish('the last one')
+  const { topics } = stage
+  const newest = (topic: string) => server.published.findLast(each => each.topic === topic)?.id
+  const isThere = topics.length
+    ? () =>
+        openLives(stage).every(({ subscription: { topic, lastEventId } }) =>
+          isUpTo(lastEventId, newest(topic)),
+        )
+    : () => isUpTo(line.lastEventId, newest('lobby')) // an answer may stand behind it
+  const well = () => line.readyState === 1 && isThere() && sent.every(({ outcome }) => outcome !== undefined)
+  for (const topic of ['lobby', ...topics]) server.publish('the last one', topic)
   do {
     // The first may meet a session that is no more.
     send(stage, 1)
@@ -175,15 +265,38 @@ async function recovers(stage: Stage): Promise<boolean> {
   } while (sent.at(-1)?.outcome !== 'taken' && world.now < deadline)
   // What comes late must not do harm either.
   await world.pass(10_000)
+  // It may just be about to move to another channel, because of a fault that it has only now found out about.
+  while (!well() && world.now < deadline) await world.pass(1_000)
   return well() && sent.at(-1)?.outcome === 'taken'
 }
 
-function judge({ server, heard, sent, after }: Stage): string[] {
+/** A subscription that begins late stands where the log does, which is behind the newest message of its topic. */
+function isUpTo(position: string, newest = ''): boolean {
+  const [life, number] = position.split('.')
+  const [newestLife, newestNumber] = newest.split('.')
+  return life === newestLife && Number(number) >= Number(newestNumber)
+}
+
+function judge({ server, heard, sent, after, lives }: Stage): string[] {
   const down = after === undefined ? [] : violations(server.published, heard, after)
   return [
+    ...lives.flatMap(life => judgeLife(server, life)),
     ...down.map(({ kind, what }) => `heard: ${kind} ${what}`),
     ...upwardViolations(sent, server.taken).map(({ kind, what }) => `sent: ${kind} ${what.slice(0, 8)}`),
   ]
+}
+
+/** What a subscription heard that is over may end anywhere. One that was never open has heard nothing. */
+function judgeLife({ published }: ModelServer, { subscription, heard, after }: Life): string[] {
+  const { topic, readyState, state } = subscription
+  const name = topic.trim().slice(0, 8)
+  if (state === 'refused' && !topic.startsWith('secret')) return [`${name} is refused`]
+  if (after === undefined) return heard.map(({ data }) => `${name} heard: before its open ${data}`)
+  const all = published.filter(each => each.topic === topic)
+  const last = all.findIndex(({ id }) => id === heard.findLast(({ type }) => type === 'message')?.id)
+  const own = readyState < 2 ? all : all.slice(0, last + 1)
+  const wrong = violations(own, heard, after).map(({ kind, what }) => `${name} heard: ${kind} ${what}`)
+  return topic.startsWith('secret') ? [...wrong, `${name} is ${state}`] : wrong
 }
 
 /** Closes the line. Nothing of it may be left. */

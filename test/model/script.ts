@@ -6,6 +6,8 @@ export interface Script {
   readonly transports: readonly Exclude<Via, 'post'>[]
   readonly eager: boolean
   readonly seed: number
+  /** The names of the topics that come and go, of this length; absent for a line without subscriptions. */
+  readonly topics?: number
   readonly steps: readonly Step[]
 }
 
@@ -13,6 +15,12 @@ export interface Script {
 export type Step = readonly [deed: Deed, then: number]
 
 export type Deed =
+  /** A topic by its number: the last ones are refused. With so many of its last messages. */
+  | { subscribe: number; history?: number | undefined }
+  /** A subscription that is open, the oldest being 0. */
+  | { unsubscribe: number }
+  /** Ends one and makes one to the same topic at once. */
+  | { renew: number }
   | { publish: number }
   | { send: number; size?: number }
   /** A connection, the newest being 0. */
@@ -40,6 +48,9 @@ export type Deed =
 
 const vias = ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'] as const
 const which = fc.nat(2)
+
+/** How many topics there are beside the lobby, which everybody hears; of the last two the server wants to know nothing. */
+export const topicCount = 10
 
 const deed: fc.Arbitrary<Deed> = fc.oneof(
   { weight: 6, arbitrary: fc.record({ publish: fc.integer({ min: 1, max: 12 }) }) },
@@ -101,4 +112,28 @@ export const script: fc.Arbitrary<Script> = fc.record({
   eager: fc.boolean(),
   seed: fc.nat(10_000),
   steps: fc.array(fc.tuple(deed, pause), { maxLength: 25, size: 'max' }),
+})
+
+const change: fc.Arbitrary<Deed> = fc.oneof(
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      subscribe: fc.nat(topicCount - 1),
+      history: fc.option(fc.nat(12), { nil: undefined }),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ unsubscribe: fc.nat(5) }) },
+  { weight: 1, arbitrary: fc.record({ renew: fc.nat(5) }) },
+)
+
+/** The same with topics that come and go: in short names an address holds all of them, in long ones it does not. */
+export const scriptWithTopics: fc.Arbitrary<Script> = fc.record({
+  transports: fc.subarray([...vias], { minLength: 1 }),
+  eager: fc.boolean(),
+  seed: fc.nat(10_000),
+  topics: fc.constantFrom(8, 230),
+  steps: fc.array(
+    fc.tuple(fc.oneof({ weight: 2, arbitrary: change }, { weight: 3, arbitrary: deed }), pause),
+    { maxLength: 40, size: 'max' },
+  ),
 })

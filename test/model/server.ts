@@ -1,5 +1,6 @@
+import { readWanted } from '../../server/http/wanted.ts'
 import { type Refusal, refusal } from '../../server/http-error.ts'
-import type { History, Log } from '../../server/log/log.ts'
+import { type Gap, type History, isId, type Log, type Packed, type Past } from '../../server/log/log.ts'
 import { memoryLog } from '../../server/log/memory-log.ts'
 import { ackedForSure, acknowledgement, forget } from '../../server/sessions/acknowledgement.ts'
 import {
@@ -7,9 +8,12 @@ import {
   byeBlock,
   failBlock,
   gapBlock,
+  historyBlock,
   openBlock,
   pongBlock,
+  subscribedBlock,
   tickBlock,
+  unsubscribedBlock,
 } from '../../server/wire/control-events.ts'
 import type { Block } from '../../src/wire/block.ts'
 import { createParser } from '../../src/wire/parser.ts'
@@ -18,10 +22,13 @@ import type { Published } from '../history.ts'
 import type { World } from '../support/world.ts'
 import type { Call, Via, Visitor, Wire } from './network.ts'
 
-/** A server of the native wire in virtual time, as docs/PROTOCOL.md has it, over a real log. */
+/**
+ * A server of the native wire in virtual time, both versions, as docs/PROTOCOL.md has it, over a real log. It gives the topic `lobby` to everybody, and
+ * refuses those that begin with `secret`.
+ */
 export interface ModelServer {
   serve(call: Call, wire: Wire): Visitor
-  publish(data: string): void
+  publish(data: string, topic?: string): void
   /** All channels break and all sessions are forgotten; with a new log all messages are too. */
   restart(log: 'same' | 'new'): void
   /** Sessions are forgotten, and what is open goes on until it ends. */
@@ -29,7 +36,7 @@ export interface ModelServer {
   /** Lets all go: finishes what it works on, takes nothing more, and says how far it came. The next session is another node's. */
   farewell(): void
   /** Everything that was published, over all lives of the log. */
-  readonly published: readonly Published[]
+  readonly published: readonly (Published & { readonly topic: string })[]
   /** Everything that the application took. */
   readonly taken: readonly string[]
   /** How long the application works on each message, in ms. */
@@ -48,6 +55,24 @@ interface Member {
   slices: string
   pinged: boolean
   left: number
+  /** The topics that it has subscribed to. */
+  readonly subscribed: Set<string>
+  /** Where its polls have come, and what its next one has to say. */
+  polls: Polls | undefined
+}
+
+interface Polls {
+  readonly channel: string | undefined
+  readonly turn: number
+  readonly places: Map<string, Start>
+  readonly refused: Set<string>
+}
+
+/** After which position a topic is heard, if not from now on; and whether its client is told of that. */
+interface Start {
+  readonly at: string | undefined
+  readonly told: boolean
+  readonly trimmed?: boolean
 }
 
 interface Channel {
@@ -59,6 +84,10 @@ interface Channel {
   /** The number of the newest entry it was given. */
   at: number
   wrote: number
+  readonly version: 1 | 2
+  /** The topics that have a position each, and the newest id that each was given. */
+  readonly feeds: Map<string, string>
+  readonly poll: Pick<Polls, 'channel' | 'turn'>
 }
 
 export const limits = { message: 300, batch: 600, messages: 4 }
@@ -73,7 +102,7 @@ const retry = 500
 
 export function createServer(world: World): ModelServer {
   const { environment } = world
-  const published: Published[] = []
+  const published: (Published & { topic: string })[] = []
   const taken: string[] = []
   const members = new Map<string, Member>()
   const channels = new Set<Channel>()
@@ -83,7 +112,7 @@ export function createServer(world: World): ModelServer {
 
   const server: ModelServer = {
     serve,
-    publish: data => publish('lobby', data),
+    publish: (data, topic = 'lobby') => publish(topic, data),
     restart(which) {
       for (const channel of [...channels]) channel.wire.cut()
       members.clear()
@@ -107,16 +136,28 @@ export function createServer(world: World): ModelServer {
   return server
 
   function publish(topic: string, data: string): void {
-    const entry = log.append(topic, { ...pack(data), event: undefined }) as Exclude<
-      ReturnType<Log['append']>,
-      Promise<unknown>
-    >
-    published.push({ id: entry.id, data })
+    published.push({ id: append(topic, { ...pack(data), event: undefined }), data, topic })
+  }
+
+  function answer(member: Member, number: number, data: string): void {
+    if (!members.has(member.id)) return
+    tell(member, number, { data: JSON.stringify({ re: data }), encoding: undefined, type: 'json' })
+  }
+
+  function tell({ id }: Member, number: number, content: Omit<Packed, 'event'>): void {
+    append(privateTopic(id), { ...content, event: 'rt.answer', re: `${number} ${id}` })
+  }
+
+  function append(topic: string, message: Packed): string {
+    const entry = log.append(topic, message) as Exclude<ReturnType<Log['append']>, Promise<unknown>>
     for (const channel of [...channels]) {
-      if (!channel.topics.includes(topic)) continue
+      const isFeed = channel.feeds.has(topic)
+      if (isFeed) channel.feeds.set(topic, entry.id)
+      if (!isFeed && !channel.topics.includes(topic)) continue
       channel.at = entry.seq
       write(channel, entry.text)
     }
+    return entry.id
   }
 
   function serve(call: Call, wire: Wire): Visitor {
@@ -128,19 +169,35 @@ export function createServer(world: World): ModelServer {
 
   // Down:
 
-  function serveChannel({ via, query }: Call, wire: Wire): Visitor {
+  function serveChannel(call: Call, wire: Wire): Visitor {
+    const { via, query } = call
     const sid = query['rt.sid']
     const known = find(sid)
     if (known?.leaving) return refuse(wire)
     const member = known ?? begin()
     const lost = sid !== undefined && !members.has(sid) ? [privateTopic(sid)] : []
-    const topics = ['lobby', privateTopic(member.id)]
+    const version = query['rt.v'] === '2' ? 2 : 1
+    const own = privateTopic(member.id)
+    const topics = version === 1 ? ['lobby', own] : [own]
+    const poll = { channel: query['rt.c'], turn: Number(query['rt.n'] ?? 0) }
     const once = via === 'long-polling' || via === 'jsonp'
-    const channel: Channel = { via, once, topics, member, wire, at: 0, wrote: environment.now() }
+    const wrote = environment.now()
+    const channel: Channel = {
+      via,
+      once,
+      topics,
+      member,
+      wire,
+      at: 0,
+      wrote,
+      version,
+      feeds: new Map(),
+      poll,
+    }
     const born = life
-    enter(channel)
+    join(channel)
     wire.head(via === 'websocket' ? 101 : 200)
-    catchUp(channel, query['rt.id'], lost, !known || !query['rt.n'] || query['rt.n'] === '0')
+    catchUp(channel, call, lost, !known || !poll.turn)
     if (member.pinged) pong(member)
     if (via === 'eventsource' || via === 'xhr-streaming') later(tickAfter, () => say(channel, tickBlock.text))
     if (once) later(hold, () => say(channel, beatBlock(0).text))
@@ -165,8 +222,9 @@ export function createServer(world: World): ModelServer {
     end(member)
   }
 
-  function catchUp(channel: Channel, cursor: string | undefined, lost: string[], welcome: boolean): void {
-    const { member } = channel
+  function catchUp(channel: Channel, call: Call, lost: string[], welcome: boolean): void {
+    const { member, version } = channel
+    const { 'rt.id': cursor, 'rt.s': set } = call.query
     let history = log.after(cursor, [...channel.topics, ...lost]) as History
     let text = ''
     if (welcome) {
@@ -180,6 +238,10 @@ export function createServer(world: World): ModelServer {
         heartbeat,
         spread: 0,
         limits,
+        ...(version > 1 && {
+          topics: granted(channel, call) ? { lobby: cursor ?? history.start } : {},
+          set: set === undefined ? undefined : Number(set),
+        }),
       }).text
     }
     if (history.gap) text += gapBlock(history.start, history.gap).text
@@ -192,7 +254,116 @@ export function createServer(world: World): ModelServer {
       if (!history.more) break
       history = log.after(history.entries.at(-1)?.id, channel.topics) as History
     }
+    if (version > 1) text += enter(channel, call, cursor)
     if (text) write(channel, text)
+  }
+
+  // Topics:
+
+  /** Whether it is given the lobby, which its client has not named. */
+  function granted({ poll }: Channel, { topics }: Call): boolean {
+    if (topics.includes('')) return true
+    return poll.turn === 0 && topics.every(text => readWanted(text).topic !== 'lobby')
+  }
+
+  function enter(channel: Channel, call: Call, cursor: string | undefined): string {
+    const { member, poll } = channel
+    const tellsLater = call.topics.includes('')
+    const wanted = call.topics.filter(Boolean)
+    const named = new Set(wanted.map(text => readWanted(text).topic))
+    let text = ''
+    if (!tellsLater && granted(channel, call)) text += follow(channel, 'lobby', { at: cursor, told: false })
+    const { polls } = member
+    if (polls && polls.channel === poll.channel && poll.turn > polls.turn) {
+      for (const [topic, start] of polls.places)
+        if (!named.has(topic) && mayHear(member, topic)) text += follow(channel, topic, start)
+      for (const topic of polls.refused) if (!named.has(topic)) text += refused(topic)
+    }
+    const owed = polls && polls.channel === poll.channel && poll.turn > polls.turn ? polls.places : undefined
+    for (const each of wanted)
+      text += ask(member, each, channel, owed?.get(readWanted(each).topic)?.told).get(channel) ?? ''
+    return text
+  }
+
+  function mayHear({ subscribed }: Member, topic: string): boolean {
+    return topic === 'lobby' || subscribed.has(topic)
+  }
+
+  /** What it says on which channel. */
+  function ask(member: Member, text: string, only?: Channel, owed = false): Map<Channel, string> {
+    const { topic, from, granted } = readWanted(text)
+    const isKnown = mayHear(member, topic)
+    const among = only ? [only] : [...member.channels].filter(({ version }) => version > 1)
+    const say = (what: (channel: Channel) => string) =>
+      new Map(among.map(channel => [channel, what(channel)]))
+    if (!isKnown && granted) return new Map()
+    if (topic.startsWith('secret')) {
+      if (!among.length) member.polls?.refused.add(topic)
+      return say(() => refused(topic))
+    }
+    member.subscribed.add(topic)
+    const told = owed || !(only && isKnown && from.by === 'id')
+    let start: Start = { at: undefined, told }
+    if (from.by === 'id') start = { at: from.id, told }
+    if (from.by === 'last' || from.by === 'time') {
+      const how = from.by === 'last' ? { limit: from.count } : { limit: 1_000, since: from.since }
+      const past = log.back(topic, how) as Past
+      start = { at: past.start, told, trimmed: past.trimmed }
+    }
+    if (!among.length) member.polls?.places.set(topic, start)
+    return say(channel => follow(channel, topic, start))
+  }
+
+  function refused(topic: string): string {
+    return unsubscribedBlock(topic, unwanted).text
+  }
+
+  function follow({ feeds }: Channel, topic: string, { at, told, trimmed }: Start): string {
+    if (feeds.has(topic)) return ''
+    let history = log.after(at, [topic]) as History
+    const from = (history.gap as Gap | undefined)?.from ?? history.start
+    let text = told ? subscribedBlock(topic, isId(from) ? from : history.start, trimmed).text : ''
+    if (history.gap) text += gapBlock(history.start, history.gap, topic).text
+    let newest = history.start
+    for (;;) {
+      for (const entry of history.entries) {
+        text += entry.text
+        newest = entry.id
+      }
+      if (!history.more) break
+      history = log.after(newest, [topic]) as History
+    }
+    feeds.set(topic, newest)
+    return text
+  }
+
+  function unsubscribe(member: Member, topic: string): void {
+    member.subscribed.delete(topic)
+    member.polls?.places.delete(topic)
+    member.polls?.refused.delete(topic)
+    for (const { feeds } of member.channels) feeds.delete(topic)
+  }
+
+  /** What a client tells or asks of topics, and what it is answered. Gives nothing for any other message. */
+  function wishOf({ event, data = '', topic = '' }: Block): ((member: Member) => unknown) | undefined {
+    if (event === 'rt.history')
+      return member => {
+        if (!mayHear(member, topic)) return undefined
+        const { entries, start, more, trimmed } = log.back(topic, { limit: 50, ...JSON.parse(data) }) as Past
+        return historyBlock(start, more, trimmed).text + entries.map(({ text }) => text).join('')
+      }
+    const lines = data.split('\n').filter(Boolean)
+    if (event === 'rt.unsubscribe')
+      return member => {
+        for (const topic of lines) unsubscribe(member, topic)
+      }
+    if (event !== 'rt.subscribe') return undefined
+    return member => {
+      const texts = new Map<Channel, string>()
+      for (const line of lines)
+        for (const [channel, text] of ask(member, line)) texts.set(channel, (texts.get(channel) ?? '') + text)
+      for (const [channel, text] of texts) if (text) say(channel, text)
+    }
   }
 
   function beat(channel: Channel): void {
@@ -209,6 +380,9 @@ export function createServer(world: World): ModelServer {
     channel.wrote = environment.now()
     channel.wire.write(text)
     if (!channel.once) return
+    const { member, feeds, poll } = channel
+    const places = new Map([...feeds].map(([topic, at]) => [topic, { at, told: false }]))
+    member.polls = { ...poll, places, refused: new Set() }
     leave(channel)
     channel.wire.end()
   }
@@ -294,25 +468,34 @@ export function createServer(world: World): ModelServer {
   /** Whether none was missing. */
   function accept(member: Member, blocks: readonly Block[]): boolean {
     let inOrder = true
-    for (const { id, data = '' } of blocks) {
+    for (const block of blocks) {
+      const { id, data = '', re } = block
       if (id === undefined) continue
       if (Number(id) === member.accepted + 1) {
         member.accepted++
-        bring(member, data)
+        bring(member, data, re === 'answer', wishOf(block))
       } else if (Number(id) > member.accepted) inOrder = false
     }
     return inOrder
   }
 
   /** The application takes one after the other, and each takes its time. */
-  function bring(member: Member, data: string): void {
+  function bring(member: Member, data: string, isAsked: boolean, wish?: (member: Member) => unknown): void {
     const born = life
     member.busyUntil = Math.max(member.busyUntil, environment.now()) + server.work
     const take = () => {
       if (born !== life) return
       member.acked++
-      if (isUnwanted(data)) member.refused = (member.refused ?? new Map()).set(member.acked, unwanted)
-      else taken.push(data)
+      if (wish) {
+        const page = wish(member)
+        if (isAsked && page === undefined)
+          member.refused = (member.refused ?? new Map()).set(member.acked, unwanted)
+        else if (typeof page === 'string') tell(member, member.acked, pack(page))
+      } else if (isUnwanted(data)) member.refused = (member.refused ?? new Map()).set(member.acked, unwanted)
+      else {
+        taken.push(data)
+        if (isAsked) answer(member, member.acked, data)
+      }
       forget(member, member.acked - window + 1)
     }
     if (member.busyUntil === environment.now()) take()
@@ -346,6 +529,8 @@ export function createServer(world: World): ModelServer {
       slices: '',
       pinged: false,
       left: environment.now(),
+      subscribed: new Set<string>(),
+      polls: undefined,
     }
     const member: Member = { id, channels: new Set(), ...fresh }
     members.set(id, member)
@@ -357,7 +542,7 @@ export function createServer(world: World): ModelServer {
     void log.drop(privateTopic(member.id))
   }
 
-  function enter(channel: Channel): void {
+  function join(channel: Channel): void {
     const [oldest] = channel.member.channels
     if (oldest && channel.member.channels.size >= mostChannels) oldest.wire.cut()
     channels.add(channel)

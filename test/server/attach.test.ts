@@ -267,7 +267,7 @@ describe('a hostile upgrade', () => {
     await listen(at, 'websocket').opened() // and the server lives
   })
 
-  it.each(['/live?rt.v=2', '/live?rt.via=eventsource', '/live?rt.n=1e3'])(
+  it.each(['/live?rt.v=3', '/live?rt.via=eventsource', '/live?rt.n=1e3'])(
     'to %s is refused with 400',
     async target => {
       const at = await stand()
@@ -346,7 +346,7 @@ describe('a request', () => {
     ['GET', { 'rt.via': 'websocket' }, 426],
     ['GET', { 'rt.via': 'carrier-pigeon' }, 400],
     ['GET', { 'rt.via': 'long-polling', 'rt.n': '-1' }, 400],
-    ['GET', { 'rt.v': '2' }, 400],
+    ['GET', { 'rt.v': '3' }, 400],
   ])('%s with %j is answered %i', async (method, query, status) => {
     expect(await ask(address(await stand(), query), { method })).toMatchObject({ status })
   })

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
 import { onTestFinished, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import {
@@ -325,4 +325,16 @@ const realTimeout = setTimeout
 /** Tries until it holds. */
 export async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await wait(2)
+}
+
+/** Cuts all connections of a server, WebSockets among them, as often as it is called. */
+export function cutter(server: http.Server): () => void {
+  const sockets = new Set<Socket>()
+  server.on('connection', socket => {
+    sockets.add(socket)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  return () => {
+    for (const socket of sockets) socket.destroy()
+  }
 }

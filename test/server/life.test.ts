@@ -201,6 +201,8 @@ describe('a session', () => {
     const at = await stand({ sessionTimeout: 30_000, heartbeat: 15_000 })
     const ended: string[] = []
     at.hub.on('close', ({ session }) => ended.push(session.id))
+    // It vanished, and said nothing.
+    at.hub.on('close', ({ code, reason }) => expect([code, reason]).toEqual([undefined, undefined]))
     const ear = listen(at, 'websocket')
     const { session } = await ear.opened()
     for (let beats = 0; beats < 5; beats++) {
@@ -513,9 +515,15 @@ describe('publish', () => {
     },
   )
 
-  it.each([1, null, undefined, {}, []])('rejects, and never throws, for the data %j', async data => {
+  it.each([
+    ['undefined', undefined],
+    ['a bigint', 1n],
+    ['a function', () => {}],
+    ['a Map', new Map()],
+    ['what is in it', [{ a: Number.NaN }]],
+  ])('rejects, and never throws, for data that is %s', async (_, data) => {
     const published = createHub().publish('x', data as unknown as string)
-    await expect(published).rejects.toThrow(/must be text or bytes/)
+    await expect(published).rejects.toThrow(/^data: .* JSON can't hold/)
   })
 
   it.each([
@@ -584,7 +592,7 @@ it.each([
 })
 
 it.each([
-  ['mesage', () => {}, /no event "mesage"; there are message, open, close, refused, error/],
+  ['mesage', () => {}, /no event "mesage"; there are message, subscribe, open, close, refused, error/],
   ['__proto__', () => {}, /no event/],
   ['message', undefined, /listener for message is undefined/],
   ['open', {}, /listener for open is \[object Object\]/],

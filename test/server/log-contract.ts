@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Entry, History, Log } from '../../server/index.ts'
+import { createParser } from '../../src/wire/parser.ts'
 import { wait } from './harness.ts'
 
 /** A log of its own, empty, in an epoch of its own. */
@@ -185,6 +186,89 @@ export function logContract(make: MakeLog, effort: number): void {
     })
   })
 
+  describe('a topic, backwards,', () => {
+    const ids = (entries: readonly Entry[]) => entries.map(({ id }) => id)
+
+    it('gives the newest, and page by page what is older, each once', async () => {
+      const log = make()
+      const all = (await appendMany(log, 120, 'a', 'b')).filter(({ topic }) => topic === 'a')
+      const first = await log.back('a', { limit: 25 })
+      expect(ids(first.entries)).toEqual(ids(all.slice(-25)))
+      const second = await log.back('a', { before: first.entries[0]?.id, limit: 25 })
+      expect(ids(second.entries)).toEqual(ids(all.slice(10, 35)))
+      expect(second).toMatchObject({ more: true, trimmed: false })
+      const last = await log.back('a', { before: second.entries[0]?.id, limit: 25 })
+      expect(ids(last.entries)).toEqual(ids(all.slice(0, 10)))
+      expect(last).toMatchObject({ more: false, trimmed: false })
+      expect(await log.back('a', { before: last.entries[0]?.id, limit: 25 })).toMatchObject({
+        entries: [],
+        more: false,
+      })
+    })
+
+    it('says where to begin, so that what follows there is what it gave, and then what is new', async () => {
+      const log = make()
+      await appendMany(log, 30, 'a', 'b')
+      const { entries, start } = await log.back('a', { limit: 5 })
+      const next = await append(log)
+      const { gap, entries: followed } = await since(log, start, 'a')
+      expect(gap).toBeUndefined()
+      expect(ids(followed)).toEqual([...ids(entries), next.id])
+    })
+
+    it('of which nothing is kept begins at the newest position', async () => {
+      const log = make()
+      const { id } = await append(log)
+      const { start, ...rest } = await log.back('none', { limit: 5 })
+      expect(rest).toEqual({ entries: [], more: false, trimmed: false })
+      expect(start).toBe(id)
+      const next = await append(log, 'none')
+      expect(ids((await since(log, start, 'none')).entries)).toEqual([next.id])
+    })
+
+    it('says that it had to let older ones go', async () => {
+      const log = make({ retain: 3 })
+      await appendMany(log, 5)
+      expect(await log.back('a', { limit: 3 })).toMatchObject({ more: false, trimmed: true })
+      expect(await log.back('a', { limit: 2 })).toMatchObject({ more: true, trimmed: false })
+      expect((await log.back('a', { limit: 9 })).entries).toHaveLength(3)
+      await log.drop('a')
+      expect(await log.back('a', { limit: 9 })).toMatchObject({ entries: [], more: false, trimmed: true })
+    })
+
+    it('gives what was kept since a time', async () => {
+      const log = make()
+      await appendMany(log, 20)
+      await wait(20)
+      const time = Date.now()
+      await wait(20)
+      const late = await appendMany(log, 20)
+      const past = await log.back('a', { since: time, limit: 1_000 })
+      expect(ids(past.entries)).toEqual(ids(late))
+      expect(past).toMatchObject({ more: false, trimmed: false })
+      expect(ids((await log.back('a', { since: time, limit: 3 })).entries)).toEqual(ids(late.slice(-3)))
+    })
+
+    it('gives no more than a page of what is large', async () => {
+      const log = make()
+      for (let n = 0; n < 4; n++) await log.append('a', { ...text, data: 'x'.repeat(2 ** 18) })
+      const { entries, more } = await log.back('a', { limit: 100 })
+      expect(entries).toHaveLength(1)
+      expect(more).toBe(true)
+    })
+
+    it.each(['x', '', 'a.1.b'])('gives nothing before %j, which is no position of it', async before => {
+      const log = make()
+      const { id } = await append(log)
+      expect(await log.back('a', { before, limit: 5 })).toEqual({
+        entries: [],
+        start: id,
+        more: false,
+        trimmed: true,
+      })
+    })
+  })
+
   it('gives several topics in one order, whatever each holds, page by page', async () => {
     const log = make()
     const { id } = await append(log)
@@ -201,6 +285,20 @@ export function logContract(make: MakeLog, effort: number): void {
       more = history.more
     }
     expect(found).toEqual(Array.from({ length: 90 }, (_, n) => n + 2))
+  })
+
+  it('keeps what a message is: its name, how its data is written, and what that stands for', async () => {
+    const log = make()
+    const { id } = await append(log)
+    const kept = await log.append('a', { event: 'e', data: '{"a":1}', encoding: undefined, type: 'json' })
+    await log.append('a', { event: undefined, data: 'AQI=', encoding: 'base64', re: '4 s' })
+    const { entries } = await since(log, id, 'a')
+    expect(entries[0]).toEqual(kept)
+    const blocks = createParser().feed(entries.map(({ text }) => text).join(''))
+    expect(blocks).toEqual([
+      { id: kept.id, event: 'e', topic: 'a', data: '{"a":1}', type: 'json' },
+      { id: entries[1]?.id, event: undefined, topic: 'a', data: 'AQI=', encoding: 'base64', re: '4 s' },
+    ])
   })
 
   it('gives a long past in pages', async () => {

@@ -83,7 +83,7 @@ describe('createHub', () => {
   it('has no event of another name', async () => {
     const { hub } = await stand()
     expect(() => hub.on('mesage' as 'message', () => {})).toThrow(
-      /no event "mesage"; there are message, open/,
+      /no event "mesage"; there are message, subscribe, open/,
     )
     expect(() => hub.on('message', undefined as never)).toThrow(TypeError)
   })

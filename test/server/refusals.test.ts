@@ -80,10 +80,10 @@ describe.each(channels)('over %s', via => {
   })
 
   it('what nobody could serve is told', async () => {
-    const words = 'rt.v is 2; this server speaks version 1'
+    const words = 'rt.v is 3; this server speaks versions 1 and 2'
     const at = await stand()
     const heard = await refusals(at, async () =>
-      expect(await told(at, via, {}, { 'rt.v': '2' })).toEqual([400, words, undefined]),
+      expect(await told(at, via, {}, { 'rt.v': '3' })).toEqual([400, words, undefined]),
     )
     expect(heard).toMatchObject([{ status: 400, via, message: words }])
   })

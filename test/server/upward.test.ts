@@ -59,6 +59,11 @@ describe('what is taken can be published, since it is as long on the way down', 
 
   it.each([
     ['lines that we would write longer', 413, `id: 1\n${'data:\n'.repeat(170_000)}\n`],
+    [
+      'a value that we would write longer',
+      413,
+      `id: 1\ntype: json\ndata: [1e20${',1e20'.repeat(100_000)}]\n\n`,
+    ],
     ['text that we would escape', 413, `id: 1\ndata: ${'\0'.repeat(600_000)}\n\n`],
     ['a name that no block can have', 400, 'id: 1\nevent: a\0b\ndata: x\n\n'],
   ])('not %s, which are refused', async (_, status, body) => {
@@ -154,6 +159,12 @@ describe('a POST', () => {
     ["with a name of the protocol's own", 'id: 1\nevent: rt.open\ndata: x\n\n'],
     ['in an unknown encoding', 'id: 1\nenc: rot13\ndata: x\n\n'],
     ['that is no base64', 'id: 1\nenc: base64\ndata: &\n\n'],
+    ['that is no JSON', 'id: 1\ntype: json\ndata: {\n\n'],
+    ['of a number that nobody can write again', 'id: 1\ntype: json\ndata: [1e999]\n\n'],
+    [
+      'nested beyond what can be written again',
+      `id: 1\ntype: json\ndata: ${'['.repeat(5e5)}${']'.repeat(5e5)}\n\n`,
+    ],
   ])('with a message %s is answered 400', async (_, body) => {
     const at = await talk()
     expect(await post(at, at.session, body)).toMatchObject({ status: 400 })
@@ -563,6 +574,40 @@ describe('a goodbye', () => {
       expect(at.hub.stats().sessions).toBe(0)
       if (via === 'websocket') expect(await at.ear.next('rt.ack')).toMatchObject({ data: '1' })
       expect(await post(at, at.session, message(2))).toMatchObject({ status: 404 })
+    },
+  )
+
+  it.each<[data: string, code: number | undefined, reason: string | undefined]>([
+    ['', undefined, undefined],
+    ['{"code":4001,"reason":"signed out"}', 4_001, 'signed out'],
+    ['{"code":1000}', 1_000, undefined],
+    ['{"reason":"two\\nlines"}', undefined, 'two\nlines'],
+    ['{"code":1001,"reason":""}', undefined, undefined],
+    ['{"code":4000.5,"reason":5}', undefined, undefined],
+    ['{"code":"4001","reason":{}}', undefined, undefined],
+    [`{"reason":"${'é'.repeat(61)}x"}`, undefined, `${'é'.repeat(61)}x`],
+    [`{"reason":"${'é'.repeat(62)}"}`, undefined, undefined],
+    ['null', undefined, undefined],
+    ['[4001]', undefined, undefined],
+    ['no JSON', undefined, undefined],
+  ])('whose data is %s is told with what can be true of it', async (data, code, reason) => {
+    const at = await talk('websocket')
+    const heard: unknown[] = []
+    at.hub.on('close', ended => heard.push([ended.session.id, ended.code, ended.reason]))
+    await leave(at, 'websocket', `event: rt.bye\ndata: ${data}\n\n`)
+    await until(() => heard.length > 0)
+    expect(heard).toEqual([[at.session, code, reason]])
+  })
+
+  it.each(['websocket', 'xhr-streaming', 'long-polling', 'jsonp'] as const)(
+    'over %s tells the application the code and the reason of its client',
+    async via => {
+      const at = await talk(via)
+      const heard: unknown[] = []
+      at.hub.on('close', ({ code, reason }) => heard.push([code, reason]))
+      await leave(at, via, 'event: rt.bye\ndata: {"code":4001,"reason":"signed out"}\n\n')
+      await until(() => heard.length > 0)
+      expect(heard).toEqual([[4_001, 'signed out']])
     },
   )
 

@@ -15,6 +15,8 @@ export interface World {
   /** What outlives the page. */
   readonly storage: Map<string, string>
   hidden: boolean
+  /** What the browser says of its network. */
+  online: boolean
   /** The round trip the page has measured, in ms. */
   roundTrip: number | undefined
   /** Lets everything happen that needs no time. */
@@ -64,6 +66,7 @@ export function createWorld(parts: Partial<Environment> = {}, seed = 1): World {
       return () => all.delete(heard)
     },
     visible: () => !world.hidden,
+    online: () => world.online,
     base: `${origin}/page/`,
     roundTrip: () => world.roundTrip,
     ...parts,
@@ -83,6 +86,7 @@ export function createWorld(parts: Partial<Environment> = {}, seed = 1): World {
     },
     storage,
     hidden: false,
+    online: true,
     roundTrip: undefined,
     // A macrotask comes after all microtasks, those included that they bring about.
     settle: () => new Promise(resolve => setImmediate(resolve)),
@@ -126,7 +130,7 @@ export function createWorld(parts: Partial<Environment> = {}, seed = 1): World {
 }
 
 /** The generator known as mulberry32. */
-function seeded(seed: number): () => number {
+export function seeded(seed: number): () => number {
   let state = seed
   return () => {
     state = (state + 0x6d2b79f5) | 0

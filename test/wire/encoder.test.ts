@@ -9,6 +9,14 @@ describe('encode', () => {
     expect(encode({ id: '1', event: 'e', data: 'a\nb', retry: 5, encoding: 'escaped' })).toBe(text)
   })
 
+  it('writes type, topic and re where they belong, and none that is empty', () => {
+    const text = 'enc: escaped\ntype: json\nevent: e\ntopic: a b\nre: 4\nid: 1\ndata: a\n\n'
+    const block = { id: '1', event: 'e', data: 'a', encoding: 'escaped', type: 'json', topic: 'a b', re: '4' }
+    expect(encode(block)).toBe(text)
+    expect(createParser().feed(text)).toEqual([block])
+    expect(encode({ type: '', topic: '', re: '', data: 'a' })).toBe('data: a\n\n')
+  })
+
   it('writes one empty data line for empty data, so that it is dispatched', () => {
     expect(encode({ data: '' })).toBe('data: \n\n')
   })

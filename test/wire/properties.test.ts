@@ -40,6 +40,9 @@ const block: fc.Arbitrary<Block> = fc
     data: fc.option(lines, { nil: undefined }),
     retry: fc.option(fc.maxSafeNat(), { nil: undefined }),
     encoding: fc.option(oneLine.filter(Boolean), { nil: undefined }),
+    type: fc.option(oneLine.filter(Boolean), { nil: undefined }),
+    topic: fc.option(oneLine.filter(Boolean), { nil: undefined }),
+    re: fc.option(oneLine.filter(Boolean), { nil: undefined }),
   })
   .filter(fields => Object.values(fields).some(value => value !== undefined))
 
@@ -134,6 +137,9 @@ function readPlainly(stream: string): Block[] {
     data: undefined,
     retry: undefined,
     encoding: undefined,
+    type: undefined,
+    topic: undefined,
+    re: undefined,
   })
   let block = none()
   const ended = stream.replace(/^\ufeff/, '').split(/\r\n|\r|\n/)
@@ -147,6 +153,7 @@ function readPlainly(stream: string): Block[] {
     if (name === 'id' && !value.includes('\0')) block.id = value
     if (name === 'event') block.event = value || undefined
     if (name === 'enc') block.encoding = value || undefined
+    if (name === 'type' || name === 'topic' || name === 're') block[name] = value || undefined
     if (name === 'retry' && /^[0-9]+$/.test(value))
       block.retry = Math.min(Number(value), Number.MAX_SAFE_INTEGER)
   }

@@ -1,0 +1,282 @@
+import type { Granted } from '../http/access.ts'
+import type { HubRequest } from '../http/hub-request.ts'
+import { type From, faultOfName, type Wanted } from '../http/wanted.ts'
+import { type Refusal, refusal } from '../http-error.ts'
+import { type Backwards, isId, readPlace } from '../log/log.ts'
+import type { Settings } from '../options.ts'
+import type { Presence } from '../presence/presence.ts'
+import {
+  type Connection,
+  createFeed,
+  type Decision,
+  type Feed,
+  type Member,
+  type Notice,
+  nowhereYet,
+  type Place,
+  type Polls,
+  type Start,
+} from '../sessions/session.ts'
+import type { Sessions } from '../sessions/sessions.ts'
+import { historyBlock, unsubscribedBlock } from '../wire/control-events.ts'
+import type { Fanout } from './fanout.ts'
+
+/** Whether a session may hear a topic: the refusal, or none. `announced`: when the application has heard of the session. */
+export type Decide = (
+  member: Member,
+  topic: string,
+  announced: Promise<void> | undefined,
+) => Answer | Promise<Answer>
+
+type Answer = Refusal | undefined
+
+/** The topics that come and go on open lines. */
+export interface Rooms {
+  /** Lets a connection that opens hear what its client names, what its session has, and, if it is greeted, what it is granted besides. */
+  enter(connection: Connection, ask: HubRequest, granted: Granted, isGreeted: boolean): void
+  /** A session wants these topics too. Those it may hear are heard on all its channels, of the others it is told. */
+  subscribe(member: Member, wanted: readonly Wanted[]): void
+  unsubscribe(member: Member, topics: readonly string[]): void
+  /** A page of what a topic keeps, as blocks behind one of the protocol's own. Throws a refusal if the session does not hear the topic. */
+  history(member: Member, topic: string, how: Backwards): Promise<string>
+  /** A poll was answered: the next one of its channel goes on from there. */
+  left(connection: Connection): void
+  /** The sessions that are meant do not hear a topic any more, and are told why. Gives how many heard it. */
+  end(topic: string, why: Refusal, whose: (member: Member) => boolean): number
+}
+
+/** `kick` lets a connection read for feeds that are late. */
+export function createRooms(
+  { log }: Settings,
+  sessions: Sessions,
+  fanout: Fanout,
+  presence: Presence,
+  decide: Decide,
+  kick: (connection: Connection, failed?: unknown) => void,
+): Rooms {
+  return { enter, subscribe, unsubscribe, history, left, end }
+
+  function enter(
+    connection: Connection,
+    { wanted, tellsLater, cursor, version }: HubRequest,
+    { topics }: Granted,
+    isGreeted: boolean,
+  ): void {
+    if (version === 1) return
+    const { member } = connection
+    const named = new Set(wanted.map(({ topic }) => topic))
+    const { places, refused } = pollsOf(member, connection.poll) ?? {}
+    if (isGreeted && !tellsLater) {
+      const start: Start = { at: placeOf(cursor), notice: 'listed' }
+      for (const topic of topics) if (!named.has(topic)) begin(connection, topic, start)
+    }
+    for (const [topic, start] of places ?? [])
+      if (!named.has(topic) && mayStay(member, topic)) begin(connection, topic, start)
+    for (const [topic, why] of refused ?? []) if (!named.has(topic)) tell(connection, topic, why)
+    for (const each of wanted) ask(member, each, [connection], places?.get(each.topic)?.notice)
+  }
+
+  function subscribe(member: Member, wanted: readonly Wanted[]): void {
+    for (const each of wanted) ask(member, each, undefined)
+  }
+
+  /** For `among`, or for all channels that the session has by the time that it is decided. `owed`: what its client is to be told in any case. */
+  function ask(
+    member: Member,
+    { topic, from, granted, presence: asksWho }: Wanted,
+    among: readonly Connection[] | undefined,
+    owed?: Notice,
+  ): void {
+    const isKnown = mayStay(member, topic)
+    const open = (trimmed?: boolean, at?: Place) => {
+      // Whoever goes on in a session by an address knows that it is heard.
+      const notice = among && from.by === 'id' && isKnown ? owed : trimmed ? { trimmed } : {}
+      const start: Start = { at: at ?? nowhereYet, notice }
+      const connections = among ?? member.connections.filter(({ version, isOver }) => version > 1 && !isOver)
+      for (const connection of connections) {
+        begin(connection, topic, start)
+        if (asksWho) presence.ask(connection, topic, !among || isFirst(connection))
+        kick(connection)
+      }
+      if (connections.length) return
+      member.polls?.places.set(topic, start)
+      presence.enter(member, topic)
+    }
+    const findStart = () => {
+      const found = startOf(topic, from)
+      if (!('then' in found)) return open(found.trimmed, found.at)
+      found.then(
+        ({ trimmed, at }) => mayStay(member, topic) && open(trimmed, at),
+        error => {
+          for (const connection of among ?? member.connections) kick(connection, error)
+        },
+      )
+    }
+    if (isKnown) return findStart()
+    if (granted) return
+    const decided = (refused: Answer) => (refused ? refuse(member, topic, refused) : findStart())
+    const known = member.deciding?.get(topic)
+    const answer = known ?? answerTo(member, topic, among)
+    if (!answer || !('refused' in answer)) return decided(answer)
+    void answer.refused.then(refused => answer.cancelled || decided(refused))
+  }
+
+  /** Asks once, however many want to know. The application has heard of a session before it is asked about it. */
+  function answerTo(
+    member: Member,
+    topic: string,
+    among: readonly Connection[] | undefined,
+  ): Answer | Decision {
+    const fault = faultOfName(topic)
+    if (fault) return refusal(400, fault)
+    const said = decide(member, topic, among?.[0]?.welcomed)
+    if (!(said instanceof Promise)) return said ?? take(member, topic)
+    const decision: Decision = {
+      cancelled: false,
+      refused: said.then(refused => {
+        if (decision.cancelled) return undefined
+        member.deciding?.delete(topic)
+        return refused ?? take(member, topic)
+      }),
+    }
+    member.deciding ??= new Map()
+    member.deciding.set(topic, decision)
+    return decision
+  }
+
+  function take(member: Member, topic: string): Answer {
+    try {
+      sessions.subscribe(member, topic)
+      return undefined
+    } catch (thrown) {
+      return thrown as Refusal
+    }
+  }
+
+  function begin(connection: Connection, topic: string, start: Start): void {
+    if (connection.isOver || connection.rooms.has(topic)) return
+    const feed = createFeed(connection, [topic], start)
+    // Most connections have no rooms, and share the empty list of them.
+    if (connection.rooms.size === 0) connection.rooms = new Map()
+    ;(connection.rooms as Map<string, Feed>).set(topic, feed)
+    fanout.join(feed)
+    presence.enter(connection.member, topic)
+  }
+
+  function unsubscribe(member: Member, topics: readonly string[]): void {
+    for (const topic of topics) leave(member, topic)
+  }
+
+  function leave(member: Member, topic: string): void {
+    const decision = member.deciding?.get(topic)
+    if (decision) decision.cancelled = true
+    member.deciding?.delete(topic)
+    sessions.unsubscribe(member, topic)
+    presence.leave(member, topic)
+    member.polls?.places.delete(topic)
+    member.polls?.refused.delete(topic)
+    for (const connection of member.connections) {
+      const feed = connection.rooms.get(topic)
+      if (!feed) continue
+      fanout.leave(feed)
+      ;(connection.rooms as Map<string, Feed>).delete(topic)
+    }
+  }
+
+  /** A client that has no channel between two polls is told by the next answer. */
+  function refuse(member: Member, topic: string, why: Refusal): void {
+    let isTold = false
+    for (const connection of member.connections) {
+      if (connection.version === 1 || connection.isOver) continue
+      isTold = true
+      tell(connection, topic, why)
+    }
+    if (!isTold) member.polls?.refused.set(topic, why)
+  }
+
+  function tell(connection: Connection, topic: string, why: Refusal): void {
+    void connection.welcomed.then(() => {
+      if (!connection.isOver) fanout.queue(connection, unsubscribedBlock(topic, why))
+      // Its answer went out, be it just now because it was full.
+      if (connection.isOver && connection.poll) refuse(connection.member, topic, why)
+    })
+  }
+
+  async function history(member: Member, topic: string, how: Backwards): Promise<string> {
+    if (!mayStay(member, topic)) throw refusal(403, 'this line does not hear the topic')
+    const { entries, start, more, trimmed } = await log.back(topic, how)
+    return historyBlock(start, more, trimmed).text + entries.map(({ text }) => text).join('')
+  }
+
+  function left(connection: Connection): void {
+    const { member, poll, rooms } = connection
+    if (!poll) return
+    const places = new Map<string, Start>()
+    for (const [topic, { at, notice, from }] of rooms) {
+      const isFurther = from === 'live' && connection.at.seq > at.seq
+      places.set(topic, { at: isFurther ? connection.at : at, notice })
+    }
+    member.polls = { ...poll, places, refused: new Map() }
+  }
+
+  function end(topic: string, why: Refusal, whose: (member: Member) => boolean): number {
+    const members = [...sessions.all()].filter(member => mayStay(member, topic) && whose(member))
+    for (const member of members) {
+      leave(member, topic)
+      refuse(member, topic, why)
+    }
+    return members.length
+  }
+
+  function startOf(topic: string, from: From): Found | Promise<Found> {
+    if (from.by === 'now') return {}
+    if (from.by === 'id') return { at: placeOf(from.id) }
+    return startBack(topic, from.by === 'last' ? { limit: from.count } : { limit: most, since: from.since })
+  }
+
+  /** Page by page: so many messages may be more than a page holds. */
+  async function startBack(topic: string, { limit, since }: Backwards): Promise<Found> {
+    let past = await log.back(topic, { limit, since })
+    for (let left = limit - past.entries.length; past.more && left > 0; left -= past.entries.length)
+      past = await log.back(topic, { limit: left, since, before: past.entries[0]?.id })
+    return { at: placeOf(past.start), trimmed: past.trimmed }
+  }
+}
+
+/** Whether its client has heard nothing on this channel yet. */
+function isFirst({ channel, poll }: Connection): boolean {
+  return !channel.once || poll?.turn === 0
+}
+
+/** As far back as a topic may go, in messages. */
+const most = 1_000_000
+
+interface Found {
+  readonly at?: Place
+  readonly trimmed?: boolean
+}
+
+/** Whether it was decided already that the session may hear it. */
+export function mayStay({ session, subscribed }: Member, topic: string): boolean {
+  return subscribed.has(topic) || namesIn(session.granted).has(topic)
+}
+
+const sets = new WeakMap<readonly string[], ReadonlySet<string>>()
+
+/** Most sessions share the list of what they were granted. */
+function namesIn(granted: readonly string[]): ReadonlySet<string> {
+  const known = sets.get(granted)
+  if (known) return known
+  const names = new Set(granted)
+  sets.set(granted, names)
+  return names
+}
+
+function placeOf(id: string | undefined): Place {
+  return id === undefined ? nowhereYet : { id, seq: (isId(id) && readPlace(id)?.seq) || 0 }
+}
+
+/** A late poll of a channel that was left says nothing of what its client has heard. */
+function pollsOf({ polls }: Member, poll: Pick<Polls, 'channel' | 'turn'> | undefined): Polls | undefined {
+  return poll && polls?.channel === poll.channel && poll.turn > polls.turn ? polls : undefined
+}
