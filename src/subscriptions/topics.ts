@@ -96,6 +96,9 @@ export const subscriptions: CreateTopics = () => {
       for (const known of topics.values()) known.skips = 0
       // What is wanted again has begun where the address said.
       if (taken === set) left = new Set([...left].filter(topic => !topics.has(topic)))
+      // By an older address a topic may be heard already that has been left since, and it would go on as it is.
+      else if (taken !== undefined)
+        for (const { topic, cursor } of topics.values()) if (!cursor) left.add(topic)
       changed = new Set(taken === set ? [] : topics.keys())
       strays = new Set()
       for (const known of topics.values()) if (known.isHeard) confirm(known)

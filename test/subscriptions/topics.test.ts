@@ -221,6 +221,19 @@ describe('what is told to an open line', () => {
     expect(said()).toEqual(['rt.subscribe a.4.x:room'])
   })
 
+  it('begins anew behind a hello to an older address, which may have named what was left since', async () => {
+    const { topics, said } = make()
+    topics.subscribe(page, 'heard', { since: 'a.2.x' })
+    topics.subscribe(page, 'room')
+    topics.welcomed(2)
+    hear(topics, 'room', 'a.4.x')
+    topics.interrupted()
+    topics.subscribe(page, 'other')
+    await settle()
+    topics.welcomed(2)
+    expect(said()).toEqual(['rt.unsubscribe other', 'rt.subscribe a.2.x:heard,a.4.x:room,:other'])
+  })
+
   it('is told anew, when it waited for too long', async () => {
     const { topics, told, said } = await opened()
     topics.subscribe(page, 'room')
@@ -241,7 +254,7 @@ describe('what is told to an open line', () => {
     expect(said()).toEqual([])
     topics.interrupted()
     topics.welcomed(1)
-    expect(said()).toEqual(['rt.subscribe :one,-2:two'])
+    expect(said()).toEqual(['rt.unsubscribe one,two', 'rt.subscribe :one,-2:two'])
     topics.interrupted()
     topics.welcomed(undefined)
     expect(said()).toEqual(['rt.subscribe :one,-2:two'])
