@@ -146,7 +146,7 @@ export function createFanout(unsent: number, { slow, answered }: Hooks): Fanout 
     if (channel.once) {
       answered(connection)
       end(connection)
-    } else if (!connection.slow && !connection.reading && channel.unsent() > unsent) {
+    } else if (!connection.slow && channel.unsent() > unsent) {
       connection.slow = true
       slow(connection)
     }

@@ -47,7 +47,7 @@ export interface Rooms {
 
 /** `kick` lets a connection read for feeds that are late. */
 export function createRooms(
-  { log }: Settings,
+  { log, limits }: Settings,
   sessions: Sessions,
   fanout: Fanout,
   presence: Presence,
@@ -129,6 +129,9 @@ export function createRooms(
   ): Answer | Decision {
     const fault = faultOfName(topic)
     if (fault) return refusal(400, fault)
+    // What is decided later counts already: whoever names many topics at once must not have them all decided on.
+    if (sessions.topicsOf(member) + (member.deciding?.size ?? 0) >= limits.topics)
+      return sessions.tooManyTopics
     const said = decide(member, topic, among?.[0]?.welcomed)
     if (!(said instanceof Promise)) return said ?? take(member, topic)
     const decision: Decision = {

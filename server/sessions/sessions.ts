@@ -25,6 +25,10 @@ export interface Sessions {
   checkMore(member: Member, granted: Granted): void
   /** It hears this topic from now on, whatever it is granted. Throws a refusal when it hears too many. */
   subscribe(member: Member, topic: string): void
+  /** How many topics it hears. */
+  topicsOf(member: Member): number
+  /** The refusal of one more. */
+  readonly tooManyTopics: Refusal
   unsubscribe(member: Member, topic: string): void
   /** A new one. Throws a refusal when there are too many. */
   begin(ask: HubRequest, granted: Granted): Member
@@ -79,6 +83,7 @@ const stay = 3
 
 export function createSessions({ limits, sessionTimeout }: Settings, { name, send, ended }: Hooks): Sessions {
   const members = new Map<string, Member>()
+  const tooManyTopics = refusal(400, `a line hears at most ${limits.topics} topics (limits.topics)`)
   const guests = new Set<Member>()
   const everybody: Group = { key: undefined, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
   const groups = new Map<string, Group>()
@@ -134,6 +139,8 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     check,
     checkMore,
     subscribe,
+    topicsOf,
+    tooManyTopics,
     unsubscribe,
     begin,
     invite,
@@ -183,11 +190,14 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       if (more > 0 && group.names + more > roomFor(group)) throw tooMany('topics', group)
   }
 
+  function topicsOf({ session, subscribed }: Member): number {
+    return session.granted.length + subscribed.size
+  }
+
   function subscribe(member: Member, topic: string): void {
     if (member.subscribed.has(topic)) return
     const { session, groups, subscribed } = member
-    if (session.granted.length + subscribed.size >= limits.topics)
-      throw refusal(400, `a line hears at most ${limits.topics} topics (limits.topics)`)
+    if (topicsOf(member) >= limits.topics) throw tooManyTopics
     const names = namesOf([topic])
     for (const group of groups) if (group.names + names > roomFor(group)) throw tooMany('topics', group)
     const own = subscribed === noTopics ? new Set<string>() : (subscribed as Set<string>)

@@ -4,7 +4,8 @@ import { WebSocket } from 'ws'
 import { type CoreOptions, connect, native, subscriptions, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
 import { longPolling } from '../../src/transports/long-polling.ts'
-import { address, ask, cutter, parse, type Stand, stand, until, wait } from './harness.ts'
+import { encode } from '../../src/wire/encoder.ts'
+import { address, ask, cutter, listen, parse, type Stand, stand, until, wait } from './harness.ts'
 
 const transports = { websocket, fetchStreaming, longPolling }
 
@@ -225,4 +226,41 @@ it('a client whose first poll was lost hears its topics by the second', async ()
   const second = ask(address(at, { 'rt.v': 2, 'rt.via': 'long-polling', 'rt.n': 1, 'rt.c': 'a' }))
   const [open] = parse((await second).text)
   expect(JSON.parse(open?.data ?? '').topics).toEqual({ x: open?.id })
+})
+
+it('a reader that takes nothing is sent no more while it waits for a history', async () => {
+  const at = await stand({ limits: { unsent: 2 ** 16 } })
+  const much = 'x'.repeat(2 ** 19)
+  for (let n = 0; n < 20; n++) await at.hub.publish('long', much)
+  const ear = listen(at, 'websocket', { 'rt.v': 2, 'rt.t': ':busy' })
+  await ear.next('rt.subscribed')
+  ear.pause()
+  ear.send(encode({ id: '1', event: 'rt.subscribe', data: '-20:long' }))
+  await until(() => at.hub.stats().unsent > 2 ** 16)
+  const before = at.hub.stats().unsent
+  for (let n = 0; n < 60; n++) {
+    await at.hub.publish('busy', much)
+    await wait(1)
+  }
+  expect(at.hub.stats().unsent).toBeLessThan(before + 4 * much.length)
+  ear.resume()
+})
+
+it('a client has no more topics asked about than it may hear', async () => {
+  const at = await stand({ authorize: () => ({}), limits: { topics: 10 } })
+  let asked = 0
+  at.hub.on('subscribe', () => {
+    asked++
+    return new Promise(() => {})
+  })
+  const ear = listen(at, 'websocket', { 'rt.v': 2, topic: undefined })
+  await ear.opened()
+  const names = Array.from({ length: 50 }, (_, n) => `:room ${n}`)
+  ear.send(encode({ id: '1', event: 'rt.subscribe', data: names.join('\n') }))
+  for (let n = 10; n < 50; n++)
+    expect(await ear.next('rt.unsubscribed')).toMatchObject({
+      topic: `room ${n}`,
+      data: expect.stringContaining('limits.topics'),
+    })
+  expect(asked).toBe(10)
 })
