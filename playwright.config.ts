@@ -2,12 +2,13 @@ import { defineConfig } from '@playwright/test'
 import { engines } from './e2e/fixtures/engines.ts'
 
 /** What the engines differ in most. */
-const differing = ['transports', 'refusals', 'values', 'engines', 'readme', 'demo'].map(
-  name => `**/${name}.spec.ts`,
-)
+const differing = ['transports', 'refusals', 'values', 'engines', 'readme'].map(name => `**/${name}.spec.ts`)
 
-/** Other people's servers, middleboxes, and every byte at which a stream can be cut: minutes each, in every engine. */
-const long = ['servers', 'network', 'delivery'].map(folder => `**/${folder}/**/*.spec.ts`)
+/** Other people's servers, middleboxes, every byte at which a stream can be cut, the letter of EventSource, the demo, and what waits by design: minutes each. */
+const long = [
+  ...['servers', 'network', 'delivery', 'conformance'].map(folder => `**/${folder}/**/*.spec.ts`),
+  ...['life', 'page-life', 'more-transports', 'demo', 'demo-rooms'].map(name => `e2e/${name}.spec.ts`),
+]
 
 /** `npm test` tries a selection: the shorter ones in Chromium, and what differs in the others. `npm run test:all` tries the rest as well. */
 const isSelection = process.env.E2E === 'selection'

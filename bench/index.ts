@@ -22,6 +22,7 @@ import { recovery } from './recovery/index.ts'
 import { server } from './server/index.ts'
 import { size } from './size/index.ts'
 import { throughput } from './throughput/index.ts'
+import { topics } from './topics/index.ts'
 import { upward } from './upward/index.ts'
 
 const questions = [
@@ -35,6 +36,7 @@ const questions = [
   memory,
   parser,
   server,
+  topics,
 ] as Question[]
 const folder = new URL('../docs/benchmarks/', import.meta.url)
 

@@ -8,7 +8,8 @@ import { sendFile } from './files.ts'
 import { answerJson, type Json, readJson } from './json.ts'
 import { createLab } from './lab.ts'
 import { type Heard, serveEverywhere } from './live.ts'
-import { createPeople } from './people.ts'
+import { createPeople, type People } from './people.ts'
+import { createRooms } from './rooms.ts'
 
 /** A running demo. */
 export interface Demo {
@@ -24,7 +25,7 @@ interface Place {
   hosts?: readonly string[]
 }
 
-/** Starts the chat and the network lab on one port: pages, the line at `/live`, and a few requests beside it. */
+/** Starts the chat, the rooms and the network lab on one port: pages, the lines at `/live` and `/rooms`, and a few requests beside it. */
 export async function startDemo({ port = 0, host = '127.0.0.1', hosts = [] }: Place = {}): Promise<Demo> {
   const server = createServer((request, response) => void answer(request, response))
   keepOut(server, ['localhost', ...ownHosts(host), ...hosts])
@@ -36,14 +37,12 @@ export async function startDemo({ port = 0, host = '127.0.0.1', hosts = [] }: Pl
   }
   const live = await serveEverywhere(server, people, heard)
   const chat = createChat(people, live)
-  const lab = createLab(live, { people, say: chat.say })
+  const rooms = await createRooms(server)
+  const lab = createLab(live, rooms, { people, say: chat.say })
 
   const routes: Record<string, (asked: Json) => Json> = {
-    // A name that is taken is an answer like another; the console of the page is for what went wrong.
-    '/enter': ({ name, page, was }) => {
-      people.follow(name, was, page)
-      return { refused: people.check(name, page)?.message }
-    },
+    '/enter': asked => enter(people, asked),
+    '/rooms/enter': asked => enter(rooms.people, asked),
     '/leave': ({ name, page }) => {
       people.leave(name, page)
       return {}
@@ -68,9 +67,15 @@ export async function startDemo({ port = 0, host = '127.0.0.1', hosts = [] }: Pl
     lab.close()
     chat.close()
     server.close()
-    await live.close()
+    await Promise.all([live.close(), rooms.close()])
     server.closeAllConnections()
   }
+}
+
+/** A name that is taken is an answer like another; the console of the page is for what went wrong. */
+function enter(people: People, { name, page, was }: Json): Json {
+  people.follow(name, was, page)
+  return { refused: people.check(name, page)?.message }
 }
 
 /** Whoever comes by the name of somebody else meets neither the pages nor any of the servers behind them. */

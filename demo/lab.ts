@@ -2,6 +2,7 @@ import type { TransportName } from '../server/index.ts'
 import type { Json } from './json.ts'
 import type { Everywhere } from './live.ts'
 import type { People } from './people.ts'
+import type { Rooms } from './rooms.ts'
 import { transports } from './servers/transports.ts'
 
 /** The network lab: what goes wrong between page and server, for all who are here. */
@@ -19,6 +20,7 @@ const step = 50
 
 export function createLab(
   live: Everywhere,
+  rooms: Pick<Rooms, 'refuse' | 'cut' | 'show'>,
   { people, say }: { people: People; say(text: string): void },
 ): Lab {
   let refused: readonly TransportName[] = []
@@ -32,11 +34,16 @@ export function createLab(
     if (asked.rate !== undefined) setRate(Number(asked.rate))
     if (asked.refuse !== undefined) refused = transports.filter(name => isIn(asked.refuse, name))
     // Of a cut nobody is told: the news would answer all polls, and find none to cut.
-    if (asked.rate !== undefined || asked.refuse !== undefined) live.publish('lobby', state(), 'lab')
+    if (asked.rate !== undefined || asked.refuse !== undefined) {
+      live.publish('lobby', state(), 'lab')
+      rooms.show(state())
+    }
     // Everybody's switches show what holds, and only then do the lines break.
     setImmediate(() => {
-      if (asked.refuse !== undefined) live.refuse(refused)
-      if (asked.cut === true) live.cut()
+      for (const lines of [live, rooms]) {
+        if (asked.refuse !== undefined) lines.refuse(refused)
+        if (asked.cut === true) lines.cut()
+      }
       if (asked.restart === true) {
         people.expectBack()
         live.restart()

@@ -23,6 +23,8 @@ export interface People {
 
 export interface Person {
   readonly name: string
+  /** Who it is to a server, with the page in it that has the name just now: a secret of that page's. */
+  readonly principal: string
   readonly mailbox: Mailbox
   here(): boolean
 }
@@ -89,7 +91,7 @@ export function createPeople(): People {
     }
     if (!member.here()) member.expected = Date.now() + patience
     member.left = false
-    return { name: member.name, principal: `${page} ${member.name}` }
+    return { name: member.name, principal: member.principal }
   }
 
   function add(name: string): Member {
@@ -97,6 +99,9 @@ export function createPeople(): People {
     if (gone) members.delete(fold(gone.name))
     const member: Member = {
       name,
+      get principal() {
+        return `${member.page} ${name}`
+      },
       mailbox: createMailbox(),
       page: '',
       sessions: new Set(),

@@ -1,10 +1,9 @@
 /** The chat and the network lab, as people use them. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import { type Demo, startDemo } from '../demo/demo.ts'
+import { violations } from './fixtures/axe.ts'
 import { test as base, expect, type TestPage } from './fixtures/test.ts'
 
 interface DemoFixtures {
@@ -232,8 +231,7 @@ for (const [width, height] of [
       await using context = await browser.newContext(options)
       const page = await context.newPage()
       const isFine = async (view: string) => {
-        await page.evaluate(axe)
-        expect(await page.evaluate(violations), view).toEqual([])
+        expect(await violations(page), view).toEqual([])
         const wide = await page.evaluate(() => document.documentElement.scrollWidth)
         expect(wide, view).toBeLessThanOrEqual(width)
       }
@@ -290,19 +288,6 @@ test('the program says where it listens, and ends when it is told to', async () 
   child.kill('SIGTERM')
   expect(await once(child, 'exit')).toEqual([0, null])
 })
-
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-
-/** What axe has against the page. */
-async function violations(): Promise<string[]> {
-  interface Violation {
-    id: string
-    nodes: { target: unknown[] }[]
-  }
-  const { axe } = window as unknown as { axe: { run(): Promise<{ violations: Violation[] }> } }
-  const found = await axe.run()
-  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target).join(', ')}`)
-}
 
 async function enter(page: TestPage): Promise<void> {
   await page.waitFor(() => document.querySelector('#join:enabled') !== null)

@@ -34,7 +34,9 @@ test.describe('with a network that a test can switch off', () => {
       await context.setOffline(false)
       await page.waitForFunction(() => line.state === 'open')
       const told = await page.evaluate(() => states)
-      expect(told.slice(0, 4)).toEqual(['connecting', 'open', 'connecting', 'offline'])
+      // How soon the browser has switched the network off, for what was open and for what is tried anew, is its own affair.
+      expect(told.slice(0, 2)).toEqual(['connecting', 'open'])
+      expect(told.lastIndexOf('open')).toBeGreaterThan(told.indexOf('offline'))
       expect(told.at(-1)).toBe('open')
       await page.evaluate(() => line.close(4001, 'signed out'))
       await expect.poll(() => ended).toEqual([[4001, 'signed out']])

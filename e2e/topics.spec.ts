@@ -1,6 +1,7 @@
 /** Topics that come and go on an open line, over each transport, in each engine. */
 import { violations } from '../test/history.ts'
 import { openLine, type Place, startPlace } from './fixtures/place.ts'
+import { startTcpProxy } from './fixtures/tcp-proxy.ts'
 import { expect, type TestPage, test } from './fixtures/test.ts'
 
 interface Room {
@@ -151,6 +152,42 @@ for (const transport of transports) {
       expect(new Set(await states(page))).toEqual(new Set(['subscribed']))
     })
 
+    test('is cut in the middle of it all, and tells the topic that lost messages of its gap, and no other', async ({
+      openPage,
+    }) => {
+      await using place = await startPlace({ retain: 6, retry: 50 })
+      const proxy = await startTcpProxy(place.site.port)
+      const books = createBooks(place)
+      const page = await openLine(await openPage(), `http://localhost:${proxy.port}`, {
+        transports: [transport],
+      })
+      await subscribe(page, names)
+      await areSubscribed(page)
+      await books.publish('before')
+      expect(await books.mistakes(page)).toEqual([])
+      const publishing = books.publish('while it is cut')
+      proxy.cut('rst')
+      await publishing
+      await page.waitFor(() => Object.values(rooms).every(({ heard }) => heard.length >= 2))
+      await place.site.close()
+      await page.waitFor(() => line.readyState === 0)
+      const [, , busy = ''] = names
+      await books.publish('meanwhile')
+      for (let n = 0; n < 8; n++) await books.publish(`too much: ${n}`, [busy])
+      await place.restart()
+      await page.evaluate(() => line.reconnect())
+      await books.publish('after')
+      expect(await books.mistakes(page)).toEqual([])
+      const told = await page.evaluate(() =>
+        Object.entries(rooms).map(([topic, { heard }]) => [
+          topic,
+          heard.filter(({ type }) => type === 'gap').length,
+        ]),
+      )
+      expect(told).toEqual(names.map(topic => [topic, topic === busy ? 1 : 0]))
+      await proxy.close()
+    })
+
     test('goes on in each topic after a reload, with resume: "session"', async ({ openPage }) => {
       await using place = await startPlace()
       const books = createBooks(place)
@@ -203,7 +240,10 @@ for (const transport of ['websocket', 'eventsource', 'long-polling'] as const) {
     const heard = await page.evaluate(() =>
       Object.values(rooms).map(({ heard }) => heard.map(({ type, data }) => data ?? type).join()),
     )
+    expect(heard).toHaveLength(many.length)
     expect(new Set(heard)).toEqual(new Set(['one,two,three']))
+    expect(await page.evaluate(() => line.transport)).toBe(transport)
+    expect(new Set(await states(page))).toEqual(new Set(['subscribed']))
     console.log(
       `10,000 topics over ${transport}: subscribed after ${subscribed} ms, resumed after ${resumed} ms`,
     )

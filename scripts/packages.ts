@@ -29,7 +29,6 @@ const parts: Record<string, string> = {
   'throughline/diagnose': 'diagnose',
   'throughline/dialects/plain': 'plain, plainWith',
   'throughline/iterate': 'events',
-  'throughline/presence': 'presence',
   'throughline/report': 'asText, explain',
 }
 
@@ -60,13 +59,13 @@ import { connect as connectCore, native, race, websocket } from 'throughline/cor
 import { diagnose, type Diagnosis } from 'throughline/diagnose'
 import { plain, type PlainOptions, plainWith } from 'throughline/dialects/plain'
 import { events, type StreamOptions } from 'throughline/iterate'
-import { type Presence, presence } from 'throughline/presence'
 import { asText, explain, type Explained } from 'throughline/report'
 const line = connect<{ message: { text: string } }>('/live', { codec: json })
 line.onmessage = event => event.data.text.toUpperCase() + event.lastEventId
 line.addEventListener('message', event => event.data.text.toUpperCase())
-const here: Presence = presence(line.subscribe('room'))
-here.addEventListener('join', ({ person }) => person.id.length)
+const room = line.subscribe('room')
+room.presence().then(people => people.count.toFixed() + people[0]?.id.length)
+room.addEventListener('join', ({ person }) => person.id.length)
 line.addEventListener('open', event => event.transport === 'websocket' && event.type)
 line.onerror = ({ error, retryIn }) => error.kind + error.code.length + (retryIn ?? 0)
 // @ts-expect-error: a message has no such field, so its type is known

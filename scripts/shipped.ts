@@ -9,7 +9,6 @@ const forPages = [
   'dialects/socketio',
   'dialects/sockjs',
   'iterate',
-  'presence',
   'report',
   'transports/fetch-streaming',
   'transports/iframe',

@@ -14,6 +14,7 @@ const page = 'docs/size.md'
 const pages: Record<string, string> = {
   'all five': `export { connect } from './src/index.ts'`,
   'core, WebSocket': `export { connect, native, websocket } from './src/core.ts'`,
+  'core, WebSocket, topics': `export { connect, native, subscriptions, websocket } from './src/core.ts'`,
 }
 
 /** Each part by the files that are there for nothing else. */
@@ -32,6 +33,9 @@ const parts: [string, RegExp][] = [
   ['its states', /^connection\/state/],
   ['position, resume and what came twice', /^connection\/position/],
   ['the outbox: numbers, acknowledgements, doubt', /^outbox\//],
+  ['topics that come and go, each with a position', /^subscriptions\//],
+  ['who is in a topic', /^subscriptions\/crowd/],
+  ['lines that share a connection', /^connection\/sharing/],
   ['the page put aside, hidden, loaded anew', /^connection\/page-lifecycle|^setup\/reload/],
   ['tokens and tickets', /^connection\/token|^transports\/http\/ticket|^dialects\/exchange/],
   ['a query that is too long for an address', /^dialects\/long-query/],

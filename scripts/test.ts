@@ -64,7 +64,7 @@ const stages: Stage[] = [
   { name: 'size', about: 'what a page pays, against its budgets', command: 'npm run --silent size' },
   {
     name: 'e2e',
-    about: 'our own server in Chromium; each transport and the demo in Firefox and WebKit too',
+    about: 'our own server in Chromium; each transport in Firefox and WebKit too',
     ...browsers('selection'),
   },
   ...(all ? [fuzz, rest] : []),

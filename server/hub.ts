@@ -13,7 +13,7 @@ import { createConnectionRoom } from './http/connection-room.ts'
 import { targetOf } from './http/hub-request.ts'
 import { canonicalPath } from './http/target.ts'
 import { type Refusal, refusal } from './http-error.ts'
-import type { Packed } from './log/log.ts'
+import { isWritable, type Packed } from './log/log.ts'
 import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
 import type { Person } from './presence/presence.ts'
 import { reported } from './reported.ts'
@@ -57,7 +57,7 @@ export interface Hub<Shared = Contract> {
    * `volatile`: it is for whoever hears the topic at this moment, and for nobody else: not kept, without an id, in no history, and left out where a
    * line is behind or between two polls. For who is typing, and where a pointer is. It resolves to an empty text.
    *
-   * @throws {TypeError} as a rejection, for a name that is empty, begins with `rt.` or has a line break, and for data that JSON cannot hold
+   * @throws {TypeError} as a rejection, for a name that is empty, begins with `rt.`, or has a line break or half of a character (a lone surrogate), and for data that JSON cannot hold
    * @throws {RangeError} as a rejection, for a message that takes more than 1 MiB on the wire
    * @throws {Error} as a rejection, whatever the log failed with
    */
@@ -118,8 +118,8 @@ export interface Hub<Shared = Contract> {
    */
   refuse(transports: readonly (TransportName | 'post')[]): void
   /**
-   * Who is in a topic, on all nodes, as far as is known here: each principal once, and whoever has none by session. A session counts from its first block on, and half a
-   * second longer than it lives, so that a page which is loaded anew does not seem to go.
+   * Who is in a topic, on all nodes, as far as is known here: each principal once, and whoever has none by session. A session counts from its first block on until it ends: by a
+   * goodbye half a second later, so that a page which is loaded anew does not seem to go, and one that just vanished at `sessionTimeout`.
    *
    * @throws {TypeError} for a topic in which the option `presence` does not keep it
    */
@@ -239,10 +239,10 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   const sessions = createSessions(settings, {
     name: roaming.name,
     send: append,
-    ended(member, bye) {
+    ended(member, bye, vanished) {
       const { session, topic, stage } = member
       dropSlices(inflow, member)
-      lines.presence.ended(member)
+      lines.presence.ended(member, vanished)
       // A session outlives a planned restart, be it on another node: what it has not heard is kept for it.
       if (away === undefined) void log.drop(topic)
       if (stage !== 'new') void events.tell('close', { session, code: bye?.code, reason: bye?.reason })
@@ -275,10 +275,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   let refusals = 0
   let overdue = 0
   events.on('refused', () => refusals++)
-  const clock = setInterval(() => {
-    lines.beat()
-    sessions.sweep()
-  }, heartbeat / 3).unref()
+  const clock = setInterval(lines.beat, heartbeat / 3).unref()
   const context: Context = {
     settings,
     events,
@@ -563,14 +560,14 @@ function checkAmount(call: string, name: string, value: unknown, fits: boolean, 
     throw new TypeError(`${call}: ${name} is ${show(value)}; it has to be ${words}`)
 }
 
-/** A name stands alone on its line: what would end the line, or means something to the protocol, is no name. */
 function checkName(what: 'topic' | 'event', name: string): string {
-  if (typeof name !== 'string' || !name || /[\r\n\0]|^rt\./.test(name)) {
-    throw new TypeError(
-      `${what} is ${JSON.stringify(name)}; it is a text without CR, LF and NUL that does not begin with rt.`,
-    )
-  }
-  return name
+  if (typeof name === 'string' && name && isWritable(name)) return name
+  const isTorn = typeof name === 'string' && /[\ud800-\udfff]/u.test(name)
+  throw new TypeError(
+    isTorn
+      ? `${what} is ${JSON.stringify(name)}; half of a character is in it, a lone surrogate: cut texts between characters, or take name.toWellFormed()`
+      : `${what} is ${JSON.stringify(name)}; it is a text without CR, LF and NUL that does not begin with rt.`,
+  )
 }
 
 function countByTransport(lines: Iterable<Connection>): Record<TransportName, number> {

@@ -21,6 +21,7 @@ export type { Listener } from './events.ts'
 export { createHub, type DisconnectOptions, type EventIn, type Hub, type Stats, type Whom } from './hub.ts'
 export type { Backwards, Entry, Gap, GapReason, History, Log, LogListener, Packed, Past } from './log/log.ts'
 export { type MemoryLogOptions, memoryLog } from './log/memory-log.ts'
+export type { PerTopic } from './log/per-topic.ts'
 export { type RedisLog, type RedisLogOptions, redisLog } from './log/redis-log.ts'
 export type {
   Authorize,

@@ -326,7 +326,7 @@ export interface HubOptions extends MemoryLogOptions {
   maxAge?: number
   /**
    * The topics in which it is known who is there: names, those that end in `*` for all that begin so, or a function. A client asks by
-   * `line.subscribe(topic, { presence: true })`, and you by `hub.presence(topic)`. Each principal counts once, however many sessions hear the topic; who has none
+   * `await room.presence()`, and you by `hub.presence(topic)`. Each principal counts once, however many sessions hear the topic; who has none
    * counts by session. With a `log` of your own, hubs that share it know of each other's people.
    * @default undefined it is not kept, and costs nothing
    */
@@ -427,8 +427,8 @@ const timerWords = 'a positive number of milliseconds, 2147483647 at most, which
 const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words: string]> = {
   path: [value => typeof value === 'string', 'a text'],
   authorize: [value => typeof value === 'function', 'a function'],
-  retain: [isPositive, 'a positive number'],
-  expire: [isPositiveOrInfinite, 'a positive number'],
+  retain: [() => true, ''],
+  expire: [() => true, ''],
   retainBytes: [isPositiveOrInfinite, 'a positive number'],
   retainBytesPerSession: [isPositiveOrInfinite, 'a positive number'],
   retainBytesInAll: [isPositiveOrInfinite, 'a positive number'],
@@ -461,7 +461,7 @@ export function readOptions(options: HubOptions): Settings {
     const value = options[name]
     if (log && value !== undefined)
       throw new TypeError(
-        `createHub: ${name} is the log's own affair; give it to the log: memoryLog({ ${name}: ${value} })`,
+        `createHub: ${name} is the log's own affair; give it to the log: memoryLog({ ${name}: ${typeof value === 'object' ? '…' : value} })`,
       )
   }
   const limits = readLimits(options.limits ?? {})

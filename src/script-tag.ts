@@ -44,6 +44,5 @@ export function diagnose(url: string | AnyURL, options?: AnyOptions): Promise<Di
 export { ConnectionError } from './contracts/errors.ts'
 export { plain, plainWith } from './dialects/plain.ts'
 export { events } from './iterate.ts'
-export { presence } from './presence.ts'
 export { asText, explain } from './report.ts'
 export { json } from './wire/codec.ts'

@@ -59,6 +59,7 @@ export type {
   UsualName,
 } from './contracts/messages.ts'
 export type { CreateOutbox, Limits, Outbox, OutboxWire, Outgoing } from './contracts/outbox.ts'
+export type { People, Person, PresenceEvent } from './contracts/presence.ts'
 export type { Done, Send } from './contracts/send.ts'
 export type {
   HistoryOptions,
@@ -73,7 +74,14 @@ export type {
   SubscriptionTo,
   TopicGapEvent,
 } from './contracts/subscription.ts'
-export type { CreateTopics, TopicPlace, TopicReader, TopicServer, Topics } from './contracts/topics.ts'
+export type {
+  CreateTopics,
+  TopicBlock,
+  TopicPlace,
+  TopicReader,
+  TopicServer,
+  Topics,
+} from './contracts/topics.ts'
 export type { Traits, TransportKind } from './contracts/traits.ts'
 export type {
   Attempt,

@@ -25,6 +25,7 @@ const words: Record<string, (failure: Failure) => string> = {
     `${where} was accepted, and the server did not say within ${after} ms that the line is open`,
   'no-multipart': ({ where, detail }) =>
     `${where} answered with ${JSON.stringify(detail)} instead of multipart`,
+  'no-presence': ({ where }) => `who is in ${where} is not told`,
   'no-stream': ({ where, detail }) =>
     `${where} answered with ${detail ? JSON.stringify(detail) : 'no type'} instead of an event stream`,
   'no-ticket': ({ where, after }) => `${where} got no ticket for ${after} ms`,

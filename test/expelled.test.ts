@@ -137,6 +137,19 @@ describe.each([websocket, fetchStreaming, longPolling])('over $name', transport 
     expect((await hears('close')).at(-2)).toMatch(/ 403$/)
   })
 
+  test.each([403, 204])(
+    'a line that is disconnected with %i lives again when the page says so',
+    async status => {
+      const { hub, line, hears } = await meet(transport, ann, () => 't')
+      hub.disconnect({ principal: 'ann' }, { status })
+      await hears('close')
+      line.reconnect()
+      await hears('open')
+      await hub.publish('x', 'on')
+      await hears('on')
+    },
+  )
+
   test('a line that is disconnected for its token comes back with a fresh one', async () => {
     const seen: unknown[] = []
     let asked = 0

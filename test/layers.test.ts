@@ -50,7 +50,6 @@ const arrows: Record<string, string[]> = {
   'src/script-tag.ts': [
     'src/diagnose.ts',
     'src/iterate.ts',
-    'src/presence.ts',
     'src/report.ts',
     'src/setup/',
     'src/usual.ts',
@@ -79,12 +78,6 @@ const arrows: Record<string, string[]> = {
   'src/report.ts': ['src/connection/report.ts', 'src/words.ts'],
   'src/words.ts': ['src/contracts/failure.ts'],
   'src/iterate.ts': ['src/connection/events.ts', 'src/connection/line.ts', messages, here],
-  'src/presence.ts': [
-    'src/connection/emitter.ts',
-    'src/connection/events.ts',
-    'src/subscriptions/subscription.ts',
-    ...contracts,
-  ],
   'src/connect.ts': ['src/setup/', 'src/connection/', ...contracts, 'src/wire/codec.ts'],
   // Only what names several transports knows of the race.
   'src/setup/choose.ts': ['src/setup/', 'src/connect.ts', 'src/connection/', 'src/race/', ...contracts],
@@ -101,6 +94,7 @@ const arrows: Record<string, string[]> = {
     'src/subscriptions/',
     'src/connection/emitter.ts',
     'src/connection/events.ts',
+    'src/connection/sending.ts',
     'src/iterate.ts',
     'src/wire/',
     ...contracts,
@@ -117,6 +111,7 @@ const arrows: Record<string, string[]> = {
   'src/contracts/say.ts': ['src/words.ts', 'src/contracts/'],
   'src/contracts/errors.ts': ['src/contracts/'],
   'src/contracts/subscription.ts': ['src/contracts/', here],
+  'src/contracts/presence.ts': [here],
   'src/contracts/topics.ts': ['src/contracts/', 'src/wire/block.ts'],
   [messages]: [],
   'src/contracts/waiting.ts': [],

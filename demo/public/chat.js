@@ -1,4 +1,4 @@
-import { ask, by, write } from './dom.js'
+import { ask, by, randomName, write } from './dom.js'
 import { glimpse } from './glimpse.js'
 import { createLab } from './lab.js'
 import { createLineView } from './line.js'
@@ -9,7 +9,7 @@ import { createTally } from './tally.js'
 import { gaps } from './words.js'
 
 /** Tells this page from others: the server lets nobody else take its name meanwhile. */
-const page = [...crypto.getRandomValues(new Uint32Array(4))].map(part => part.toString(36)).join('')
+const page = randomName(4)
 
 const tally = createTally()
 const lab = createLab(moveTo)
@@ -27,7 +27,6 @@ let enterRoom
 /** The number of the newest private message this page has had, and whether it has been told what waited for it. */
 let letters = 0
 let welcomed = false
-let refs = 0
 let endGlimpse
 
 /** Who this page was before it was loaded anew. A tab that is duplicated meanwhile finds nothing. */
@@ -165,7 +164,8 @@ function confirm(n) {
 async function send(text) {
   if (!text) return
   const to = people.recipient()
-  const ref = `${page}-${++refs}`
+  // Everybody hears it, so it says nothing of the page.
+  const ref = randomName(2)
   by('text').value = ''
   messages.send(ref, { text })
   try {

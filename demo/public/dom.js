@@ -36,6 +36,11 @@ export function calmly(act, ms = 250) {
   }
 }
 
+/** A name that nobody else can guess, of so many parts. */
+export function randomName(parts) {
+  return [...crypto.getRandomValues(new Uint32Array(parts))].map(part => part.toString(36)).join('')
+}
+
 export function clock(at) {
   return new Date(at).toLocaleTimeString([], {
     hour: '2-digit',

@@ -6,6 +6,29 @@ const most = 300
 /** Consecutive messages of one person within this time stand under one name, in ms. */
 const breath = 120_000
 
+/** Whether a message is of the same person as the one before it, and soon after it. */
+export function isBreath(before, { from, at }) {
+  return before.from === from && at - before.at < breath
+}
+
+/** A message as a row. `tick`: an element behind its text. */
+export function toRow({ who, secret, text, at, mine, follows, tick }) {
+  const head = make(
+    'p',
+    { className: follows ? 'unseen' : 'head' },
+    make('b', {}, who),
+    secret ? make('span', { className: 'secret' }, secret) : '',
+    make('time', {}, clock(at).slice(0, 5)),
+  )
+  const classes = ['message', mine && 'mine', secret && 'private', follows && 'follows']
+  return make(
+    'li',
+    { className: classes.filter(Boolean).join(' ') },
+    head,
+    make('p', { className: 'text', dir: 'auto' }, text, tick),
+  )
+}
+
 /** The conversation. */
 export function createMessages() {
   const list = by('messages')
@@ -20,26 +43,11 @@ export function createMessages() {
   /** A message of a person: `{ from, to, text, at }`, with `to` for a private one. */
   function add({ from, to, text, at }, me) {
     const mine = from === me
-    const follows = last.from === from && last.to === to && at - last.at < breath
+    const follows = last.to === to && isBreath(last, { from, at })
     last = { from, to, at }
     const who = mine ? 'You' : from
     const secret = to === undefined ? undefined : `only ${mine ? to : 'you'}`
-    const head = make(
-      'p',
-      { className: follows ? 'unseen' : 'head' },
-      make('b', {}, who),
-      secret ? make('span', { className: 'secret' }, secret) : '',
-      make('time', {}, clock(at).slice(0, 5)),
-    )
-    const classes = ['message', mine && 'mine', secret && 'private', follows && 'follows']
-    append(
-      make(
-        'li',
-        { className: classes.filter(Boolean).join(' ') },
-        head,
-        make('p', { className: 'text', dir: 'auto' }, text),
-      ),
-    )
+    append(toRow({ who, secret, text, at, mine, follows }))
     if (!mine) write(by('heard'), `${who}${secret ? ', to you only' : ''}: ${text}`)
   }
 

@@ -214,9 +214,12 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
     const wanted = feeds.filter(isLeft)
     // An answer that is full goes out, and the next one goes on from what it has said.
     for (const feed of wanted) {
-      const { notice, topics } = feed
+      const { notice, topics, number } = feed
       if (notice && notice !== 'listed')
-        fanout.queue(connection, subscribedBlock(topics[0] as string, whence(history), notice.trimmed))
+        fanout.queue(
+          connection,
+          subscribedBlock(topics[0] as string, whence(history), number, notice.trimmed),
+        )
       if (connection.isOver) return
       feed.notice = undefined
       if (!gap) feed.at = place

@@ -11,7 +11,6 @@ import {
   type Decision,
   type Feed,
   type Member,
-  type Notice,
   nowhereYet,
   type Place,
   type Polls,
@@ -41,7 +40,7 @@ export interface Rooms {
   history(member: Member, topic: string, how: Backwards): Promise<string>
   /** A poll was answered: the next one of its channel goes on from there. */
   left(connection: Connection): void
-  /** The sessions that are meant do not hear a topic any more, and are told why. Gives how many heard it. */
+  /** The sessions that are meant do not hear a topic any more, and are told why. Gives how many heard it, or had asked for it. */
   end(topic: string, why: Refusal, whose: (member: Member) => boolean): number
 }
 
@@ -65,33 +64,45 @@ export function createRooms(
     if (version === 1) return
     const { member } = connection
     const named = new Set(wanted.map(({ topic }) => topic))
-    const { places, refused } = pollsOf(member, connection.poll) ?? {}
+    const { untold } = member
+    const { places } = pollsOf(member, connection.poll) ?? {}
     if (isGreeted && !tellsLater) {
-      const start: Start = { at: placeOf(cursor), notice: 'listed' }
+      const start: Start = { at: placeOf(cursor), notice: 'listed', number: 0 }
       for (const topic of topics) if (!named.has(topic)) begin(connection, topic, start)
     }
     for (const [topic, start] of places ?? [])
-      if (!named.has(topic) && mayStay(member, topic)) begin(connection, topic, start)
-    for (const [topic, why] of refused ?? []) if (!named.has(topic)) tell(connection, topic, why)
-    for (const each of wanted) ask(member, each, [connection], places?.get(each.topic)?.notice)
+      if (!named.has(topic) && mayStay(member, topic)) {
+        begin(connection, topic, start)
+        if (start.asksWho) presence.ask(connection, topic, false)
+      }
+    for (const [topic, why] of untold ?? []) tell(connection, topic, why)
+    for (const each of wanted) {
+      // Its client names it because it has not been told yet.
+      if (untold?.has(each.topic)) continue
+      const place = places?.get(each.topic)
+      // What was asked for by a message since this address was made has not been answered yet.
+      if (place?.notice && place.number >= each.number && mayStay(member, each.topic)) {
+        begin(connection, each.topic, { ...place, asksWho: each.asksWho })
+        if (each.asksWho) presence.ask(connection, each.topic, isFirst(connection))
+      } else ask(member, each, [connection])
+    }
   }
 
   function subscribe(member: Member, wanted: readonly Wanted[]): void {
     for (const each of wanted) ask(member, each, undefined)
   }
 
-  /** For `among`, or for all channels that the session has by the time that it is decided. `owed`: what its client is to be told in any case. */
+  /** For `among`, or for all channels that the session has by the time that it is decided. */
   function ask(
     member: Member,
-    { topic, from, granted, presence: asksWho }: Wanted,
+    { topic, from, granted, asksWho, number }: Wanted,
     among: readonly Connection[] | undefined,
-    owed?: Notice,
   ): void {
     const isKnown = mayStay(member, topic)
     const open = (trimmed?: boolean, at?: Place) => {
-      // Whoever goes on in a session by an address knows that it is heard.
-      const notice = among && from.by === 'id' && isKnown ? owed : trimmed ? { trimmed } : {}
-      const start: Start = { at: at ?? nowhereYet, notice }
+      // Whoever goes on in a session by an address, and does not ask, knows that it is heard.
+      const notice = among && from.by === 'id' && isKnown && !number ? undefined : trimmed ? { trimmed } : {}
+      const start: Start = { at: at ?? nowhereYet, notice, number, asksWho }
       const connections = among ?? member.connections.filter(({ version, isOver }) => version > 1 && !isOver)
       for (const connection of connections) {
         begin(connection, topic, start)
@@ -99,8 +110,12 @@ export function createRooms(
         kick(connection)
       }
       if (connections.length) return
-      member.polls?.places.set(topic, start)
+      const { places } = member.polls ?? {}
+      const place = places?.get(topic)
+      if (!place || !isAnswered(place, start)) places?.set(topic, start)
+      else if (asksWho) places?.set(topic, { ...place, asksWho })
       presence.enter(member, topic)
+      if (asksWho) presence.askLater(member, topic)
     }
     const findStart = () => {
       const found = startOf(topic, from)
@@ -157,7 +172,13 @@ export function createRooms(
   }
 
   function begin(connection: Connection, topic: string, start: Start): void {
-    if (connection.isOver || connection.rooms.has(topic)) return
+    const before = connection.rooms.get(topic)
+    if (connection.isOver) return
+    if (before && isAnswered(before, start)) {
+      if (start.asksWho) before.asksWho = true
+      return
+    }
+    if (before) fanout.leave(before)
     const feed = createFeed(connection, [topic], start)
     // Most connections have no rooms, and share the empty list of them.
     if (connection.rooms.size === 0) connection.rooms = new Map()
@@ -177,7 +198,7 @@ export function createRooms(
     sessions.unsubscribe(member, topic)
     presence.leave(member, topic)
     member.polls?.places.delete(topic)
-    member.polls?.refused.delete(topic)
+    member.untold?.delete(topic)
     for (const connection of member.connections) {
       const feed = connection.rooms.get(topic)
       if (!feed) continue
@@ -186,7 +207,7 @@ export function createRooms(
     }
   }
 
-  /** A client that has no channel between two polls is told by the next answer. */
+  /** A client that has no channel, be it between two polls, is told by the next one. */
   function refuse(member: Member, topic: string, why: Refusal): void {
     let isTold = false
     for (const connection of member.connections) {
@@ -194,18 +215,22 @@ export function createRooms(
       isTold = true
       tell(connection, topic, why)
     }
-    if (!isTold) member.polls?.refused.set(topic, why)
+    if (!isTold) member.untold = (member.untold ?? new Map()).set(topic, why)
   }
 
   function tell(connection: Connection, topic: string, why: Refusal): void {
     void connection.welcomed.then(() => {
+      const { member } = connection
       if (!connection.isOver) fanout.queue(connection, unsubscribedBlock(topic, why))
+      if (member.untold?.get(topic) === why) member.untold.delete(topic)
       // Its answer went out, be it just now because it was full.
-      if (connection.isOver && connection.poll) refuse(connection.member, topic, why)
+      if (connection.isOver && connection.poll) refuse(member, topic, why)
     })
   }
 
   async function history(member: Member, topic: string, how: Backwards): Promise<string> {
+    // It may have been asked for just before.
+    await member.deciding?.get(topic)?.refused
     if (!mayStay(member, topic)) throw refusal(403, 'this line does not hear the topic')
     const { entries, start, more, trimmed } = await log.back(topic, how)
     return historyBlock(start, more, trimmed).text + entries.map(({ text }) => text).join('')
@@ -215,15 +240,17 @@ export function createRooms(
     const { member, poll, rooms } = connection
     if (!poll) return
     const places = new Map<string, Start>()
-    for (const [topic, { at, notice, from }] of rooms) {
+    for (const [topic, { at, notice, number, asksWho, from }] of rooms) {
       const isFurther = from === 'live' && connection.at.seq > at.seq
-      places.set(topic, { at: isFurther ? connection.at : at, notice })
+      places.set(topic, { at: isFurther ? connection.at : at, notice, number, asksWho })
     }
-    member.polls = { ...poll, places, refused: new Map() }
+    member.polls = { ...poll, places }
   }
 
   function end(topic: string, why: Refusal, whose: (member: Member) => boolean): number {
-    const members = [...sessions.all()].filter(member => mayStay(member, topic) && whose(member))
+    // Whoever has asked for it, and is not decided on, would hear it in a moment.
+    const wants = (member: Member) => mayStay(member, topic) || member.deciding?.has(topic)
+    const members = [...sessions.all()].filter(member => wants(member) && whose(member))
     for (const member of members) {
       leave(member, topic)
       refuse(member, topic, why)
@@ -244,6 +271,11 @@ export function createRooms(
       past = await log.back(topic, { limit: left, since, before: past.entries[0]?.id })
     return { at: placeOf(past.start), trimmed: past.trimmed }
   }
+}
+
+/** Whether what there is answers the question that something new would: it is as new, or newer. */
+function isAnswered(before: Pick<Start, 'number'>, { number }: Start): boolean {
+  return before.number >= number
 }
 
 /** Whether its client has heard nothing on this channel yet. */

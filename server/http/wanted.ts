@@ -8,7 +8,9 @@ export interface Wanted {
   /** Whether it is wanted only as far as `authorize` gives it by itself. */
   readonly granted: boolean
   /** Whether it is asked who is in it. */
-  readonly presence: boolean
+  readonly asksWho: boolean
+  /** The number of the question, which the answer repeats; 0 without one. */
+  readonly number: number
 }
 
 /** After an id; now; with the last so many messages; or with what was kept since a time, in ms of the epoch. */
@@ -21,14 +23,16 @@ export type From =
 /** How long a name may be that a client asks for, in bytes of UTF-8. */
 const longestName = 256
 
-/** Reads `[*][+]FROM:TOPIC`. Throws a refusal for what is none. */
+/** Reads `[*][+][NUMBER!]FROM:TOPIC`. Throws a refusal for what is none. */
 export function readWanted(text: string): Wanted {
   const colon = text.indexOf(':')
   const granted = text.startsWith('*')
-  const presence = text.startsWith('+', granted ? 1 : 0)
-  const from = readFrom(text.slice(Number(granted) + Number(presence), colon))
+  const asksWho = text.startsWith('+', granted ? 1 : 0)
+  const [, number = 0, rest = ''] =
+    /^(?:(\d{1,15})!)?(.*)$/s.exec(text.slice(Number(granted) + Number(asksWho), colon)) ?? []
+  const from = readFrom(rest)
   if (colon < 0 || !from) throw refusal(400, `${printable(text)} names no topic: it is FROM:TOPIC`)
-  return { topic: text.slice(colon + 1), from, granted, presence }
+  return { topic: text.slice(colon + 1), from, granted, asksWho, number: Number(number) }
 }
 
 /** Why no line can hear a topic of this name, if none can. */

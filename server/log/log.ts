@@ -1,3 +1,5 @@
+import { show } from '../../src/wire/codec.ts'
+
 /** A message as the log keeps it, its payload already in text (see `pack` in src/wire). */
 export interface Packed {
   /** Its name; `undefined` for the usual one, `message`. */
@@ -156,15 +158,22 @@ export function isPrivate(topic: string): boolean {
   return topic.startsWith('rt.')
 }
 
-export function checkRetain(retain: number): void {
-  if (!Number.isSafeInteger(retain) || retain < 1)
-    throw new TypeError(`retain is ${retain}; it must be 1 or more`)
+/** Whether a name can be written: it stands alone on its line, in UTF-8, and what begins with `rt.` means something to the protocol. */
+export function isWritable(name: string): boolean {
+  // With the flag `u` a surrogate is one that stands alone. In its place U+FFFD would be written, which is another name.
+  return !/[\r\n\0\ud800-\udfff]|^rt\./u.test(name)
+}
+
+/** A number of messages. */
+export function checkCount(name: string, value: number): void {
+  if (!Number.isSafeInteger(value) || value < 1)
+    throw new TypeError(`${name} is ${show(value)}; it must be 1 or more`)
 }
 
 /** A time in ms. */
 export function checkTime(name: string, value: number, most = Number.POSITIVE_INFINITY): void {
   if (!(typeof value === 'number' && value > 0 && value <= most)) {
     const upTo = most < Number.POSITIVE_INFINITY ? ` up to ${most}` : ''
-    throw new TypeError(`${name} is ${value}; it must be a positive number of ms${upTo}`)
+    throw new TypeError(`${name} is ${show(value)}; it must be a positive number of ms${upTo}`)
   }
 }

@@ -5,7 +5,7 @@ import { randomName } from '../random.ts'
 import { type Numbered, removeFirst, settle } from './heap.ts'
 import {
   type Backwards,
-  checkRetain,
+  checkCount,
   checkTime,
   type Entry,
   type GapReason,
@@ -20,22 +20,24 @@ import {
   writePlace,
 } from './log.ts'
 import { emptyPage, firstPage, type Page, page } from './page.ts'
+import { type PerTopic, perTopic } from './per-topic.ts'
 import { createRing, type Ring } from './ring.ts'
 import { createTombs, type Tombs } from './tombs.ts'
 
 /** Options of `memoryLog()`, and of a hub that is given no log. */
 export interface MemoryLogOptions {
   /**
-   * How many messages each topic keeps. More: the oldest go first, and a client that was away for longer gets a `gap`.
+   * How many messages each topic keeps: one number for all, or one for each pattern, `{ 'ticker:*': 1, 'room:*': 500 }`. More: the oldest go first, and a client
+   * that was away for longer gets a `gap`.
    * @default 1000
    */
-  retain?: number | undefined
+  retain?: PerTopic | undefined
   /**
-   * Milliseconds that a topic lasts after its last message. More: it is forgotten, however many names there were (before that `retainBytesInAll` bounds them), and who comes back for something in it gets a `gap`. With
+   * Milliseconds that a topic lasts after its last message, for all or for each pattern. More: it is forgotten, however many names there were (before that `retainBytesInAll` bounds them), and who comes back for something in it gets a `gap`. With
    * `Infinity` topics stay until they are dropped.
    * @default 86400000
    */
-  expire?: number | undefined
+  expire?: PerTopic | undefined
   /**
    * Bytes of messages that each topic keeps, but its newest message in any case. More: the oldest go first, and a client that was away
    * for longer gets a `gap`. A message counts as much as it has bytes in UTF-8, and 200 for what it takes to keep it.
@@ -81,8 +83,14 @@ interface Kept extends Entry {
   readonly time: number
 }
 
-/** A topic: what it keeps and how many bytes that is, the number of the newest message it had to let go, that of its newest, and when that was. */
+/**
+ * A topic: how many messages it may keep, and those that last as long; what it keeps and how many bytes that is, the number of the newest message it had to
+ * let go, that of its newest, and when that was.
+ */
 interface Topic {
+  readonly name: string
+  readonly retain: number
+  readonly peers: Set<Topic>
   kept: Ring<Kept>
   bytes: number
   trimmed: number
@@ -98,8 +106,8 @@ interface Place extends Numbered {
 /**
  * A log in this process's memory. It begins a new epoch, and so forgets everything, each time it is made.
  *
- * @throws {TypeError} naming the option: `retain` has to be a whole number, 1 or more, `expire` a positive number of ms or `Infinity`, and
- *   the others a number of bytes, 1 or more, or `Infinity`
+ * @throws {TypeError} naming the option, and the pattern if it is about one: `retain` has to be a whole number, 1 or more, `expire` a positive number of ms or
+ *   `Infinity`, and the others a number of bytes, 1 or more, or `Infinity`
  */
 export function memoryLog({
   retain = retainTable.retain.usual,
@@ -108,11 +116,12 @@ export function memoryLog({
   retainBytesPerSession = retainTable.retainBytesPerSession.usual,
   retainBytesInAll = retainTable.retainBytesInAll.usual(),
 }: MemoryLogOptions = {}): Log {
-  checkRetain(retain)
-  checkTime('expire', expire)
+  const most = perTopic('retain', retain, retainTable.retain.usual, checkCount)
+  const lasting = perTopic('expire', expire, retainTable.expire.usual, checkTime)
   checkBytes({ retainBytes, retainBytesPerSession, retainBytesInAll })
   const epoch = randomName(6)
   const topics = new Map<string, Topic>()
+  const byAge = new Map(lasting.all.map(ms => [ms, new Set<Topic>()])) // those that last so long, the longest silent first
   const tombs = { public: createTombs(remembered), private: createTombs(remembered) }
   const listeners = new Set<LogListener>()
   const key = randomBytes(4).readUInt32LE()
@@ -144,14 +153,14 @@ export function memoryLog({
   }
 
   function keep(entry: Kept): void {
+    sweep(entry.time)
     const topic = topics.get(entry.topic) ?? begin(entry.topic, entry)
     topic.newest = entry.seq
-    topic.time = entry.time
-    if (topic.time - swept > expire / 60) sweep(topic.time)
+    if (topic.time !== entry.time) touch(topic, entry.time)
     topic.kept.push(entry)
     count(topic, sizeOf(entry))
-    const most = isPrivate(entry.topic) ? retainBytesPerSession : retainBytes
-    while (topic.kept.length > retain || (topic.bytes > most && topic.kept.length > 1)) trim(topic)
+    const room = isPrivate(entry.topic) ? retainBytesPerSession : retainBytes
+    while (topic.kept.length > topic.retain || (topic.bytes > room && topic.kept.length > 1)) trim(topic)
     while (bytes > retainBytesInAll && top > oldestOf(places)) trim((places[0] as Place).topic)
   }
 
@@ -180,10 +189,20 @@ export function memoryLog({
   }
 
   /** The topic of a session has a new name: one whose tomb is not there was never dropped. */
-  function begin(name: string, next: Entry): Topic {
+  function begin(name: string, next: Kept): Topic {
     const lost = tombsOf(name).remove(name) ?? (isPrivate(name) ? 0 : tombs.public.newestOf(name))
-    const topic = { kept: createRing<Kept>(), bytes: 0, trimmed: lost, newest: 0, time: 0 }
+    const topic = {
+      name,
+      retain: most.of(name),
+      peers: byAge.get(lasting.of(name)) as Set<Topic>,
+      kept: createRing<Kept>(),
+      bytes: 0,
+      trimmed: lost,
+      newest: 0,
+      time: next.time,
+    }
     topics.set(name, topic)
+    topic.peers.add(topic)
     if (places.length > 2 * topics.size)
       places = places.filter(place => place.topic.kept.length > 0).sort(byNext)
     count(topic, name.length + topicOverhead)
@@ -191,14 +210,27 @@ export function memoryLog({
     return topic
   }
 
-  /** What is published goes on making room: a timer would keep a log that nobody has any more. */
-  function sweep(now: number): void {
+  /** Many messages in one millisecond are one time. */
+  function touch(topic: Topic, time: number): void {
+    topic.time = time
+    topic.peers.delete(topic)
+    topic.peers.add(topic)
+  }
+
+  /** Whoever publishes or reads makes room: a timer would keep a log that nobody has any more. It looks at what is over, and at nothing else. */
+  function sweep(now = Date.now() - began): void {
+    if (now === swept) return
     swept = now
-    for (const [name, { time }] of topics) if (now - time > expire) drop(name)
+    for (const [ms, topics] of byAge)
+      for (const topic of topics) {
+        if (now - topic.time <= ms) break
+        drop(topic.name)
+      }
   }
 
   function after(cursor: string | undefined, names: readonly string[]): History {
     if (cursor === undefined) return { start: newest, entries: [], more: false }
+    sweep()
     const from = readPlace(cursor)
     if (!from) return gap('unknown', cursor)
     if (from.epoch !== epoch) return gap('epoch', cursor, read(0, names), trimmedOf(names))
@@ -237,6 +269,7 @@ export function memoryLog({
     const from = before === undefined ? undefined : readPlace(before)
     if (before !== undefined && (from?.epoch !== epoch || idOf(from.seq) !== before))
       return { entries: [], start: newest, more: false, trimmed: true }
+    sweep()
     const { kept = createRing<Kept>(), trimmed = tombsOf(name).newestOf(name) } = topics.get(name) ?? {}
     const end = kept.search(from ? from.seq - 1 : top)
     const { first, isFull } = pageBefore(kept, end, limit, since - began)
@@ -267,6 +300,7 @@ export function memoryLog({
     const topic = topics.get(name)
     if (!topic) return
     topics.delete(name)
+    topic.peers.delete(topic)
     count(topic, -topic.bytes)
     topic.kept = createRing()
     tombsOf(name).add(name, topic.newest)

@@ -4,7 +4,7 @@ import { randomName } from '../random.ts'
 import { reported } from '../reported.ts'
 import {
   type Backwards,
-  checkRetain,
+  checkCount,
   checkTime,
   type Entry,
   type GapReason,
@@ -20,6 +20,7 @@ import {
   writePlace,
 } from './log.ts'
 import { emptyPage, type Page, page } from './page.ts'
+import { type PerTopic, perTopic } from './per-topic.ts'
 import { createLink } from './redis-link.ts'
 import type { ScriptName } from './redis-scripts.ts'
 
@@ -36,17 +37,17 @@ export interface RedisLogOptions {
    */
   prefix?: string
   /**
-   * How many messages each topic keeps. A client that was away for longer gets a `gap`. The same on all nodes. Bytes are bounded by the
-   * `maxmemory` of Redis: beyond it publishing fails, and nothing that is kept goes missing.
+   * How many messages each topic keeps: one number for all, or one for each pattern, `{ 'ticker:*': 1, 'room:*': 500 }`. A client that was away for
+   * longer gets a `gap`. The same on all nodes. Bytes are bounded by the `maxmemory` of Redis: beyond it publishing fails, and nothing that is kept goes missing.
    * @default 1000
    */
-  retain?: number
+  retain?: PerTopic
   /**
-   * Milliseconds after its last message until a topic is forgotten. Who comes back for something in it gets a `gap`. With
+   * Milliseconds after its last message until a topic is forgotten, for all or for each pattern. Who comes back for something in it gets a `gap`. With
    * `Infinity` topics stay until they are dropped. The same on all nodes.
    * @default 86400000
    */
-  expire?: number
+  expire?: PerTopic
   /**
    * Milliseconds that reading and publishing wait for Redis. Then they fail: a new client is told to come again, and
    * `publish` rejects. A connection on which nothing is answered for so long is given up, and made anew.
@@ -86,6 +87,8 @@ const bookmarks = 1_000
 /** How many dropped topics are remembered by name, of each kind. */
 const tombs = 10_000
 
+const usual = { retain: 1_000, expire: 86_400_000 }
+
 /** How long a private topic is kept in which nobody writes, in ms: what sessions leave that die with their node. */
 const idle = 3_600_000
 
@@ -120,20 +123,20 @@ interface Bookmark {
  * A log in Redis, 6.2 or newer, that any number of nodes share: what is published on one is heard on all, and any
  * continues where a client left another. Needs the package `redis`: without it each call rejects, and says so.
  *
- * @throws {TypeError} naming the option: `url` has to be `redis:` or `rediss:` with a host, `retain` a whole number, 1 or more, `expire` a
- *   positive number of ms or `Infinity`, `patience` and `check` a positive number of ms up to 2147483647
+ * @throws {TypeError} naming the option, and the pattern if it is about one: `url` has to be `redis:` or `rediss:` with a host, `retain` a whole number, 1
+ *   or more, `expire` a positive number of ms or `Infinity`, `patience` and `check` a positive number of ms up to 2147483647
  */
 export function redisLog({
   url = 'redis://127.0.0.1:6379',
   prefix = 'throughline',
-  retain = 1_000,
-  expire = 86_400_000,
+  retain = usual.retain,
+  expire = usual.expire,
   patience = 5_000,
   check = 1_000,
 }: RedisLogOptions = {}): RedisLog {
   checkUrl(url)
-  checkRetain(retain)
-  checkTime('expire', expire)
+  const most = perTopic('retain', retain, usual.retain, checkCount)
+  const lasting = perTopic('expire', expire, usual.expire, checkTime)
   checkTime('patience', patience, longestTimer)
   checkTime('check', check, longestTimer)
   const name = (rest: string) => `{${prefix}}:${rest}` // scripts need all of a log on one machine
@@ -142,12 +145,11 @@ export function redisLog({
     trial: name('trial'),
     recent: name('recent'),
     trimmed: name('trimmed'),
-    marks: name('marks'),
+    due: name('due'),
     newest: { public: name('newest:public'), private: name('newest:private') },
     dropped: { public: name('dropped:public'), private: name('dropped:private') },
     kept: name(`kept:${randomName(9)}`),
   }
-  const ages = { public: expire, private: idle }
   const streamOf = (topic: string) => name(`topic:${topic}`)
   const listeners = new Set<LogListener>()
   const numbers = new Set<number>() // of appends that are not answered yet
@@ -178,7 +180,7 @@ export function redisLog({
   )
   const clocks = [
     setInterval(catchUp, check).unref(),
-    setInterval(sweepAll, Math.min(60_000, Math.max(50, expire / 10))).unref(),
+    setInterval(sweepAll, Math.min(60_000, Math.max(50, Math.min(...lasting.all) / 10))).unref(),
   ]
 
   return {
@@ -202,12 +204,14 @@ export function redisLog({
     numbers.add(number)
     const [lowest = number] = numbers
     const kind = kindOf(topic)
-    const keys = [names.recent, names.trimmed, names.dropped[kind], names.newest[kind], names.kept]
+    const keys = [names.recent, names.trimmed, names.dropped[kind], names.newest[kind], names.kept, names.due]
+    const lasts = kind === 'private' ? idle : lasting.of(topic)
+    const bounds = [String(most.of(topic)), String(recent), lasts < Infinity ? String(Math.ceil(lasts)) : '']
     try {
       const place = await run(
         'append',
         [names.log, streamOf(topic), ...keys],
-        [String(number), String(lowest), String(retain), String(recent), topic, block, kind],
+        [String(number), String(lowest), ...bounds, topic, block, kind],
       )
       const [epoch = '', seq, key] = String(place).split(' ')
       return entryOf(epoch, Number(seq), Number(key), topic, block)
@@ -392,18 +396,26 @@ export function redisLog({
   }
 
   function drop(topic: string): PromiseLike<void> {
-    return reported(forget(topic, ''), error => link.reachable && failed(error as Error))
+    return reported(forget(topic), error => link.reachable && failed(error as Error))
   }
 
-  async function forget(topic: string, newest: string): Promise<void> {
+  async function forget(topic: string, only: 'due' | '' = ''): Promise<void> {
     const kind = kindOf(topic)
-    const keys = [names.log, streamOf(topic), names.trimmed, names.dropped[kind], names.newest[kind]]
-    await run('drop', keys, [topic, String(tombs), kind, newest])
+    const keys = [
+      names.log,
+      streamOf(topic),
+      names.trimmed,
+      names.dropped[kind],
+      names.newest[kind],
+      names.due,
+    ]
+    await run('drop', keys, [topic, String(tombs), kind, only])
   }
 
   async function sweepAll(): Promise<void> {
     try {
-      for (const kind of ['public', 'private'] as const) if (ages[kind] < Infinity) await sweep(kind)
+      for (let due = await sweep(); due.length > 0; due = await sweep())
+        await Promise.all(due.map(topic => forget(topic, 'due')))
     } catch (error) {
       // That Redis is away is said by the link; what it refuses is said once.
       if (link.reachable && !told.has(String(error))) failed(error as Error)
@@ -411,17 +423,8 @@ export function redisLog({
     }
   }
 
-  async function sweep(kind: Kind): Promise<void> {
-    const longest = Math.max(...Object.values(ages).filter(Number.isFinite))
-    const values = [ages[kind], longest, longest / 1_000].map(ms => String(Math.ceil(ms)))
-    for (let full = true; full; ) {
-      const [newest, topics] = (await run('sweep', [names.log, names.marks, names.newest[kind]], values)) as [
-        string,
-        string[],
-      ]
-      await Promise.all(topics.map(topic => forget(topic, newest)))
-      full = topics.length > 0
-    }
+  async function sweep(): Promise<string[]> {
+    return (await run('sweep', [names.log, names.due], [])) as string[]
   }
 
   function failed(error: Error): void {

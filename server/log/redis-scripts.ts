@@ -7,7 +7,7 @@
  * `:recent` a stream that says to which topics the newest numbers went.
  * `:trimmed` a hash, topic → the newest number it had to let go.
  * `:newest:<kind>` a sorted set of topics, by the newest number in each. `:dropped:<kind>` the same of dropped ones.
- * `:marks` a sorted set: how far the log was (`<top>`), by time. It tells which numbers are older than so many ms.
+ * `:due` a sorted set of topics, by the time in ms at which each is over if nobody publishes in it. One that stays for ever is not in it.
  * `:kept:<node>` a hash: what a node appended and may not have heard of, its own number → `<epoch> <seq> <key>`.
  * The kinds are `public`, and `private` for the topics of sessions: they come and go in large numbers.
  */
@@ -26,6 +26,10 @@ if not epoch then
 end
 local function text(number) return string.format('%.0f', number) end
 local function seqOf(place) return string.match(place, '^%d+') end
+local function now()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
 `
 
 export const scripts = {
@@ -46,11 +50,9 @@ for _, command in ipairs({
   {'ZADD', trial, 1, 'a'},
   {'ZSCORE', trial, 'a'},
   {'ZRANGEBYSCORE', trial, 1, 1},
-  {'ZREVRANGEBYSCORE', trial, 1, 1},
   {'ZRANGE', trial, 0, 0},
   {'ZCARD', trial},
   {'ZREMRANGEBYRANK', trial, 0, 0},
-  {'ZREMRANGEBYSCORE', trial, 1, 1},
   {'ZREM', trial, 'a'},
   {'XADD', trial, '1-1', 'a', ''},
   {'XRANGE', trial, '-', '+'},
@@ -78,8 +80,9 @@ end
 return {epoch, top, keys}`,
 
   /**
-   * KEYS: log, topic, recent, trimmed, dropped, newest, kept.
-   * ARGV: epoch, key, number of this append, lowest number not yet answered, retain, recent, topic, block, kind.
+   * KEYS: log, topic, recent, trimmed, dropped, newest, kept, due.
+   * ARGV: epoch, key, number of this append, lowest number not yet answered, retain, recent, ms until the topic is over or nothing, topic,
+   * block, kind.
    * When the message is kept nothing can refuse it any more; that its notice went to nobody is found out by `since`.
    */
   append: `${head}
@@ -87,29 +90,33 @@ local known = redis.call('HGET', KEYS[7], ARGV[3])
 if known then return known end
 local seq = text(redis.call('HINCRBY', log, 'top', 1))
 local key = string.match(keys, '%d+$')
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-redis.call('XADD', KEYS[2], seq .. '-' .. key, 'b', ARGV[8], 't', text(now))
-redis.call('XADD', KEYS[3], 'MAXLEN', '=', ARGV[6], seq .. '-' .. key, 't', ARGV[7])
+local now = now()
+redis.call('XADD', KEYS[2], seq .. '-' .. key, 'b', ARGV[9], 't', text(now))
+redis.call('XADD', KEYS[3], 'MAXLEN', '=', ARGV[6], seq .. '-' .. key, 't', ARGV[8])
 local length = redis.call('XLEN', KEYS[2])
 if length == 1 then
-  local lost = redis.call('ZSCORE', KEYS[5], ARGV[7]) or ARGV[9] == 'public' and redis.call('HGET', log, 'floor:public')
-  if lost then redis.call('HSET', KEYS[4], ARGV[7], lost) end
-  redis.call('ZREM', KEYS[5], ARGV[7])
+  local lost = redis.call('ZSCORE', KEYS[5], ARGV[8]) or ARGV[10] == 'public' and redis.call('HGET', log, 'floor:public')
+  if lost then redis.call('HSET', KEYS[4], ARGV[8], lost) end
+  redis.call('ZREM', KEYS[5], ARGV[8])
 end
 if length > tonumber(ARGV[5]) then
   local gone = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', length - tonumber(ARGV[5]))
-  redis.call('HSET', KEYS[4], ARGV[7], seqOf(gone[#gone][1]))
+  redis.call('HSET', KEYS[4], ARGV[8], seqOf(gone[#gone][1]))
   redis.call('XTRIM', KEYS[2], 'MAXLEN', '=', ARGV[5])
 end
-redis.call('ZADD', KEYS[6], seq, ARGV[7])
+redis.call('ZADD', KEYS[6], seq, ARGV[8])
+if ARGV[7] == '' then
+  redis.call('ZREM', KEYS[8], ARGV[8])
+else
+  redis.call('ZADD', KEYS[8], text(now + tonumber(ARGV[7])), ARGV[8])
+end
 for number = tonumber(redis.call('HGET', KEYS[7], 'from') or ARGV[4]), tonumber(ARGV[4]) - 1 do
   redis.call('HDEL', KEYS[7], text(number))
 end
 local place = epoch .. ' ' .. seq .. ' ' .. key
 redis.call('HSET', KEYS[7], ARGV[3], place, 'from', ARGV[4])
 redis.call('PEXPIRE', KEYS[7], 600000)
-redis.pcall('PUBLISH', log, place .. '\\n' .. ARGV[7] .. '\\n' .. ARGV[8])
+redis.pcall('PUBLISH', log, place .. '\\n' .. ARGV[8] .. '\\n' .. ARGV[9])
 return place`,
 
   /**
@@ -255,12 +262,17 @@ end
 return {epoch, top, keys, found, moved}`,
 
   /**
-   * KEYS: log, topic, trimmed, dropped, newest. ARGV: epoch, key, topic, how many dropped ones are remembered, kind, and if it
-   * is to be dropped for its age alone the newest number it may have.
+   * KEYS: log, topic, trimmed, dropped, newest, due. ARGV: epoch, key, topic, how many dropped ones are remembered, kind, and `due` if
+   * it is to be dropped for its age alone: somebody may have published in it since it was found.
    */
   drop: `${head}
+if ARGV[6] == 'due' then
+  local due = redis.call('ZSCORE', KEYS[6], ARGV[3])
+  if not due or tonumber(due) > now() then return '' end
+end
+redis.call('ZREM', KEYS[6], ARGV[3])
 local seq = redis.call('ZSCORE', KEYS[5], ARGV[3])
-if not seq or ARGV[6] ~= '' and tonumber(seq) > tonumber(ARGV[6]) then return '' end
+if not seq then return '' end
 redis.call('DEL', KEYS[2])
 redis.call('HDEL', KEYS[3], ARGV[3])
 redis.call('ZREM', KEYS[5], ARGV[3])
@@ -274,24 +286,7 @@ if over > 0 then
 end
 return ''`,
 
-  /**
-   * KEYS: log, marks, newest. ARGV: epoch, key, ms, the longest time that is ever asked for, ms between two marks.
-   * Topics in which nobody wrote for so long, and up to which number that was looked for.
-   */
+  /** KEYS: log, due. ARGV: epoch, key. Topics whose time has come, some at a time. */
   sweep: `${head}
-local time = redis.call('TIME')
-local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-local function markAt(ago)
-  local time = string.format('%.0f', now - tonumber(ago))
-  return redis.call('ZREVRANGEBYSCORE', KEYS[2], time, '-inf', 'WITHSCORES', 'LIMIT', 0, 1)
-end
-local last = markAt(0)
-if not last[1] or now - tonumber(last[2]) >= tonumber(ARGV[5]) then
-  if not redis.call('ZSCORE', KEYS[2], top) then redis.call('ZADD', KEYS[2], text(now), top) end
-end
-local oldest = markAt(ARGV[4])
-if oldest[1] then redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', '(' .. oldest[2]) end
-local mark = markAt(ARGV[3])[1]
-if not mark then return {'0', {}} end
-return {mark, redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', mark, 'LIMIT', 0, 100)}`,
+return redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', text(now()), 'LIMIT', 0, 100)`,
 } as const

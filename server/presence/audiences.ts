@@ -8,6 +8,8 @@ import type { People, Present } from './people.ts'
 export interface Audiences {
   /** `anew`: the connection has heard nothing yet; else it is a poll that goes on after another one, and needs only what changed between. */
   listen(connection: Connection, topic: string, anew: boolean): void
+  /** What a session was told by its polls does not count: the next one begins with the list. */
+  forget(member: Member, topic: string): void
   /** The connection is over. */
   gone(connection: Connection): void
   /** A session hears the topic no more. */
@@ -53,7 +55,7 @@ export function createAudiences(
   const heardBy = new Map<Connection, Set<Audience>>()
   let versions = 0
 
-  return { listen, gone, leave, changed, stop }
+  return { listen, forget, gone, leave, changed, stop }
 
   function listen(connection: Connection, topic: string, anew: boolean): void {
     const audience = audiences.get(topic) ?? gather(topic)
@@ -85,6 +87,10 @@ export function createAudiences(
     fill(audience)
     audiences.set(topic, audience)
     return audience
+  }
+
+  function forget(member: Member, topic: string): void {
+    audiences.get(topic)?.polled.delete(member)
   }
 
   function gone(connection: Connection): void {

@@ -15,8 +15,8 @@ export interface Present {
 export interface People {
   /** One more session of this node hears the topic for `id`. */
   come(topic: string, id: string, data: string): void
-  /** One session less. */
-  go(topic: string, id: string): void
+  /** One session less. `vanished`: it had its time to come back, and is given no more. */
+  go(topic: string, id: string, vanished: boolean): void
   /** Its public data has changed. */
   rename(topic: string, id: string, data: string): void
   /** Another node says that somebody is there, or not any more. */
@@ -37,7 +37,7 @@ interface Hooks {
   changedHere(topic: string, id: string, person: Present | undefined): void
 }
 
-/** Milliseconds in which whoever has gone may come back as if nothing had been: a page that is loaded anew says goodbye first. */
+/** Milliseconds in which whoever has said goodbye may come back as if nothing had been: a page that is loaded anew says goodbye first. */
 export const grace = 500
 
 export function createPeople({ changed, changedHere }: Hooks): People {
@@ -62,14 +62,17 @@ export function createPeople({ changed, changedHere }: Hooks): People {
     if (isNews) changed(topic, id)
   }
 
-  function go(topic: string, id: string): void {
+  function go(topic: string, id: string, vanished: boolean): void {
     const person = topics.get(topic)?.get(id)
     if (!person || --person.sessions > 0) return
-    person.leaving = setTimeout(() => {
-      person.leaving = undefined
-      changedHere(topic, id, undefined)
-      forget(topic, person)
-    }, grace).unref()
+    if (vanished) leave(topic, person)
+    else person.leaving = setTimeout(leave, grace, topic, person).unref()
+  }
+
+  function leave(topic: string, person: Present): void {
+    person.leaving = undefined
+    changedHere(topic, person.id, undefined)
+    forget(topic, person)
   }
 
   function rename(topic: string, id: string, data: string): void {

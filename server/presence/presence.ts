@@ -26,11 +26,14 @@ export interface Presence {
   leave(member: Member, topic: string): void
   /** It has begun. */
   began(member: Member): void
-  ended(member: Member): void
+  /** Its session is over. `vanished`: it had its time to come back. */
+  ended(member: Member, vanished: boolean): void
   /** Its rights were asked for anew: `data` is what it is known by, and `hears` says which topics it hears still. */
   renewed(member: Member, data: string, hears: (topic: string) => boolean): void
   /** A connection asks who is in a topic. `anew`: it has heard nothing of it yet, which of polls the first one has not. */
   ask(connection: Connection, topic: string, anew: boolean): void
+  /** A client asks, be it once more, that has no connection between two polls: the next one tells it. */
+  askLater(member: Member, topic: string): void
   /** A connection is over. */
   gone(connection: Connection): void
   /** Everybody in a topic, on all nodes. Throws a TypeError where presence is not kept. */
@@ -66,7 +69,20 @@ export function createPresence(
   const audiences = createAudiences(people, limits.presence, say)
   const nodes = isChosen && shared ? createNodes(log, people, sessionTimeout) : undefined
 
-  return { enter, leave, began, ended, renewed, ask, gone: audiences.gone, list, heard, missed, stop }
+  return {
+    enter,
+    leave,
+    began,
+    ended,
+    renewed,
+    ask,
+    askLater,
+    gone: audiences.gone,
+    list,
+    heard,
+    missed,
+    stop,
+  }
 
   function isKept(topic: string): boolean {
     try {
@@ -94,12 +110,12 @@ export function createPresence(
     return known
   }
 
-  function leave(member: Member, topic: string): void {
+  function leave(member: Member, topic: string, vanished = false): void {
     if (!isChosen) return
     audiences.leave(member, topic)
     denied.get(member)?.delete(topic)
     const known = members.get(member)
-    if (known?.topics.delete(topic) && known.counts) people.go(topic, known.id)
+    if (known?.topics.delete(topic) && known.counts) people.go(topic, known.id, vanished)
   }
 
   function began(member: Member): void {
@@ -109,10 +125,10 @@ export function createPresence(
     for (const topic of known.topics) people.come(topic, known.id, known.data)
   }
 
-  function ended(member: Member): void {
+  function ended(member: Member, vanished: boolean): void {
     const known = members.get(member)
     if (!known) return
-    for (const topic of known.topics) leave(member, topic)
+    for (const topic of known.topics) leave(member, topic, vanished)
     members.delete(member)
   }
 
@@ -133,6 +149,11 @@ export function createPresence(
       if (isThere) audiences.listen(connection, topic, anew)
       else deny(connection, topic, anew)
     })
+  }
+
+  function askLater(member: Member, topic: string): void {
+    audiences.forget(member, topic)
+    denied.get(member)?.delete(topic)
   }
 
   /** Polls are told once: each names its topics again. */

@@ -71,6 +71,8 @@ export interface Member {
   subscribedNames: number
   /** The topics that it has asked for, and nobody has decided on yet. */
   deciding: Map<string, Decision> | undefined
+  /** The topics that it does not hear any more, of which no channel has told its client yet. */
+  untold: Map<string, Refusal> | undefined
   /** Where its polls have come. */
   polls: Polls | undefined
   /** Something was sent to it alone: its own topic may be there. */
@@ -143,8 +145,6 @@ export interface Polls {
   readonly channel: string
   readonly turn: number
   readonly places: Map<string, Start>
-  /** The topics of which it has to be told that they are not heard. */
-  readonly refused: Map<string, Refusal>
 }
 
 /** Where a feed begins. */
@@ -152,6 +152,10 @@ export interface Start {
   readonly at: Place
   /** What the client has to be told of it: that it is subscribed, and from where on. */
   readonly notice: Notice | undefined
+  /** Its client wants to know who is there. */
+  readonly asksWho?: boolean
+  /** The number of the question that it answers; 0 without one. */
+  readonly number: number
 }
 
 /** `listed`: `rt.open` says it. Else a block of its own does; `trimmed`: what was asked for is not kept any more, up to where it begins. */
@@ -205,6 +209,10 @@ export interface Feed {
   from: Source
   /** What its client has to be told before its first message. */
   notice: Notice | undefined
+  /** Whether its client wants to know who is there. */
+  asksWho: boolean
+  /** The number of the question that it answers; 0 without one. */
+  readonly number: number
   /** What was published while a page was on its way. */
   early: Entry[]
   /** The newest entry it was given, or the position it began after. */
@@ -233,10 +241,10 @@ export const nowhereYet: Place = { id: '', seq: 0 }
 export function createFeed(
   connection: Connection,
   topics: readonly string[],
-  { at, notice }: Start = { at: nowhereYet, notice: undefined },
+  { at, notice, number, asksWho = false }: Start = { at: nowhereYet, notice: undefined, number: 0 },
 ): Feed {
   connection.late = true
-  return { connection, topics, from: 'log', notice, early: none, at }
+  return { connection, topics, from: 'log', notice, number, asksWho, early: none, at }
 }
 
 /** Most connections have none, and share this. */

@@ -42,8 +42,6 @@ export interface Sessions {
   leave(connection: Connection): boolean
   /** Ends one that has no channel any more. `bye`: what its client said, if it said goodbye. */
   end(member: Member, bye?: Farewell): void
-  /** Ends those that have been away for too long. */
-  sweep(): void
   clear(): void
   /** Guests are none. */
   readonly size: number
@@ -58,7 +56,8 @@ interface Hooks {
   /** A new id. */
   name(): string
   send(topic: string, ...message: Parameters<Send>): Promise<string>
-  ended(member: Member, bye: Farewell | undefined): void
+  /** `vanished`: its client said nothing, and had its time to come back. */
+  ended(member: Member, bye: Farewell | undefined, vanished: boolean): void
 }
 
 /** Not every request tells its origin; one that tells another is somebody else's. */
@@ -89,6 +88,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   const groups = new Map<string, Group>()
   let open = 0
   const away = new Set<Member>() // those without a channel, the longest away first
+  let timer: NodeJS.Timeout | undefined // runs while somebody is away
 
   /** What few applications ask of a session is made when it is asked for: tens of thousands live at a time. */
   class HubSession implements Session {
@@ -149,7 +149,6 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     enter,
     leave,
     end,
-    sweep,
     clear,
     get size() {
       return members.size
@@ -239,7 +238,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   function begin(ask: HubRequest, granted: Granted): Member {
     const member = make(name(), 'new', ask, granted)
     members.set(member.session.id, member)
-    away.add(member)
+    wait(member)
     return member
   }
 
@@ -291,6 +290,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       taken: 0,
       acked: 0,
       refused: undefined,
+      untold: undefined,
       done: settled,
       slices: '',
       held: 0,
@@ -344,9 +344,8 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     // A bare stream has no way to name its session again, and a client that was gone before the first answer has never heard its name.
     if (connection.channel.transport === 'bare' || member.stage === 'new' || member.stage === 'guest')
       end(member)
-    else {
-      member.left = Date.now()
-      away.add(member)
+    else if (member.stage !== 'over') {
+      wait(member)
       if (isPassing(connection)) for (const { passing } of member.groups) passing.add(member)
     }
     return true
@@ -361,22 +360,37 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     yield* guests
   }
 
-  function sweep(): void {
+  function wait(member: Member): void {
+    member.left = Date.now()
+    away.add(member)
+    if (timer === undefined) watch()
+  }
+
+  /** One timer for all: everybody may be away for equally long, so the first is the next whose time is over. */
+  function watch(): void {
+    const [first] = away
+    const left = first && Math.max(0, first.left + sessionTimeout - Date.now())
+    timer = left === undefined ? undefined : setTimeout(expire, Math.min(left, sessionTimeout)).unref()
+  }
+
+  function expire(): void {
     const due = Date.now() - sessionTimeout
     for (const member of away) {
-      if (member.left > due) return
-      end(member)
+      if (member.left > due) break
+      end(member, undefined, true)
     }
+    watch()
   }
 
   function clear(): void {
+    clearTimeout(timer)
     for (const member of members.values()) end(member)
   }
 
-  function end(member: Member, bye?: Farewell): void {
+  function end(member: Member, bye?: Farewell, vanished = false): void {
+    away.delete(member)
     const isOurs = members.get(member.session.id) === member
     if (!isOurs && !guests.delete(member)) return
-    away.delete(member)
     // What is decided later finds nobody, and counts nothing.
     for (const decision of member.deciding?.values() ?? []) decision.cancelled = true
     for (const group of member.groups) {
@@ -386,7 +400,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     }
     if (!isOurs) return
     members.delete(member.session.id)
-    ended(member, bye)
+    ended(member, bye, vanished)
     member.stage = 'over'
   }
 }

@@ -27,9 +27,9 @@ export function gapBlock(id: string, gap: Gap, topic?: string): Piece {
   return block('gap', gap, { id, topic })
 }
 
-/** A topic is heard from this position on. `trimmed`: not all that was asked for is kept. */
-export function subscribedBlock(topic: string, id: string, trimmed = false): Piece {
-  return block('subscribed', trimmed ? { trimmed } : {}, { id, topic })
+/** A topic is heard from this position on. `re`: the number of the question, if it has one; `trimmed`: not all that was asked for is kept. */
+export function subscribedBlock(topic: string, id: string, re: number, trimmed = false): Piece {
+  return block('subscribed', trimmed ? { trimmed } : {}, { id, topic, re: re ? `${re}` : undefined })
 }
 
 /** What follows is a page of what a topic keeps, after the position `id`. `more`: it keeps older ones; `trimmed`: it had older ones. */
@@ -87,7 +87,7 @@ export function pongTo(ping: string): Piece {
 function block(
   name: string,
   data: unknown,
-  more: { id?: string; retry?: number; topic?: string | undefined } = {},
+  more: { id?: string; retry?: number; topic?: string | undefined; re?: string | undefined } = {},
 ): Piece {
   return { text: encode({ ...more, event: `rt.${name}`, data: JSON.stringify(data) }) }
 }

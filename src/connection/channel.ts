@@ -95,8 +95,8 @@ export function openChannel(line: ChannelLine): LineChannel {
     heartbeat('activity')
   }
 
-  function read(block: Incoming): Frame {
-    const frame = stream.take(block)
+  function read(block: Incoming, beside?: Hello): Frame {
+    const frame = stream.take(block, beside)
     // The time that a goodbye asks for counts once.
     if (block.retry !== undefined && frame.type !== 'bye') session.retry = block.retry
     return frame
@@ -135,7 +135,7 @@ export function openChannel(line: ChannelLine): LineChannel {
         if (frame.acked !== undefined) outbox.returned?.(frame.acked)
         return line.ended(endOf(frame))
       case 'subscribed':
-        line.topics?.subscribed(frame.topic, frame.ahead, frame.trimmed)
+        line.topics?.subscribed(frame.topic, frame.re, frame.ahead, frame.trimmed)
         return markOpen()
       case 'unsubscribed':
         return line.topics?.unsubscribed(frame.topic, frame.failure)

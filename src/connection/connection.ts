@@ -127,7 +127,7 @@ export function createConnection(config: ConnectionConfig, listener: Listener): 
         const watched = page
         watched.stop()
         token?.stop()
-        leaveInDoubt()
+        giveUpSession(entered.name === 'failed' ? entered.failure : undefined)
         outbox.close()
         topics?.closed(entered.name === 'failed' ? entered.failure : undefined)
         if (entered.name === 'failed') listener.failed(entered.failure, undefined)
@@ -137,13 +137,16 @@ export function createConnection(config: ConnectionConfig, listener: Listener): 
     }
   }
 
-  /** Nobody knows whether the numbers of messages that are given up are used: should the line live again, it is in another session. */
-  function leaveInDoubt(): void {
+  /**
+   * Should the line live again, it is in another session if that is over, by the server's last word (403, 204), or if messages are given up of which nobody
+   * knows whether their numbers are used.
+   */
+  function giveUpSession(failure: Failure | undefined): void {
     let waits = true
     outbox.whenEmpty(() => {
       waits = false
     })
-    if (waits) stream.forget()
+    if (waits || failure?.status === 403 || failure?.status === 204) stream.forget()
   }
 
   // A channel:

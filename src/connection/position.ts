@@ -1,7 +1,7 @@
 import type { Incoming, Position, Protocol } from '../contracts/dialect.ts'
 import { longestAway } from '../contracts/failure.ts'
 import type { Frame, Hello } from '../contracts/frame.ts'
-import type { TopicPlace, Topics } from '../contracts/topics.ts'
+import type { TopicBlock, TopicPlace, Topics } from '../contracts/topics.ts'
 import type { Environment } from '../environment.ts'
 
 /** Where a line stands in its stream: it reads blocks, drops what came before, and keeps the cursor. */
@@ -18,9 +18,9 @@ export interface StreamPosition {
   readonly taken: number
   /**
    * What the block means here. What has been delivered already means nothing, and so does at first what may be a replay: if it turns out to
-   * be none, it is told late.
+   * be none, it is told late. `beside`: the hello of a channel beside the one that carries the line.
    */
-  take(block: Incoming): Frame
+  take(block: Incoming, beside?: Hello): Frame
   /** The session id to send with later requests. */
   enter(session: string): void
   /** A new channel, or the same one open again: what it repeats of earlier ones is dropped. `tell` gets what is told late. */
@@ -61,11 +61,11 @@ export function createPosition(
     get taken() {
       return taken
     },
-    take(block) {
+    take(block, beside) {
       // No request could name it, and the next channel would be refused for ever.
       const nameless = (block.id?.length ?? 0) > longestId
       const oversized = block.oversized || nameless
-      const stream = placeOf(block)
+      const stream = placeOf(block, beside)
       if (!stream) return { type: 'nothing' }
       const read = protocol.parseFrame(oversized ? { ...block, data: '' } : block, stream)
       const cursor = nameless ? undefined : (read as { cursor?: string }).cursor
@@ -126,14 +126,8 @@ export function createPosition(
   }
 
   /** Where the line stands in the stream that a block belongs to. */
-  function placeOf({
-    topic,
-    event,
-  }: {
-    topic?: string | undefined
-    event?: string | undefined
-  }): typeof position | TopicPlace | undefined {
-    return topics && topic !== undefined && hasTopics ? topics.find(topic, event) : position
+  function placeOf(block: TopicBlock, beside?: Hello): typeof position | TopicPlace | undefined {
+    return topics && block.topic !== undefined && hasTopics ? topics.find(block, beside) : position
   }
 }
 

@@ -18,7 +18,7 @@ export interface SendOptions {
   timeout?: number | undefined
   /**
    * Whether the message is of use only now, as the place of a pointer is: it is sent if it can be sent at once, which is when the line is open,
-   * nothing waits before it and no POST is under way; otherwise it is dropped, and the promise rejects with `dropped`. That is no error: where nobody
+   * nothing waits before it and no POST is under way whose messages are not all acknowledged; otherwise it is dropped, and the promise rejects with `dropped`. That is no error: where nobody
    * listens, no `error` event tells of it. Once it was sent it is a message like any other, and may go again after a cut. @default false
    */
   volatile?: boolean | undefined

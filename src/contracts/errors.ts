@@ -41,6 +41,8 @@ export class ConnectionError extends Error {
   readonly transport: TransportName | null
   /** The HTTP status, where the browser shows it. */
   readonly status: number | undefined
+  /** What the server, the browser or a function of the page's said of it, in its own words. */
+  readonly detail: string | undefined
   /** The latest tries of all transports, oldest first. */
   readonly attempts: readonly Attempt[]
 
@@ -51,6 +53,7 @@ export class ConnectionError extends Error {
       code?: string
       transport?: TransportName | null | undefined
       status?: number | undefined
+      detail?: string | undefined
       cause?: unknown
       attempts?: readonly Attempt[]
     },
@@ -60,6 +63,7 @@ export class ConnectionError extends Error {
     this.code = about.code ?? about.kind
     this.transport = about.transport ?? null
     this.status = about.status
+    this.detail = about.detail
     this.attempts = about.attempts ?? []
   }
 }

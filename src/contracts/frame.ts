@@ -39,11 +39,18 @@ export type Frame =
     }
   | HelloFrame
   | { type: 'gap'; cursor: string | undefined; gap: Gap; topic?: string | undefined }
-  /** A topic is heard after `cursor`. `ahead`: the line has not come so far in it; `trimmed`: not all that was asked for is kept. */
-  | { type: 'subscribed'; topic: string; cursor: string | undefined; ahead: boolean; trimmed: boolean }
+  /** A topic is heard after `cursor`, as the question number `re` asked. `ahead`: the line has not come so far in it; `trimmed`: not all that was asked for is kept. */
+  | {
+      type: 'subscribed'
+      topic: string
+      re: number | undefined
+      cursor: string | undefined
+      ahead: boolean
+      trimmed: boolean
+    }
   /** A topic is not heard, or not any more. */
   | { type: 'unsubscribed'; topic: string; failure: Failure }
-  /** Who is in a topic, in the server's words: throughline/presence reads them. */
+  /** Who is in a topic, in the server's words. */
   | { type: 'presence'; topic: string; data: string }
   | { type: 'ack'; upTo: number }
   /** The server did not take the message of this number, and all before it are answered. */

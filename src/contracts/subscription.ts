@@ -10,6 +10,7 @@ import type {
 import type { ConnectionError } from './errors.ts'
 import type { Gap } from './frame.ts'
 import type { Contract, MessagesIn } from './messages.ts'
+import type { People, PresenceEvent } from './presence.ts'
 
 /** Where a subscription begins. */
 export interface SubscribeOptions {
@@ -40,7 +41,7 @@ export interface SubscribedEvent extends AnyEvent {
   readonly trimmed: boolean
 }
 
-/** The topic was refused, or its line has failed. */
+/** The topic was refused, its line has failed, or what the page asked of it and did not wait for has. */
 export interface SubscriptionErrorEvent extends AnyEvent {
   /** Why, with the `status` that the server has given. */
   readonly error: ConnectionError
@@ -53,7 +54,7 @@ export interface TopicGapEvent extends AnyEvent, Readonly<Gap> {}
 export type SubscriptionEventMap<Messages> = {
   /** It is heard. */
   open: SubscribedEvent
-  /** It was refused, or its line has failed. */
+  /** It was refused, its line has failed, or `presence()` has and nobody waits for it. */
   error: SubscriptionErrorEvent
   /** It is over, for whatever reason. */
   close: AnyEvent
@@ -61,6 +62,12 @@ export type SubscriptionEventMap<Messages> = {
   statechange: AnyEvent
   /** Messages of this topic were lost. */
   gap: TopicGapEvent
+  /** Somebody has come since `presence()` was called. */
+  join: PresenceEvent
+  /** Somebody has left: half a second after the last of their pages did, or once the server takes for gone who just vanished. */
+  leave: PresenceEvent
+  /** `people` is there, or has changed in whatever way. It comes after each `join` and `leave` of the same change. */
+  presence: AnyEvent
 } & { [Name in keyof Messages]: LineMessage<Messages[Name]> }
 
 /** Which messages `history()` gives. */
@@ -77,7 +84,10 @@ export interface HistoryPage<Message> {
   readonly messages: readonly Message[]
   /** Whether older ones are kept. */
   readonly more: boolean
-  /** The id of the oldest that is kept, where there have been older ones and this page goes back to it; otherwise `undefined`. */
+  /**
+   * The id of the oldest that is kept, where there have been older ones and this page goes back to it; the `before` that was asked for, where nothing before it
+   * is kept any more; otherwise `undefined`.
+   */
   readonly begins: string | undefined
 }
 
@@ -99,10 +109,12 @@ export interface Subscription<Messages = Record<string, unknown>, Kept = LineMes
   readonly readyState: 0 | 1 | 2
   /** Why it was refused. */
   readonly error: ConnectionError | undefined
+  /** Those in the topic that the server told last, this page among them; nothing before `presence()` is answered. While the line is down it stays as it was. */
+  readonly people: People | undefined
   /**
    * Resolves when the topic is heard. One that nobody listens to is no unhandled rejection.
    *
-   * @throws {ConnectionError} as a rejection, when it is refused, or closed before it was heard
+   * @throws {ConnectionError} as a rejection, when it is refused, or closed before it was heard, or when its line fails
    */
   readonly opened: Promise<void>
   /** Hears `open`: the topic is heard. */
@@ -122,13 +134,28 @@ export interface Subscription<Messages = Record<string, unknown>, Kept = LineMes
   /** The same for messages of a name that `Messages` does not have. */
   addEventListener(type: string, listener: AnyListener<AnyEvent>, options?: ListenerOptions): void
   /**
-   * Reads back what the topic keeps, a page at a time.
+   * Reads back what the topic keeps, a page at a time. It waits until the topic is heard.
    *
    * @throws {TypeError} as a rejection, naming an option that cannot be
-   * @throws {ConnectionError} as a rejection: `declined` when the topic is not heard, `closed` when the line is closed, `IN_DOUBT` when no answer comes
+   * @throws {ConnectionError} as a rejection: what `opened` rejects with, `closed` when the subscription or its line is, `IN_DOUBT` when no answer comes
    *   within 10 s
    */
   history(options?: HistoryOptions): Promise<HistoryPage<Kept>>
+  /**
+   * Who hears the topic. Each person counts once. From the first call on, `join`, `leave` and `presence` events tell what changes. The server says in its
+   * option `presence` in which topics it is known.
+   *
+   * ```ts
+   * const room = line.subscribe('room:42')
+   * for (const { id, data } of await room.presence()) show(id, data)
+   * room.addEventListener('join', ({ person }) => show(person.id, person.data))
+   * room.addEventListener('leave', ({ person }) => hide(person.id))
+   * ```
+   *
+   * @throws {ConnectionError} as a rejection: `declined` when the topic is refused, or the server does not keep presence in it (code `no-presence`), and
+   *   `closed` when the subscription is. Where nobody listens to the promise, it is an `error` event
+   */
+  presence(): Promise<People>
   /** Ends it. The topic is left once nobody else on the page has a subscription to it. */
   close(): void
   /** The messages without a name of their own, one after the other, until it is over. Throws its `error`, if it has one. */

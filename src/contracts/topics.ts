@@ -1,6 +1,6 @@
 import type { Block } from '../wire/block.ts'
 import type { Failure } from './failure.ts'
-import type { Content, Frame, Gap } from './frame.ts'
+import type { Content, Frame, Gap, Hello } from './frame.ts'
 import type { SubscribeOptions, Subscription } from './subscription.ts'
 
 /** Where a line stands in the stream of a topic. The dialect reads it, and the connection moves it. */
@@ -13,16 +13,27 @@ export interface TopicPlace {
   readonly session: undefined
 }
 
+/** What a block says of the topic that it is of. */
+export interface TopicBlock {
+  /** Its name. */
+  readonly topic?: string | undefined
+  /** The name of the event. */
+  readonly event?: string | undefined
+  /** The number of the question that it answers. */
+  readonly re?: string | undefined
+}
+
 /**
  * The topics of a line that have a position each, as its connection and its page use them. The line's own stream, of what is sent to it alone, is none of
  * them. A line without topics has one position for all that it hears.
  */
 export interface Topics {
   /**
-   * Where the line stands in the topic that an event is of. Nothing, where it is to be passed over: nobody wants the topic, and its server is told
-   * so; or what comes is not what follows, and comes once more.
+   * Where the line stands in the topic that a block is of. Nothing, where it is to be passed over: nobody wants the topic, and its server is told
+   * so; or what comes is of an earlier question, or of a channel that was opened with another set, and comes once more. `beside`: the hello of a
+   * channel that brought it beside the one that carries the line.
    */
-  find(topic: string, event: string | undefined): TopicPlace | undefined
+  find(block: TopicBlock, beside?: Hello): TopicPlace | undefined
   /** Whether the line hears any, or wants to. */
   readonly hasAny: boolean
   /** What the address of a request tells of them, as parameters. */
@@ -39,8 +50,8 @@ export interface Topics {
   welcomed(set: number | undefined, most?: number): void
   /** The channel is gone: what has to be told is told by the next one's address. */
   interrupted(): void
-  /** A topic is heard now. `ahead`: its server begins behind where the line stands. `trimmed`: not all that was asked for is kept. */
-  subscribed(topic: string, ahead: boolean, trimmed: boolean): void
+  /** A topic is heard now, as the question of this number asked. `ahead`: its server begins beyond where the line stands. `trimmed`: not all that was asked for is kept. */
+  subscribed(topic: string, re: number | undefined, ahead: boolean, trimmed: boolean): void
   /** A topic is not heard, or not any more. */
   unsubscribed(topic: string, failure: Failure): void
   /** The server tells who is in a topic. */

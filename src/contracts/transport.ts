@@ -10,7 +10,7 @@ import type {
   Via,
 } from './dialect.ts'
 import type { Failure, TransportName } from './failure.ts'
-import type { Frame, HelloFrame } from './frame.ts'
+import type { Frame, Hello, HelloFrame } from './frame.ts'
 import type { Send } from './send.ts'
 import type { Traits, TransportKind } from './traits.ts'
 
@@ -94,8 +94,11 @@ export interface Route {
 export interface Receiver {
   /** Data flows by this transport. Again, when another one has taken over, with the hello that it had. */
   opened(transport: Transport, hello?: HelloFrame): void
-  /** Reads a block where the line stands, and moves on. What it means is to be told by `frame`, or by `opened` if it is a hello. @throws when it cannot be read */
-  read(block: Incoming): Frame
+  /**
+   * Reads a block where the line stands, and moves on. What it means is to be told by `frame`, or by `opened` if it is a hello. `beside`: the hello of
+   * a channel beside the one that carries the line. @throws when it cannot be read
+   */
+  read(block: Incoming, beside?: Hello): Frame
   /** What a block means, once the line may act on it. `origin`: where it came from. */
   frame(frame: Frame, origin?: string): void
   /** The channel works. This is said once for each piece that comes, before its first frame that is no receipt. */

@@ -144,7 +144,7 @@ function contentOf({ encoding, type }: Block, data: string): Content {
   return type === 'json' ? { json: content as string } : content
 }
 
-function control({ event, id, retry, topic }: Block, data: string, position: Position): Frame {
+function control({ event, id, retry, topic, re }: Block, data: string, position: Position): Frame {
   switch (event) {
     case 'rt.open':
       return { type: 'hello', cursor: id, hello: { session: '', spread: 0, ...JSON.parse(data) } }
@@ -153,7 +153,15 @@ function control({ event, id, retry, topic }: Block, data: string, position: Pos
     case 'rt.subscribed': {
       const { cursor } = position
       const ahead = cursor !== '' && id !== undefined && id !== cursor && isNew(id, position)
-      return { type: 'subscribed', topic: topic ?? '', cursor: id, ahead, trimmed: !!fieldsOf(data).trimmed }
+      const trimmed = !!fieldsOf(data).trimmed
+      return {
+        type: 'subscribed',
+        topic: topic ?? '',
+        re: re ? Number(re) : undefined,
+        cursor: id,
+        ahead,
+        trimmed,
+      }
     }
     case 'rt.unsubscribed':
       return { type: 'unsubscribed', topic: topic ?? '', failure: refused(data) }

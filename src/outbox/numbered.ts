@@ -28,7 +28,7 @@ export const createNumberedOutbox: CreateOutbox = (wire, environment, lost, wait
   let failures = 0 // requests in a row that failed
   let emptyAnswers = 0 // answers in a row that acknowledged nothing
   const sender = createSender<NumberedBatch>(environment, fill, conclude)
-  const queue = createQueue(wire, environment, waiting, { flush: sender.flush, pause, abandon })
+  const queue = createQueue(wire, environment, waiting, { flush: sender.flush, pause, abandon, awaitEnd })
   const { entries } = queue
 
   // The queue has those members of an outbox that have nothing to do with sending.
@@ -72,6 +72,14 @@ export const createNumberedOutbox: CreateOutbox = (wire, environment, lost, wait
     }
     // There may be room for more now.
     queueMicrotask(sender.flush)
+  }
+
+  /** The answer to a POST acknowledges what it carried just before it ends: whoever has waited for that finds nothing under way. */
+  function awaitEnd(act: () => void): boolean {
+    const batch = sender.state.batch as NumberedBatch | undefined
+    const isAcknowledged = !!batch?.entries[0] && queue.unanswered === 0
+    if (isAcknowledged) sender.whenOver(act)
+    return isAcknowledged
   }
 
   /** Writes all that waits, up to the limits of one batch. */

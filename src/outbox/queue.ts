@@ -52,6 +52,8 @@ interface QueueRules {
   pause(): void
   /** An entry that was sent has waited as long as it may: all that were sent are in doubt. */
   abandon(): void
+  /** Calls once the request that is under way is over, if all that it carried is acknowledged and nothing but its end is missing. Otherwise gives `false`. */
+  awaitEnd?(act: () => void): boolean
   /** The answer to an entry has come. */
   answered?(entry: Entry): void
 }
@@ -128,11 +130,12 @@ export function createQueue(
       if (timeout !== undefined) timer = environment.setTimeout(late, timeout)
       abort = () => giveUp(entry, signal?.reason)
       signal?.addEventListener('abort', abort)
-      // What is sent in one turn goes up together.
-      queueMicrotask(() => {
+      const flush = () => {
         rules.flush()
-        if (volatile && !entry.sent) refuse('dropped', [entry])
-      })
+        if (volatile && !entry.sent && !rules.awaitEnd?.(flush)) refuse('dropped', [entry])
+      }
+      // What is sent in one turn goes up together.
+      queueMicrotask(flush)
     })
     if (timeout !== undefined || signal) promise.then(stop, stop)
     return promise
@@ -210,7 +213,7 @@ export function createQueue(
     const { status, code, detail } = failure
     const why = code ? say(failure as Failure) : detail
     const words = saySend(kind, waiting)
-    return new ConnectionError(why ? `${words}; ${why}` : words, { kind, status })
+    return new ConnectionError(why ? `${words}; ${why}` : words, { kind, status, detail })
   }
 
   /** The timer is for the oldest entry. It is not armed anew each time that one is taken out: `expire` looks which one is the oldest then. */

@@ -16,6 +16,8 @@ export interface Sender<B extends Batch> {
   flush(): void
   /** Sends a batch at once, and says whether it could. */
   send(batch: B): boolean
+  /** Calls once the present batch is over, whatever became of it, and what waits was sent if it could be. */
+  whenOver(act: () => void): void
 }
 
 /**
@@ -30,6 +32,7 @@ export function createSender<B extends Batch>(
   let state = closed
   let timer: unknown
   let flushing = false
+  const whenOver: (() => void)[] = []
 
   return {
     get state() {
@@ -38,6 +41,7 @@ export function createSender<B extends Batch>(
     signal,
     flush,
     send,
+    whenOver: act => void whenOver.push(act),
   }
 
   /** Leaving a back-off stops its timer; entering one arms its own. */
@@ -49,6 +53,7 @@ export function createSender<B extends Batch>(
     if (state.until)
       timer = environment.setTimeout(() => signal({ type: 'over' }), state.until - environment.now())
     flush()
+    if (before.batch && before.batch !== state.batch) for (const act of whenOver.splice(0)) act()
   }
 
   /** A channel may take a batch at once. Then this loop sends the next one: if `send` did, the stack would grow with each. */

@@ -171,7 +171,7 @@ export function run(first: Candidate, course: Course): Running {
       for (const block of blocks) {
         // A handler may close the line, and a block may end the channel.
         if (over) break
-        const frame = line.read(block)
+        const frame = line.read(block, isActive() ? undefined : hello?.hello)
         frames.push(frame)
         if (frame.type === 'hello') hello = frame
         if (isActive() || isForLine(frame)) hand(frame)

@@ -1,10 +1,12 @@
 import { ConnectionError } from '../contracts/errors.ts'
 import type { Failure } from '../contracts/failure.ts'
+import type { People } from '../contracts/presence.ts'
 import { say } from '../contracts/say.ts'
 import type { CreateTopics, TopicPlace, TopicServer } from '../contracts/topics.ts'
 import { largest } from '../wire/codec.ts'
 import { createParser } from '../wire/parser.ts'
 import { utf8Length } from '../wire/payload.ts'
+import { readCrowd } from './crowd.ts'
 import { type Page, type Topic, TopicSubscription } from './subscription.ts'
 import { readWish } from './wish.ts'
 
@@ -12,15 +14,22 @@ import { readWish } from './wish.ts'
 interface Known extends TopicPlace, Topic {
   cursor: string
   /** Where it wants to begin, as long as it has no cursor. */
-  wish: string
+  readonly wish: string
   /** Whether it comes with the line's address, so that it is heard without being asked for. */
   granted: boolean
-  /** Whether the server has said that it is heard. */
-  isHeard: boolean
-  /** Whether what comes is beyond what the line has to hear next: so often in a row was it asked for from there. */
-  skips: number
+  stand: Stand
+  people: People | undefined
   readonly subscriptions: Set<TopicSubscription>
 }
+
+/** How the line stands in a topic. */
+type Stand =
+  /** Its position was given as the line was made, and it may be heard without being asked for. */
+  | { readonly is: 'remembered' }
+  /** The question of this number is not answered: what comes until then is of an earlier one. `exact`: it asks for what is behind a position. */
+  | { readonly is: 'asked'; readonly number: number; readonly exact: boolean }
+  /** What comes is what follows. `exact`: the number of the question, if it asked for what is behind a position. */
+  | { readonly is: 'heard'; readonly exact?: number | undefined }
 
 /** How many characters an address may give to topics. Of more the server is told behind its greeting. */
 const roomInAddress = 2_000
@@ -31,32 +40,33 @@ const roomInMessage = 16_000
 /** What a message has besides, in bytes: its number, its name, and the beginning of a line for each topic, most of which take so much. */
 const besides = 100
 
-/** How often in a row a server is asked for what it begins behind of. */
-const mostTries = 10
-
 /** A line's topics are a set that changes. Its server is told of the set by addresses, and of changes by messages: docs/PROTOCOL.md, "Topics". */
 export const subscriptions: CreateTopics = () => {
   const topics = new Map<string, Known>()
-  let set = 0 // counts the changes
+  let set = 0 // counts the changes, and so the questions
   let isTold = false // whether the server knows the set, but for `changed`
   let changed = new Set<string>()
   let left = new Set<string>() // of those that were changed
+  let messages = 0
+  const underWay = new Map<string, number>() // the last message that tells of a topic
   let strays = new Set<string>()
   let isClosed = false
   let room = roomInMessage
   let server: TopicServer
 
   return {
-    find(topic, event) {
+    find({ topic = '', event, re }, beside) {
+      // Its address may have named a topic that was left and asked for again since. If it comes to carry the line it is told all.
+      if (beside && beside.set !== set) return undefined
       const known = topics.get(topic)
       // It was left, and the server does not know yet; or an older address has named it once more.
       if (!known && isTold && !strays.has(topic)) {
         strays.add(topic)
         change(topic)
       }
-      // Without a position it begins where its server says: what comes before that is of an earlier subscription.
-      const waits = known && (known.skips > 0 || !known.cursor)
-      return waits && event !== 'rt.subscribed' && event !== 'rt.unsubscribed' ? undefined : known
+      // These need no position.
+      if (known?.stand.is !== 'asked' || /^rt\.(unsubscribed|presence)$/.test(event ?? '')) return known
+      return event === 'rt.subscribed' && Number(re) === known.stand.number ? known : undefined
     },
     get hasAny() {
       return topics.size > 0
@@ -86,57 +96,60 @@ export const subscriptions: CreateTopics = () => {
     greeted(granted) {
       for (const topic of Object.keys(granted)) {
         const known = topics.get(topic) ?? add(topic, '', '')
-        known.granted = known.isHeard = true
+        known.granted = true
+        if (known.stand.is === 'asked') continue
+        known.stand = { is: 'heard' }
         known.cursor ||= `${granted[topic]}`
       }
     },
     welcomed(taken, most = roomInMessage) {
       room = Math.min(roomInMessage, most - besides)
       isTold = true
-      for (const known of topics.values()) known.skips = 0
-      // What is wanted again has begun where the address said.
-      if (taken === set) left = new Set([...left].filter(topic => !topics.has(topic)))
-      // By an older address a topic may be heard already that has been left since, and it would go on as it is.
-      else if (taken !== undefined)
-        for (const { topic, cursor } of topics.values()) if (!cursor) left.add(topic)
       changed = new Set(taken === set ? [] : topics.keys())
       strays = new Set()
-      for (const known of topics.values()) if (known.isHeard) confirm(known)
+      for (const known of topics.values()) {
+        // By another address a topic may be heard already from elsewhere, and it would go on as it is.
+        if (changed.size > 0 && known.subscriptions.size > 0) ask(known)
+        else if (known.stand.is === 'heard') confirm(known)
+      }
       flush()
     },
     interrupted() {
       isTold = false
       changed.clear()
     },
-    subscribed(topic, ahead, trimmed) {
+    subscribed(topic, re, ahead, trimmed) {
       const known = topics.get(topic)
       if (!known) return
-      // Answers to what was asked for before may be on their way. A server that never begins there is not asked for ever.
-      known.skips = ahead && known.skips < mostTries ? known.skips + 1 : 0
-      if (known.skips > 0) {
-        // What lies between is not on its way: this channel began too late for it, and the one before is gone, or as good as gone.
-        send('rt.unsubscribe', [topic])
-        send('rt.subscribe', [topic])
-      }
+      const { stand } = known
+      if (stand.is === 'asked') known.stand = { is: 'heard', exact: stand.exact ? stand.number : undefined }
+      // What lies between is not on its way: this channel began too late for it. A server that was asked for it and begins there all the same has
+      // nothing better.
+      else if (ahead && !(stand.is === 'heard' && re !== undefined && re === stand.exact)) return ask(known)
+      else known.stand = { ...stand, is: 'heard' }
       confirm(known, trimmed)
     },
     unsubscribed(topic, failure) {
       const known = topics.get(topic)
       if (!known) return
       topics.delete(topic)
-      const why: Failure = { ...failure, code: 'topic-refused', where: `"${topic}"` }
-      const error = new ConnectionError(say(why), { ...why, kind: 'declined' })
+      const error = declined({ ...failure, code: 'topic-refused' }, topic)
       for (const each of [...known.subscriptions]) each.end('refused', error)
     },
     present(topic, data) {
-      for (const each of [...(topics.get(topic)?.subscriptions ?? [])]) each.tell('rt.presence', { data })
+      const known = topics.get(topic)
+      if (!known) return
+      const crowd = readCrowd(known.people, data)
+      known.people = crowd.people
+      const error = crowd.failure && declined(crowd.failure, topic)
+      if (crowd.people || error) for (const each of [...known.subscriptions]) each.crowd(crowd, error)
     },
     closed(failure) {
       isClosed = !failure
       const error = failure && new ConnectionError(say(failure), failure)
       for (const { subscriptions } of topics.values())
         for (const each of [...subscriptions])
-          if (error) each.turn('subscribing', 'error', { error })
+          if (error) each.fail(error)
           else each.close()
     },
     subscribe(owner, topic, options) {
@@ -148,6 +161,7 @@ export const subscriptions: CreateTopics = () => {
       }
       const subscription = new TopicSubscription(owner, known, { page, isNewer }, tellSet, each => {
         known.subscriptions.delete(each)
+        if (!asksWho(known)) known.people = undefined
         if (known.subscriptions.size > 0 || known.granted || topics.get(topic) !== known) return
         topics.delete(topic)
         left.add(topic)
@@ -155,9 +169,9 @@ export const subscriptions: CreateTopics = () => {
       })
       known.subscriptions.add(subscription)
       if (isClosed) subscription.close()
-      else if (known.isHeard || known.granted || !isNew) subscription.hold(id, from)
-      if (known.isHeard) queueMicrotask(() => confirm(known))
-      else if (isNew && !isClosed) change(topic)
+      else if (known.stand.is === 'heard' || known.granted || !isNew) subscription.hold(id, from)
+      if (known.stand.is === 'heard') queueMicrotask(() => known.stand.is === 'heard' && confirm(known))
+      else if (isNew && !isClosed) ask(known)
       return subscription
     },
     message(owner, topic, type, value, lastEventId, origin) {
@@ -191,8 +205,8 @@ export const subscriptions: CreateTopics = () => {
       session: undefined,
       wish,
       granted: false,
-      isHeard: false,
-      skips: 0,
+      stand: { is: 'remembered' },
+      people: undefined,
       subscriptions: new Set(),
     }
     topics.set(topic, known)
@@ -200,8 +214,13 @@ export const subscriptions: CreateTopics = () => {
   }
 
   function confirm(known: Known, trimmed = false): void {
-    known.isHeard = true
     for (const each of [...known.subscriptions]) each.confirm(trimmed)
+  }
+
+  /** It begins anew where the line stands in it, also on a channel that brings it from elsewhere. */
+  function ask(known: Known): void {
+    change(known.topic)
+    known.stand = { is: 'asked', number: set, exact: known.cursor !== '' }
   }
 
   function change(topic: string): void {
@@ -214,13 +233,11 @@ export const subscriptions: CreateTopics = () => {
   function flush(): void {
     if (!isTold) return
     const names = [...new Set([...changed, ...left])]
-    const again = left
     changed.clear()
     left = new Set()
-    // One that was left and is wanted again begins anew.
     send(
       'rt.unsubscribe',
-      names.filter(topic => again.has(topic) || !topics.has(topic)),
+      names.filter(topic => !topics.has(topic)),
     )
     send(
       'rt.subscribe',
@@ -247,14 +264,24 @@ export const subscriptions: CreateTopics = () => {
 
     function go(): void {
       const told = batch
-      if (told.length) server.tell(event, text).then(() => told.forEach(compare), tellLater)
+      const message = ++messages
+      for (const topic of told) underWay.set(topic, message)
+      if (told.length) server.tell(event, text).then(() => arrived().forEach(compare), tellLater)
       text = ''
       size = 0
       batch = []
 
       /** One that waited for too long is told anew. What else it can be rejected with is the end of this line, or of its session. */
       function tellLater({ kind }: ConnectionError): void {
-        if (kind === 'expired') told.forEach(change)
+        const last = arrived()
+        if (kind === 'expired') last.forEach(change)
+      }
+
+      /** Of which no later message tells. */
+      function arrived(): string[] {
+        const last = told.filter(topic => underWay.get(topic) === message)
+        for (const topic of last) underWay.delete(topic)
+        return last
       }
     }
 
@@ -269,10 +296,20 @@ function of(owner: object, known: Known | undefined): TopicSubscription[] {
   return known ? [...known.subscriptions].filter(each => each.owner === owner) : []
 }
 
-/** `[*][+]FROM:TOPIC` */
-function lineOf({ topic, cursor, wish, subscriptions }: Known): string {
-  const asksWho = [...subscriptions].some(each => each.asksWho)
-  return `${subscriptions.size ? '' : '*'}${asksWho ? '+' : ''}${cursor || wish}:${topic}`
+function declined(failure: Failure, topic: string): ConnectionError {
+  const why = { ...failure, where: `"${topic}"` }
+  return new ConnectionError(say(why), { ...why, kind: 'declined' })
+}
+
+function asksWho({ subscriptions }: Known): boolean {
+  return [...subscriptions].some(each => each.asksWho)
+}
+
+/** `[*][+][NUMBER!]FROM:TOPIC` */
+function lineOf(known: Known): string {
+  const { topic, cursor, wish, stand, subscriptions } = known
+  const number = stand.is === 'asked' ? `${stand.number}!` : ''
+  return `${subscriptions.size ? '' : '*'}${asksWho(known) ? '+' : ''}${number}${cursor || wish}:${topic}`
 }
 
 /** A server may give a topic any name. */

@@ -1037,6 +1037,58 @@ describe.each([
   })
 })
 
+describe('a volatile message behind a request that was acknowledged, and is not over yet,', () => {
+  async function acknowledged() {
+    const stage = setUp()
+    stage.open()
+    await stage.add('a')
+    stage.outbox.acknowledged?.(1)
+    const sent = stage.outbox.add({ event: undefined, data: 'point', volatile: true })
+    sent.catch(() => {})
+    await stage.world.settle()
+    expect(stage.requests.map(carried)).toEqual([['1 a']])
+    return { ...stage, sent }
+  }
+  const dropped = (sent: Promise<unknown>) => expect(sent).rejects.toMatchObject({ kind: 'dropped' })
+
+  test('goes as soon as that is over, with what waits besides', async () => {
+    const { add, answers, outbox, requests, sent } = await acknowledged()
+    await add('b')
+    answers()
+    expect(requests.map(carried)).toEqual([['1 a'], ['2 point', '3 b']])
+    outbox.acknowledged?.(3)
+    await sent
+  })
+
+  test('is dropped when nothing can be sent then', async () => {
+    const { answers, outbox, requests, sent, world } = await acknowledged()
+    answers(cut)
+    await dropped(sent)
+    await world.pass(60_000)
+    expect(requests.map(carried)).toEqual([['1 a']])
+    expect(outbox.size).toBe(0)
+  })
+
+  test('is dropped when the channel goes, and does not go up on the next', async () => {
+    const { open, outbox, requests, sent } = await acknowledged()
+    outbox.pause()
+    await dropped(sent)
+    open()
+    expect(requests.map(carried)).toEqual([['1 a']])
+  })
+
+  test('is dropped behind a second one, of which nothing is acknowledged', async () => {
+    const { answers, add, outbox, requests, sent } = await acknowledged()
+    answers()
+    await dropped(outbox.add({ event: undefined, data: 'late', volatile: true }))
+    await add('b')
+    outbox.acknowledged?.(2)
+    await sent
+    answers()
+    expect(requests.map(carried)).toEqual([['1 a'], ['2 point'], ['3 b']])
+  })
+})
+
 test('volatile messages of one turn go up together, behind those before them', async () => {
   const { open, outbox, requests, world } = setUp()
   open()
@@ -1049,6 +1101,34 @@ test('volatile messages of one turn go up together, behind those before them', a
   await world.settle()
   expect(requests.map(carried)).toEqual([['1 a', '2 b', '3 c']])
 })
+
+test.each([true, false])(
+  'a volatile message waits for the end of a request that was acknowledged, and is dropped if the channel is gone first: %s',
+  async isOver => {
+    const { open, answers, add, outbox, requests, world } = setUp()
+    open()
+    await add('a')
+    outbox.acknowledged?.(1)
+    let outcome = 'waits'
+    outbox.add({ event: undefined, data: 'point', volatile: true }).then(
+      () => {
+        outcome = 'taken'
+      },
+      ({ kind }) => {
+        outcome = kind
+      },
+    )
+    await world.settle()
+    expect(outcome).toBe('waits')
+    if (isOver) answers()
+    else outbox.pause()
+    await world.settle()
+    expect(requests.map(carried)).toEqual(isOver ? [['1 a'], ['2 point']] : [['1 a']])
+    outbox.acknowledged?.(isOver ? 2 : 1)
+    await world.settle()
+    expect(outcome).toBe(isOver ? 'taken' : 'dropped')
+  },
+)
 
 test('a volatile message that was sent goes again after a cut, with its number', async () => {
   const { open, outbox, requests, world } = setUp()

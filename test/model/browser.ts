@@ -37,8 +37,10 @@ export function createBrowser(world: World, wires: () => Network): Browser {
     },
   }
 
-  function setTimeout(act: () => void, ms: number): PageTimer {
-    const at = world.now + Math.max(ms, 0)
+  /** Whole ms, as a browser counts them: a fraction can be too small to move the clock. */
+  function setTimeout(act: () => void, wait: number): PageTimer {
+    const ms = Math.ceil(Math.max(wait, 0))
+    const at = world.now + ms
     const run = () => {
       if (armed.delete(timer)) act()
     }

@@ -195,7 +195,7 @@ export function createNetwork(world: World, serve: Serve, random: () => number):
   }
 
   function delay(): number {
-    return network.latency + network.jitter * random()
+    return Math.round(network.latency + network.jitter * random())
   }
 
   function postsFate() {

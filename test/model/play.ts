@@ -1,6 +1,6 @@
 import type { Line } from '../../src/connection/line.ts'
 import type { ConnectionError } from '../../src/contracts/errors.ts'
-import type { Subscription } from '../../src/contracts/subscription.ts'
+import type { SubscribeOptions, Subscription } from '../../src/contracts/subscription.ts'
 import { native } from '../../src/dialects/native.ts'
 import { open } from '../../src/setup/choose.ts'
 import { subscriptions } from '../../src/subscriptions/topics.ts'
@@ -46,6 +46,11 @@ interface Life {
   readonly heard: Heard[]
   /** After which position it began; absent before it is open. */
   after: string | undefined
+  readonly wish: SubscribeOptions
+  /** How many messages there were as it was asked for, and as it opened. */
+  readonly askedAt: number
+  openedAt: number
+  trimmed: boolean
 }
 
 /** Plays the script, lets everything heal, and gives back what is wrong, in words. */
@@ -54,7 +59,12 @@ export async function play(script: Script): Promise<string[]> {
   await perform(stage, script)
   await heal(stage)
   const healthy = await recovers(stage)
+  const { server, world } = stage
+  const before = server.asked
+  await world.pass(60_000)
   const wrong = [...(healthy ? [] : [`not well ${recovery} ms after the last fault`]), ...judge(stage)]
+  if (healthy && server.asked > before)
+    wrong.push(`${server.asked - before} questions about topics when all is well`)
   return [...wrong, ...(await leave(stage))]
 }
 
@@ -124,12 +134,20 @@ function namesOf(length: number): string[] {
   )
 }
 
-function subscribe({ line, lives }: Stage, topic: string, history?: number): void {
-  const subscription = line.subscribe(topic, history === undefined ? {} : { history })
-  const life: Life = { subscription, heard: [], after: undefined }
+function subscribe(
+  { line, lives, server: { published } }: Stage,
+  topic: string,
+  wish: SubscribeOptions = {},
+): void {
+  const subscription = line.subscribe(topic, wish)
+  const times = { askedAt: published.length, openedAt: 0 }
+  const life: Life = { subscription, heard: [], after: undefined, wish, ...times, trimmed: false }
   lives.push(life)
-  subscription.addEventListener('open', () => {
-    life.after ??= subscription.lastEventId
+  subscription.addEventListener('open', ({ trimmed }) => {
+    if (life.after !== undefined) return
+    life.after = subscription.lastEventId
+    life.openedAt = published.length
+    life.trimmed = trimmed
   })
   subscription.addEventListener('message', event => {
     const { lastEventId: id, data } = event as MessageEvent<string>
@@ -164,12 +182,12 @@ async function act(stage: Stage, deed: Deed): Promise<void> {
   else if (deed === 'wake') await world.fire('pageshow')
   else if (deed === 'online') await world.fire('online')
   else if ('publish' in deed) publish(stage, deed.publish)
-  else if ('subscribe' in deed) subscribe(stage, topics[deed.subscribe] as string, deed.history)
+  else if ('subscribe' in deed) subscribe(stage, topics[deed.subscribe] as string, { history: deed.history })
   else if ('unsubscribe' in deed) openLives(stage)[deed.unsubscribe]?.subscription.close()
   else if ('renew' in deed) {
     const life = openLives(stage)[deed.renew]
     life?.subscription.close()
-    if (life) subscribe(stage, life.subscription.topic)
+    if (life) renew(stage, life, deed.from)
   } else if ('send' in deed) send(stage, deed.send, deed.size)
   else if ('cut' in deed) network.open.at(-1 - deed.which)?.cut(deed.cut)
   else if ('stall' in deed) network.open.at(-1 - deed.which)?.stall(deed.stall)
@@ -187,6 +205,15 @@ async function act(stage: Stage, deed: Deed): Promise<void> {
     for (const connection of [...network.open]) connection.mute()
     await world.sleep(deed.sleep)
   } else await browser.throttle(deed.throttle)
+}
+
+function renew(
+  stage: Stage,
+  { subscription: { topic }, heard }: Life,
+  from: 'last' | number | undefined,
+): void {
+  const since = from === 'last' ? heard.findLast(({ type }) => type === 'message')?.id : undefined
+  subscribe(stage, topic, since === undefined ? { history: Number(from) || undefined } : { since })
 }
 
 function cutAll({ open }: Network): void {
@@ -287,7 +314,8 @@ function judge({ server, heard, sent, after, lives }: Stage): string[] {
 }
 
 /** What a subscription heard that is over may end anywhere. One that was never open has heard nothing. */
-function judgeLife({ published }: ModelServer, { subscription, heard, after }: Life): string[] {
+function judgeLife({ published }: ModelServer, life: Life): string[] {
+  const { subscription, heard, after } = life
   const { topic, readyState, state } = subscription
   const name = topic.trim().slice(0, 8)
   if (state === 'refused' && !topic.startsWith('secret')) return [`${name} is refused`]
@@ -296,7 +324,24 @@ function judgeLife({ published }: ModelServer, { subscription, heard, after }: L
   const last = all.findIndex(({ id }) => id === heard.findLast(({ type }) => type === 'message')?.id)
   const own = readyState < 2 ? all : all.slice(0, last + 1)
   const wrong = violations(own, heard, after).map(({ kind, what }) => `${name} heard: ${kind} ${what}`)
+  if (!beginsAsAsked(published, life)) wrong.push(`${name} begins after ${after}, not as it was asked for`)
   return topic.startsWith('secret') ? [...wrong, `${name} is ${state}`] : wrong
+}
+
+/** Whether it opened after the position that it named, or before as many messages as it wanted and there were. */
+function beginsAsAsked(
+  published: ModelServer['published'],
+  { subscription: { topic }, after = '', wish: { since, history = 0 }, askedAt, openedAt, trimmed }: Life,
+): boolean {
+  if (trimmed) return true
+  if (since !== undefined) return after === since
+  const [life, number] = after.split('.')
+  // What it wanted is gone with an earlier life of the log.
+  if (!published[openedAt - 1]?.id.startsWith(`${life}.`)) return true
+  const kept = (until: number) =>
+    published.slice(0, until).filter(({ topic: of, id }) => of === topic && id.startsWith(`${life}.`))
+  const given = kept(openedAt).filter(({ id }) => Number(id.split('.')[1]) > Number(number))
+  return given.length >= Math.min(history, kept(askedAt).length)
 }
 
 /** Closes the line. Nothing of it may be left. */

@@ -19,8 +19,8 @@ export type Deed =
   | { subscribe: number; history?: number | undefined }
   /** A subscription that is open, the oldest being 0. */
   | { unsubscribe: number }
-  /** Ends one and makes one to the same topic at once. */
-  | { renew: number }
+  /** Ends one and makes one to the same topic at once: after what it heard last, with so many of its last messages, or with what is new. */
+  | { renew: number; from?: 'last' | number | undefined }
   | { publish: number }
   | { send: number; size?: number }
   /** A connection, the newest being 0. */
@@ -123,7 +123,13 @@ const change: fc.Arbitrary<Deed> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.record({ unsubscribe: fc.nat(5) }) },
-  { weight: 1, arbitrary: fc.record({ renew: fc.nat(5) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      renew: fc.nat(5),
+      from: fc.option(fc.oneof(fc.constant('last' as const), fc.nat(12)), { nil: undefined }),
+    }),
+  },
 )
 
 /** The same with topics that come and go: in short names an address holds all of them, in long ones it does not. */

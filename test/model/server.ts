@@ -41,6 +41,8 @@ export interface ModelServer {
   readonly taken: readonly string[]
   /** How long the application works on each message, in ms. */
   work: number
+  /** How often it was told that a topic is wanted, or is no more. */
+  asked: number
 }
 
 interface Member {
@@ -73,6 +75,8 @@ interface Start {
   readonly at: string | undefined
   readonly told: boolean
   readonly trimmed?: boolean
+  /** The number of the question that it answers; 0 without one. */
+  readonly number: number
 }
 
 interface Channel {
@@ -85,8 +89,8 @@ interface Channel {
   at: number
   wrote: number
   readonly version: 1 | 2
-  /** The topics that have a position each, and the newest id that each was given. */
-  readonly feeds: Map<string, string>
+  /** The topics that have a position each, and the newest id that each was given, for which question. */
+  readonly feeds: Map<string, { at: string; readonly number: number }>
   readonly poll: Pick<Polls, 'channel' | 'turn'>
 }
 
@@ -132,6 +136,7 @@ export function createServer(world: World): ModelServer {
     published,
     taken,
     work: 0,
+    asked: 0,
   }
   return server
 
@@ -151,9 +156,9 @@ export function createServer(world: World): ModelServer {
   function append(topic: string, message: Packed): string {
     const entry = log.append(topic, message) as Exclude<ReturnType<Log['append']>, Promise<unknown>>
     for (const channel of [...channels]) {
-      const isFeed = channel.feeds.has(topic)
-      if (isFeed) channel.feeds.set(topic, entry.id)
-      if (!isFeed && !channel.topics.includes(topic)) continue
+      const feed = channel.feeds.get(topic)
+      if (feed) feed.at = entry.id
+      if (!feed && !channel.topics.includes(topic)) continue
       channel.at = entry.seq
       write(channel, entry.text)
     }
@@ -272,7 +277,8 @@ export function createServer(world: World): ModelServer {
     const wanted = call.topics.filter(Boolean)
     const named = new Set(wanted.map(text => readWanted(text).topic))
     let text = ''
-    if (!tellsLater && granted(channel, call)) text += follow(channel, 'lobby', { at: cursor, told: false })
+    if (!tellsLater && granted(channel, call))
+      text += follow(channel, 'lobby', { at: cursor, told: false, number: 0 })
     const { polls } = member
     if (polls && polls.channel === poll.channel && poll.turn > polls.turn) {
       for (const [topic, start] of polls.places)
@@ -280,8 +286,13 @@ export function createServer(world: World): ModelServer {
       for (const topic of polls.refused) if (!named.has(topic)) text += refused(topic)
     }
     const owed = polls && polls.channel === poll.channel && poll.turn > polls.turn ? polls.places : undefined
-    for (const each of wanted)
-      text += ask(member, each, channel, owed?.get(readWanted(each).topic)?.told).get(channel) ?? ''
+    for (const each of wanted) {
+      const { topic, number } = readWanted(each)
+      const place = owed?.get(topic)
+      // What was asked for by a message since this address was made has not been answered yet.
+      if (place?.told && place.number >= number) text += follow(channel, topic, place)
+      else text += ask(member, each, channel).get(channel) ?? ''
+    }
     return text
   }
 
@@ -290,8 +301,8 @@ export function createServer(world: World): ModelServer {
   }
 
   /** What it says on which channel. */
-  function ask(member: Member, text: string, only?: Channel, owed = false): Map<Channel, string> {
-    const { topic, from, granted } = readWanted(text)
+  function ask(member: Member, text: string, only?: Channel): Map<Channel, string> {
+    const { topic, from, granted, number } = readWanted(text)
     const isKnown = mayHear(member, topic)
     const among = only ? [only] : [...member.channels].filter(({ version }) => version > 1)
     const say = (what: (channel: Channel) => string) =>
@@ -302,15 +313,16 @@ export function createServer(world: World): ModelServer {
       return say(() => refused(topic))
     }
     member.subscribed.add(topic)
-    const told = owed || !(only && isKnown && from.by === 'id')
-    let start: Start = { at: undefined, told }
-    if (from.by === 'id') start = { at: from.id, told }
+    const told = number > 0 || !(only && isKnown && from.by === 'id')
+    let start: Start = { at: undefined, told, number }
+    if (from.by === 'id') start = { at: from.id, told, number }
     if (from.by === 'last' || from.by === 'time') {
       const how = from.by === 'last' ? { limit: from.count } : { limit: 1_000, since: from.since }
       const past = log.back(topic, how) as Past
-      start = { at: past.start, told, trimmed: past.trimmed }
+      start = { at: past.start, told, trimmed: past.trimmed, number }
     }
-    if (!among.length) member.polls?.places.set(topic, start)
+    const { places } = member.polls ?? {}
+    if (!among.length && !isAnswered(places?.get(topic), number)) places?.set(topic, start)
     return say(channel => follow(channel, topic, start))
   }
 
@@ -318,11 +330,11 @@ export function createServer(world: World): ModelServer {
     return unsubscribedBlock(topic, unwanted).text
   }
 
-  function follow({ feeds }: Channel, topic: string, { at, told, trimmed }: Start): string {
-    if (feeds.has(topic)) return ''
+  function follow({ feeds }: Channel, topic: string, { at, told, trimmed, number }: Start): string {
+    if (isAnswered(feeds.get(topic), number)) return ''
     let history = log.after(at, [topic]) as History
     const from = (history.gap as Gap | undefined)?.from ?? history.start
-    let text = told ? subscribedBlock(topic, isId(from) ? from : history.start, trimmed).text : ''
+    let text = told ? subscribedBlock(topic, isId(from) ? from : history.start, number, trimmed).text : ''
     if (history.gap) text += gapBlock(history.start, history.gap, topic).text
     let newest = history.start
     for (;;) {
@@ -333,7 +345,7 @@ export function createServer(world: World): ModelServer {
       if (!history.more) break
       history = log.after(newest, [topic]) as History
     }
-    feeds.set(topic, newest)
+    feeds.set(topic, { at: newest, number })
     return text
   }
 
@@ -355,10 +367,12 @@ export function createServer(world: World): ModelServer {
     const lines = data.split('\n').filter(Boolean)
     if (event === 'rt.unsubscribe')
       return member => {
+        server.asked += lines.length
         for (const topic of lines) unsubscribe(member, topic)
       }
     if (event !== 'rt.subscribe') return undefined
     return member => {
+      server.asked += lines.length
       const texts = new Map<Channel, string>()
       for (const line of lines)
         for (const [channel, text] of ask(member, line)) texts.set(channel, (texts.get(channel) ?? '') + text)
@@ -381,7 +395,7 @@ export function createServer(world: World): ModelServer {
     channel.wire.write(text)
     if (!channel.once) return
     const { member, feeds, poll } = channel
-    const places = new Map([...feeds].map(([topic, at]) => [topic, { at, told: false }]))
+    const places = new Map([...feeds].map(([topic, feed]) => [topic, { ...feed, told: false }]))
     member.polls = { ...poll, places, refused: new Set() }
     leave(channel)
     channel.wire.end()
@@ -559,6 +573,10 @@ export function createServer(world: World): ModelServer {
     const born = life
     environment.setTimeout(() => born === life && act(), ms)
   }
+}
+
+function isAnswered(before: { readonly number: number } | undefined, number: number): boolean {
+  return before !== undefined && before.number >= number
 }
 
 /** More than a client may have unanswered. */

@@ -221,6 +221,35 @@ describe('a session', () => {
     expect(at.hub.stats().sessions).toBe(0)
   })
 
+  it('ends when its own time is over, whoever else is away, and not if it came back', async () => {
+    const time = stopTime()
+    const at = await stand({ sessionTimeout: 30_000, heartbeat: 10 ** 9 })
+    const ended: string[] = []
+    at.hub.on('close', ({ session }) => ended.push(session.id))
+    const ears = [1, 2, 3].map(() => listen(at, 'websocket'))
+    const ids = await Promise.all(ears.map(async ear => (await ear.opened()).session))
+    for (const [gone, ear] of ears.entries()) {
+      ear.close()
+      await until(() => at.hub.stats().lines.websocket === 2 - gone)
+      time.pass(10_000)
+    }
+    expect(ended).toEqual([ids[0]])
+    // The second comes back, and goes again.
+    const back = listen(at, 'websocket', { 'rt.sid': ids[1] })
+    await back.opened()
+    back.close()
+    await until(() => at.hub.stats().lines.websocket === 0)
+    time.pass(19_999)
+    expect(ended).toEqual([ids[0]])
+    time.pass(1)
+    expect(ended).toEqual([ids[0], ids[2]])
+    time.pass(9_999)
+    expect(ended).toEqual([ids[0], ids[2]])
+    time.pass(1)
+    expect(ended).toEqual([ids[0], ids[2], ids[1]])
+    expect(at.hub.stats().sessions).toBe(0)
+  })
+
   it('that is over tells who sends to it that nobody hears', async () => {
     const at = await stand({ sessionTimeout: 30, heartbeat: 30 })
     let send = async (_: string): Promise<string | undefined> => ''

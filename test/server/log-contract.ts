@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Entry, History, Log } from '../../server/index.ts'
+import type { Entry, History, Log, PerTopic } from '../../server/index.ts'
 import { createParser } from '../../src/wire/parser.ts'
 import { wait } from './harness.ts'
 
 /** A log of its own, empty, in an epoch of its own. */
-export type MakeLog = (options?: { retain?: number; expire?: number }) => Log
+export type MakeLog = (options?: { retain?: PerTopic; expire?: PerTopic }) => Log
 
 const text = { event: undefined, data: 'x', encoding: undefined }
 const append = async (log: Log, topic = 'a') => log.append(topic, text)
@@ -181,6 +181,82 @@ export function logContract(make: MakeLog, effort: number): void {
       expect((await since(log, id, 'busy')).entries.length).toBeGreaterThan(0)
     })
 
+    it('that nobody drops is forgotten after the time of the longest pattern that fits its name', async () => {
+      const patterns = { 'order:*': 300, 'order:kept:*': 3_600_000, 'order:1': Number.POSITIVE_INFINITY }
+      const log = make({ expire: patterns })
+      const names = ['order:1', 'order:2', 'order:kept:1', 'other', 'rt.to.somebody']
+      const { id } = await append(log)
+      await appendMany(log, 2 * names.length, ...names)
+      const gone = async () => (await since(log, id, 'order:2')).gap?.reason === 'trimmed'
+      while (!(await gone())) {
+        await append(log, 'busy')
+        await wait(20)
+      }
+      expect((await since(log, id, 'order:2')).entries).toEqual([])
+      expect(await log.back('order:2', { limit: 5 })).toMatchObject({ entries: [], trimmed: true })
+      for (const name of names.filter(name => name !== 'order:2')) {
+        const { gap, entries } = await since(log, id, name)
+        expect([name, gap, entries.length]).toEqual([name, undefined, 2])
+      }
+    })
+
+    it('keeps as many messages as the longest pattern says that fits its name', async () => {
+      const log = make({ retain: { 'room:*': 3, 'room:vip:*': 5, 'room:vip:1': 1, ticker: 2, 'r*': 4 } })
+      const kept = {
+        'room:vip:1': 1,
+        'room:vip:10': 5,
+        'room:': 3,
+        room: 4,
+        ticker: 2,
+        'ticker:1': 10,
+        'rt.to.somebody': 10,
+      }
+      const { id } = await append(log)
+      const names = Object.keys(kept)
+      await appendMany(log, 10 * names.length, ...names)
+      for (const [name, count] of Object.entries(kept)) {
+        const { gap, entries } = await since(log, id, name)
+        expect([name, entries.length, gap?.reason]).toEqual([name, count, count < 10 ? 'trimmed' : undefined])
+        const past = await log.back(name, { limit: 20 })
+        expect([name, past.entries.length, past.trimmed]).toEqual([name, count, count < 10])
+        expect((await since(log, entries[0]?.id, name)).gap).toBeUndefined()
+      }
+    })
+
+    it('that fits no pattern has the default, and each has what `*` says', async () => {
+      for (const [retain, expected] of [
+        [{ 'room:*': 2 }, 1_000],
+        [{ 'room:*': 2, '*': 3 }, 3],
+        [{}, 1_000],
+      ] as const) {
+        const log = make({ retain })
+        const { id } = await append(log)
+        await appendMany(log, 1_100, 'a')
+        await appendMany(log, 1_100, 'rt.to.somebody')
+        for (const name of ['a', 'rt.to.somebody'])
+          expect((await log.back(name, { limit: 2_000 })).entries).toHaveLength(expected)
+        expect((await since(log, id, 'a')).gap?.reason).toBe('trimmed')
+      }
+    })
+
+    it.each<[object, RegExp]>([
+      [{ retain: { 'room:*': 0 } }, /^retain\["room:\*"\] is 0; it must be 1 or more/],
+      [{ retain: { a: 1, b: '5' } }, /^retain\["b"\] is "5"/],
+      [{ retain: { a: undefined } }, /^retain\["a"\] is undefined/],
+      [{ retain: [5] }, /^retain is \[object Array\]/],
+      [{ retain: null }, /^retain is null/],
+      [{ expire: { 'a*': -1 } }, /^expire\["a\*"\] is -1; it must be a positive number of ms/],
+      [{ retain: { '': 5 } }, /^retain has the pattern ""; it must be the name of a topic/],
+      [{ retain: { '*:a': 5 } }, /^retain has the pattern "\*:a"; .* one \* at the end/],
+      [{ expire: { 'a**': 5 } }, /^expire has the pattern "a\*\*"/],
+      [{ expire: { 'rt.to.*': 5 } }, /^expire has the pattern "rt\.to\.\*"; .* are reserved/],
+      [{ retain: { 'a\ud83d*': 5 } }, /^retain has the pattern "a\\ud83d\*"/],
+      [{ retain: { 'a\nb': 5 } }, /^retain has the pattern "a\\nb"/],
+    ])('cannot be kept as %o says', (options, words) => {
+      expect(() => make(options)).toThrow(TypeError)
+      expect(() => make(options)).toThrow(words)
+    })
+
     it.each([0, -1, Number.NaN, '1h'])('cannot expire after %j', expire => {
       expect(() => make({ expire: expire as number })).toThrow(/^expire is .* number of ms/)
     })
@@ -331,7 +407,8 @@ export function logContract(make: MakeLog, effort: number): void {
   })
 
   it('gives exactly what is missing, or one gap and then what is kept, whatever was published, trimmed and read', async () => {
-    const topics = ['a', 'b', 'c']
+    const topics: ('a' | 'b' | 'c')[] = ['a', 'b', 'c']
+    const count = fc.integer({ min: 1, max: 8 })
     const command = fc.oneof(
       { weight: 4, arbitrary: fc.record({ publish: fc.constantFrom(...topics) }) },
       {
@@ -341,14 +418,15 @@ export function logContract(make: MakeLog, effort: number): void {
     )
     await fc.assert(
       fc.asyncProperty(
-        fc.integer({ min: 1, max: 8 }),
+        fc.record({ a: count, 'b*': count, '*': count }),
         fc.array(command, { maxLength: 200 }),
         async (retain, commands) => {
           const log = make({ retain })
+          const most = { a: retain.a, b: retain['b*'], c: retain['*'] }
           const published: Entry[] = []
           for (const step of commands) {
             if ('publish' in step) published.push(await append(log, step.publish))
-            else await checkResume(log, published, step.resume, published.at(-1 - step.back), retain)
+            else await checkResume(log, published, step.resume, published.at(-1 - step.back), most)
           }
         },
       ),
@@ -361,14 +439,14 @@ export function logContract(make: MakeLog, effort: number): void {
 async function checkResume(
   log: Log,
   published: Entry[],
-  topics: string[],
+  topics: ('a' | 'b' | 'c')[],
   cursor: Entry | undefined,
-  retain: number,
+  most: { a: number; b: number; c: number },
 ): Promise<void> {
   if (!cursor) return
-  const asked = published.filter(entry => topics.includes(entry.topic))
+  const asked = published.filter(entry => topics.some(topic => topic === entry.topic))
   const missing = asked.filter(entry => entry.seq > cursor.seq)
-  const kept = topics.flatMap(topic => asked.filter(entry => entry.topic === topic).slice(-retain))
+  const kept = topics.flatMap(topic => asked.filter(entry => entry.topic === topic).slice(-most[topic]))
   const expected = missing.filter(entry => kept.includes(entry))
   const history = await since(log, cursor.id, ...topics)
   expect(history.entries).toEqual(expected)

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { type Entry, type History, type Log, memoryLog } from '../../server/index.ts'
+import { type Entry, type History, type Log, memoryLog, type Past } from '../../server/index.ts'
+import { stopTime } from './harness.ts'
 import { logContract } from './log-contract.ts'
 
 logContract(memoryLog, 500)
@@ -10,6 +11,27 @@ const whole = (log: Log, topic: string, bytes: number) =>
   log.append(topic, { event: undefined, data: 'x'.repeat(bytes), encoding: undefined }) as Entry
 
 const kept = (log: Log, cursor: string, ...topics: string[]) => log.after(cursor, topics) as History
+
+it('looks only at what is over, when somebody publishes or reads', () => {
+  const time = stopTime()
+  const log = memoryLog({ expire: { 'typing:*': 1_000, '*': 60_000 } })
+  const [start] = ['start', 'typing:1', 'room:1', 'typing:2'].map(topic => whole(log, topic, 10).id)
+  const isGone = (topic: string) => kept(log, start as string, topic).gap !== undefined
+  time.pass(600)
+  whole(log, 'typing:1', 10)
+  time.pass(400)
+  expect(isGone('typing:2')).toBe(false)
+  time.pass(1)
+  expect(isGone('typing:2')).toBe(true)
+  expect(isGone('typing:1')).toBe(false)
+  time.pass(600)
+  const { seq } = whole(log, 'typing:1', 10)
+  expect(isGone('typing:1')).toBe(true)
+  expect(seqs(kept(log, start as string, 'typing:1'))).toEqual([seq])
+  expect(isGone('room:1')).toBe(false)
+  time.pass(60_000)
+  expect((log.back('room:1', { limit: 5 }) as Past).entries).toEqual([])
+})
 
 const seqs = ({ entries }: History) => entries.map(({ seq }) => seq)
 

@@ -5,9 +5,10 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { WebSocket } from 'ws'
 import { type HubOptions, type Log, memoryLog, redisLog } from '../../server/index.ts'
 import { type CoreOptions, connect, native, subscriptions, websocket } from '../../src/core.ts'
-import { type Presence, presence } from '../../src/presence.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
 import { longPolling } from '../../src/transports/long-polling.ts'
+import type { Subscription } from '../../src/types.ts'
+import { encode } from '../../src/wire/encoder.ts'
 import { ask, listen, parse, type Stand, stand, stopTime, until, wait } from './harness.ts'
 import { missingRedis, type Redis, startRedis } from './redis.ts'
 
@@ -35,28 +36,36 @@ function open(at: Stand, user: string | undefined, transport: CoreOptions['trans
   return line
 }
 
+type Room = Subscription<Record<string, string>>
+
 /** What a page hears of people. */
-function watch(here: Presence) {
+function watch(here: Room) {
   const heard: string[] = []
   for (const type of ['join', 'leave'] as const)
     here.addEventListener(type, ({ person }) => void heard.push(`${type} ${person.id}`))
   return heard
 }
 
-const ids = async (here: Presence) => (await here.list()).map(({ id }) => id).sort()
+/** A subscription that has asked who is there. */
+function asking(room: Room): Room {
+  void room.presence()
+  return room
+}
+
+const ids = async (here: Room) => (await here.presence()).map(({ id }) => id).sort()
 
 describe.each(Object.keys(transports) as (keyof typeof transports)[])('over %s', name => {
   const transport = transports[name]
 
   it('a page hears who is there, who comes and who leaves, each with public data', async () => {
     const at = await stand(byName)
-    const alice = presence(open(at, 'alice', transport).subscribe('room'))
+    const alice = open(at, 'alice', transport).subscribe('room')
     const heard = watch(alice)
-    expect(await alice.list()).toEqual(
+    expect(await alice.presence()).toEqual(
       Object.assign([{ id: 'alice', data: { name: 'ALICE' } }], { count: 1 }),
     )
     const bobs = open(at, 'bob', transport)
-    const bob = presence(bobs.subscribe('room'))
+    const bob = bobs.subscribe('room')
     expect(await ids(bob)).toEqual(['alice', 'bob'])
     await until(() => heard.length === 1)
     bobs.close()
@@ -68,13 +77,13 @@ describe.each(Object.keys(transports) as (keyof typeof transports)[])('over %s',
 
   it('several tabs of one principal are one person, who leaves with the last of them', async () => {
     const at = await stand(byName)
-    const alice = presence(open(at, 'alice', transport).subscribe('room'))
+    const alice = open(at, 'alice', transport).subscribe('room')
     const heard = watch(alice)
-    await alice.list()
+    await alice.presence()
     const tabs = [open(at, 'bob', transport), open(at, 'bob', transport)].map(line => line.subscribe('room'))
     await Promise.all(tabs.map(tab => tab.opened))
     tabs[0]?.close()
-    const carol = presence(open(at, 'carol', transport).subscribe('room'))
+    const carol = open(at, 'carol', transport).subscribe('room')
     expect(await ids(carol)).toEqual(['alice', 'bob', 'carol'])
     await until(() => heard.length === 2)
     tabs[1]?.close()
@@ -84,9 +93,9 @@ describe.each(Object.keys(transports) as (keyof typeof transports)[])('over %s',
 
   it('a page that is loaded anew does not seem to leave', async () => {
     const at = await stand(byName)
-    const alice = presence(open(at, 'alice', transport).subscribe('room'))
+    const alice = open(at, 'alice', transport).subscribe('room')
     const heard = watch(alice)
-    await alice.list()
+    await alice.presence()
     const before = open(at, 'bob', transport)
     await before.subscribe('room').opened
     await until(() => heard.length === 1)
@@ -103,10 +112,10 @@ describe.each(Object.keys(transports) as (keyof typeof transports)[])('over %s',
   it('whoever was away learns who came and left meanwhile, and was not seen to leave', async () => {
     const at = await stand({ ...byName, retry: 5 })
     const alices = open(at, 'alice', transport)
-    const alice = presence(alices.subscribe('room'))
-    const bob = presence(open(at, 'bob', transport).subscribe('room'))
+    const alice = alices.subscribe('room')
+    const bob = open(at, 'bob', transport).subscribe('room')
     await until(() => at.hub.presence('room').length === 2)
-    await alice.list()
+    await alice.presence()
     const [ofAlice, ofBob] = [watch(alice), watch(bob)]
     await ids(bob)
     for (let n = 0; n < 5; n++) {
@@ -134,19 +143,107 @@ describe.each(Object.keys(transports) as (keyof typeof transports)[])('over %s',
     })
     const line = open(at, 'alice', transport)
     const room = line.subscribe('other')
-    const other = presence(room)
-    await expect(other.list()).rejects.toThrow(/other: presence is not kept/)
-    await expect(other.list()).rejects.toMatchObject({ kind: 'declined', status: 404 })
+    await expect(room.presence()).rejects.toThrow(
+      /who is in "other" is not told.*presence is not kept in "other"/,
+    )
+    await expect(room.presence()).rejects.toMatchObject({
+      kind: 'declined',
+      code: 'no-presence',
+      status: 404,
+    })
+    expect(room.people).toBeUndefined()
     expect(room.state).toBe('subscribed')
-    const secret = presence(line.subscribe('secret'))
-    await expect(secret.list()).rejects.toMatchObject({ kind: 'declined', status: 403 })
+    const secret = line.subscribe('secret')
+    await expect(secret.presence()).rejects.toMatchObject({ kind: 'declined', status: 403 })
     const mine = line.subscribe('room')
-    const late = presence(mine)
-    expect(await ids(late)).toEqual(['alice'])
+    expect(await ids(mine)).toEqual(['alice'])
     mine.close()
-    await expect(late.list()).rejects.toMatchObject({ kind: 'closed' })
+    await expect(mine.presence()).rejects.toMatchObject({ kind: 'closed' })
     expect(() => at.hub.presence('other')).toThrow(/presence is not kept in "other"/)
   })
+})
+
+it('two subscriptions to one topic are told alike, the one that asks later at once', async () => {
+  const at = await stand(byName)
+  const line = open(at, 'alice')
+  const [first, second] = [line.subscribe('room'), line.subscribe('room')]
+  await first.presence()
+  expect(second.people).toBeUndefined()
+  let changes = 0
+  second.addEventListener('presence', () => changes++)
+  expect(await second.presence()).toBe(first.people)
+  expect(changes).toBe(1)
+  const heard = [watch(first), watch(second)]
+  await open(at, 'bob').subscribe('room').opened
+  await until(() => heard.every(each => each.length === 1))
+  expect(heard).toEqual([['join bob'], ['join bob']])
+  first.close()
+  expect(second.people?.count).toBe(2)
+})
+
+it('messages that are called join or presence are messages, whoever asks', async () => {
+  const at = await stand(byName)
+  const room = open(at, 'alice').subscribe('room')
+  await room.presence()
+  const heard: unknown[] = []
+  for (const type of ['join', 'presence'] as const)
+    room.addEventListener(type, event => heard.push([type, (event as unknown as { data: unknown }).data]))
+  await at.hub.publish('room', 'one', { event: 'join' })
+  await at.hub.publish('room', 'two', { event: 'presence' })
+  await until(() => heard.length === 2)
+  expect(heard).toEqual([
+    ['join', 'one'],
+    ['presence', 'two'],
+  ])
+})
+
+it('what is asked of a topic without presence is an error event where nobody waits for the answer', async () => {
+  const at = await stand(byName)
+  const room = open(at, 'alice').subscribe('other')
+  const errors: string[] = []
+  room.onerror = ({ error }) => errors.push(`${error.code}: ${error.detail}`)
+  void room.presence()
+  await until(() => errors.length === 1)
+  expect(errors[0]).toMatch(/^no-presence: presence is not kept in "other"/)
+  await expect(room.presence()).rejects.toThrow('not kept')
+  expect(errors).toHaveLength(1)
+})
+
+it('who stops asking and asks again between two polls is told', async () => {
+  const at = await stand(byName)
+  const line = open(at, 'alice', longPolling)
+  const other = line.subscribe('other')
+  for (let n = 0; n < 5; n++) {
+    const room = line.subscribe('room')
+    const again = line.subscribe('room')
+    expect(await ids(room)).toEqual(['alice'])
+    room.close()
+    expect(again.people).toBeUndefined()
+    await at.hub.publish('other', `${n}`)
+    expect(await ids(again)).toEqual(['alice'])
+    await expect(other.presence()).rejects.toThrow('not kept')
+    again.close()
+  }
+})
+
+it('polls that cannot name all topics in an address are told who comes and who leaves', async () => {
+  const at = await stand(byName)
+  const line = open(at, 'alice', longPolling)
+  const many = Array.from({ length: 200 }, (_, n) => line.subscribe(`ticker:${n}:${'x'.repeat(20)}`))
+  await Promise.all(many.map(({ opened }) => opened))
+  const room = line.subscribe('room')
+  await room.opened
+  await room.presence()
+  const heard = watch(room)
+  for (let n = 0; n < 3; n++) {
+    const bob = open(at, `bob${n}`)
+    await bob.subscribe('room').opened
+    await until(() => heard.includes(`join bob${n}`))
+    await at.hub.publish('room', 'x')
+    bob.close()
+    await until(() => heard.includes(`leave bob${n}`))
+  }
+  expect(heard).toEqual([0, 1, 2].flatMap(n => [`join bob${n}`, `leave bob${n}`]))
 })
 
 /** The ids that a hub knows of. */
@@ -159,7 +256,7 @@ const known = ({ hub }: Stand, topic = 'room') =>
 it('is not kept unless the hub is told where', async () => {
   const at = await stand()
   const room = open(at, undefined).subscribe('room')
-  await expect(presence(room).list()).rejects.toMatchObject({ kind: 'declined', status: 404 })
+  await expect(room.presence()).rejects.toMatchObject({ kind: 'declined', status: 404 })
   expect(() => at.hub.presence('room')).toThrow(TypeError)
 })
 
@@ -170,10 +267,10 @@ it('polls are held while nobody comes or leaves, also where presence is not kept
   at.server.on('request', ({ url = '' }) => {
     if (url.includes('user=alice')) requests++
   })
-  const room = presence(line.subscribe('room'))
-  const other = presence(line.subscribe('other'))
-  await room.list()
-  await expect(other.list()).rejects.toThrow('not kept')
+  const room = line.subscribe('room')
+  const other = line.subscribe('other')
+  await room.presence()
+  await expect(other.presence()).rejects.toThrow('not kept')
   const heard = watch(room)
   const bob = open(at, 'bob')
   await bob.subscribe('room').opened
@@ -185,8 +282,8 @@ it('polls are held while nobody comes or leaves, also where presence is not kept
 
 it('counts sessions of older clients, and bare streams, which have no name of their own', async () => {
   const at = await stand(byName)
-  const alice = presence(open(at, 'alice').subscribe('room'))
-  await alice.list()
+  const alice = open(at, 'alice').subscribe('room')
+  await alice.presence()
   const heard = watch(alice)
   const old = listen(at, 'websocket', { topic: 'room', user: 'old' })
   await old.opened()
@@ -213,7 +310,7 @@ it('tells new data of somebody who is there already', async () => {
       return { principal, subscribe: ['*'], presence: principal === 'bob' ? { name } : undefined }
     },
   })
-  const alice = presence(open(at, 'alice').subscribe('room'))
+  const alice = asking(open(at, 'alice').subscribe('room'))
   await open(at, 'bob').subscribe('room').opened
   await until(() => alice.people?.length === 2)
   const heard = watch(alice)
@@ -226,7 +323,7 @@ it('tells new data of somebody who is there already', async () => {
 
 it('whoever may not hear the topic any more has left', async () => {
   const at = await stand(byName)
-  const alice = presence(open(at, 'alice').subscribe('room'))
+  const alice = asking(open(at, 'alice').subscribe('room'))
   await open(at, 'bob').subscribe('room').opened
   await until(() => alice.people?.length === 2)
   expect(at.hub.disconnect({ principal: 'bob', topic: 'room' })).toBe(1)
@@ -237,8 +334,8 @@ it('whoever may not hear the topic any more has left', async () => {
 it('tells of so many people, and how many there are', async () => {
   const at = await stand({ ...byName, limits: { presence: 3 } })
   const alices = open(at, 'alice')
-  const alice = presence(alices.subscribe('room'))
-  await alice.list()
+  const alice = alices.subscribe('room')
+  await alice.presence()
   const lines = []
   for (const name of ['b', 'c', 'd', 'e']) {
     const line = open(at, name)
@@ -264,9 +361,23 @@ it('whoever just vanishes has left when its session is over, and not before', as
   await until(() => known(at).length === 1)
   bob.close()
   await until(() => at.hub.stats().lines.websocket === 0)
-  time.pass(55_000)
+  time.pass(59_999)
   expect(known(at)).toEqual(['bob'])
-  time.pass(11_000)
+  time.pass(1)
+  expect(known(at)).toEqual([])
+})
+
+it('whoever said goodbye has left half a second later, whatever sessionTimeout is', async () => {
+  const time = stopTime()
+  const at = await stand({ ...byName, sessionTimeout: 60_000 })
+  const bob = listen(at, 'websocket', { topic: 'room', user: 'bob' })
+  await bob.opened()
+  await until(() => known(at).length === 1)
+  bob.send(encode({ event: 'rt.bye', data: '' }))
+  await until(() => at.hub.stats().sessions === 0)
+  time.pass(499)
+  expect(known(at)).toEqual(['bob'])
+  time.pass(1)
   expect(known(at)).toEqual([])
 })
 
@@ -377,8 +488,8 @@ describe.skipIf(missingRedis)(
       shares(() => logAt(redis.url, 'shared')))
 
     it('the people of a node that was killed are gone when it was not heard for sessionTimeout', async () => {
-      const at = await stand({ ...byName, sessionTimeout: 1_000, log: logAt(redis.url, 'killed') })
-      const alice = presence(open(at, 'alice').subscribe('room'))
+      const at = await stand({ ...byName, sessionTimeout: 3_000, log: logAt(redis.url, 'killed') })
+      const alice = asking(open(at, 'alice').subscribe('room'))
       const other = await startNode(redis.url, 'killed')
       const bob = listen({ host: other.host } as Stand, 'websocket', { topic: 'room', user: 'bob' })
       await bob.opened()
@@ -396,9 +507,9 @@ async function shares(logOf: () => Log): Promise<void> {
   const one = logOf()
   const first = await stand({ ...byName, log: one })
   const second = await stand({ ...byName, log: 'close' in one ? logOf() : one })
-  const alice = presence(open(first, 'alice').subscribe('room'))
+  const alice = asking(open(first, 'alice').subscribe('room'))
   const bobs = open(second, 'bob')
-  const bob = presence(bobs.subscribe('room'))
+  const bob = asking(bobs.subscribe('room'))
   await until(() => alice.people?.length === 2 && bob.people?.length === 2)
   expect(first.hub.presence('room')).toEqual(
     expect.arrayContaining(['alice', 'bob'].map(id => ({ id, data: { name: id.toUpperCase() } }))),
@@ -450,7 +561,7 @@ async function startNode(url: string, prefix: string): Promise<{ host: string; c
     import { createHub, redisLog } from './server/index.ts'
     const hub = createHub({
       presence: ['*'],
-      sessionTimeout: 1000,
+      sessionTimeout: 3000,
       log: redisLog({ url: '${url}', prefix: '${prefix}', check: 50 }),
       authorize: ({ url }) => ({ principal: url.searchParams.get('user'), topics: url.searchParams.getAll('topic') }),
     })

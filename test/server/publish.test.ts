@@ -64,6 +64,21 @@ describe('publish', () => {
     await expect(hub.publish('x', 'data')).resolves.toBeTypeOf('string')
   })
 
+  it.each<[string, string | undefined, string]>([
+    ['room \ud83d', undefined, 'topic is "room \\ud83d"'],
+    ['\udc00', undefined, 'topic is "\\udc00"'],
+    ['x', '\ud83dx', 'event is "\\ud83dx"'],
+  ])('says of a name with half of a character what to do: %j, %j', async (topic, event, words) => {
+    const { hub } = await stand()
+    for (const volatile of [false, true]) {
+      const published = hub.publish(topic, 'data', event ? { event, volatile } : { volatile })
+      await expect(published).rejects.toBeInstanceOf(TypeError)
+      await expect(published).rejects.toThrow(`${words}; half of a character is in it`)
+      await expect(published).rejects.toThrow('toWellFormed()')
+    }
+    await expect(hub.publish('room \u{1f600}', 'data', { event: '\u{1f600}' })).resolves.toBeTypeOf('string')
+  })
+
   it('rejects to whoever awaits it late, though it was told', async () => {
     const { hub, failures } = failingAt(ways[1]?.[1] as () => never)
     const published = hub.publish('x', 'data')

@@ -292,7 +292,7 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
     it('would throw messages away by itself, refuses to work with it', async () => {
       const own = await ownRedis()
       await own.command('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru')
-      const log = node({ url: own.url, patience: 30_000 })
+      const log = node({ url: own.url, patience: 10_000 })
       await expect(append(log, ['1'])[0]).rejects.toThrow('maxmemory-policy allkeys-lru')
       await own.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction')
       await expect(append(log, ['1'])[0]).resolves.toMatch(/\.1\./)

@@ -90,6 +90,12 @@ describe.each(Object.keys(transports) as (keyof typeof transports)[])('over %s',
     }
     expect(seen).toEqual(Array.from({ length: 50 }, (_, n) => (n % 2 ? `${n + 30}` : { n: n + 30 })))
     expect(page.begins).toBe(page.messages[0]?.lastEventId)
+    const before = page.begins
+    expect(await room.history({ before })).toEqual({ messages: [], more: false, begins: before })
+    expect(await room.history({ before: 'of-another.9.life' })).toMatchObject({
+      messages: [],
+      begins: 'of-another.9.life',
+    })
     expect(page.messages[0]).toMatchObject({ topic: 'room', type: 'message' })
     await expect(room.history({ limit: 0 })).rejects.toThrow('limit is 0')
     await expect(room.history({ before: 'a b' })).rejects.toThrow('before is "a b"')
@@ -263,4 +269,16 @@ it('a client has no more topics asked about than it may hear', async () => {
       data: expect.stringContaining('limits.topics'),
     })
   expect(asked).toBe(10)
+})
+
+it('a question of a higher number begins a topic anew, one that is not higher is late, and each answer has its number', async () => {
+  const at = await stand()
+  for (const data of ['one', 'two', 'three']) await at.hub.publish('room', data)
+  const ear = listen(at, 'websocket', { 'rt.v': 2, 'rt.t': '4!-1:room' })
+  expect(await ear.next('rt.subscribed')).toMatchObject({ topic: 'room', re: '4' })
+  expect(await ear.messages(1)).toEqual(['three'])
+  ear.send(encode({ id: '1', event: 'rt.subscribe', data: '3!-3:room\n4!-3:room\n-3:room' }))
+  ear.send(encode({ id: '2', event: 'rt.subscribe', data: '7!-2:room' }))
+  expect(await ear.next('rt.subscribed')).toMatchObject({ topic: 'room', re: '7' })
+  expect(await ear.messages(2)).toEqual(['two', 'three'])
 })

@@ -1,6 +1,7 @@
 /** A line's topics alone: what they tell their server, by addresses and by messages, and what they make of what it says. */
 import { describe, expect, it } from 'vitest'
 import { ConnectionError } from '../../src/contracts/errors.ts'
+import type { Hello } from '../../src/contracts/frame.ts'
 import type { Topics } from '../../src/contracts/topics.ts'
 import { subscriptions } from '../../src/subscriptions/topics.ts'
 
@@ -62,11 +63,24 @@ function setOf(topics: Topics): number | undefined {
   return set === undefined ? undefined : Number(set)
 }
 
-/** The server says that a topic is heard after a position, as the line would take it. */
-function hear(topics: Topics, topic: string, id: string, trimmed = false): void {
-  const place = topics.find(topic, 'rt.subscribed')
-  if (place && !place.cursor) place.cursor = id
-  topics.subscribed(topic, false, trimmed)
+/** The server answers the latest question about a topic, as the line would take it: it is heard after a position. */
+function hear(topics: Topics, topic: string, id: string, ahead = false): void {
+  answer(topics, topic, numberOf(topics, topic), id, ahead)
+}
+
+/** The server answers the question of a number. */
+function answer(topics: Topics, topic: string, re: number | undefined, id: string, ahead = false): void {
+  const place = topics.find({ topic, event: 'rt.subscribed', re: re === undefined ? undefined : `${re}` })
+  if (!place) return
+  place.cursor ||= id
+  topics.subscribed(topic, re, ahead, false)
+}
+
+/** The number of the question that an address asks about a topic. */
+function numberOf(topics: Topics, topic: string): number | undefined {
+  const own = topics.query().find(([name, value]) => name === 'rt.t' && value.endsWith(`:${topic}`))
+  const [, number] = /^\*?\+?(\d+)!/.exec(own?.[1] ?? '') ?? []
+  return number === undefined ? undefined : Number(number)
 }
 
 describe('what an address tells', () => {
@@ -84,12 +98,12 @@ describe('what an address tells', () => {
     topics.subscribe(page, 'a:b,c%d ü')
     expect(topics.query()).toEqual([
       ['rt.s', '6'],
-      ['rt.t', ':now'],
-      ['rt.t', '-5:last'],
-      ['rt.t', ':none'],
-      ['rt.t', '@1700000000000:time'],
-      ['rt.t', 'a.7.x:id'],
-      ['rt.t', ':a:b,c%d ü'],
+      ['rt.t', '1!:now'],
+      ['rt.t', '2!-5:last'],
+      ['rt.t', '3!:none'],
+      ['rt.t', '4!@1700000000000:time'],
+      ['rt.t', '5!a.7.x:id'],
+      ['rt.t', '6!:a:b,c%d ü'],
     ])
   })
 
@@ -118,7 +132,7 @@ describe('what an address tells', () => {
     expect(told).toEqual([])
     topics.welcomed(undefined)
     expect(told.map(({ event }) => event)).toEqual(['rt.subscribe'])
-    expect(told[0]?.lines).toEqual(names.map(name => `:${name}`))
+    expect(told[0]?.lines).toEqual(names.map((name, n) => `${201 + n}!:${name}`))
   })
 
   it('counts what is escaped: 200 names of another script are too many before they are 2,000 characters', () => {
@@ -133,13 +147,13 @@ describe('what is told to an open line', () => {
     const { topics, said } = await opened()
     const [one, two] = ['one', 'two'].map(name => topics.subscribe(page, name))
     await settle()
-    expect(said()).toEqual(['rt.subscribe :one,:two'])
+    expect(said()).toEqual(['rt.subscribe 1!:one,2!:two'])
     one?.close()
     topics.subscribe(page, 'three')
     two?.close()
     topics.subscribe(page, 'four')
     await settle()
-    expect(said()).toEqual(['rt.unsubscribe one,two', 'rt.subscribe :three,:four'])
+    expect(said()).toEqual(['rt.unsubscribe one,two', 'rt.subscribe 4!:three,6!:four'])
   })
 
   it('is split into messages that its server takes', async () => {
@@ -160,7 +174,7 @@ describe('what is told to an open line', () => {
     const { topics, said } = await opened()
     const [one, two] = [topics.subscribe(page, 'room'), topics.subscribe(page, 'room', { history: 9 })]
     await settle()
-    expect(said()).toEqual(['rt.subscribe :room'])
+    expect(said()).toEqual(['rt.subscribe 1!:room'])
     hear(topics, 'room', 'a.1.x')
     // The second waits for its history.
     expect([one.state, two.state]).toEqual(['subscribed', 'subscribing'])
@@ -180,17 +194,19 @@ describe('what is told to an open line', () => {
     expect(said()).toEqual(['rt.unsubscribe room'])
   })
 
-  it('is both, for a topic that is left and asked for again in one turn: it begins anew', async () => {
+  it('is a question of a higher number, for a topic that is left and asked for again: by that it begins anew', async () => {
     const { topics, said } = await opened()
     topics.subscribe(page, 'room').close()
     const again = topics.subscribe(page, 'room', { history: 3 })
     await settle()
-    expect(said()).toEqual(['rt.unsubscribe room', 'rt.subscribe -3:room'])
-    hear(topics, 'room', 'a.1.x')
-    expect(again.state).toBe('subscribed')
+    expect(said()).toEqual(['rt.subscribe 3!-3:room'])
+    answer(topics, 'room', 1, 'a.7.x')
+    expect([again.state, again.lastEventId]).toEqual(['subscribing', ''])
+    answer(topics, 'room', 3, 'a.1.x')
+    expect([again.state, again.lastEventId]).toEqual(['subscribed', 'a.1.x'])
   })
 
-  it('is said once more, when it was repeated after a cut and the set was another one by then', async () => {
+  it('is said once of a topic that was left while the question for it was on its way: messages keep their order', async () => {
     const { topics, told, said } = await opened()
     const room = topics.subscribe(page, 'room')
     await settle()
@@ -198,10 +214,10 @@ describe('what is told to an open line', () => {
     room.close()
     await settle()
     topics.welcomed(setOf(topics))
-    expect(said()).toEqual(['rt.subscribe :room', 'rt.unsubscribe room'])
-    // The outbox brings it on the new channel, behind which the topic is heard that nobody wants.
+    expect(said()).toEqual(['rt.subscribe 1!:room', 'rt.unsubscribe room'])
     await told[0]?.taken()
-    expect(said()).toEqual(['rt.unsubscribe room'])
+    await told[1]?.taken()
+    expect(said()).toEqual([])
   })
 
   it('is said once more, when a topic was left on the way and is wanted again', async () => {
@@ -218,7 +234,7 @@ describe('what is told to an open line', () => {
     topics.welcomed(setOf(topics))
     said()
     await told[1]?.taken()
-    expect(said()).toEqual(['rt.subscribe a.4.x:room'])
+    expect(said()).toEqual(['rt.subscribe 3!a.4.x:room'])
   })
 
   it('begins anew behind a hello to an older address, which may have named what was left since', async () => {
@@ -231,7 +247,7 @@ describe('what is told to an open line', () => {
     topics.subscribe(page, 'other')
     await settle()
     topics.welcomed(2)
-    expect(said()).toEqual(['rt.unsubscribe other', 'rt.subscribe a.2.x:heard,a.4.x:room,:other'])
+    expect(said()).toEqual(['rt.subscribe 4!a.2.x:heard,5!a.4.x:room,6!:other'])
   })
 
   it('is told anew, when it waited for too long', async () => {
@@ -240,7 +256,7 @@ describe('what is told to an open line', () => {
     await settle()
     said()
     await told[0]?.lost('expired')
-    expect(said()).toEqual(['rt.subscribe :room'])
+    expect(said()).toEqual(['rt.subscribe 1!:room'])
     await told[1]?.lost('IN_DOUBT')
     expect(said()).toEqual([])
   })
@@ -254,10 +270,10 @@ describe('what is told to an open line', () => {
     expect(said()).toEqual([])
     topics.interrupted()
     topics.welcomed(1)
-    expect(said()).toEqual(['rt.unsubscribe one,two', 'rt.subscribe :one,-2:two'])
+    expect(said()).toEqual(['rt.subscribe 3!:one,4!-2:two'])
     topics.interrupted()
     topics.welcomed(undefined)
-    expect(said()).toEqual(['rt.subscribe :one,-2:two'])
+    expect(said()).toEqual(['rt.subscribe 5!:one,6!-2:two'])
   })
 
   it('is not told while the line is down, and the next address tells it', async () => {
@@ -268,7 +284,7 @@ describe('what is told to an open line', () => {
     expect(said()).toEqual([])
     expect(topics.query()).toEqual([
       ['rt.s', '1'],
-      ['rt.t', ':room'],
+      ['rt.t', '1!:room'],
     ])
     topics.welcomed(1)
     await settle()
@@ -291,12 +307,12 @@ describe('what is told to an open line', () => {
 describe('a message', () => {
   it('of a topic that nobody wants is passed over, and the server is told so once for each channel', async () => {
     const { topics, said } = await opened()
-    for (let n = 0; n < 3; n++) expect(topics.find('stray', undefined)).toBeUndefined()
+    for (let n = 0; n < 3; n++) expect(topics.find({ topic: 'stray' })).toBeUndefined()
     await settle()
     expect(said()).toEqual(['rt.unsubscribe stray'])
     topics.interrupted()
     topics.welcomed(setOf(topics))
-    topics.find('stray', undefined)
+    topics.find({ topic: 'stray' })
     await settle()
     expect(said()).toEqual(['rt.unsubscribe stray'])
   })
@@ -304,15 +320,28 @@ describe('a message', () => {
   it('that comes before a topic is heard is of an earlier subscription, and passed over', async () => {
     const { topics } = await opened()
     topics.subscribe(page, 'room')
-    expect(topics.find('room', undefined)).toBeUndefined()
+    expect(topics.find({ topic: 'room' })).toBeUndefined()
     hear(topics, 'room', 'a.1.x')
-    expect(topics.find('room', undefined)?.cursor).toBe('a.1.x')
+    expect(topics.find({ topic: 'room' })?.cursor).toBe('a.1.x')
   })
 
   it('of a topic that is given unasked is heard as soon as a channel has greeted, be the line not open yet', () => {
     const { topics } = make()
     topics.greeted({ own: 'a.3.x' })
-    expect(topics.find('own', undefined)?.cursor).toBe('a.3.x')
+    expect(topics.find({ topic: 'own' })?.cursor).toBe('a.3.x')
+  })
+})
+
+describe('a channel beside the one that carries the line', () => {
+  it('is heard of a topic only as long as its address named the present set', async () => {
+    const { topics } = await opened()
+    topics.subscribe(page, 'room', { since: 'a.3.x' })
+    hear(topics, 'room', 'a.3.x')
+    const beside = { session: 's', acked: 0, set: setOf(topics) } as Hello
+    expect(topics.find({ topic: 'room' }, beside)).toBeDefined()
+    topics.subscribe(page, 'other')
+    expect(topics.find({ topic: 'room' }, beside)).toBeUndefined()
+    expect(topics.find({ topic: 'room' })).toBeDefined()
   })
 })
 
@@ -322,25 +351,28 @@ describe('a topic that begins behind where the line stands', () => {
     topics.subscribe(page, 'room', { since: 'a.3.x' })
     await settle()
     said()
-    topics.subscribed('room', true, false)
-    expect(said()).toEqual(['rt.unsubscribe room', 'rt.subscribe a.3.x:room'])
-    expect(topics.find('room', undefined)).toBeUndefined()
-    expect(topics.find('room', 'rt.gap')).toBeUndefined()
-    topics.subscribed('room', false, false)
-    expect(topics.find('room', undefined)).toBeDefined()
+    hear(topics, 'room', 'a.3.x')
+    answer(topics, 'room', undefined, 'a.5.x', true)
+    answer(topics, 'room', undefined, 'a.6.x', true)
+    await settle()
+    expect(said()).toEqual(['rt.subscribe 2!a.3.x:room'])
+    expect(topics.find({ topic: 'room' })).toBeUndefined()
+    expect(topics.find({ topic: 'room', event: 'rt.gap' })).toBeUndefined()
+    answer(topics, 'room', 2, 'a.3.x')
+    expect(topics.find({ topic: 'room' })?.cursor).toBe('a.3.x')
   })
 
-  it('is taken as it is in the end, so that a server that cannot do better is not asked for ever', async () => {
+  it('is taken as it is if that answers the question for what lies between: a server that cannot do better is not asked again', async () => {
     const { topics, said } = await opened()
     const room = topics.subscribe(page, 'room', { since: 'a.3.x' })
-    for (let n = 0; n < 10; n++) topics.subscribed('room', true, false)
-    expect(topics.find('room', undefined)).toBeUndefined()
     await settle()
     said()
-    topics.subscribed('room', true, false)
+    // On two channels.
+    answer(topics, 'room', 1, 'a.5.x', true)
+    answer(topics, 'room', 1, 'a.6.x', true)
     await settle()
     expect(said()).toEqual([])
-    expect(topics.find('room', undefined)).toBeDefined()
+    expect(topics.find({ topic: 'room' })).toBeDefined()
     expect(room.state).toBe('subscribed')
   })
 })
@@ -364,7 +396,7 @@ describe('a subscription', () => {
     expect(said()).toEqual([])
     topics.subscribe(page, 'room')
     await settle()
-    expect(said()).toEqual(['rt.subscribe :room'])
+    expect(said()).toEqual(['rt.subscribe 3!:room'])
   })
 
   it('is subscribing again when its line fails, hears why, and goes on where it stood by reconnect()', async () => {
@@ -382,7 +414,7 @@ describe('a subscription', () => {
     expect(late.state).toBe('subscribing')
     expect(topics.query().slice(1)).toEqual([
       ['rt.t', 'a.5.x:room'],
-      ['rt.t', ':late'],
+      ['rt.t', '2!:late'],
     ])
     topics.welcomed(setOf(topics))
     expect([room.state, late.state]).toEqual(['subscribed', 'subscribing'])
@@ -490,7 +522,7 @@ describe('the whole position', () => {
     expect(next.query().slice(1)).toEqual(names.map((name, n) => ['rt.t', `*a.${n}.x:${name}`]))
     const [name = ''] = names
     expect(next.subscribe(page, name, { history: 3 }).lastEventId).toBe('a.0.x')
-    expect(next.query()[1]).toEqual(['rt.t', `a.0.x:${name}`])
+    expect(next.query()[1]).toEqual(['rt.t', `1!a.0.x:${name}`])
   })
 
   it('is the cursor alone, where no topic has a position', () => {

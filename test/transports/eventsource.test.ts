@@ -4,18 +4,22 @@ import type { Dialect } from '../../src/contracts/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { eventsource } from '../../src/transports/eventsource.ts'
-import { transportContract } from '../contracts/transport.ts'
+import { topicsContract } from '../contracts/topics.ts'
+import { type Harness, transportContract } from '../contracts/transport.ts'
 import { openChannel } from '../support/channel.ts'
 import { vary } from '../support/dialects.ts'
 
-transportContract({
+const harness: Harness = {
   transport: eventsource,
   parts: page => ({ EventSource: EventSource as never, XMLHttpRequest: page.XMLHttpRequest }),
   acceptsFirst: true,
   showsCuts: true,
   aborts: true,
   answersSends: true,
-})
+}
+
+transportContract(harness)
+topicsContract(harness)
 
 describe('with a server’s own events', () => {
   /** An EventSource whose server is the test. */

@@ -4,18 +4,22 @@ import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { fetchStreaming, fetchStreamingWith } from '../../src/transports/fetch-streaming.ts'
 import type { FetchOptions } from '../../src/transports/http/fetch-request.ts'
-import { transportContract } from '../contracts/transport.ts'
+import { topicsContract } from '../contracts/topics.ts'
+import { type Harness, transportContract } from '../contracts/transport.ts'
 import { openChannel } from '../support/channel.ts'
 import { vary } from '../support/dialects.ts'
 
-transportContract({
+const harness: Harness = {
   transport: fetchStreaming,
   parts: () => ({ fetch }),
   acceptsFirst: true,
   showsCuts: true,
   aborts: true,
   answersSends: true,
-})
+}
+
+transportContract(harness)
+topicsContract(harness)
 
 interface Given {
   dialect?: Dialect

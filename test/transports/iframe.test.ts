@@ -4,11 +4,12 @@ import type { Failure } from '../../src/contracts/failure.ts'
 import { native } from '../../src/dialects/native.ts'
 import { iframe, iframeFrom } from '../../src/transports/iframe.ts'
 import { sentence } from '../../src/words.ts'
-import { transportContract } from '../contracts/transport.ts'
+import { topicsContract } from '../contracts/topics.ts'
+import { type Harness, transportContract } from '../contracts/transport.ts'
 import { openChannel } from '../support/channel.ts'
 import { holdFrames, streamFrames } from '../support/frame.ts'
 
-transportContract({
+const harness: Harness = {
   transport: {
     ...iframe,
     // Where nobody is there is another origin.
@@ -30,7 +31,10 @@ transportContract({
   aborts: true,
   answersSends: true,
   left: page => page.document.querySelectorAll('iframe').length,
-})
+}
+
+transportContract(harness)
+topicsContract(harness)
 
 /** A channel in a page at this address, whose frames load nothing: what they say is said by the test. */
 async function begin(transport = iframe, address = 'https://page.test/', readyState = 'complete') {

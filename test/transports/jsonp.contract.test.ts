@@ -1,7 +1,8 @@
 import { jsonp } from '../../src/transports/jsonp.ts'
-import { transportContract } from '../contracts/transport.ts'
+import { topicsContract } from '../contracts/topics.ts'
+import { type Harness, transportContract } from '../contracts/transport.ts'
 
-transportContract({
+const harness: Harness = {
   transport: jsonp,
   parts: page => {
     // A script that a script inserts is asynchronous (WHATWG HTML, "force async"); jsdom runs it in its turn.
@@ -23,4 +24,7 @@ transportContract({
   answersSends: true,
   left: page =>
     page.document.scripts.length + Object.keys(page).filter(name => name.startsWith('_rt')).length,
-})
+}
+
+transportContract(harness)
+topicsContract(harness)

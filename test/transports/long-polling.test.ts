@@ -3,19 +3,23 @@ import type { Dialect, Reader } from '../../src/contracts/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { longPolling } from '../../src/transports/long-polling.ts'
-import { transportContract } from '../contracts/transport.ts'
+import { topicsContract } from '../contracts/topics.ts'
+import { type Harness, transportContract } from '../contracts/transport.ts'
 import { openChannel } from '../support/channel.ts'
 import { vary } from '../support/dialects.ts'
 import { FakeXhr } from '../support/xhr.ts'
 
-transportContract({
+const harness: Harness = {
   transport: longPolling,
   parts: page => ({ XMLHttpRequest: page.XMLHttpRequest }),
   acceptsFirst: true,
   showsCuts: true,
   aborts: true,
   answersSends: true,
-})
+}
+
+transportContract(harness)
+topicsContract(harness)
 
 beforeEach(() => {
   FakeXhr.all = []

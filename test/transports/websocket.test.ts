@@ -4,18 +4,22 @@ import { native } from '../../src/dialects/native.ts'
 import { plain, plainWith } from '../../src/dialects/plain.ts'
 import { websocket } from '../../src/transports/websocket.ts'
 import { sentence } from '../../src/words.ts'
-import { transportContract } from '../contracts/transport.ts'
+import { topicsContract } from '../contracts/topics.ts'
+import { type Harness, transportContract } from '../contracts/transport.ts'
 import { openChannel } from '../support/channel.ts'
 import { vary } from '../support/dialects.ts'
 
-transportContract({
+const harness: Harness = {
   transport: websocket,
   parts: page => ({ WebSocket: page.WebSocket }),
   acceptsFirst: true,
   showsCuts: true,
   aborts: true,
   answersSends: false,
-})
+}
+
+transportContract(harness)
+topicsContract(harness)
 
 /** A WebSocket whose server is the test. */
 class FakeSocket {

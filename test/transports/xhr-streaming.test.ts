@@ -3,12 +3,13 @@ import type { Dialect } from '../../src/contracts/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
 import { xhrStreaming } from '../../src/transports/xhr-streaming.ts'
-import { transportContract } from '../contracts/transport.ts'
+import { topicsContract } from '../contracts/topics.ts'
+import { type Harness, transportContract } from '../contracts/transport.ts'
 import { openChannel } from '../support/channel.ts'
 import { vary } from '../support/dialects.ts'
 import { FakeXhr } from '../support/xhr.ts'
 
-transportContract({
+const harness: Harness = {
   transport: xhrStreaming,
   parts: page => ({ XMLHttpRequest: page.XMLHttpRequest }),
   acceptsFirst: true,
@@ -16,7 +17,10 @@ transportContract({
   showsCuts: false,
   aborts: true,
   answersSends: true,
-})
+}
+
+transportContract(harness)
+topicsContract(harness)
 
 beforeEach(() => {
   FakeXhr.all = []
