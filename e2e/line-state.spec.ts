@@ -36,6 +36,7 @@ test.describe('with a network that a test can switch off', () => {
       const told = await page.evaluate(() => states)
       // How soon the browser has switched the network off, for what was open and for what is tried anew, is its own affair.
       expect(told.slice(0, 2)).toEqual(['connecting', 'open'])
+      expect(told).toContain('offline')
       expect(told.lastIndexOf('open')).toBeGreaterThan(told.indexOf('offline'))
       expect(told.at(-1)).toBe('open')
       await page.evaluate(() => line.close(4001, 'signed out'))
