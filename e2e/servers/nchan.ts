@@ -22,6 +22,8 @@ export interface NchanPlace extends AsyncDisposable {
   readonly servers: readonly NchanServer[]
   /** Gives back the id of what was published, as Nchan told it. */
   publish(channel: string, data: string, headers?: Record<string, string>): Promise<string>
+  /** How many listen to the channel. */
+  listening(channel: string): Promise<number>
   /** Tells all that listen that the channel is no more. */
   remove(channel: string): Promise<void>
 }
@@ -49,6 +51,10 @@ export async function startNchan(count = 1): Promise<NchanPlace> {
       })
       const { last_message_id } = (await answer.json()) as { last_message_id: string }
       return last_message_id
+    },
+    async listening(channel) {
+      const answer = await fetch(`${last.url}/pub/${channel}`, { headers: { Accept: 'text/json' } })
+      return ((await answer.json()) as { subscribers: number }).subscribers
     },
     async remove(channel) {
       await fetch(`${last.url}/pub/${channel}`, { method: 'DELETE' })
@@ -149,7 +155,6 @@ http {
     location ~ ^/both/(\\w+)/(\\w+)$ {
       nchan_channel_id $1 $2;
       nchan_subscriber;
-      nchan_subscriber_timeout 1;
       ${pass}
     }
     location ~ ^/pubsub/(\\w+)$ {

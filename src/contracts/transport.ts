@@ -82,6 +82,11 @@ export interface Sink {
   paused(failure: Failure): void
   /** The channel is over. Nothing follows. */
   ended(failure: Failure): void
+  /**
+   * Calls `act` once what came has been heard, which a race may put off for a moment: a request that is to name the session, or the position, waits for that.
+   * @default at once
+   */
+  heard?(act: () => void): void
 }
 
 /** Carries a line, over one transport or several: whoever opens it hears of a single channel. */
@@ -189,6 +194,7 @@ export interface GuardedSink extends Sink {
   readonly shut: boolean
   /** Lets nothing through from now on, and frees what the channel holds. `release` is given the code and the reason. */
   close(code?: number, reason?: string): void
+  heard(act: () => void): void
 }
 
 /**
@@ -235,6 +241,7 @@ export function guardSink(
       close()
       sink.ended(failure)
     },
+    heard: act => (sink.heard ? sink.heard(act) : act()),
   }
   return out
 }

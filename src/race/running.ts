@@ -138,6 +138,7 @@ export function run(first: Candidate, course: Course): Running {
       },
       paused: failure => inTurn(() => (isActive() ? line.paused(failure) : fail(failure))),
       ended: failure => inTurn(() => fail(failure)),
+      heard: inTurn,
     }
   }
 

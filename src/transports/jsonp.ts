@@ -59,12 +59,12 @@ export const jsonp: Transport = {
           out.opened()
           const blocks = read(answer)
           const refusal = dialect.protocol.refusal?.(blocks)
-          if (refusal) out.ended(refusal)
-          else if (!out.shut)
-            pause = environment.setTimeout(
-              () => poll(turn + 1),
-              pace.after({ since, text: answer, spoke: blocks.length > 0 }),
-            )
+          if (refusal) return out.ended(refusal)
+          out.heard(() => {
+            if (out.shut) return
+            const wait = pace.after({ since, text: answer, spoke: blocks.length > 0 })
+            pause = environment.setTimeout(() => poll(turn + 1), wait)
+          })
         })
       })
     }

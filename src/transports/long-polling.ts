@@ -41,11 +41,13 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
       took(rest)
       if (rest.length > 0) out.blocks(rest)
       if (failure) return out.ended(failure)
-      const wait = out.pace({ text: said, spoke, retry })
-      // To an EventSource each answer that ends is an interruption, which its page hears of.
-      if (policy?.asEventSource && !policy.resumesCleanEnd)
-        out.paused({ kind: 'ended', code: 'ended', where: withoutQuery(asked.url), retryAfter: wait })
-      out.scheduleNext(wait, () => poll(out, target, turn + 1, reader, retry))
+      out.heard(() => {
+        const wait = out.pace({ text: said, spoke, retry })
+        // To an EventSource each answer that ends is an interruption, which its page hears of.
+        if (policy?.asEventSource && !policy.resumesCleanEnd)
+          out.paused({ kind: 'ended', code: 'ended', where: withoutQuery(asked.url), retryAfter: wait })
+        out.scheduleNext(wait, () => poll(out, target, turn + 1, reader, retry))
+      })
     },
   })
   out.setAbort(abort)

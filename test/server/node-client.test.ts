@@ -1,10 +1,10 @@
 /** The SDK in Node, over the package ws, against our server. */
-import { createServer } from 'node:http'
+import { createServer, request } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { createHub } from '../../server/index.ts'
-import { connect, native, websocket } from '../../src/core.ts'
+import { connect, longPolling, native, race, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
 import { uncaught } from '../support/uncaught.ts'
 import { stand, wait } from './harness.ts'
@@ -132,4 +132,47 @@ it('what is sent over POSTs while listeners are behind arrives later, whole and 
   const all = Array.from({ length: 50 }, (_, index) => String(index).padEnd(500))
   await Promise.all(all.map(text => line.send(text)))
   expect(taken).toEqual(all)
+})
+
+it('a poll whose answer a race holds back for a better transport is followed by the next only in its session', async () => {
+  const { hub, host } = await stand()
+  const polls: string[] = []
+  // A stream is accepted and silent; the answer to a poll takes a while, and for as long as that it is held.
+  const front = createServer((asked, answer) => {
+    if (asked.url?.includes('via=fetch-streaming')) {
+      answer.writeHead(200, { 'Content-Type': 'text/event-stream' })
+      return answer.flushHeaders()
+    }
+    polls.push(asked.url ?? '')
+    setTimeout(
+      () => {
+        const { url, method, headers } = asked
+        const onward = request(`http://${host}${url}`, { method, headers }, response => {
+          answer.writeHead(response.statusCode ?? 500, response.headers)
+          response.pipe(answer)
+        })
+        onward.on('error', () => answer.destroy())
+        asked.pipe(onward)
+      },
+      polls.length === 1 ? 200 : 0,
+    )
+  })
+  await new Promise<void>(resolve => front.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    front.closeAllConnections()
+    front.close()
+  })
+  const { port } = front.address() as AddressInfo
+  const line = connect(`http://127.0.0.1:${port}/live?topic=x`, {
+    transport: race(fetchStreaming, longPolling),
+    dialect: native,
+  })
+  onTestFinished(() => line.close())
+  await line.opened
+  await line.send('hello')
+  await expect.poll(() => polls.filter(url => url.includes('via=long-polling')).length).toBeGreaterThan(1)
+  const [first, ...rest] = polls.filter(url => url.includes('via=long-polling'))
+  expect(first).not.toContain('sid=')
+  expect(rest.filter(url => !url.includes('sid='))).toEqual([])
+  expect(hub.stats().sessions).toBe(1)
 })

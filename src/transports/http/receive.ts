@@ -52,11 +52,12 @@ export function receive(
     stop = current
     since = environment.now()
   }
-  const scheduleNext = (wait: number, begin: () => void) => {
-    if (out.shut) return
-    const timer = environment.setTimeout(() => tryTo(begin, out.ended), wait)
-    stop = () => environment.clearTimeout(timer)
-  }
+  const scheduleNext = (wait: number, begin: () => void) =>
+    out.heard(() => {
+      if (out.shut) return
+      const timer = environment.setTimeout(() => tryTo(begin, out.ended), wait)
+      stop = () => environment.clearTimeout(timer)
+    })
   const pace = (over: Omit<Over, 'since'>) => after({ ...over, since })
   const responseEnded = (
     url: string,
