@@ -4,10 +4,12 @@ import { engines } from './e2e/fixtures/engines.ts'
 /** What the engines differ in most. */
 const differing = ['transports', 'refusals', 'values', 'engines', 'readme'].map(name => `**/${name}.spec.ts`)
 
-/** Other people's servers, middleboxes, every byte at which a stream can be cut, the letter of EventSource, the demo, and what waits by design: minutes each. */
+/** Other people's servers, middleboxes, every byte at which a stream can be cut, the letter of EventSource, the demo, answers that come in pieces, and what waits by design: minutes each. */
 const long = [
   ...['servers', 'network', 'delivery', 'conformance'].map(folder => `**/${folder}/**/*.spec.ts`),
-  ...['life', 'page-life', 'more-transports', 'demo', 'demo-rooms'].map(name => `e2e/${name}.spec.ts`),
+  ...['life', 'page-life', 'more-transports', 'demo', 'demo-rooms', 'produce', 'stream'].map(
+    name => `e2e/${name}.spec.ts`,
+  ),
 ]
 
 /** `npm test` tries a selection: the shorter ones in Chromium, and what differs in the others. `npm run test:all` tries the rest as well. */

@@ -21,6 +21,7 @@ import type { Question, Section } from './question.ts'
 import { recovery } from './recovery/index.ts'
 import { server } from './server/index.ts'
 import { size } from './size/index.ts'
+import { streams } from './stream/index.ts'
 import { throughput } from './throughput/index.ts'
 import { topics } from './topics/index.ts'
 import { upward } from './upward/index.ts'
@@ -37,6 +38,7 @@ const questions = [
   parser,
   server,
   topics,
+  streams,
 ] as Question[]
 const folder = new URL('../docs/benchmarks/', import.meta.url)
 

@@ -24,6 +24,7 @@ export const pages: Readonly<Record<string, string>> = {
   'throughline/core, WebSocket, plain': `export { connect, websocket } from './src/core.ts'\n${ofPlain}`,
   'throughline/core, XHR streaming, plain': `export { connect, xhrStreaming } from './src/core.ts'\n${ofPlain}`,
   'throughline/core, fetch streaming, plain': `export { connect } from './src/core.ts'\n${ofPlain}\nexport { fetchStreaming } from './src/transports/fetch-streaming.ts'`,
+  'throughline/stream, alone': `export { stream } from './src/stream.ts'`,
 }
 
 /** What the dialects of other servers have in common: the outbox for servers that acknowledge nothing, and what tells replays. */

@@ -13,9 +13,13 @@ import { createConnectionRoom } from './http/connection-room.ts'
 import { targetOf } from './http/hub-request.ts'
 import { canonicalPath } from './http/target.ts'
 import { type Refusal, refusal } from './http-error.ts'
-import { isWritable, type Packed } from './log/log.ts'
+import { isWritable, type Packed, type Whole } from './log/log.ts'
 import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
 import type { Person } from './presence/presence.ts'
+import { type ProduceOptions, readPlan } from './produce/plan.ts'
+import type { Production } from './produce/production.ts'
+import { createProductions } from './produce/productions.ts'
+import type { Source } from './produce/source.ts'
 import { reported } from './reported.ts'
 import { createExpelled } from './sessions/expelled.ts'
 import { type Answering, createInbox, type HubEvents, hubEvents } from './sessions/inbox.ts'
@@ -69,6 +73,36 @@ export interface Hub<Shared = Contract> {
     data: MessagesIn<Shared, Topic, Payload>[Name],
     options?: { event?: Name; volatile?: boolean },
   ): Promise<string>
+  /**
+   * Reads a source once and publishes its pieces in a topic of their own, as `publish` does, each once the one before it is kept; behind the last one comes an
+   * event `end`, whose data is a `ProductionEnd`. It goes on whoever listens or leaves, until the source ends or fails, or it is cancelled. The topic is kept whole,
+   * so a page that subscribes to it with `history: Infinity` reads it from its first piece, also after its end, until `expire`. docs/answers.md shows both sides.
+   *
+   * ```ts
+   * const { topic } = hub.produce(`answer:${id}`, signal => ask(prompt, { signal }))
+   * response.end(JSON.stringify({ topic }))
+   * ```
+   *
+   * A topic is produced once. If there are messages in it already, nothing is published and the source is not read: `done` rejects with a `status` of 409. What else
+   * goes wrong is told by `done` too, and by the end.
+   *
+   * @throws {TypeError} for a topic, a source or an option that cannot be
+   */
+  produce<
+    Topic extends TopicOf<Shared>,
+    Name extends EventIn<Shared, Topic> = UsualName<EventIn<Shared, Topic>>,
+  >(
+    topic: Topic,
+    source: Source<MessagesIn<Shared, Topic, Payload>[Name]>,
+    options?: ProduceOptions<Name, EventIn<Shared, Topic>>,
+  ): Production
+  /**
+   * Cancels what is produced in a topic, as its own `cancel` does, on whichever node it is produced: logs that have `pass` tell the others. Gives whether
+   * it was this one. No page can do so by itself: call it for those that may, from a listener of `message` or a route of yours.
+   *
+   * @throws {TypeError} for a topic or a reason that is no text
+   */
+  cancel(topic: TopicOf<Shared>, reason?: string): boolean
   /**
    * Forgets a topic and all that it keeps: one for an order that is done. Who hears it goes on hearing it, should it be
    * published in again; who comes back for what was forgotten is told by a `gap`. It never throws, it rejects as `publish` does. Topics in which
@@ -133,7 +167,7 @@ export interface Hub<Shared = Contract> {
    */
   drain(options?: { perSecond?: number; within?: number }): Promise<void>
   /**
-   * Ends everything. Takes nothing more, waits `within` ms at most (5,000 by default) for listeners that still work on a message,
+   * Ends everything. Ends what is produced, and tells its pages so. Takes nothing more, waits `within` ms at most (5,000 by default) for listeners that still work on a message,
    * acknowledges what was taken, and tells all to come back, spread as `admission` says. Resolves when nothing of it is left; the HTTP
    * server is yours to close.
    *
@@ -199,6 +233,8 @@ export interface Stats {
   overdue: number
   /** How often a line was told by a `gap` that it has lost messages, since a log keeps so much and for so long. */
   gaps: number
+  /** What `produce` is at work on now, on this node. */
+  producing: number
   /** How often a client was held back that sends too much, or more than listeners are done with. */
   slowed: number
 }
@@ -248,6 +284,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
       if (stage !== 'new') void events.tell('close', { session, code: bye?.code, reason: bye?.reason })
     },
   })
+  const productions = createProductions(log, add, events.report)
   const claims = createClaims()
   const expelled = createExpelled(settings.sessionTimeout)
   const lines = createConnections(settings, sessions, roaming, expelled, {
@@ -265,7 +302,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
       lines.presence.missed(topics)
       lines.reread(topics)
     },
-    passed: lines.pass,
+    passed: (topic, text) => productions.heard(topic, text) || lines.pass(topic, text),
     failed: events.report,
   })
   checkTransports(options.refuse ?? [])
@@ -299,6 +336,8 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     handle,
     upgrade,
     publish,
+    produce,
+    cancel,
     drop,
     ticket,
     disconnect,
@@ -374,6 +413,22 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     })
   }
 
+  function produce(topic: string, source: unknown, options: ProduceOptions = {}): Production {
+    const plan = readPlan(checkName('topic', topic), source, options)
+    for (const event of [plan.event, plan.end]) checkName('event', event)
+    return productions.start(plan)
+  }
+
+  function cancel(topic: string, reason?: string): boolean {
+    for (const [name, value] of [
+      ['topic', topic],
+      ['reason', reason ?? ''],
+    ])
+      if (typeof value !== 'string')
+        throw new TypeError(`cancel: ${name} is ${show(value)}; it has to be a text`)
+    return productions.cancel(topic, reason)
+  }
+
   function pass(topic: string, data: Payload, { event = 'message' }: { event?: string }): string {
     checkName('event', event)
     const message = contentOf(data, event === 'message' ? undefined : event)
@@ -414,9 +469,9 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     return add(member.topic, { ...content, event: 'rt.answer', re: `${number} ${member.session.id}` })
   }
 
-  function add(topic: string, message: Packed): string | PromiseLike<string> {
+  function add(topic: string, message: Packed, whole?: Whole): string | PromiseLike<string> {
     messages++
-    const kept = log.append(topic, message)
+    const kept = log.append(topic, message, whole)
     return 'id' in kept ? kept.id : kept.then(({ id }) => id)
   }
 
@@ -468,7 +523,13 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
       'a number of ms from 0 to 2147483647',
     )
     leave()
-    await lines.farewell({ perSecond: admission, hurry: true, within })
+    const began = Date.now()
+    await productions.close(within)
+    await lines.farewell({
+      perSecond: admission,
+      hurry: true,
+      within: Math.max(0, within - (Date.now() - began)),
+    })
     clearInterval(clock)
     sessions.clear()
     lines.presence.stop()
@@ -493,6 +554,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
       unhandled: inflow.held,
       overdue,
       gaps: lines.gaps,
+      producing: productions.size,
       slowed: inflow.slowed,
     }
   }

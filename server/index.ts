@@ -19,7 +19,18 @@ export type {
 export type { AnyServer } from './attach.ts'
 export type { Listener } from './events.ts'
 export { createHub, type DisconnectOptions, type EventIn, type Hub, type Stats, type Whom } from './hub.ts'
-export type { Backwards, Entry, Gap, GapReason, History, Log, LogListener, Packed, Past } from './log/log.ts'
+export type {
+  Backwards,
+  Entry,
+  Gap,
+  GapReason,
+  History,
+  Log,
+  LogListener,
+  Packed,
+  Past,
+  Whole,
+} from './log/log.ts'
 export { type MemoryLogOptions, memoryLog } from './log/memory-log.ts'
 export type { PerTopic } from './log/per-topic.ts'
 export { type RedisLog, type RedisLogOptions, redisLog } from './log/redis-log.ts'
@@ -34,5 +45,8 @@ export type {
   TransportName,
 } from './options.ts'
 export type { Person } from './presence/presence.ts'
+export type { ProduceOptions } from './produce/plan.ts'
+export type { Production, ProductionEnd, ProductionError } from './produce/production.ts'
+export type { Pieces, Source } from './produce/source.ts'
 export type { Answering, HubEvents, MessageFrom, Refused } from './sessions/inbox.ts'
 export type { Payload, ReplyName, Send, Session } from './sessions/session.ts'

@@ -8,6 +8,8 @@ const words: Record<string, (failure: Failure) => string> = {
   'closed-early': failure => `WebSocket to ${failure.where} closed before opening (${closing(failure)})`,
   cors: ({ where }) => `${where} may not be read from this origin`,
   ended: ({ where }) => `${where} ended`,
+  fenced: ({ status, detail }) =>
+    `another producer of this id has a larger epoch, and nothing more is taken of this one (status ${status}: ${detail})`,
   'frame-origin': ({ where }) =>
     `a frame from ${where} would be of another origin, which iframeFrom() does not name`,
   goodbye: ({ detail }) => detail ?? 'the server is restarting',
@@ -42,11 +44,14 @@ const words: Record<string, (failure: Failure) => string> = {
   'script-origin': ({ where }) =>
     `jsonp would run scripts of ${where} in this page, which jsonp: 'cross-origin' allows`,
   'send-status': ({ status }) => `what was sent was answered with status ${status}`,
+  'sequence-gap': ({ status, detail }) =>
+    `the server misses what this producer sent before (status ${status}: ${detail})`,
   'server-refused': ({ status }) => `the server answered ${status ?? 'that it refuses'}`,
   'session-lost': () => 'the server no longer knows this session',
   silent: ({ where, after }) => `${where} is silent: no sign of life within ${after} ms of asking for one`,
   status: ({ where, status }) => `${where} answered with status ${status}`,
   stopped: ({ where }) => `${where} was stopped by the browser`,
+  'stream-closed': ({ status }) => `the stream is closed, and takes nothing more (status ${status})`,
   threw: ({ where }) => `${where ?? 'it'} could not start`,
   'token-failed': () => 'token() failed',
   'token-in-address': ({ where }) =>

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Dialect } from '../src/contracts/dialect.ts'
 import { connect as connectCore } from '../src/core.ts'
+import { durableStreams } from '../src/dialects/durable-streams.ts'
 import { mercure } from '../src/dialects/mercure.ts'
 import { native } from '../src/dialects/native.ts'
 import { nchan } from '../src/dialects/nchan.ts'
@@ -153,7 +154,7 @@ describe('an option', () => {
 })
 
 describe('an address that is none', () => {
-  const dialects: Dialect[] = [native, nchan(), mercure(), sockjs(), socketio()]
+  const dialects: Dialect[] = [native, nchan(), mercure(), sockjs(), socketio(), durableStreams()]
   test.each(dialects.map(dialect => [dialect.name, dialect] as const))(
     'is a TypeError with %s',
     async (_, dialect) => {

@@ -4,6 +4,7 @@ import {
   createHub,
   type Hub,
   type Payload,
+  type Production,
   type Contract as ServerContract,
   type Session,
 } from '../server/index.ts'
@@ -143,6 +144,27 @@ test('a line hears what all topics and replies have', async () => {
   events(line, 'count')
   // @ts-expect-error: of the three only one has a text
   line.onmessage = event => event.data.text
+})
+
+test('a hub produces what the topic has', () => {
+  expectTypeOf(hub.produce('room:42', [chat], { end: 'typing' })).toEqualTypeOf<Production>()
+  void hub.produce('prices', async function* () {
+    yield [5]
+  })
+  void hub.produce('prices', async () => [{ price: 5 }], { event: 'price', end: 'message' })
+  void hub.cancel('prices', 'enough')
+  // @ts-expect-error: there is no such topic
+  void hub.produce('lobby', [chat])
+  // @ts-expect-error: that is no message of the topic
+  void hub.produce('room:42', [{ price: 5 }])
+  // @ts-expect-error: that is the data of another event
+  void hub.produce('prices', async () => [[5]], { event: 'price' })
+  // @ts-expect-error: there is no such event
+  void hub.produce('prices', [[5]], { end: 'finished' })
+  // @ts-expect-error: there is no such topic
+  void hub.cancel('lobby')
+  const other = createHub()
+  void other.produce('any', ['text', 5, { a: 1 }], { event: 'any', end: 'other', expire: 5_000 })
 })
 
 test('a hub publishes what the topic has', () => {

@@ -98,7 +98,12 @@ describe.each(Object.entries(speeches))('a line that speaks %s', (name, speech) 
     `${toTheLetter ? 'ends' : 'does not end'} by status %i`,
     { timeout: 60_000 },
     async status => {
-      expect(await endsOver(() => ({ status }))).toEqual(toTheLetter && status > 0 ? byStatus(status) : [])
+      // A stream that is gone from its beginning does not come back.
+      const isGone = name === 'durable streams' && status === 410
+      const wanted = isGone ? every.filter(name => name !== 'eventsource') : []
+      expect(await endsOver(() => ({ status }))).toEqual(
+        toTheLetter && status > 0 ? byStatus(status) : wanted,
+      )
     },
   )
 

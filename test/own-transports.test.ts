@@ -1,5 +1,6 @@
 /** A transport that a page has written by itself says what it is, and dialects speak over it by that. */
 import { describe, expect, test } from 'vitest'
+import { durableStreams } from '../src/dialects/durable-streams.ts'
 import { mercure } from '../src/dialects/mercure.ts'
 import { native } from '../src/dialects/native.ts'
 import { nchan } from '../src/dialects/nchan.ts'
@@ -158,7 +159,9 @@ describe('over a socket of the page’s own, the plain dialect', () => {
 
 describe('a server that has an endpoint for each transport', () => {
   test.each(
-    [native, nchan(), mercure(), sockjs(), socketio()].map(dialect => [dialect.name, dialect] as const),
+    [native, nchan(), mercure(), sockjs(), socketio(), durableStreams()].map(
+      dialect => [dialect.name, dialect] as const,
+    ),
   )('of the dialect %s is not asked over one that it does not know', async (_, dialect) => {
     for (const traits of [stream, socket]) {
       const transport = fake(traits)

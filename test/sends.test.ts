@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Dialect } from '../src/contracts/dialect.ts'
 import { isSpokenOver } from '../src/contracts/transport.ts'
+import { durableStreams } from '../src/dialects/durable-streams.ts'
 import { mercure } from '../src/dialects/mercure.ts'
 import { native } from '../src/dialects/native.ts'
 import { nchan } from '../src/dialects/nchan.ts'
@@ -25,10 +26,12 @@ import { uncaught } from './support/uncaught.ts'
 import { createWorld } from './support/world.ts'
 
 const transports = [websocket, eventsource, xhrStreaming, longPolling, jsonp]
-const dialects: Dialect[] = [native, plain, socketio(), sockjs(), nchan(), mercure()]
+const dialects: Dialect[] = [native, plain, socketio(), sockjs(), nchan(), mercure(), durableStreams()]
 const ways = dialects.flatMap(dialect =>
   transports
     .filter(way => isSpokenOver(dialect, way) && (way.name !== 'jsonp' || dialect === native))
+    // The model of an EventSource has no events of other names, by which this one says where it is.
+    .filter(way => way.name !== 'eventsource' || dialect.name !== 'durable-streams')
     .map(way => ({ dialect, way, name: `${dialect.name} over ${way.name}` })),
 )
 
@@ -87,7 +90,7 @@ async function play(dialect: Dialect, way: Way, kinds: Trouble): Promise<string[
       page.XMLHttpRequest,
       ['open', 'setRequestHeader', 'send'],
       () => may('xhr'),
-      types[dialect.name],
+      headers[dialect.name],
     ),
     fetch: (url: string, init: RequestInit) => {
       may('fetch')
@@ -166,10 +169,19 @@ async function play(dialect: Dialect, way: Way, kinds: Trouble): Promise<string[
 
 type Class = new (...given: never[]) => { getResponseHeader?(name: string): string | null }
 
-const types: Record<string, string> = { sockjs: 'application/javascript', socketio: 'text/plain' }
+const headers: Record<string, Record<string, string>> = {
+  sockjs: { 'Content-Type': 'application/javascript' },
+  socketio: { 'Content-Type': 'text/plain' },
+  'durable-streams': { 'Stream-Next-Offset': '1' },
+}
 
 /** The same class, which asks `may` before it does anything. */
-function breaking(given: unknown, methods: string[], may: () => void, type?: string): unknown {
+function breaking(
+  given: unknown,
+  methods: string[],
+  may: () => void,
+  told: Record<string, string> = {},
+): unknown {
   const Given = given as Class
   class Breaking extends Given {
     constructor(...all: never[]) {
@@ -178,7 +190,7 @@ function breaking(given: unknown, methods: string[], may: () => void, type?: str
     }
     addEventListener(): void {}
     override getResponseHeader(name: string): string | null {
-      return (name === 'Content-Type' && type) || (super.getResponseHeader?.(name) ?? null)
+      return told[name] ?? super.getResponseHeader?.(name) ?? null
     }
   }
   for (const name of methods) {
@@ -200,6 +212,9 @@ function answering(dialect: string, way: string): Serve {
     if (body !== undefined) {
       wire.write('ok')
       wire.end()
+    } else if (dialect === 'durable-streams') {
+      if (query.live === 'sse') wire.write('event: control\ndata: {"streamNextOffset":"1"}\n\n')
+      else if (!query.live) wire.end()
     } else if (dialect === 'sockjs') {
       if (!greeted || way !== 'long-polling')
         wire.write(way.startsWith('xhr') || way === 'long-polling' ? 'o\n' : 'o')

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Dialect } from '../src/contracts/dialect.ts'
 import type { Transport } from '../src/contracts/transport.ts'
 import { connect } from '../src/core.ts'
+import { durableStreams } from '../src/dialects/durable-streams.ts'
 import { mercure } from '../src/dialects/mercure.ts'
 import { native } from '../src/dialects/native.ts'
 import { nchan } from '../src/dialects/nchan.ts'
@@ -14,7 +15,7 @@ import { madeBy, transportsOf } from './support/dialects.ts'
 import { createWorld } from './support/world.ts'
 
 const token = 's3cret'
-const dialects = [native, plain, nchan(), mercure(), sockjs(), socketio()]
+const dialects = [native, plain, nchan(), mercure(), sockjs(), socketio(), durableStreams()]
 const ways = dialects.flatMap(dialect =>
   transportsOf(dialect).map(way => ({ name: dialect.name, via: way.name, way, dialect })),
 )

@@ -10,7 +10,7 @@ export interface ForeignLine {
   readonly site: string
   /** Relative to the page, or elsewhere. */
   readonly url: string
-  /** The name of a dialect's module, and what its factory is given; without one, the plain dialect. */
+  /** The name of a dialect's module, which its factory has in camel case, and what that is given; without one, the plain dialect. */
   readonly dialect?: string
   readonly given?: object
   readonly options?: object
@@ -28,7 +28,8 @@ export async function beginForeign(page: TestPage, { site, ...rest }: ForeignLin
   if (rest.withoutWebSocket) await page.evaluate(failWebSockets)
   await page.evaluate(async ({ url, dialect, given, options, token, imports = {} }) => {
     const part = async (path: string, name: string) => (await import(`/dist/${path}.js`))[name]
-    const made = dialect ? (await part(`dialects/${dialect}`, dialect))(given) : 'plain'
+    const factory = dialect?.replace(/-(.)/g, (_, first: string) => first.toUpperCase()) ?? ''
+    const made = dialect ? (await part(`dialects/${dialect}`, factory))(given) : 'plain'
     const found = await Promise.all(Object.entries(imports).map(([name, path]) => part(path, name)))
     const optIn = found.map(each => (typeof each === 'function' ? each({ every: 50 }) : each))
     const transports = optIn.length > 0 ? { transports: optIn } : {}

@@ -73,13 +73,25 @@ export interface History {
   readonly more: boolean
 }
 
+/** That a topic is to be kept whole, from its first message on. */
+export interface Whole {
+  /**
+   * Milliseconds that the topic lasts after this message.
+   * @default as long as the log has it for this topic
+   */
+  readonly expire?: number | undefined
+}
+
 /**
  * Where messages live; connections only pass by. One sequence runs over all topics, so that one cursor covers a line
  * that hears several. Answers may come later, as they do from a database.
  */
 export interface Log {
-  /** Keeps a message under the next number, and tells listeners. */
-  append(topic: string, message: Packed): Entry | Promise<Entry>
+  /**
+   * Keeps a message under the next number, and tells listeners. With `whole`, the topic lets none of its messages go from then on, until it is over or
+   * dropped: whoever publishes so bounds it. A log that passes over `whole` keeps as much of the topic as of any other.
+   */
+  append(topic: string, message: Packed, whole?: Whole): Entry | Promise<Entry>
   /** What came after `cursor` in these topics. Without a cursor: nothing yet, `start` being the newest position. */
   after(cursor: string | undefined, topics: readonly string[]): History | Promise<History>
   /** What a topic keeps, from the newest backwards. Nothing, if `before` is no position of this log. */

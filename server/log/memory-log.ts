@@ -17,6 +17,7 @@ import {
   type Past,
   placeOf,
   readPlace,
+  type Whole,
   writePlace,
 } from './log.ts'
 import { emptyPage, firstPage, type Page, page } from './page.ts'
@@ -84,15 +85,17 @@ interface Kept extends Entry {
 }
 
 /**
- * A topic: how many messages it may keep, and those that last as long; what it keeps and how many bytes that is, the number of the newest message it had to
- * let go, that of its newest, and when that was.
+ * A topic: how many messages and bytes it may keep, and for how long; what it keeps and how many bytes that is, the number of the newest message it had to
+ * let go, that of its newest, and when that was. `before`: messages up to this number are not missing in one that is kept whole, since it began after them.
  */
 interface Topic {
   readonly name: string
-  readonly retain: number
-  readonly peers: Set<Topic>
+  retain: number
+  room: number
+  lasts: number
   kept: Ring<Kept>
   bytes: number
+  before: number
   trimmed: number
   newest: number
   time: number
@@ -121,7 +124,7 @@ export function memoryLog({
   checkBytes({ retainBytes, retainBytesPerSession, retainBytesInAll })
   const epoch = randomName(6)
   const topics = new Map<string, Topic>()
-  const byAge = new Map(lasting.all.map(ms => [ms, new Set<Topic>()])) // those that last so long, the longest silent first
+  const byAge = new Map<number, Set<Topic>>() // those that last so long, the longest silent first
   const tombs = { public: createTombs(remembered), private: createTombs(remembered) }
   const listeners = new Set<LogListener>()
   const key = randomBytes(4).readUInt32LE()
@@ -134,7 +137,7 @@ export function memoryLog({
 
   return { append, after, back, pass, listen, drop }
 
-  function append(topic: string, { event, data, encoding, type, re }: Packed): Entry {
+  function append(topic: string, { event, data, encoding, type, re }: Packed, whole?: Whole): Entry {
     const seq = top + 1
     const id = idOf(seq)
     const name = isPrivate(topic) ? undefined : topic
@@ -147,20 +150,21 @@ export function memoryLog({
     }
     top = seq
     newest = id
-    keep(entry)
+    keep(entry, whole)
     for (const listener of listeners) listener.heard(entry)
     return entry
   }
 
-  function keep(entry: Kept): void {
+  function keep(entry: Kept, whole: Whole | undefined): void {
     sweep(entry.time)
-    const topic = topics.get(entry.topic) ?? begin(entry.topic, entry)
+    const topic = topics.get(entry.topic) ?? begin(entry.topic, entry, whole)
     topic.newest = entry.seq
     if (topic.time !== entry.time) touch(topic, entry.time)
+    if (whole) keepWhole(topic, whole)
     topic.kept.push(entry)
     count(topic, sizeOf(entry))
-    const room = isPrivate(entry.topic) ? retainBytesPerSession : retainBytes
-    while (topic.kept.length > topic.retain || (topic.bytes > room && topic.kept.length > 1)) trim(topic)
+    while (topic.kept.length > topic.retain || (topic.bytes > topic.room && topic.kept.length > 1))
+      trim(topic)
     while (bytes > retainBytesInAll && top > oldestOf(places)) trim((places[0] as Place).topic)
   }
 
@@ -189,20 +193,22 @@ export function memoryLog({
   }
 
   /** The topic of a session has a new name: one whose tomb is not there was never dropped. */
-  function begin(name: string, next: Kept): Topic {
+  function begin(name: string, next: Kept, whole: Whole | undefined): Topic {
     const lost = tombsOf(name).remove(name) ?? (isPrivate(name) ? 0 : tombs.public.newestOf(name))
     const topic = {
       name,
       retain: most.of(name),
-      peers: byAge.get(lasting.of(name)) as Set<Topic>,
+      room: isPrivate(name) ? retainBytesPerSession : retainBytes,
+      lasts: lasting.of(name),
       kept: createRing<Kept>(),
       bytes: 0,
+      before: whole ? lost : 0,
       trimmed: lost,
       newest: 0,
       time: next.time,
     }
     topics.set(name, topic)
-    topic.peers.add(topic)
+    enterRow(topic)
     if (places.length > 2 * topics.size)
       places = places.filter(place => place.topic.kept.length > 0).sort(byNext)
     count(topic, name.length + topicOverhead)
@@ -210,11 +216,31 @@ export function memoryLog({
     return topic
   }
 
+  function keepWhole(topic: Topic, { expire = lasting.of(topic.name) }: Whole): void {
+    topic.retain = topic.room = Number.POSITIVE_INFINITY
+    if (topic.lasts === expire) return
+    leaveRow(topic)
+    topic.lasts = expire
+    enterRow(topic)
+  }
+
   /** Many messages in one millisecond are one time. */
   function touch(topic: Topic, time: number): void {
     topic.time = time
-    topic.peers.delete(topic)
-    topic.peers.add(topic)
+    const row = byAge.get(topic.lasts) as Set<Topic>
+    row.delete(topic)
+    row.add(topic)
+  }
+
+  function enterRow(topic: Topic): void {
+    const row = byAge.get(topic.lasts) ?? new Set()
+    byAge.set(topic.lasts, row.add(topic))
+  }
+
+  function leaveRow(topic: Topic): void {
+    const row = byAge.get(topic.lasts)
+    row?.delete(topic)
+    if (row?.size === 0) byAge.delete(topic.lasts)
   }
 
   /** Whoever publishes or reads makes room: a timer would keep a log that nobody has any more. It looks at what is over, and at nothing else. */
@@ -270,13 +296,17 @@ export function memoryLog({
     if (before !== undefined && (from?.epoch !== epoch || idOf(from.seq) !== before))
       return { entries: [], start: newest, more: false, trimmed: true }
     sweep()
-    const { kept = createRing<Kept>(), trimmed = tombsOf(name).newestOf(name) } = topics.get(name) ?? {}
+    const {
+      kept = createRing<Kept>(),
+      before: lostBefore = 0,
+      trimmed = tombsOf(name).newestOf(name),
+    } = topics.get(name) ?? {}
     const end = kept.search(from ? from.seq - 1 : top)
     const { first, isFull } = pageBefore(kept, end, limit, since - began)
     const entries: Entry[] = []
     for (let at = first; at < end; at++) entries.push(kept.at(at) as Kept)
     const start = idOf(entries[0] ? entries[0].seq - 1 : from ? Math.max(from.seq - 1, 0) : top)
-    return { entries, start, more: isFull && first > 0, trimmed: first === 0 && trimmed > 0 }
+    return { entries, start, more: isFull && first > 0, trimmed: first === 0 && trimmed > lostBefore }
   }
 
   function read(seq: number, names: readonly string[]): Page {
@@ -300,7 +330,7 @@ export function memoryLog({
     const topic = topics.get(name)
     if (!topic) return
     topics.delete(name)
-    topic.peers.delete(topic)
+    leaveRow(topic)
     count(topic, -topic.bytes)
     topic.kept = createRing()
     tombsOf(name).add(name, topic.newest)

@@ -17,6 +17,7 @@ import {
   type Place,
   placeOf,
   readPlace,
+  type Whole,
   writePlace,
 } from './log.ts'
 import { emptyPage, type Page, page } from './page.ts'
@@ -146,6 +147,7 @@ export function redisLog({
     recent: name('recent'),
     trimmed: name('trimmed'),
     due: name('due'),
+    whole: name('whole'),
     newest: { public: name('newest:public'), private: name('newest:private') },
     dropped: { public: name('dropped:public'), private: name('dropped:private') },
     kept: name(`kept:${randomName(9)}`),
@@ -196,7 +198,7 @@ export function redisLog({
     close,
   }
 
-  async function append(topic: string, message: Packed): Promise<Entry> {
+  async function append(topic: string, message: Packed, whole?: Whole): Promise<Entry> {
     if (/[\r\n\0]/.test(topic)) throw new TypeError(`topic is ${JSON.stringify(topic)}; it must be one line`)
     const { event, data, encoding, type, re } = message
     const block = encode({ event, topic: isPrivate(topic) ? undefined : topic, data, encoding, type, re })
@@ -204,14 +206,23 @@ export function redisLog({
     numbers.add(number)
     const [lowest = number] = numbers
     const kind = kindOf(topic)
-    const keys = [names.recent, names.trimmed, names.dropped[kind], names.newest[kind], names.kept, names.due]
-    const lasts = kind === 'private' ? idle : lasting.of(topic)
+    const { dropped, newest } = names
+    const keys = [
+      names.recent,
+      names.trimmed,
+      dropped[kind],
+      newest[kind],
+      names.kept,
+      names.due,
+      names.whole,
+    ]
+    const lasts = whole?.expire ?? (kind === 'private' ? idle : lasting.of(topic))
     const bounds = [String(most.of(topic)), String(recent), lasts < Infinity ? String(Math.ceil(lasts)) : '']
     try {
       const place = await run(
         'append',
         [names.log, streamOf(topic), ...keys],
-        [String(number), String(lowest), ...bounds, topic, block, kind],
+        [String(number), String(lowest), ...bounds, topic, block, kind, whole ? 'whole' : ''],
       )
       const [epoch = '', seq, key] = String(place).split(' ')
       return entryOf(epoch, Number(seq), Number(key), topic, block)
@@ -264,7 +275,7 @@ export function redisLog({
   async function back(topic: string, { before, limit, since = 0 }: Backwards): Promise<Past> {
     const from = before === undefined ? undefined : readPlace(before)
     const kind = kindOf(topic)
-    const keys = [names.log, streamOf(topic), names.trimmed, names.dropped[kind]]
+    const keys = [names.log, streamOf(topic), names.trimmed, names.dropped[kind], names.whole]
     const where = [
       topic,
       String(from?.seq ?? ''),
@@ -408,6 +419,7 @@ export function redisLog({
       names.dropped[kind],
       names.newest[kind],
       names.due,
+      names.whole,
     ]
     await run('drop', keys, [topic, String(tombs), kind, only])
   }

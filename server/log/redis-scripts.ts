@@ -8,6 +8,7 @@
  * `:trimmed` a hash, topic → the newest number it had to let go.
  * `:newest:<kind>` a sorted set of topics, by the newest number in each. `:dropped:<kind>` the same of dropped ones.
  * `:due` a sorted set of topics, by the time in ms at which each is over if nobody publishes in it. One that stays for ever is not in it.
+ * `:whole` a hash of the topics that are kept whole, topic → `<ms that it lasts, or nothing>/<the newest number that it had lost before it began>`.
  * `:kept:<node>` a hash: what a node appended and may not have heard of, its own number → `<epoch> <seq> <key>`.
  * The kinds are `public`, and `private` for the topics of sessions: they come and go in large numbers.
  */
@@ -80,9 +81,9 @@ end
 return {epoch, top, keys}`,
 
   /**
-   * KEYS: log, topic, recent, trimmed, dropped, newest, kept, due.
+   * KEYS: log, topic, recent, trimmed, dropped, newest, kept, due, whole.
    * ARGV: epoch, key, number of this append, lowest number not yet answered, retain, recent, ms until the topic is over or nothing, topic,
-   * block, kind.
+   * block, kind, `whole` if the topic is to be kept so. Once it is, it stays so, whoever publishes in it.
    * When the message is kept nothing can refuse it any more; that its notice went to nobody is found out by `since`.
    */
   append: `${head}
@@ -93,22 +94,30 @@ local key = string.match(keys, '%d+$')
 local now = now()
 redis.call('XADD', KEYS[2], seq .. '-' .. key, 'b', ARGV[9], 't', text(now))
 redis.call('XADD', KEYS[3], 'MAXLEN', '=', ARGV[6], seq .. '-' .. key, 't', ARGV[8])
-local length = redis.call('XLEN', KEYS[2])
+local length, lasts = redis.call('XLEN', KEYS[2]), ARGV[7]
+local whole, lost = redis.call('HGET', KEYS[9], ARGV[8])
 if length == 1 then
-  local lost = redis.call('ZSCORE', KEYS[5], ARGV[8]) or ARGV[10] == 'public' and redis.call('HGET', log, 'floor:public')
+  lost = redis.call('ZSCORE', KEYS[5], ARGV[8]) or ARGV[10] == 'public' and redis.call('HGET', log, 'floor:public')
   if lost then redis.call('HSET', KEYS[4], ARGV[8], lost) end
   redis.call('ZREM', KEYS[5], ARGV[8])
 end
-if length > tonumber(ARGV[5]) then
+if ARGV[11] == 'whole' then
+  local mark = lasts .. '/' .. (whole and string.match(whole, '/(.*)') or lost or '0')
+  if mark ~= whole then redis.call('HSET', KEYS[9], ARGV[8], mark) end
+  whole = mark
+elseif whole then
+  lasts = string.match(whole, '(.*)/')
+end
+if length > tonumber(ARGV[5]) and not whole then
   local gone = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', length - tonumber(ARGV[5]))
   redis.call('HSET', KEYS[4], ARGV[8], seqOf(gone[#gone][1]))
   redis.call('XTRIM', KEYS[2], 'MAXLEN', '=', ARGV[5])
 end
 redis.call('ZADD', KEYS[6], seq, ARGV[8])
-if ARGV[7] == '' then
+if lasts == '' then
   redis.call('ZREM', KEYS[8], ARGV[8])
 else
-  redis.call('ZADD', KEYS[8], text(now + tonumber(ARGV[7])), ARGV[8])
+  redis.call('ZADD', KEYS[8], text(now + tonumber(lasts)), ARGV[8])
 end
 for number = tonumber(redis.call('HGET', KEYS[7], 'from') or ARGV[4]), tonumber(ARGV[4]) - 1 do
   redis.call('HDEL', KEYS[7], text(number))
@@ -207,7 +216,7 @@ return {epoch, top, keys, text(trimmed), found, following}`,
   pass: `redis.pcall('PUBLISH', KEYS[1], ARGV[3]) return ''`,
 
   /**
-   * KEYS: log, topic, trimmed, dropped. ARGV: epoch, key, topic, number before which to begin or nothing, how many, bytes that are enough,
+   * KEYS: log, topic, trimmed, dropped, whole. ARGV: epoch, key, topic, number before which to begin or nothing, how many, bytes that are enough,
    * the earliest time in ms, kind.
    * What a topic keeps, the newest first; whether there are older ones; and up to which number it had to let them go.
    */
@@ -229,6 +238,8 @@ while from ~= '-1' do
 end
 local lost = redis.call('HGET', KEYS[3], ARGV[3]) or redis.call('ZSCORE', KEYS[4], ARGV[3])
 if not lost and redis.call('EXISTS', KEYS[2]) == 0 then lost = redis.call('HGET', log, 'floor:' .. ARGV[8]) end
+local whole = lost and redis.call('HGET', KEYS[5], ARGV[3])
+if whole and tonumber(lost) <= tonumber(string.match(whole, '/(.*)')) then lost = false end
 return {epoch, top, keys, found, more, begins ~= '' and lost and '1' or ''}`,
 
   /**
@@ -262,7 +273,7 @@ end
 return {epoch, top, keys, found, moved}`,
 
   /**
-   * KEYS: log, topic, trimmed, dropped, newest, due. ARGV: epoch, key, topic, how many dropped ones are remembered, kind, and `due` if
+   * KEYS: log, topic, trimmed, dropped, newest, due, whole. ARGV: epoch, key, topic, how many dropped ones are remembered, kind, and `due` if
    * it is to be dropped for its age alone: somebody may have published in it since it was found.
    */
   drop: `${head}
@@ -275,6 +286,7 @@ local seq = redis.call('ZSCORE', KEYS[5], ARGV[3])
 if not seq then return '' end
 redis.call('DEL', KEYS[2])
 redis.call('HDEL', KEYS[3], ARGV[3])
+redis.call('HDEL', KEYS[7], ARGV[3])
 redis.call('ZREM', KEYS[5], ARGV[3])
 redis.call('ZADD', KEYS[4], seq, ARGV[3])
 local over = redis.call('ZCARD', KEYS[4]) - tonumber(ARGV[4])

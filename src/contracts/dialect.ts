@@ -124,6 +124,10 @@ export interface Sending extends OutboxWire {
   frames?(payload: Payload): Payload[]
   /** How values become payloads, and payloads values, where the page names no codec. @default text and bytes as they are */
   readonly codec?: Codec
+  /** Judges the answer to a POST by its head. @default any success says that it was taken */
+  readonly head?: Reader['head']
+  /** Whether a POST may be made again, so that its answer is waited for no longer than the line's `timeout`. @default as `acknowledges` */
+  readonly repeats?: boolean
   /** Whether messages are sent by POST, also beside a WebSocket. @default false */
   readonly byPost?: boolean
   /** Whether the server acknowledges by number. If not, a message counts as taken once it is handed over. @default false */
@@ -148,6 +152,8 @@ export interface Policy {
   readonly exactRetry?: boolean
   /** How long to wait before the next poll after an answer that came at once and brought nothing new, in ms. @default 1000 */
   readonly pollInterval?: number
+  /** Whether the first answer to a poll comes at once, and the next is held until there is something to say. @default false, but for servers that say hello */
+  readonly pollsAtOnce?: boolean
   /** Whether a response that ends in good order is continued by the same channel, as if it had never ended. @default false */
   readonly resumesCleanEnd?: boolean
 }
@@ -163,6 +169,8 @@ export interface RequestDetails {
   beside?: TransportKind
   /** Which request on this channel it is, from 0. */
   pollIndex?: number
+  /** The reader of the answer before this one on the same channel, of polls. */
+  previous?: Reader | undefined
   /** The name of the function that a JSONP answer calls. */
   jsonpCallback?: string
   /** Further query parameters. */
@@ -203,6 +211,8 @@ export interface Request {
   protocols?: string[]
   /** @default what the transport is known by: GET to hear, POST to say */
   method?: 'GET' | 'POST'
+  /** What a POST carries, where that is not what the dialect wrote: part of that may stand in headers. */
+  body?: Payload
 }
 
 /** How an HTTP response begins. */

@@ -14,7 +14,7 @@ import type { People, PresenceEvent } from './presence.ts'
 
 /** Where a subscription begins. */
 export interface SubscribeOptions {
-  /** With so many of the last messages, which come first. @default 0 */
+  /** With so many of the last messages, which come first; with `Infinity` all that the topic keeps. @default 0 */
   history?: number | undefined
   /**
    * After the message of this id, an `event.lastEventId` of the topic; or with what was published since a time.

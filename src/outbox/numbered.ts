@@ -4,7 +4,7 @@ import { usualWaiting } from '../contracts/waiting.ts'
 import type { Payload } from '../wire/codec.ts'
 import { isRefusal, outcomeOfNumbered } from './outcome.ts'
 import { bytesOf, createQueue, type Entry } from './queue.ts'
-import { type Batch, createSender } from './sender.ts'
+import { type Batch, createSender, growing } from './sender.ts'
 
 /** Several messages that go together; a ping has none. */
 interface NumberedBatch extends Batch {
@@ -157,9 +157,4 @@ export const createNumberedOutbox: CreateOutbox = (wire, environment, lost, wait
     sender.signal({ type: 'closed' })
     queue.unanswered = 0
   }
-}
-
-/** How long to back off, in ms. */
-function growing(times: number): number {
-  return Math.min(250 * 2 ** times, 30_000)
 }

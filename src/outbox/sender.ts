@@ -81,3 +81,8 @@ export function createSender<B extends Batch>(
     return true
   }
 }
+
+/** How long to back off after so many failures in a row, in ms. */
+export function growing(times: number): number {
+  return Math.min(250 * 2 ** times, 30_000)
+}

@@ -26,8 +26,13 @@ export function readWish(topic: string, options: SubscribeOptions = {}): { id: s
         `it is a text of 1 to ${longestName} bytes without CR, LF, NUL and lone surrogates, and names that begin with "rt." are reserved`,
     )
   const { history, since } = options
-  if (history !== undefined && !(Number.isSafeInteger(history) && history >= 0 && history < 1e15))
-    refuse('subscribe: history', history, isLong && 'it has to be a number of messages, 0 or more')
+  const isAll = history === Number.POSITIVE_INFINITY
+  if (history !== undefined && !isAll && !(Number.isSafeInteger(history) && history >= 0 && history < 1e15))
+    refuse(
+      'subscribe: history',
+      history,
+      isLong && 'it has to be a number of messages, 0 or more, or Infinity',
+    )
   if (history !== undefined && since !== undefined)
     refuse('subscribe: since', since, isLong && 'it and history are two ways to say where to begin; give one')
   const time = Math.floor(Number(since))
@@ -36,7 +41,7 @@ export function readWish(topic: string, options: SubscribeOptions = {}): { id: s
   if (since !== undefined && !isDate && !isId)
     refuse('subscribe: since', since, isLong && 'it has to be the id of a message, or a Date')
   if (isId) return { id: since, from: '' }
-  return { id: '', from: isDate ? `@${time}` : history ? `-${history}` : '' }
+  return { id: '', from: isAll ? '@0' : isDate ? `@${time}` : history ? `-${history}` : '' }
 }
 
 /** @throws {TypeError} naming what cannot be asked of a history */

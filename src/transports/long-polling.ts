@@ -17,7 +17,7 @@ export const longPolling: Transport = {
 /** `retry`: what the server said last. */
 function poll(out: Receiving, target: Target, turn: number, before?: Reader, retry?: number): void {
   const { policy } = target.dialect
-  const asked = target.buildRequest(longPolling, { pollIndex: turn })
+  const asked = target.buildRequest(longPolling, { pollIndex: turn, previous: before })
   const reader = target.reader(longPolling, before)
   let spoke = false
   const took = (blocks: Incoming[]) => {
@@ -37,7 +37,8 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
       took(feed(chunk, reader, out, origin))
     },
     done(failure) {
-      const rest = reader.end()
+      // Half an answer is none.
+      const rest = failure ? [] : reader.end()
       took(rest)
       if (rest.length > 0) out.blocks(rest)
       if (failure) return out.ended(failure)

@@ -1,4 +1,3 @@
-import { withoutQuery } from '../contracts/failure.ts'
 import { feed, type Target, type Transport } from '../contracts/transport.ts'
 import { type Receiving, receive } from './http/receive.ts'
 import { originOf, request } from './http/xhr-request.ts'
@@ -45,8 +44,13 @@ function stream(out: Receiving, target: Target, leave?: () => void): void {
         // Make before break: this response goes on until the next one brings something.
         rolled = true
         stream(out, target, abort)
-      } else if (received > most)
-        out.ended({ kind: 'ended', code: 'left-for-fresh', where: withoutQuery(asked.url) })
+      } else if (received > most) {
+        rolled = true
+        abort()
+        out.responseEnded(asked.url, brought, () => stream(out, target), undefined, {
+          code: 'left-for-fresh',
+        })
+      }
     },
     done(failure) {
       if (rolled) return

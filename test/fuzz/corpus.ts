@@ -15,6 +15,7 @@ export type Shelf =
   | 'socketio'
   | 'sockjs'
   | 'mercure'
+  | 'durable-streams'
   | 'nchan'
   | 'plain'
   | 'multipart'

@@ -6,6 +6,7 @@ import { createPosition } from '../../src/connection/position.ts'
 import type { Dialect, Position } from '../../src/contracts/dialect.ts'
 import type { TransportName } from '../../src/contracts/failure.ts'
 import type { Frame } from '../../src/contracts/frame.ts'
+import { durableStreams } from '../../src/dialects/durable-streams.ts'
 import { mercure } from '../../src/dialects/mercure.ts'
 import { native } from '../../src/dialects/native.ts'
 import { nchan } from '../../src/dialects/nchan.ts'
@@ -37,6 +38,7 @@ export const targets: Record<string, [Target, Shelf]> = {
     ['plain', plain, ['websocket', 'xhr-streaming']],
     ['nchan', nchan(), ['websocket', 'xhr-streaming', 'long-polling']],
     ['mercure', mercure(), ['xhr-streaming']],
+    ['durable-streams', durableStreams(), ['xhr-streaming', 'long-polling']],
     ['sockjs', sockjs(), ['websocket', 'eventsource', 'xhr-streaming']],
     ['socketio', socketio(), ['websocket', 'long-polling']],
   ]),

@@ -606,6 +606,7 @@ it('counts sessions, lines and messages', async () => {
     unhandled: 0,
     overdue: 0,
     gaps: 0,
+    producing: 0,
     slowed: 0,
   })
 })

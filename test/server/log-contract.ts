@@ -278,6 +278,70 @@ export function logContract(make: MakeLog, effort: number): void {
     })
   })
 
+  describe('a topic that is kept whole', () => {
+    const keepWhole = async (log: Log, count: number, expire?: number, topic = 'a') => {
+      const kept: Entry[] = []
+      for (let n = 0; n < count; n++) kept.push(await log.append(topic, text, { expire }))
+      return kept
+    }
+
+    it('lets no message go, however few the others keep, and whoever publishes in it', async () => {
+      const log = make({ retain: 3 })
+      const { id } = await append(log, 'other')
+      const kept = [...(await keepWhole(log, 10)), await append(log)]
+      expect(await since(log, id, 'a')).toMatchObject({
+        start: id,
+        entries: kept.map(({ seq }) => ({ seq })),
+      })
+      expect((await since(log, id, 'a')).gap).toBeUndefined()
+      expect(await log.back('a', { limit: 20 })).toMatchObject({ more: false, trimmed: false })
+      await appendMany(log, 5, 'other')
+      expect((await log.back('other', { limit: 20 })).entries).toHaveLength(3)
+    })
+
+    it('is as others are once it was dropped', async () => {
+      const log = make({ retain: 3 })
+      await keepWhole(log, 5)
+      await log.drop('a')
+      await appendMany(log, 5, 'a')
+      const { entries, trimmed } = await log.back('a', { limit: 20 })
+      expect([entries.length, trimmed]).toEqual([3, true])
+    })
+
+    it('lasts as long as its last message says, also after one that says nothing', async () => {
+      const log = make({ expire: { '*': 3_600_000, brief: 1 } })
+      const { id } = await append(log, 'other')
+      await keepWhole(log, 2, 3_600_000)
+      await keepWhole(log, 2, 60, 'a')
+      await append(log)
+      await keepWhole(log, 2, 3_600_000, 'brief')
+      while ((await since(log, id, 'a')).gap?.reason !== 'trimmed') {
+        await append(log, 'other')
+        await wait(20)
+      }
+      expect((await since(log, id, 'a')).entries).toEqual([])
+      expect((await since(log, id, 'brief')).entries).toHaveLength(2)
+    })
+
+    it('is whole though others of its name, or of names that were forgotten, came before it', async () => {
+      const log = make()
+      const { id } = await append(log)
+      await append(log)
+      await log.drop('a')
+      await keepWhole(log, 3)
+      expect(await log.back('a', { limit: 20 })).toMatchObject({ more: false, trimmed: false })
+      expect(await since(log, id, 'a')).toMatchObject({ gap: { reason: 'trimmed' } })
+      expect((await since(log, id, 'a')).entries).toHaveLength(3)
+      for (let n = 0; n < 10_100; n += 100) {
+        const others = Array.from({ length: 100 }, (_, index) => `other:${n + index}`)
+        await Promise.all(others.map(topic => append(log, topic)))
+        await Promise.all(others.map(topic => log.drop(topic)))
+      }
+      await keepWhole(log, 3, undefined, 'new')
+      expect(await log.back('new', { limit: 20 })).toMatchObject({ more: false, trimmed: false })
+    })
+  })
+
   describe('a topic, backwards,', () => {
     const ids = (entries: readonly Entry[]) => entries.map(({ id }) => id)
 

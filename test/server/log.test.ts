@@ -54,6 +54,16 @@ describe('bytes', () => {
     expect(seqs(kept(log, ids[0] as string, 'a'))).toEqual([8, 9])
   })
 
+  it('of a topic that is kept whole are bounded only with those of all, and it says when its beginning is gone', async () => {
+    const log = memoryLog({ retainBytes: 10_000, retainBytesInAll: 40_000 })
+    const append = () =>
+      log.append('a', { event: undefined, data: 'x'.repeat(2_000), encoding: undefined }, {})
+    for (let n = 0; n < 12; n++) await append()
+    expect(log.back('a', { limit: 50 })).toMatchObject({ entries: { length: 12 }, trimmed: false })
+    for (let n = 0; n < 12; n++) await append()
+    expect(log.back('a', { limit: 50 })).toMatchObject({ entries: { length: 17 }, trimmed: true })
+  })
+
   it('of a session are bounded for themselves', () => {
     const log = memoryLog({ retainBytesPerSession: 10_000 })
     const first = whole(log, 'rt.to.someone', 2_000)

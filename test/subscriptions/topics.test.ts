@@ -96,14 +96,16 @@ describe('what an address tells', () => {
     topics.subscribe(page, 'time', { since: new Date(1_700_000_000_000.9) })
     topics.subscribe(page, 'id', { since: 'a.7.x' })
     topics.subscribe(page, 'a:b,c%d ü')
+    topics.subscribe(page, 'all', { history: Number.POSITIVE_INFINITY })
     expect(topics.query()).toEqual([
-      ['rt.s', '6'],
+      ['rt.s', '7'],
       ['rt.t', '1!:now'],
       ['rt.t', '2!-5:last'],
       ['rt.t', '3!:none'],
       ['rt.t', '4!@1700000000000:time'],
       ['rt.t', '5!a.7.x:id'],
       ['rt.t', '6!:a:b,c%d ü'],
+      ['rt.t', '7!@0:all'],
     ])
   })
 
@@ -581,6 +583,7 @@ describe('subscribe()', () => {
     { history: 1.5 },
     { history: Number.NaN },
     { history: 1e15 },
+    { history: Number.NEGATIVE_INFINITY },
     { history: '5' },
     { history: null },
     { since: '' },

@@ -1,5 +1,6 @@
 import type { Dialect } from '../../src/contracts/dialect.ts'
 import type { Transport } from '../../src/contracts/transport.ts'
+import { durableStreams } from '../../src/dialects/durable-streams.ts'
 import { mercure } from '../../src/dialects/mercure.ts'
 import { native } from '../../src/dialects/native.ts'
 import { nchan } from '../../src/dialects/nchan.ts'
@@ -64,6 +65,18 @@ function socketioPackets({ via }: Asked, packets: string[]): Answer {
   return { headers: { 'Content-Type': 'text/plain' }, body: packets.join('\x1e') }
 }
 
+/** An event stream, or the answer to a poll. */
+function durable({ url }: Asked, values: string, offset: number): Answer {
+  if (url.searchParams.get('live') !== 'sse')
+    return {
+      headers: { 'Content-Type': 'application/json', 'Stream-Next-Offset': `${offset}` },
+      body: values,
+    }
+  return {
+    body: `event: data\ndata: ${values}\n\nevent: control\ndata: {"streamNextOffset":"${offset}"}\n\n`,
+  }
+}
+
 export const speeches: Record<string, Speech> = {
   native: {
     dialect: native,
@@ -76,6 +89,11 @@ export const speeches: Record<string, Speech> = {
   'plain to the letter': foreign(plainWith({ letter: true })),
   nchan: foreign(nchan()),
   mercure: foreign(mercure()),
+  'durable streams': {
+    dialect: durableStreams(),
+    hello: asked => durable(asked, '[]', 1),
+    message: (asked, number) => durable(asked, `[${number}]`, number),
+  },
   sockjs: {
     dialect: sockjs(),
     hello: asked => sockjsFrames(asked, ['o']),

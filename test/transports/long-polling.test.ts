@@ -76,6 +76,43 @@ test('drops the block that is incomplete at the end of an answer: the next one b
   expect(heard.filter(said => said.includes('='))).toEqual(['blocks e.1.a=hi'])
 })
 
+test('hands on nothing of an answer that broke off which only its end would have made whole', async () => {
+  const dialect = vary(plain, {
+    framing: { reader: () => ({ feed: () => [], end: () => [{ id: '1', event: undefined, data: 'half' }] }) },
+  })
+  const { heard, failures } = begin(dialect)
+  const xhr = FakeXhr.all.at(-1) as FakeXhr
+  xhr.answers()
+  xhr.brings('ha')
+  xhr.breaks()
+  expect(heard.filter(said => said.includes('='))).toEqual([])
+  expect(failures.map(({ kind }) => kind)).toEqual(['cut'])
+})
+
+test('tells the dialect the reader of the answer before', async () => {
+  const previous: unknown[] = []
+  const made: Reader[] = []
+  const dialect = vary(plain, {
+    addressing: {
+      buildRequest(context) {
+        previous.push(context.previous)
+        return plain.addressing.buildRequest(context)
+      },
+    },
+    framing: {
+      reader(transport) {
+        const reader = plain.framing.reader(transport)
+        made.push(reader)
+        return reader
+      },
+    },
+  })
+  const { answers, world } = begin(dialect)
+  answers('data: a\n\n')
+  await world.pass(5_000)
+  expect(previous).toEqual([undefined, made[0]])
+})
+
 test('close between two polls asks no more', async () => {
   const { answers, channel, turns, world } = begin()
   answers(block)

@@ -98,6 +98,19 @@ describe('a response that has grown long', () => {
     expect(heard).toEqual(['opened xhr-streaming', 'blocks'])
   })
 
+  test('is left for one after it where ids do not tell what came twice, once it is sixteen times as long', async () => {
+    const { first, failures, world } = begin(
+      vary(native, { protocol: { comparableIds: false }, policy: { resumesCleanEnd: true } }),
+    )
+    for (let part = 0; part < 15; part++) first.brings(large)
+    expect(FakeXhr.all).toHaveLength(1)
+    first.brings(large)
+    expect(first.aborted).toBe(true)
+    await world.pass(1_000)
+    expect(FakeXhr.all).toHaveLength(2)
+    expect(failures).toEqual([])
+  })
+
   test('both are stopped by close', () => {
     const { first, heard, channel } = begin()
     first.brings(large)

@@ -61,13 +61,14 @@ export function createPollPacing({ dialect, environment, taken }: Target): PollP
     return 0
   }
 
-  /** Where the server greets, its greeting is what the first answer brings. */
+  /** Where the server greets, or says at first where it is, that is what the first answer brings. */
   function vain(spoke: boolean): number {
-    if (!dialect.protocol.sendsHello) return interval
-    if (spoke && !greeted) {
+    const { sendsHello } = dialect.protocol
+    if ((sendsHello || dialect.policy?.pollsAtOnce) && spoke && !greeted) {
       greeted = true
       return 0
     }
+    if (!sendsHello) return interval
     return Math.min(interval * 2 ** idle++, Math.max(longest, interval))
   }
 

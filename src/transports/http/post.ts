@@ -8,7 +8,7 @@ import { request } from './xhr-request.ts'
 /** The way up beside a channel that only receives: one POST at a time, whose answer is heard like everything else. */
 export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request): Required<Channel> {
   const { environment } = target
-  const { acknowledges } = target.dialect.sending
+  const { acknowledges, repeats = acknowledges, head } = target.dialect.sending
   const waiting: (() => void)[] = []
   let abort: (() => void) | undefined
   let limit: unknown
@@ -47,20 +47,20 @@ export function poster(target: Target, sink: Pick<Sink, 'blocks'>, by = request)
     const hear = (chunk: string) => {
       if (!closed) sink.blocks(reader.feed(chunk))
     }
-    const answer = { text: hear, done: (failure?: Failure) => finish(failure, !failure) }
+    const answer = { head, text: hear, done: (failure?: Failure) => finish(failure, !failure) }
     tryTo(() => {
-      const stop = by(target, asked, answer, text)
+      const stop = by(target, asked, answer, asked.body ?? text)
       if (!over) abort = stop
     }, finish)
     // Without numbers a message must not go twice, so its answer is waited for.
-    if (!acknowledges || over) return
+    if (!repeats || over) return
     limit = environment.setTimeout(
       () => {
         abort?.()
         finish({ kind: 'silent', code: 'post-unanswered' })
       },
       // At 1 KB/s a large one is on its way for that long.
-      target.timeout + (text as string).length,
+      target.timeout + (typeof text === 'string' ? text.length : text.byteLength),
     )
   }
 }
@@ -73,13 +73,13 @@ export function postAlone(
   mode?: RequestMode,
 ): void {
   if (!fetch) return done({ kind: 'refused', code: 'no-fetch' })
-  const { url, headers } = buildRequest('post', { body })
+  const { url, headers, body: carried = body } = buildRequest('post', { body })
   const credentials = withCredentials ? 'include' : 'same-origin'
   const request = {
     method: 'POST',
     headers,
     credentials,
-    body: body as BodyInit,
+    body: carried as BodyInit,
     ...(mode && { mode }),
   } as const
   fetch(url, request).then(

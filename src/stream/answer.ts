@@ -1,0 +1,254 @@
+import type { AnyEvent, AnyListener, AnySignal, Handler, ListenerOptions, TargetClass } from '../here.ts'
+import { StreamError, streamError } from './error.ts'
+import type { StreamEvent } from './event.ts'
+import type { Head } from './response.ts'
+import { type Course, type Listener, run } from './run.ts'
+
+/** The answer has begun, or goes on. */
+export interface StreamOpenEvent extends AnyEvent {
+  /** The HTTP status. */
+  readonly status: number
+  /** Whether it goes on after it broke off. */
+  readonly resumed: boolean
+}
+
+/** It broke off and is asked again; or it has failed. */
+export interface StreamErrorEvent extends AnyEvent {
+  /** What happened. */
+  readonly error: unknown
+  /** In how many ms it is asked again; `null` if it is not. */
+  readonly retryIn: number | null
+}
+
+/** An event of the server's, as an EventSource tells it. */
+export interface StreamMessageEvent extends AnyEvent {
+  /** Its text. */
+  readonly data: string
+  /** The last id that the server gave; empty if it gave none. */
+  readonly lastEventId: string
+}
+
+/** How long what took, in ms since `stream()` was called. */
+export interface StreamTiming {
+  /** Until the head of the answer came. */
+  readonly head?: number
+  /** Until the first byte behind it came. */
+  readonly firstByte?: number
+  /** Until it was over. */
+  readonly end?: number
+}
+
+/** All of an answer in pieces: `for await` gives each as it comes, `await` gives the whole of it once it is there. */
+export interface Pieces<Piece, Whole> extends AsyncIterable<Piece>, PromiseLike<Whole> {}
+
+/** A place without it may load this module; there is no answer in it. */
+const EventTarget = (globalThis.EventTarget ?? Object) as TargetClass
+
+/**
+ * An answer that comes in pieces. What came is kept: each loop, `text()` and `json()` begin with the first event, however often and whenever they are asked for.
+ * For a stream without an end take `connect()`, which keeps nothing.
+ */
+export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
+  /** The events that have come so far. */
+  readonly received: readonly StreamEvent[] = []
+  /** How long what took, as far as it has come. */
+  readonly timing: StreamTiming = {}
+  /**
+   * Resolves when all of it has come. One that nobody listens to is no unhandled rejection.
+   *
+   * @throws {StreamError} as a rejection, when it is not whole
+   * @throws the reason of `signal`, as a rejection
+   */
+  readonly done: Promise<void>
+  /** When the answer has begun, or goes on. */
+  onopen: Handler<StreamOpenEvent> = null
+  /** The events without a name of their own. */
+  onmessage: Handler<StreamMessageEvent> = null
+  /** When it broke off, whether it is asked again or not. */
+  onerror: Handler<StreamErrorEvent> = null
+  /** When it is over, by whatever. */
+  onclose: Handler<AnyEvent> = null
+  private now: 'connecting' | 'open' | 'closed' = 'connecting'
+  private answered: Head | undefined
+  private failure: { error: unknown } | undefined
+  private readonly heard = new Set<string>()
+  private readonly leave: () => void
+  private wake: (() => void)[] = []
+
+  /** @internal */
+  constructor(course: Course, signal: AnySignal | undefined) {
+    super()
+    const started = performance.now()
+    const timing = this.timing as { -readonly [Key in keyof StreamTiming]: number }
+    const took = () => performance.now() - started
+    let settle: { resolve(): void; reject(error: unknown): void } | undefined
+    this.done = new Promise((resolve, reject) => {
+      settle = { resolve, reject }
+    })
+    this.done.catch(() => {})
+
+    const over = (failure?: { error: unknown }) => {
+      if (this.now === 'closed') return
+      this.now = 'closed'
+      this.failure = failure
+      timing.end = took()
+      signal?.removeEventListener('abort', abort)
+      if (failure) settle?.reject(failure.error)
+      else settle?.resolve()
+      this.stir()
+      if (failure) this.tell('error', { ...failure, retryIn: null })
+      this.tell('close', failure ?? {})
+    }
+    const listener: Listener = {
+      opened: (head, resumed) => {
+        timing.head ??= took()
+        this.answered = head
+        this.now = 'open'
+        this.tell('open', { status: head.status, resumed })
+      },
+      alive: () => {
+        timing.firstByte ??= took()
+      },
+      heard: event => {
+        ;(this.received as StreamEvent[]).push(event)
+        this.stir()
+        const { event: type, data, id: lastEventId } = event
+        const handler = type === 'message' ? this.onmessage : null
+        if (!handler && !this.heard.has(type)) return
+        const told = new MessageEvent(type, { data, lastEventId })
+        this.dispatchEvent(told)
+        call(this, handler, told)
+      },
+      paused: (ending, retryIn) => {
+        this.now = 'connecting'
+        this.tell('error', { error: streamError(ending, course.plan, this.received), retryIn })
+      },
+      over: ending => over(ending && { error: streamError(ending, course.plan, this.received) }),
+      threw: error => over({ error }),
+    }
+    const abort = () => {
+      // What has failed by its signal is told by that alone.
+      over({ error: signal?.reason })
+      stop()
+    }
+    const stop = run(course, listener)
+    this.leave = () => {
+      over()
+      stop()
+    }
+    if (signal?.aborted) abort()
+    else signal?.addEventListener('abort', abort)
+  }
+
+  /** 0 until the answer has begun, and while it is asked again; 1 while it comes; 2 once it is over. */
+  get readyState(): 0 | 1 | 2 {
+    return this.now === 'connecting' ? 0 : this.now === 'open' ? 1 : 2
+  }
+
+  /** The HTTP status of the answer; `undefined` until it has begun. */
+  get status(): number | undefined {
+    return this.answered?.status
+  }
+
+  /** A header of the answer; `null` until it has begun, and where the page may not read it. */
+  header(name: string): string | null {
+    return this.answered?.header(name) ?? null
+  }
+
+  /** The last id that the server gave; empty if it gave none. */
+  get lastEventId(): string {
+    return this.received.at(-1)?.id ?? ''
+  }
+
+  /** Each event, from the first. Leaving the loop ends the answer, as `close()` does. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<StreamEvent, void, void> {
+    try {
+      for (let index = 0; ; ) {
+        if (index < this.received.length) yield this.received[index++] as StreamEvent
+        else if (this.failure) throw this.failure.error
+        else if (this.now === 'closed') return
+        else await new Promise<void>(resolve => this.wake.push(resolve))
+      }
+    } finally {
+      this.close()
+    }
+  }
+
+  /** The data of its events: `await` gives one text, `for await` each piece of it as it comes. */
+  text(): Pieces<string, string> {
+    return this.pieces(
+      ({ data }) => data,
+      all => all.join(''),
+    )
+  }
+
+  /**
+   * The data of its events, read as JSON: `await` gives all values, `for await` each one as it comes.
+   *
+   * @throws {StreamError} of the kind `unreadable`, when the data of an event is no JSON
+   */
+  json<Value = unknown>(): Pieces<Value, Value[]> {
+    return this.pieces(
+      ({ data }) => {
+        try {
+          return JSON.parse(data) as Value
+        } catch (cause) {
+          const said = `${JSON.stringify(data.slice(0, 100))} is no JSON`
+          throw new StreamError(said, { kind: 'unreadable', cause }, this.received)
+        }
+      },
+      all => all,
+    )
+  }
+
+  /** Wants no more of it: the request is ended, loops end with what came, and `done` resolves. */
+  close(): void {
+    this.leave()
+  }
+
+  /** Besides the server's events, by their names: `open`, `error` and `close`. */
+  override addEventListener(
+    type: string,
+    // biome-ignore lint/suspicious/noExplicitAny: what is heard depends on the name
+    listener: AnyListener<any>,
+    options?: ListenerOptions,
+  ): void {
+    this.heard.add(type)
+    super.addEventListener(type, listener as never, options as never)
+  }
+
+  private pieces<Piece, Whole>(
+    read: (event: StreamEvent) => Piece,
+    join: (all: Piece[]) => Whole,
+  ): Pieces<Piece, Whole> {
+    const events = () => this[Symbol.asyncIterator]()
+    return {
+      async *[Symbol.asyncIterator]() {
+        for await (const event of events()) yield read(event)
+      },
+      // biome-ignore lint/suspicious/noThenProperty: it can be awaited, and iterated
+      then: (kept, failed) => this.done.then(() => join(this.received.map(read))).then(kept, failed),
+    }
+  }
+
+  private stir(): void {
+    for (const wake of this.wake.splice(0)) wake()
+  }
+
+  private tell(type: 'open' | 'error' | 'close', details: object): void {
+    const event = Object.assign(new Event(type), details)
+    this.dispatchEvent(event)
+    call(this, this[`on${type}`] as Handler<AnyEvent>, event)
+  }
+}
+
+/** What a handler throws is told as what a listener throws, and stops nothing here. */
+function call<E extends AnyEvent>(answer: Answer, handler: Handler<E>, event: E): void {
+  try {
+    handler?.call(answer, event)
+  } catch (error) {
+    setTimeout(() => {
+      throw error
+    })
+  }
+}
