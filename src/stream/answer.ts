@@ -1,8 +1,9 @@
 import type { AnyEvent, AnyListener, AnySignal, Handler, ListenerOptions, TargetClass } from '../here.ts'
 import { StreamError, streamError } from './error.ts'
 import type { StreamEvent } from './event.ts'
+import type { Ending } from './life.ts'
 import type { Head } from './response.ts'
-import { type Course, type Listener, run } from './run.ts'
+import { type Course, type Listener, type Running, run } from './run.ts'
 
 /** The answer has begun, or goes on. */
 export interface StreamOpenEvent extends AnyEvent {
@@ -68,11 +69,12 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
   onerror: Handler<StreamErrorEvent> = null
   /** When it is over, by whatever. */
   onclose: Handler<AnyEvent> = null
-  private now: 'connecting' | 'open' | 'closed' = 'connecting'
+  private now: 0 | 1 | 2 = 0
   private answered: Head | undefined
   private failure: { error: unknown } | undefined
   private readonly heard = new Set<string>()
-  private readonly leave: () => void
+  private readonly running: Running
+  private readonly leave: (failure?: { error: unknown }) => void
   private wake: (() => void)[] = []
 
   /** @internal */
@@ -81,29 +83,29 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
     const started = performance.now()
     const timing = this.timing as { -readonly [Key in keyof StreamTiming]: number }
     const took = () => performance.now() - started
-    let settle: { resolve(): void; reject(error: unknown): void } | undefined
+    let settle = (_failure?: { error: unknown }) => {}
     this.done = new Promise((resolve, reject) => {
-      settle = { resolve, reject }
+      settle = failure => (failure ? reject(failure.error) : resolve())
     })
     this.done.catch(() => {})
 
     const over = (failure?: { error: unknown }) => {
-      if (this.now === 'closed') return
-      this.now = 'closed'
+      if (this.now === 2) return
+      this.now = 2
       this.failure = failure
       timing.end = took()
       signal?.removeEventListener('abort', abort)
-      if (failure) settle?.reject(failure.error)
-      else settle?.resolve()
+      settle(failure)
       this.stir()
       if (failure) this.tell('error', { ...failure, retryIn: null })
       this.tell('close', failure ?? {})
     }
+    const errorOf = (ending: Ending) => streamError(ending, course.plan, this)
     const listener: Listener = {
       opened: (head, resumed) => {
         timing.head ??= took()
         this.answered = head
-        this.now = 'open'
+        this.now = 1
         this.tell('open', { status: head.status, resumed })
       },
       alive: () => {
@@ -120,29 +122,26 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
         call(this, handler, told)
       },
       paused: (ending, retryIn) => {
-        this.now = 'connecting'
-        this.tell('error', { error: streamError(ending, course.plan, this.received), retryIn })
+        this.now = 0
+        this.tell('error', { error: errorOf(ending), retryIn })
       },
-      over: ending => over(ending && { error: streamError(ending, course.plan, this.received) }),
+      over: ending => over(ending && { error: errorOf(ending) }),
       threw: error => over({ error }),
     }
-    const abort = () => {
-      // What has failed by its signal is told by that alone.
-      over({ error: signal?.reason })
-      stop()
+    this.running = run(course, listener)
+    this.leave = failure => {
+      over(failure)
+      this.running.stop()
     }
-    const stop = run(course, listener)
-    this.leave = () => {
-      over()
-      stop()
-    }
+    // What has failed by its signal is told by that alone.
+    const abort = () => this.leave({ error: signal?.reason })
     if (signal?.aborted) abort()
     else signal?.addEventListener('abort', abort)
   }
 
   /** 0 until the answer has begun, and while it is asked again; 1 while it comes; 2 once it is over. */
   get readyState(): 0 | 1 | 2 {
-    return this.now === 'connecting' ? 0 : this.now === 'open' ? 1 : 2
+    return this.now
   }
 
   /** The HTTP status of the answer; `undefined` until it has begun. */
@@ -157,7 +156,7 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
 
   /** The last id that the server gave; empty if it gave none. */
   get lastEventId(): string {
-    return this.received.at(-1)?.id ?? ''
+    return this.running.lastEventId
   }
 
   /** Each event, from the first. Leaving the loop ends the answer, as `close()` does. */
@@ -166,7 +165,7 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
       for (let index = 0; ; ) {
         if (index < this.received.length) yield this.received[index++] as StreamEvent
         else if (this.failure) throw this.failure.error
-        else if (this.now === 'closed') return
+        else if (this.now === 2) return
         else await new Promise<void>(resolve => this.wake.push(resolve))
       }
     } finally {
@@ -194,7 +193,7 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
           return JSON.parse(data) as Value
         } catch (cause) {
           const said = `${JSON.stringify(data.slice(0, 100))} is no JSON`
-          throw new StreamError(said, { kind: 'unreadable', cause }, this.received)
+          throw new StreamError(said, { kind: 'unreadable', cause }, this)
         }
       },
       all => all,

@@ -2,6 +2,9 @@ import type { StreamEvent } from './event.ts'
 import type { Ending } from './life.ts'
 import type { Plan } from './request.ts'
 
+/** What came of an answer. */
+type Came = Pick<StreamError, 'received' | 'lastEventId'>
+
 /** Why an answer is not whole, and what came of it. */
 export class StreamError extends Error {
   override readonly name = 'StreamError'
@@ -13,6 +16,8 @@ export class StreamError extends Error {
   readonly body: string | undefined
   /** The events that came. */
   readonly received: readonly StreamEvent[]
+  /** The last id that the server gave; empty if it gave none. */
+  readonly lastEventId: string
   /** What the server asked for in `Retry-After`, in ms. */
   readonly retryAfter: number | undefined
 
@@ -20,7 +25,7 @@ export class StreamError extends Error {
   constructor(
     message: string,
     ending: Omit<Ending, 'kind'> & Pick<StreamError, 'kind'>,
-    received: readonly StreamEvent[],
+    { received, lastEventId }: Came,
   ) {
     super(message, { cause: ending.cause })
     this.kind = ending.kind
@@ -28,16 +33,12 @@ export class StreamError extends Error {
     this.body = ending.body
     this.retryAfter = ending.retryAfter
     this.received = received
+    this.lastEventId = lastEventId
   }
 
   /** The data of the events that came, in one. */
   get text(): string {
     return this.received.map(({ data }) => data).join('')
-  }
-
-  /** The last id that the server gave; empty if it gave none. */
-  get lastEventId(): string {
-    return this.received.at(-1)?.id ?? ''
   }
 }
 
@@ -45,9 +46,10 @@ export class StreamError extends Error {
 export function streamError(
   ending: Ending,
   { where, method }: Pick<Plan, 'where' | 'method'>,
-  received: readonly StreamEvent[],
+  came: Came,
 ): StreamError {
   const { kind, status, body } = ending
+  const { received } = came
   const after = `after ${received.length} event${received.length === 1 ? '' : 's'}`
   const sentences: Record<Ending['kind'], string> = {
     IN_DOUBT: `IN_DOUBT: ${where} did not answer the ${method}; what was asked may or may not be done`,
@@ -58,5 +60,5 @@ export function streamError(
     silent: `${where} fell silent ${after}`,
     'too-large': `${where} sent an event of more than 8388608 characters`,
   }
-  return new StreamError(sentences[kind], ending, received)
+  return new StreamError(sentences[kind], ending, came)
 }

@@ -38,8 +38,16 @@ export interface Listener {
 const wordsWithin = 10_000
 const mostWords = 65_536
 
-/** Asks, and reads the answer to its end. Gives back what ends it. */
-export function run(course: Course, listener: Listener): () => void {
+/** A request under way. */
+export interface Running {
+  /** The last id that the server gave; empty if it gave none. */
+  readonly lastEventId: string
+  /** Wants no more of it. */
+  stop(): void
+}
+
+/** Asks, and reads the answer to its end. */
+export function run(course: Course, listener: Listener): Running {
   const { plan, by, timeout, until } = course
   let life: Life = { name: 'asking', tries: 0 }
   let began = false
@@ -60,7 +68,12 @@ export function run(course: Course, listener: Listener): () => void {
     pause: tries => Math.min(retry * 2 ** tries, Math.max(retry, 30_000)) * (1 + Math.random() / 2),
   }
   enter()
-  return () => signal({ type: 'finished' })
+  return {
+    get lastEventId() {
+      return id
+    },
+    stop: () => signal({ type: 'finished' }),
+  }
 
   function signal(what: Signal): void {
     const before = life
@@ -78,7 +91,8 @@ export function run(course: Course, listener: Listener): () => void {
     listener.paused(life.failure, life.after)
     const due = () => signal({ type: 'due' })
     const timer = setTimeout(due, life.after)
-    globalThis.addEventListener?.('online', due)
+    // A network that is back shortens a pause of our own, and not what the server asked for.
+    if (life.failure.retryAfter === undefined) globalThis.addEventListener?.('online', due)
     stop = () => {
       clearTimeout(timer)
       globalThis.removeEventListener?.('online', due)
@@ -105,7 +119,9 @@ export function run(course: Course, listener: Listener): () => void {
     let words = ''
     let timer: ReturnType<typeof setTimeout> | undefined
     const refuse = () => signal({ type: 'refused', ending: { ...(refusal as Ending), body: words } })
-    const watch = watchFor(timeout, () => signal({ type: 'lost', ending: { kind: 'silent' } }))
+    // Of what was answered already nothing is in doubt, however the rest of the words ends.
+    const lost = (ending: Ending) => (refusal ? refuse() : signal({ type: 'lost', ending }))
+    const watch = watchFor(timeout, () => lost({ kind: 'silent' }))
     const end = read(by, asked, {
       head(head) {
         watch.alive()
@@ -124,13 +140,9 @@ export function run(course: Course, listener: Listener): () => void {
         words = (words + piece).slice(0, mostWords)
         if (words.length === mostWords) refuse()
       },
-      ended() {
-        if (refusal) return refuse()
-        for (const { retry: told = retry } of parser.end()) retry = told
-        signal({ type: 'ended' })
-      },
+      ended: () => (refusal ? refuse() : signal({ type: 'ended' })),
       threw,
-      lost: cause => (refusal ? refuse() : signal({ type: 'lost', ending: { kind: 'cut', cause } })),
+      lost: cause => lost({ kind: 'cut', cause }),
     })
     stop = () => {
       clearTimeout(timer)

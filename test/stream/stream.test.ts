@@ -285,6 +285,30 @@ describe('a request', () => {
     })
   })
 
+  test.each<[string, AnswerOptions]>([
+    ['a POST', { body: 'x' }],
+    ['a GET', {}],
+  ])('that is refused in words which never end is refused all the same: %s', async (_, options) => {
+    const act: Act = (_, socket) =>
+      socket.write('HTTP/1.1 400 x\r\nContent-Type: text/plain\r\nContent-Length: 99\r\n\r\nbecause')
+    await asked(act, { ...options, timeout: 1_500 }, async (answer, { came }) => {
+      expect(await failureOf(answer.done)).toMatchObject({ kind: 'status', status: 400, body: 'because' })
+      expect(came.length).toBe(1)
+    })
+  })
+
+  test('that the server puts off is not asked again sooner since the network is back', async () => {
+    const online = vi.fn()
+    vi.stubGlobal('addEventListener', online)
+    const act: Act = (_, socket) => socket.end(answer(503, '', { 'Retry-After': '60' }))
+    await asked(act, { body: 'x', retries: 1 }, async answer => {
+      await new Promise(resolve => answer.addEventListener('error', resolve))
+      expect(online).not.toHaveBeenCalled()
+      answer.close()
+    })
+    vi.unstubAllGlobals()
+  })
+
   test('ends when its signal is aborted, and rejects with the reason', async () => {
     let closed = () => {}
     const gone = new Promise<void>(resolve => {
@@ -344,6 +368,15 @@ describe('an answer that breaks off', () => {
       expect(error).toMatchObject({ kind: 'cut', text: 'ab', lastEventId: '' })
       expect(error.message).toMatch(/\/ask broke off after 2 events$/)
       expect(came.length).toBe(1)
+    })
+  })
+
+  test('has the last id, also of one that came without an event', async () => {
+    const act: Act = (_, socket) =>
+      socket.write(head + chunk('id: 1\ndata: a\n\nid: 2\n\n'), () => setTimeout(() => socket.destroy(), 50))
+    await asked(act, { body: 'x' }, async answer => {
+      expect(await failureOf(answer.done)).toMatchObject({ text: 'a', lastEventId: '2' })
+      expect(answer.lastEventId).toBe('2')
     })
   })
 
