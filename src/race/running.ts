@@ -58,6 +58,8 @@ export function run(first: Candidate, course: Course): Running {
   /** When it last brought something, and how often it did. */
   let last = 0
   let times = 0
+  /** Whether the tick came, and too early to prove anything. The server sends one. */
+  let missed = false
   /** The questions whether it flows by itself. */
   let flow: Flow | undefined
 
@@ -156,7 +158,9 @@ export function run(first: Candidate, course: Course): Running {
     times++
     if (blocks.length === 0) return line.alive()
     flow?.heard(frames)
-    if (over || !proves(candidate, frames, now)) return
+    if (over) return
+    missed ||= frames.some(({ type }) => type === 'tick')
+    if (!proves(candidate, frames, now)) return
     signal({ type: 'verified', id })
     // Whether nothing of other traffic came between the first block and the answer, or with it.
     const alone = proof.need === 'pong' && times === 2 && frames.every(isLife)
@@ -201,9 +205,9 @@ export function run(first: Candidate, course: Course): Running {
   /** It has held back what had to follow. */
   function proofTimedOut(within: number): void {
     // On a slow line the proof may have to wait behind what flows: as long as that comes, nothing is held back. Of an answer
-    // this says nothing, since the question may have been lost on its way up.
+    // this says nothing, since the question may have been lost on its way up; nor is a second tick to be awaited.
     const left = last + within - environment.now()
-    if (left > 0 && proof.need !== 'pong') {
+    if (left > 0 && proof.need !== 'pong' && !missed) {
       stop = wait(environment, left, () => proofTimedOut(within))
       return
     }
