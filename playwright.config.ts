@@ -6,8 +6,10 @@ const differing = ['transports', 'refusals', 'values', 'engines', 'readme'].map(
 
 /** Other people's servers, middleboxes, every byte at which a stream can be cut, the letter of EventSource, the demo, answers that come in pieces, and what waits by design: minutes each. */
 const long = [
-  ...['servers', 'network', 'delivery', 'conformance'].map(folder => `**/${folder}/**/*.spec.ts`),
-  ...['life', 'page-life', 'more-transports', 'demo', 'demo-rooms', 'produce', 'stream'].map(
+  ...['servers', 'network', 'delivery', 'conformance', 'drop-in', 'places'].map(
+    folder => `**/${folder}/**/*.spec.ts`,
+  ),
+  ...['life', 'page-life', 'more-transports', 'demo', 'demo-rooms', 'demo-answers', 'produce', 'stream'].map(
     name => `e2e/${name}.spec.ts`,
   ),
 ]
@@ -27,7 +29,8 @@ export default defineConfig({
   outputDir: 'test-results/e2e',
   reporter: [['list'], ['json', { outputFile: `test-results/e2e-${process.env.E2E ?? 'all'}.json` }]],
   projects,
-  workers: 2,
+  // Most of what the rest does is to wait: two cores are a third busy with two at a time.
+  workers: process.env.E2E === 'rest' ? 3 : 2,
   fullyParallel: true,
   // A test that passes at the second try has found something; a retry would hide it.
   retries: 0,

@@ -31,8 +31,10 @@ export default [
     cjs,
   ]),
   declarations({ ...browserEntries, ...serverEntries }),
-  scriptTag('dist/throughline.js', false),
-  scriptTag('dist/throughline.min.js', true),
+  scriptTag('src/script-tag.ts', 'dist/throughline.js', false),
+  scriptTag('src/script-tag.ts', 'dist/throughline.min.js', true),
+  // For pages that want nothing but another client's class.
+  scriptTag('src/drop-in.ts', 'dist/throughline-drop-in.min.js', true, 'ThroughlineDropIn'),
 ] satisfies RollupOptions[]
 
 function named(dir: string, ending: string): OutputOptions {
@@ -66,14 +68,14 @@ function declarations(input: Record<string, string>): RollupOptions {
   }
 }
 
-function scriptTag(file: string, small: boolean): RollupOptions {
+function scriptTag(input: string, file: string, small: boolean, name = 'Throughline'): RollupOptions {
   return {
-    input: 'src/script-tag.ts',
+    input,
     plugins: [compile('es2020', { warns: !small }), small && shrink()],
     output: {
       file,
       format: 'iife',
-      name: 'Throughline',
+      name,
       indent: '  ',
       sourcemap: true,
       ...(!small && { banner }),

@@ -3,11 +3,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { attachTo } from '../server/attach.ts'
 import { hostnameOf, ownHosts, readHosts } from '../server/http/hosts.ts'
+import { createAnswers } from './answers.ts'
 import { createChat } from './chat.ts'
 import { sendFile } from './files.ts'
 import { answerJson, type Json, readJson } from './json.ts'
 import { createLab } from './lab.ts'
 import { type Heard, serveEverywhere } from './live.ts'
+import { type Pace, usualPace } from './model.ts'
 import { createPeople, type People } from './people.ts'
 import { createRooms } from './rooms.ts'
 
@@ -23,10 +25,17 @@ interface Place {
   host?: string
   /** Names that lead here beside loopback and `host`. */
   hosts?: readonly string[]
+  /** How fast answers are written. */
+  pace?: Pace
 }
 
-/** Starts the chat, the rooms and the network lab on one port: pages, the lines at `/live` and `/rooms`, and a few requests beside it. */
-export async function startDemo({ port = 0, host = '127.0.0.1', hosts = [] }: Place = {}): Promise<Demo> {
+/** Starts the chat, the rooms, the answers and the network lab on one port: pages, the lines at `/live`, `/rooms` and `/answers`, and a few requests beside it. */
+export async function startDemo({
+  port = 0,
+  host = '127.0.0.1',
+  hosts = [],
+  pace = usualPace,
+}: Place = {}): Promise<Demo> {
   const server = createServer((request, response) => void answer(request, response))
   keepOut(server, ['localhost', ...ownHosts(host), ...hosts])
   const people = createPeople()
@@ -38,7 +47,8 @@ export async function startDemo({ port = 0, host = '127.0.0.1', hosts = [] }: Pl
   const live = await serveEverywhere(server, people, heard)
   const chat = createChat(people, live)
   const rooms = await createRooms(server)
-  const lab = createLab(live, rooms, { people, say: chat.say })
+  const answers = createAnswers(server, pace)
+  const lab = createLab(live, rooms, answers, { people, say: chat.say })
 
   const routes: Record<string, (asked: Json) => Json> = {
     '/enter': asked => enter(people, asked),
@@ -59,6 +69,7 @@ export async function startDemo({ port = 0, host = '127.0.0.1', hosts = [] }: Pl
     const route = routes[pathname]
     if (request.method === 'POST' && route)
       return answerJson(response, await readJson(request).then(route, refused))
+    if (request.method === 'POST' && pathname === '/answers/plain') return answers.plainly(request, response)
     if (pathname === '/lab') return answerJson(response, lab.state())
     await sendFile(request, response, pathname)
   }
@@ -67,7 +78,7 @@ export async function startDemo({ port = 0, host = '127.0.0.1', hosts = [] }: Pl
     lab.close()
     chat.close()
     server.close()
-    await Promise.all([live.close(), rooms.close()])
+    await Promise.all([live.close(), rooms.close(), answers.close()])
     server.closeAllConnections()
   }
 }

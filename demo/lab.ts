@@ -1,4 +1,5 @@
 import type { TransportName } from '../server/index.ts'
+import type { Answers, Box } from './answers.ts'
 import type { Json } from './json.ts'
 import type { Everywhere } from './live.ts'
 import type { People } from './people.ts'
@@ -21,9 +22,11 @@ const step = 50
 export function createLab(
   live: Everywhere,
   rooms: Pick<Rooms, 'refuse' | 'cut' | 'show'>,
+  answers: Pick<Answers, 'refuse' | 'cut' | 'show' | 'put'>,
   { people, say }: { people: People; say(text: string): void },
 ): Lab {
   let refused: readonly TransportName[] = []
+  let box: Box = { swallow: false, hold: false }
   let rate = 0
   let owed = 0
   let said = 0
@@ -33,14 +36,17 @@ export function createLab(
   function change(asked: Json): Json {
     if (asked.rate !== undefined) setRate(Number(asked.rate))
     if (asked.refuse !== undefined) refused = transports.filter(name => isIn(asked.refuse, name))
+    const isBoxed = asked.swallow !== undefined || asked.hold !== undefined
+    if (isBoxed) box = { swallow: flag(asked.swallow, box.swallow), hold: flag(asked.hold, box.hold) }
     // Of a cut nobody is told: the news would answer all polls, and find none to cut.
-    if (asked.rate !== undefined || asked.refuse !== undefined) {
+    if (asked.rate !== undefined || asked.refuse !== undefined || isBoxed) {
       live.publish('lobby', state(), 'lab')
-      rooms.show(state())
+      for (const lines of [rooms, answers]) lines.show(state())
     }
     // Everybody's switches show what holds, and only then do the lines break.
     setImmediate(() => {
-      for (const lines of [live, rooms]) {
+      if (isBoxed) answers.put(box)
+      for (const lines of [live, rooms, answers]) {
         if (asked.refuse !== undefined) lines.refuse(refused)
         if (asked.cut === true) lines.cut()
       }
@@ -53,7 +59,7 @@ export function createLab(
   }
 
   function state(): Json {
-    return { refuse: refused, rate, servers: live.names }
+    return { refuse: refused, rate, servers: live.names, ...box }
   }
 
   function setRate(asked: number): void {
@@ -71,4 +77,8 @@ export function createLab(
 
 function isIn(list: unknown, name: string): boolean {
   return Array.isArray(list) && list.includes(name)
+}
+
+function flag(asked: unknown, otherwise: boolean): boolean {
+  return typeof asked === 'boolean' ? asked : otherwise
 }

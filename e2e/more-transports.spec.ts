@@ -18,8 +18,6 @@ declare const heard: {
   status?: number
   retryIn?: number
 }[]
-/** What a worker told its page. */
-declare const told: string[]
 declare const line: {
   readonly readyState: number
   readonly transport: string | null
@@ -215,42 +213,6 @@ test.describe('fetch-streaming', () => {
     expect(asked).toEqual([['POST', hangul]])
   })
 })
-
-for (const [name, from] of [
-  ['fetchStreaming', '/dist/transports/fetch-streaming.js'],
-  ['longPolling', '/dist/core.js'],
-] as const) {
-  test(`${name} goes both ways in a service worker, which has no XMLHttpRequest`, async ({ openPage }) => {
-    await using place = await startPlace()
-    place.site.route('/worker.js', (_, response) => {
-      response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(`
-        import { connect, native } from '/dist/core.js'
-        import { ${name} as transport } from '${from}'
-        addEventListener('message', ({ ports: [port] }) => {
-          const line = connect('/live?topic=lobby', { transport, dialect: native })
-          line.onmessage = ({ data }) => port.postMessage(data)
-          line.onopen = () => line.send('XMLHttpRequest' in self ? 'with' : 'without')
-        })
-      `)
-    })
-    place.hub.on('message', ({ data, reply }) => void reply(`heard ${data}`))
-    const page = await openPage()
-    await page.goto(`${place.url}/pages/blank.html`)
-    await page.evaluate(async () => {
-      const told: string[] = []
-      Object.assign(window, { told })
-      await navigator.serviceWorker.register('/worker.js', { type: 'module' })
-      const { active } = await navigator.serviceWorker.ready
-      const { port1, port2 } = new MessageChannel()
-      port1.onmessage = ({ data }) => told.push(data)
-      active?.postMessage('begin', [port2])
-    })
-    await page.waitFor(() => told.length === 1)
-    await place.hub.publish('lobby', hangul)
-    await page.waitFor(() => told.length === 2)
-    expect(await page.evaluate(() => told)).toEqual(['heard without', hangul])
-  })
-}
 
 test.describe('polling', () => {
   const often = { every: 50 }

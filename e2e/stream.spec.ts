@@ -90,16 +90,33 @@ for (const reading of ['fetch', 'xhr'] as const) {
       expect(text).toBe(whole)
     })
 
-    test('a refusal is told with its status and body', async ({ openPage }) => {
+    test('a refusal is told with its status, a header and its body', async ({ openPage }) => {
       await using place = await startPlace(openPage, reading)
       const told = await place.page.evaluate(
-        ({ url }) =>
-          (globalThis as never as { stream: (url: string, options: object) => { done: Promise<void> } })
-            .stream(`${url}/refused`, { body: 'x' })
-            .done.catch(({ name, kind, status, body }) => ({ name, kind, status, body })),
+        ({ url }) => {
+          const { stream } = globalThis as never as { stream: (url: string, options: object) => PageAnswer }
+          const answer = stream(`${url}/refused`, { body: 'x' })
+          return answer.done.catch(({ name, kind, status, body }) => ({
+            name,
+            kind,
+            status,
+            body,
+            type: answer.header('content-type'),
+          }))
+          interface PageAnswer {
+            done: Promise<void>
+            header(name: string): string | null
+          }
+        },
         { url: place.server.url },
       )
-      expect(told).toEqual({ name: 'StreamError', kind: 'status', status: 400, body: '{"why":"틀림"}' })
+      expect(told).toEqual({
+        name: 'StreamError',
+        kind: 'status',
+        status: 400,
+        body: '{"why":"틀림"}',
+        type: 'application/json',
+      })
     })
 
     test('each piece is there when it comes, also in a tab that is hidden, and the time of the first is told', async ({

@@ -67,15 +67,19 @@ export function wrongImports(all: readonly Page[], exported: Exported): string[]
   })
 }
 
+/** What has the name of something of ours, and is there without an import. */
+const ofThePlace = ['EventSource', 'WebSocket']
+
 /** One sentence for each name of ours that a sample uses, and that neither it nor an earlier one of its page imports. */
 export function unimported(all: readonly Page[], exported: Exported): string[] {
   const everything = [...exported.values()].flatMap(names => [...names])
   const ours = new Set(everything.flatMap(([name, kind]) => (kind === 'value' ? [name] : [])))
+  for (const name of ofThePlace) ours.delete(name)
   return all.flatMap(page => {
     const had = new Set<string>()
     return samplesOf(page).flatMap(({ code, where }) => {
-      for (const { name } of importsOf({ path: '', text: code })) had.add(name)
       const { used, declared } = namesIn(code)
+      for (const { name } of importsOf({ path: '', text: code })) had.add(name)
       const missing = [...used].filter(name => ours.has(name) && !had.has(name) && !declared.has(name))
       return missing.map(name => `${where}: ${name} is used and not imported`)
     })
@@ -94,7 +98,13 @@ function namesIn(code: string): { used: Set<string>; declared: Set<string> } {
   const used = new Set<string>()
   const declared = new Set<string>()
   const visit = (node: ts.Node): void => {
-    if (ts.isImportDeclaration(node)) return
+    if (ts.isImportDeclaration(node)) {
+      // Others may have the names that ours have.
+      const { name, namedBindings } = node.importClause ?? {}
+      const named = namedBindings && ts.isNamedImports(namedBindings) ? namedBindings.elements : []
+      for (const each of [{ name }, ...named]) if (each.name) declared.add(each.name.text)
+      return
+    }
     if (ts.isIdentifier(node)) {
       const { parent } = node
       const isDeclared =

@@ -9,6 +9,7 @@ const forPages = [
   'dialects/plain',
   'dialects/socketio',
   'dialects/sockjs',
+  'drop-in',
   'iterate',
   'report',
   'stream',
@@ -20,6 +21,16 @@ const forPages = [
 const ofModules = ['js', 'js.map', 'cjs']
 const ofEntries = [...ofModules, 'd.ts', 'd.cts']
 
+const moving = [
+  'event-source',
+  'event-source-polyfill',
+  'fetch-event-source',
+  'partysocket',
+  'reconnecting-websocket',
+  'socket.io-client',
+  'sockjs-client',
+]
+
 export const shipped: readonly string[] = [
   'CHANGELOG.md',
   'LICENSE',
@@ -28,12 +39,15 @@ export const shipped: readonly string[] = [
   'package.json',
   'docs/PROTOCOL.md',
   'docs/answers.md',
+  'docs/drop-in.md',
   'docs/ends.md',
   'docs/errors.md',
   'docs/growing.md',
   'docs/hostile-servers.md',
   'docs/limits.md',
   'docs/load-balancers.md',
+  'docs/moving/README.md',
+  ...moving.map(name => `docs/moving/${name}.md`),
   'docs/places.md',
   'docs/streams.md',
   'docs/topics.md',
@@ -43,7 +57,10 @@ export const shipped: readonly string[] = [
   ...forPages.map(name => `dist/development/${name}.js`),
   ...ofEntries.map(ending => `dist/server.${ending}`),
   ...ofModules.map(ending => `dist/serve.${ending}`),
-  ...['throughline', 'throughline.min'].flatMap(name => [`dist/${name}.js`, `dist/${name}.js.map`]),
+  ...['throughline', 'throughline.min', 'throughline-drop-in.min'].flatMap(name => [
+    `dist/${name}.js`,
+    `dist/${name}.js.map`,
+  ]),
   // Folders for readers that know no `exports`; see stubs.ts.
   ...forPages.filter(name => name !== 'index').map(name => `${name}/package.json`),
 ]

@@ -24,6 +24,12 @@ export const pages: Readonly<Record<string, string>> = {
   'throughline/core, WebSocket, plain': `export { connect, websocket } from './src/core.ts'\n${ofPlain}`,
   'throughline/core, XHR streaming, plain': `export { connect, xhrStreaming } from './src/core.ts'\n${ofPlain}`,
   'throughline/core, fetch streaming, plain': `export { connect } from './src/core.ts'\n${ofPlain}\nexport { fetchStreaming } from './src/transports/fetch-streaming.ts'`,
+  ...Object.fromEntries(
+    ['EventSource', 'WebSocket', 'SockJS', 'fetchEventSource'].map(name => [
+      `throughline/drop-in, ${name} alone`,
+      `export { ${name} } from './src/drop-in.ts'`,
+    ]),
+  ),
   'throughline/stream, alone': `export { stream } from './src/stream.ts'`,
 }
 

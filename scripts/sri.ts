@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 
 /** What a page loads by a tag. */
-export const scripts = ['throughline.min.js', 'throughline.js']
+export const scripts = ['throughline.min.js', 'throughline.js', 'throughline-drop-in.min.js']
 
 /** By the name of each file in this folder. */
 export function hashesIn(folder: string): Record<string, string> {
@@ -19,7 +19,7 @@ export function hashesSaid(readme: string): Record<string, string> {
 }
 
 /** A row of the README's table. */
-const row = /^\| `(throughline[\w.]*\.js)` \| `(sha384-[^`]*)` \|$/gm
+const row = /^\| `(throughline[\w.-]*\.js)` \| `(sha384-[^`]*)` \|$/gm
 
 function hashOf(bytes: Uint8Array): string {
   return `sha384-${createHash('sha384').update(bytes).digest('base64')}`

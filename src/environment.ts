@@ -1,4 +1,5 @@
 import type { AnyDocument, AnyEvent, Fetch, RequestClass, SocketClass, SourceClass } from './here.ts'
+import { nativeOf } from './native.ts'
 
 /**
  * What the SDK takes from the place it runs in. Everything from outside comes in here, so that a test can hand in
@@ -51,22 +52,22 @@ export function browser(replaced: Partial<Environment> = {}): Environment {
     setTimeout: (act, ms) => here.setTimeout(act, Math.min(ms, 2 ** 31 - 1)),
     clearTimeout: timer => here.clearTimeout(timer as number),
     random: () => (crypto.getRandomValues(new Uint32Array(1))[0] as number) / 2 ** 32,
-    WebSocket: here.WebSocket,
-    EventSource: here.EventSource,
+    WebSocket: nativeOf(here.WebSocket),
+    EventSource: nativeOf(here.EventSource),
     XMLHttpRequest: here.XMLHttpRequest,
     fetch: here.fetch?.bind(here),
     document: here.document,
     setItem: (key, value, where = 'localStorage') => {
       try {
-        if (value === null) here[where].removeItem(key)
-        else here[where].setItem(key, value)
+        if (value === null) areaOf(where)?.removeItem(key)
+        else areaOf(where)?.setItem(key, value)
       } catch {
         // Off or full: what worked is then only remembered for this page.
       }
     },
     getItem: (key, where = 'localStorage') => {
       try {
-        return here[where].getItem(key)
+        return areaOf(where)?.getItem(key) ?? null
       } catch {
         return null
       }
@@ -86,6 +87,11 @@ export function browser(replaced: Partial<Environment> = {}): Environment {
     roundTrip: measuredRoundTrip,
   }
   return Object.assign(environment, replaced)
+}
+
+/** Storage is a page's. Elsewhere nothing is asked for: a Node that could have it warns whoever does. */
+function areaOf(where: StorageArea): Storage | undefined {
+  return globalThis.document && globalThis[where]
 }
 
 /** How long after a navigation began the page looks whether it has stayed, in ms. */

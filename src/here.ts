@@ -22,10 +22,14 @@ export type AnySignal = Here<
 /** The place's own `Event`, or what a line uses of one. */
 export type AnyEvent = Here<'Event', { readonly type: string }>
 
-type AnyMessageEvent = Here<
+/** The place's own `MessageEvent`, or what a line uses of one. */
+export type AnyMessageEvent = Here<
   'MessageEvent',
   AnyEvent & { readonly data: unknown; readonly lastEventId: string; readonly origin: string }
 >
+
+/** The place's own `Blob`, or what is used of one. */
+export type AnyBlob = Here<'Blob', { readonly size: number; readonly type: string }>
 
 /** A message, as a MessageEvent whose data is known. */
 export interface LineMessage<Data> extends Omit<AnyMessageEvent, 'data'> {
@@ -133,3 +137,15 @@ export interface AnyDocument {
   /** `complete` once the page has loaded. */
   readonly readyState: string
 }
+
+/** The place's own `Response`, or what is used of one. */
+export type AnyResponse = Here<
+  'Response',
+  { readonly status: number; readonly url: string; readonly headers: { get(name: string): string | null } }
+>
+
+/** What `fetch` takes as its first argument. */
+export type RequestTarget = string | Here<'Request', { readonly url: string; readonly method: string }>
+
+/** The type of the place's own `fetch`. */
+export type FetchFunction = typeof globalThis extends { fetch: infer Own } ? Own : Fetch

@@ -24,7 +24,15 @@ const tsconfigRaw = { compilerOptions: { useDefineForClassFields: false } }
 const dialects = Object.entries(additions).filter(([name]) => name.includes('dialects'))
 
 /** What the project has set itself, in kB: for its pages, the others are as a plain server's, and for a dialect. */
-const limits: Record<string, number> = { [all]: 9.5, [core]: 4.5 }
+const limits: Record<string, number> = {
+  [all]: 9.5,
+  [core]: 4.5,
+  'throughline/stream, alone': 3.5,
+  'throughline/drop-in, EventSource alone': 4.5,
+  'throughline/drop-in, WebSocket alone': 4.5,
+}
+/** As large as what it brings along. */
+const unlimited = ['throughline/drop-in, SockJS alone', 'throughline/drop-in, fetchEventSource alone']
 
 const peers: Record<string, string> = {
   'reconnecting-websocket': `export { default } from 'reconnecting-websocket'`,
@@ -52,7 +60,7 @@ async function find({ part }: Effort): Promise<Found> {
     const { first, second } = await bothSizes(code)
     rows.push(rowOf(name, 'ours', first, second))
     const apart = Math.abs(first.brotli / second.brotli - 1) * 100
-    bars.push(barOf(name, limits[name] ?? 4, first, second))
+    if (!unlimited.includes(name)) bars.push(barOf(name, limits[name] ?? 4, first, second))
     bars.push(atMost(`${name}: esbuild and rollup agree within 2 %`, apart, 2, '%'))
   }
   for (const [name, { code, base }] of dialects.filter(([name]) => name.includes(part))) {
@@ -115,6 +123,8 @@ async function byRollup(code: string): Promise<Uint8Array> {
   const entry = `${root}page-of-the-size-question.ts`
   const bundle = await rollup({
     input: entry,
+    // As package.json says.
+    treeshake: { moduleSideEffects: false },
     plugins: [
       {
         name: 'entry',

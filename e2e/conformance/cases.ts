@@ -4,7 +4,9 @@ import type { Place, Script, Stand } from './stand.ts'
 
 /** The channels that can stand in for an EventSource. */
 export const channels = ['eventsource', 'xhr-streaming', 'long-polling'] as const
-export type PipeName = (typeof channels)[number]
+/** What may stand in for one: they too, and our own class of that name. */
+export const sources = [...channels, 'drop-in'] as const
+export type PipeName = (typeof sources)[number]
 
 /** One behaviour: what a server does, and what a page hears of it. */
 export interface Case {

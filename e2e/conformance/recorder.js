@@ -4,11 +4,13 @@
  * For a page and for a worker.
  */
 globalThis.connectPlain = (url, channel, options) =>
-  Throughline.connect(url, {
-    dialect: Throughline.plainWith({ letter: true }),
-    transports: [].concat(channel),
-    ...options,
-  })
+  channel === 'drop-in'
+    ? new DropIn.EventSource(url, options)
+    : Throughline.connect(url, {
+        dialect: Throughline.plainWith({ letter: true }),
+        transports: [].concat(channel),
+        ...options,
+      })
 
 /** Listens until `count` things were heard, or `patience` ms went by, then closes. */
 globalThis.record = ({ url, channel, names = [], count, options, patience = 6_000 }) =>

@@ -1,7 +1,7 @@
 /** WHATWG HTML 9.2.2 and 9.2.3: what is asked of the server, and which answers are taken. */
 import type { Engine } from '../fixtures/engines.ts'
 import { expect, test } from '../fixtures/test.ts'
-import { type Case, channels, expectCases } from './cases.ts'
+import { type Case, expectCases, type PipeName, sources } from './cases.ts'
 import { type Answer, type Place, startStand } from './stand.ts'
 
 const message: Answer = { body: 'data: a\n\n' }
@@ -9,7 +9,7 @@ const taken = ['open', 'message a']
 const refused = ['error 2']
 const cached = [...taken, 'error 0', ...taken]
 
-for (const channel of channels) {
+for (const channel of sources) {
   test(`${channel} asks as an EventSource does`, async ({ openPage, browserName }) => {
     await using stand = await startStand()
     const run = { stand, channel, page: await openPage(), engine: browserName as Engine }
@@ -171,6 +171,9 @@ const types: Case[] = [
   ...unfit.map(type => ({ name: `ends at ${type}`, script: [{ ...message, type }], hears: refused })),
 ]
 
+/** What the browser's own EventSource asks of another origin. */
+const isNative = (channel: PipeName) => channel === 'eventsource' || channel === 'drop-in'
+
 const sharing: Case[] = [
   { name: 'reads what any origin may read', script: [message], away: 'any', hears: taken },
   { name: 'does not read what is not shared', script: [message], away: 'none', hears: refused },
@@ -202,7 +205,7 @@ const sharing: Case[] = [
     hears: ['open', 'message a #1', 'error 0', 'open', 'message b #1'],
     // A server that lets no header through can only be told by the browser itself.
     asked: ({ asked }, channel) =>
-      expect.soft(asked.at(-1)?.headers['last-event-id']).toBe(channel === 'eventsource' ? '1' : undefined),
+      expect.soft(asked.at(-1)?.headers['last-event-id']).toBe(isNative(channel) ? '1' : undefined),
   },
 ]
 
@@ -225,7 +228,7 @@ const preflights: Case[] = ['abc', 'x'.repeat(200), 'a<b'].map(id => ({
   hears: ['open', `message a #${id}`, 'error 0', 'open', `message b #${id}`],
   asked({ preflights, asked }, channel) {
     const wanted = preflights.map(({ headers }) => headers['access-control-request-headers'])
-    expect.soft(wanted).toEqual(channel === 'eventsource' ? [] : ['last-event-id'])
+    expect.soft(wanted).toEqual(isNative(channel) ? [] : ['last-event-id'])
     expect.soft(asked.at(-1)?.headers['last-event-id']).toBe(id)
   },
 }))

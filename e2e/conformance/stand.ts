@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { buildSync } from 'esbuild'
 import { type Site, startSite } from '../fixtures/site.ts'
 
 /** What a server of event streams answers to one request. */
@@ -20,6 +21,7 @@ export interface Answer {
 /** A request as the server saw it. */
 export interface Asked {
   readonly method: string
+  readonly url: string
   readonly headers: IncomingHttpHeaders
   readonly body: string
 }
@@ -31,10 +33,12 @@ export interface Place {
   /** Preflights aside. */
   readonly asked: Asked[]
   readonly preflights: Asked[]
+  /** How many of its answers were ended by whoever asked. */
+  closed: number
 }
 
-/** Which pages of other origins may read: none, any, any with their cookies, or one by name. */
-export type Sharing = 'none' | 'any' | 'credentials' | 'headers' | { only: string }
+/** Which pages of other origins may read: none, any, any with their cookies, any with all headers or one of them, or one by name. */
+export type Sharing = 'none' | 'any' | 'credentials' | 'headers' | { allows: string } | { only: string }
 
 export type Script = readonly Answer[] | ((asked: Asked, turn: number) => Answer)
 
@@ -56,6 +60,9 @@ export async function startStand(): Promise<Stand> {
       response.writeHead(200, { 'Content-Type': `${type}; charset=utf-8` }).end(await readFile(path))
     })
   }
+  site.route('/conformance/drop-in.js', (_, response) => {
+    response.writeHead(200, { 'Content-Type': 'text/javascript; charset=utf-8' }).end(dropIn())
+  })
   let places = 0
   return {
     site,
@@ -68,6 +75,21 @@ export async function startStand(): Promise<Stand> {
   }
 }
 
+let bundled: string | undefined
+
+/** `DropIn` for a script tag and for workers that know no modules. */
+function dropIn(): string {
+  const options = {
+    bundle: true,
+    format: 'iife',
+    globalName: 'DropIn',
+    write: false,
+    logLevel: 'error',
+  } as const
+  bundled ??= buildSync({ entryPoints: ['dist/drop-in.js'], ...options }).outputFiles[0]?.text
+  return bundled ?? ''
+}
+
 const files = [
   ['recorder.html', 'text/html'],
   ['recorder.js', 'text/javascript'],
@@ -75,7 +97,13 @@ const files = [
 ] as const
 
 function serve(site: Site, path: string, script: Script, sharing: Sharing): Place {
-  const place = { path, url: `${site.url}${path}`, asked: [] as Asked[], preflights: [] as Asked[] }
+  const place = {
+    path,
+    url: `${site.url}${path}`,
+    asked: [] as Asked[],
+    preflights: [] as Asked[],
+    closed: 0,
+  }
   site.route(path, async (request, response) => {
     if (request.headers.upgrade) return void response.writeHead(426).end()
     const asked = await read(request)
@@ -85,6 +113,9 @@ function serve(site: Site, path: string, script: Script, sharing: Sharing): Plac
       return void response.writeHead(204).end()
     }
     const turn = place.asked.push(asked) - 1
+    response.on('close', () => {
+      if (!response.writableEnded) place.closed++
+    })
     const answer = typeof script === 'function' ? script(asked, turn) : (script[turn] ?? script.at(-1))
     await play(answer ?? {}, response)
   })
@@ -94,16 +125,17 @@ function serve(site: Site, path: string, script: Script, sharing: Sharing): Plac
 async function read(request: IncomingMessage): Promise<Asked> {
   const pieces: Buffer[] = []
   for await (const piece of request) pieces.push(piece)
-  const { method = '', headers } = request
-  return { method, headers, body: Buffer.concat(pieces).toString() }
+  const { method = '', url = '', headers } = request
+  return { method, url, headers, body: Buffer.concat(pieces).toString() }
 }
 
 /** The headers by which a server shares its answers with pages of other origins. */
 function allowances(sharing: Sharing, { headers }: Asked): [string, string][] {
   if (sharing === 'none') return []
-  if (typeof sharing === 'object') return [['Access-Control-Allow-Origin', sharing.only]]
+  if (typeof sharing === 'object' && 'only' in sharing) return [['Access-Control-Allow-Origin', sharing.only]]
   const granted: [string, string][] = [['Access-Control-Allow-Origin', headers.origin ?? '*']]
   if (sharing === 'credentials') granted.push(['Access-Control-Allow-Credentials', 'true'])
+  if (typeof sharing === 'object') granted.push(['Access-Control-Allow-Headers', sharing.allows])
   const wanted = headers['access-control-request-headers']
   if (sharing === 'headers' && wanted) granted.push(['Access-Control-Allow-Headers', wanted])
   return granted
@@ -121,5 +153,5 @@ async function play(answer: Answer, response: ServerResponse): Promise<void> {
   }
   if (after === 'end') response.end()
   // A moment for the body to arrive: a reset may overtake it.
-  else if (after === 'cut') setTimeout(() => response.socket?.resetAndDestroy(), 100)
+  else if (after === 'cut') setTimeout(() => response.socket?.resetAndDestroy(), 300)
 }

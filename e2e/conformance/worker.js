@@ -1,4 +1,4 @@
-importScripts('/dist/throughline.js', '/conformance/recorder.js')
+importScripts('/dist/throughline.js', '/conformance/drop-in.js', '/conformance/recorder.js')
 
 const answer = async (event, port) => port.postMessage(await recordAll(event.data))
 

@@ -23,7 +23,19 @@ export interface SockJSOptions {
    * Whether the server's closing with this code is its last word.
    * @default it is for 1000, 1008 and all above 3000; after others the line comes back
    */
-  ends?: (code: number) => boolean
+  ends?: (code: number, reason: string) => boolean
+  /** Is called with each heartbeat that the page sees. @default they count, and nobody hears of them */
+  heartbeats?: () => void
+  /**
+   * What stands before the session in each address, by which a load balancer may choose.
+   * @default three digits, for each session other ones
+   */
+  server?: string
+  /**
+   * The session's name in each address; `channel` is the same for all requests of one session.
+   * @default a random name, `channel` itself
+   */
+  session?: (channel: string) => string
 }
 
 /**
@@ -33,6 +45,9 @@ export interface SockJSOptions {
 export function sockjs({
   heartbeat = 25_000,
   ends = code => code === 1_000 || code === 1_008 || code > 3_000,
+  heartbeats,
+  server: given,
+  session: nameOf = channel => channel,
 }: SockJSOptions = {}): Dialect {
   return {
     name: 'sockjs',
@@ -53,8 +68,8 @@ export function sockjs({
         const there = new URL(url)
         const besideScript = beside === 'script'
         const path = paths[via] ?? (besideScript ? 'jsonp_send' : 'xhr_send')
-        const server = `${1_000 + (Number.parseInt(channel, 36) % 1_000)}`.slice(1)
-        there.pathname = `${there.pathname.replace(/\/$/, '')}/${server}/${channel}/${path}`
+        const server = given ?? `${1_000 + (Number.parseInt(channel, 36) % 1_000)}`.slice(1)
+        there.pathname = `${there.pathname.replace(/\/$/, '')}/${server}/${nameOf(channel)}/${path}`
         if (kind === 'socket') there.protocol = there.protocol.replace('http', 'ws')
         if (callback) setQuery(there, 'c', callback)
         const byXhr = setsHeaders && !besideScript
@@ -64,7 +79,8 @@ export function sockjs({
       },
     },
     framing: {
-      reader: ({ kind, setsHeaders }, _previous, limit) => (setsHeaders ? lines(limit) : frames(kind)),
+      reader: ({ kind, setsHeaders }, _previous, limit) =>
+        setsHeaders ? lines(heartbeats, limit) : frames(heartbeats, kind),
     },
     protocol: {
       sendsHello: true,
@@ -74,7 +90,7 @@ export function sockjs({
         if (event === 'a') return { type: 'message', event: 'message', data, cursor: undefined }
         if (event === 'c') {
           const [code, reason] = JSON.parse(data)
-          return bye(`the server closed this session: ${code} ${reason}`, ends(code))
+          return bye(`the server closed this session: ${code} ${reason}`, ends(code, reason))
         }
         if (event !== 'o') throw new SyntaxError(`"${event}" begins no frame of SockJS`)
         // A response ended, by the network as it turns out, and the server began anew where it had to go on.
@@ -104,16 +120,19 @@ const paths: Record<string, string> = {
   jsonp: 'jsonp',
 }
 
+type Beat = SockJSOptions['heartbeats']
+
 /** One frame at a time. In an event stream some characters of it are escaped. */
-function frames(kind: Traits['kind']): Reader {
+function frames(heartbeats: Beat, kind: Traits['kind']): Reader {
   return {
-    feed: chunk => frame(kind === 'stream' ? unescaped(chunk as string) : chunk, kind !== 'socket'),
+    feed: chunk =>
+      frame(kind === 'stream' ? unescaped(chunk as string) : chunk, kind !== 'socket', heartbeats),
     end: () => [],
   }
 }
 
 /** A frame a line. */
-function lines(limit?: number): Reader {
+function lines(heartbeats: Beat, limit?: number): Reader {
   const rest = gatherer(limit)
   return {
     head: ({ status, header }, usual) =>
@@ -124,7 +143,7 @@ function lines(limit?: number): Reader {
       const found = ends.flatMap(end => {
         rest.add(end)
         const { data = '', oversized } = rest.taken()
-        return oversized ? [{ ...block('a', data), oversized }] : frame(data, true)
+        return oversized ? [{ ...block('a', data), oversized }] : frame(data, true, heartbeats)
       })
       rest.add(last)
       return found
@@ -134,8 +153,12 @@ function lines(limit?: number): Reader {
 }
 
 /** `beats`: whether this channel shows heartbeats. */
-function frame(text: string | ArrayBuffer, beats: boolean): Incoming[] {
-  if (typeof text !== 'string' || !text || text[0] === 'h') return []
+function frame(text: string | ArrayBuffer, beats: boolean, heartbeats: Beat): Incoming[] {
+  if (typeof text !== 'string' || !text) return []
+  if (text[0] === 'h') {
+    heartbeats?.()
+    return []
+  }
   const event = text[0] as string
   if (event === 'o') return [block(event, beats ? 'h' : '')]
   try {

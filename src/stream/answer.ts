@@ -40,7 +40,9 @@ export interface StreamTiming {
 }
 
 /** All of an answer in pieces: `for await` gives each as it comes, `await` gives the whole of it once it is there. */
-export interface Pieces<Piece, Whole> extends AsyncIterable<Piece>, PromiseLike<Whole> {}
+export interface Pieces<Piece, Whole>
+  extends AsyncIterable<Piece>,
+    Pick<Promise<Whole>, 'then' | 'catch' | 'finally'> {}
 
 /** A place without it may load this module; there is no answer in it. */
 const EventTarget = (globalThis.EventTarget ?? Object) as TargetClass
@@ -55,7 +57,7 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
   /** How long what took, as far as it has come. */
   readonly timing: StreamTiming = {}
   /**
-   * Resolves when all of it has come. One that nobody listens to is no unhandled rejection.
+   * Resolves when all of it has come, or the page has ended it. One that nobody listens to is no unhandled rejection.
    *
    * @throws {StreamError} as a rejection, when it is not whole
    * @throws the reason of `signal`, as a rejection
@@ -102,11 +104,13 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
     }
     const errorOf = (ending: Ending) => streamError(ending, course.plan, this)
     const listener: Listener = {
-      opened: (head, resumed) => {
+      headed: head => {
         timing.head ??= took()
         this.answered = head
+      },
+      opened: resumed => {
         this.now = 1
-        this.tell('open', { status: head.status, resumed })
+        this.tell('open', { status: this.status, resumed })
       },
       alive: () => {
         timing.firstByte ??= took()
@@ -116,10 +120,8 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
         this.stir()
         const { event: type, data, id: lastEventId } = event
         const handler = type === 'message' ? this.onmessage : null
-        if (!handler && !this.heard.has(type)) return
-        const told = new MessageEvent(type, { data, lastEventId })
-        this.dispatchEvent(told)
-        call(this, handler, told)
+        if (handler || this.heard.has(type))
+          this.dispatch(new MessageEvent(type, { data, lastEventId }), handler)
       },
       paused: (ending, retryIn) => {
         this.now = 0
@@ -144,12 +146,12 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
     return this.now
   }
 
-  /** The HTTP status of the answer; `undefined` until it has begun. */
+  /** The HTTP status of the answer, or of what came in its place; `undefined` until its head came. */
   get status(): number | undefined {
     return this.answered?.status
   }
 
-  /** A header of the answer; `null` until it has begun, and where the page may not read it. */
+  /** A header of the answer, or of what came in its place; `null` until its head came, and where the page may not read it. */
   header(name: string): string | null {
     return this.answered?.header(name) ?? null
   }
@@ -160,16 +162,47 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
   }
 
   /** Each event, from the first. Leaving the loop ends the answer, as `close()` does. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<StreamEvent, void, void> {
-    try {
-      for (let index = 0; ; ) {
-        if (index < this.received.length) yield this.received[index++] as StreamEvent
-        else if (this.failure) throw this.failure.error
-        else if (this.now === 2) return
-        else await new Promise<void>(resolve => this.wake.push(resolve))
+  [Symbol.asyncIterator](): AsyncIterableIterator<StreamEvent, void, void> {
+    return this.each(event => event)
+  }
+
+  /** Each event, read. One that cannot be is the end of the answer. */
+  private each<Piece>(read: (event: StreamEvent) => Piece): AsyncIterableIterator<Piece, void, void> {
+    // By hand: a generator would hand on an event some turns later, behind the browser's work for the next piece, and could not be left while it waits for one.
+    let index = 0
+    let left = false
+    const over = { value: undefined, done: true } as const
+    const nextAt =
+      (at: number) =>
+      (resolve: (result: IteratorResult<Piece, void>) => void, reject: (error: unknown) => void) => {
+        const look = () => {
+          if (left) resolve(over)
+          else if (at < this.received.length)
+            try {
+              resolve({ value: read(this.received[at] as StreamEvent), done: false })
+            } catch (error) {
+              left = true
+              reject(error)
+              this.leave({ error })
+            }
+          else if (this.failure) {
+            left = true
+            reject(this.failure.error)
+          } else if (this.now === 2) resolve(over)
+          else this.wake.push(look)
+        }
+        look()
       }
-    } finally {
-      this.close()
+    return {
+      next: () => new Promise(nextAt(index++)),
+      return: async () => {
+        left = true
+        this.close()
+        return over
+      },
+      [Symbol.asyncIterator]() {
+        return this
+      },
     }
   }
 
@@ -220,13 +253,13 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
     read: (event: StreamEvent) => Piece,
     join: (all: Piece[]) => Whole,
   ): Pieces<Piece, Whole> {
-    const events = () => this[Symbol.asyncIterator]()
+    const whole = () => this.done.then(() => join(this.received.map(read)))
     return {
-      async *[Symbol.asyncIterator]() {
-        for await (const event of events()) yield read(event)
-      },
+      [Symbol.asyncIterator]: () => this.each(read),
       // biome-ignore lint/suspicious/noThenProperty: it can be awaited, and iterated
-      then: (kept, failed) => this.done.then(() => join(this.received.map(read))).then(kept, failed),
+      then: (kept, failed) => whole().then(kept, failed),
+      catch: failed => whole().catch(failed),
+      finally: act => whole().finally(act),
     }
   }
 
@@ -235,9 +268,13 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
   }
 
   private tell(type: 'open' | 'error' | 'close', details: object): void {
-    const event = Object.assign(new Event(type), details)
-    this.dispatchEvent(event)
-    call(this, this[`on${type}`] as Handler<AnyEvent>, event)
+    const handler = this[`on${type}`] as Handler<AnyEvent>
+    if (handler || this.heard.has(type)) this.dispatch(Object.assign(new Event(type), details), handler)
+  }
+
+  private dispatch<E extends AnyEvent>(event: E, handler: Handler<E>): void {
+    this.dispatchEvent(event as never)
+    call(this, handler, event)
   }
 }
 

@@ -18,7 +18,7 @@ export class StreamError extends Error {
   readonly received: readonly StreamEvent[]
   /** The last id that the server gave; empty if it gave none. */
   readonly lastEventId: string
-  /** What the server asked for in `Retry-After`, in ms. */
+  /** What the server asked for in `Retry-After`, in ms; ten minutes at most. */
   readonly retryAfter: number | undefined
 
   /** @internal */

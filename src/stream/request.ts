@@ -1,13 +1,8 @@
 import { withoutQuery } from '../contracts/failure.ts'
 import type { AnySignal, AnyURL } from '../here.ts'
 import type { StreamEvent } from './event.ts'
-import type { Asked } from './response.ts'
-
-/** What goes along with a request: names and values, as an object, as pairs, or as `Headers`. */
-export type StreamHeaders = Record<string, string> | Iterable<readonly [string, string]>
-
-/** Where an answer goes on: an address, or a request, such as a `Request`, that is a GET. */
-export type Resumption = string | AnyURL | { readonly url: string; readonly headers?: StreamHeaders }
+import type { Asked, Header } from './response.ts'
+import type { Resumption, StreamHeaders } from './resumption.ts'
 
 /** Options of `stream()`. */
 export interface AnswerOptions {
@@ -17,8 +12,11 @@ export interface AnswerOptions {
    * Text, bytes, a `Blob`, `FormData` or `URLSearchParams` go as they are. Other values go as JSON, with that `Content-Type`.
    */
   body?: unknown
-  /** They go along with each request; a function is asked afresh each time. */
-  headers?: StreamHeaders | (() => StreamHeaders)
+  /**
+   * They go along with each request, in place of those of the same names that are set here; a function is asked afresh each time. To another origin, where `resume`
+   * names one, neither they nor `token` go.
+   */
+  headers?: StreamHeaders | (() => StreamHeaders | Promise<StreamHeaders>)
   /** Goes along as `Authorization: Bearer …`; a function is asked afresh for each request. */
   token?: string | (() => string | Promise<string>)
   /** Ends it: the loop, and what waits, reject with its reason. */
@@ -29,13 +27,14 @@ export interface AnswerOptions {
    */
   credentials?: 'omit' | 'same-origin' | 'include'
   /**
-   * What says that the answer is complete: the data of its last event, which is not handed on, or a function that is true for the last event. An
-   * answer that ends without it counts as cut.
+   * What says that the answer is complete: the data of its last event, which is not handed on, or a function that is true for the last event (one
+   * that is async would be for the first: a promise is true). An answer that ends without it counts as cut.
    * @default the end of the response
    */
-  until?: string | ((event: StreamEvent) => unknown)
+  until?: string | ((event: StreamEvent) => boolean)
   /**
-   * Where an answer that broke off goes on, if its server gives ids: a GET with `Last-Event-ID` (WHATWG HTML, 9.2.4). A function is given the id.
+   * Where an answer that broke off goes on, if its server gives ids: a GET with `Last-Event-ID` (WHATWG HTML, 9.2.4), relative to the address that was asked. A
+   * function is given the id.
    * @default a GET goes on where it began; anything else does not
    */
   resume?: string | AnyURL | ((id: string) => Resumption | Promise<Resumption>)
@@ -56,6 +55,8 @@ export interface AnswerOptions {
    */
   timeout?: number
 }
+
+const accept: Header = ['accept', 'text/event-stream']
 
 /** What is asked, at first and when it goes on. */
 export interface Plan {
@@ -78,50 +79,57 @@ export function planOf(
   { method, body, headers, token, credentials = 'same-origin', resume, idempotencyKey }: AnswerOptions,
 ): Plan {
   const base = globalThis.document?.baseURI ?? globalThis.location?.href
-  const address = resolved(url, base)
+  const there = resolved(url, base)
   const payload = payloadOf(body)
   const verb = (method ?? (payload ? 'POST' : 'GET')).toUpperCase()
   const safe = verb === 'GET' || verb === 'HEAD'
-  const isOwn = new URL(address).origin === globalThis.location?.origin
+  const isOwn = there.origin === globalThis.location?.origin
   const random = () => crypto.getRandomValues(new Uint32Array(4)).join('-')
   const key = idempotencyKey ?? (safe || !isOwn ? undefined : random())
+  const address = there.href
   return { where: withoutQuery(address), method: verb, safe, resumes: safe || resume !== undefined, ask }
 
   async function ask(id?: string): Promise<Asked> {
-    const given = typeof headers === 'function' ? headers() : headers
+    const given = typeof headers === 'function' ? await headers() : headers
     const secret = typeof token === 'function' ? await token() : token
-    const common = {
-      Accept: 'text/event-stream',
-      ...(secret !== undefined && { Authorization: `Bearer ${secret}` }),
-      ...entriesOf(given),
-    }
+    const common: Header[] = [
+      accept,
+      ['authorization', secret ? `Bearer ${secret}` : undefined],
+      ...pairsOf(given),
+    ]
     if (id === undefined)
       return {
         url: address,
         method: verb,
         credentials,
         // A string of RFC 8941, 3.3.3, as the draft of the HTTPAPI group wants it.
-        headers: { ...payload?.headers, ...(key && { 'Idempotency-Key': JSON.stringify(key) }), ...common },
+        headers: [
+          ['content-type', payload?.type],
+          ['idempotency-key', key ? JSON.stringify(key) : undefined],
+          ...common,
+        ],
         ...(payload && { body: payload.body }),
       }
-    const there = (typeof resume === 'function' ? await resume(id) : resume) ?? address
-    const { url = there as string | AnyURL, headers: own } = there as Partial<
+    const next = (typeof resume === 'function' ? await resume(id) : resume) ?? address
+    const { url = next as string | AnyURL, headers: own } = next as Partial<
       Resumption & { url: string; headers: StreamHeaders }
     >
-    const left = Object.entries(common).filter(([name]) => !/^content-/i.test(name))
+    const to = resolved(url, address)
+    const left = to.origin === there.origin ? common.filter(([name]) => !/^content-/i.test(name)) : [accept]
     return {
-      url: resolved(url, base),
+      url: to.href,
       method: 'GET',
       credentials,
-      headers: { ...Object.fromEntries(left), 'Last-Event-ID': id, ...entriesOf(own) },
+      headers: [...left, ['last-event-id', id], ...pairsOf(own)],
     }
   }
 }
 
-function resolved(url: string | AnyURL, base: string | undefined): string {
+function resolved(url: string | AnyURL, base: string | undefined): URL {
   const text = typeof url === 'string' ? url : url.href
   try {
-    return new URL(text, base).href
+    // Trimmed as any URL is; an object without `href` has nothing to trim, where `undefined` would be an address relative to the page.
+    return new URL(text.trim(), base)
   } catch {
     throw new TypeError(
       `stream: ${JSON.stringify(text)} is no URL${base ? '' : ', and there is no page for it to be relative to'}`,
@@ -129,12 +137,12 @@ function resolved(url: string | AnyURL, base: string | undefined): string {
   }
 }
 
-function entriesOf(headers: StreamHeaders = {}): Record<string, string> {
-  return Symbol.iterator in headers ? Object.fromEntries(headers) : headers
+function pairsOf(headers: StreamHeaders = {}): Iterable<Header> {
+  return Symbol.iterator in headers ? headers : Object.entries(headers)
 }
 
 /** What goes up, and the type that it has unless the page says another. */
-function payloadOf(body: unknown): { body: unknown; headers?: Record<string, string> } | undefined {
+function payloadOf(body: unknown): { body: unknown; type?: string } | undefined {
   if (body === undefined || body === null) return undefined
   const tag = Object.prototype.toString.call(body)
   if (/String|Blob|File|FormData|URLSearch|ArrayBuffer|View|Array\w*\]$/.test(tag) && !Array.isArray(body))
@@ -144,5 +152,5 @@ function payloadOf(body: unknown): { body: unknown; headers?: Record<string, str
     throw new TypeError(
       `stream: body is a ${tag.slice(8, -1)}; give text, bytes, a Blob, FormData, URLSearchParams, or what JSON can hold`,
     )
-  return { body: json, headers: { 'Content-Type': 'application/json' } }
+  return { body: json, type: 'application/json' }
 }

@@ -1,24 +1,33 @@
 import { utf8 } from '../transports/http/xhr-request.ts'
 
+/** A name in any spelling, and its value. */
+export type Header = readonly [name: string, value: string | undefined]
+
 /** One request, with all that goes along. */
 export interface Asked {
   readonly url: string
   readonly method: string
-  readonly headers: Record<string, string>
+  /** Of those of one name the last counts, unless it is `undefined`. */
+  readonly headers: readonly Header[]
   readonly body?: unknown
   readonly credentials: 'omit' | 'same-origin' | 'include'
+}
+
+interface Sent extends Omit<Asked, 'headers'> {
+  readonly headers: Record<string, string>
 }
 
 /** The head of an answer. */
 export interface Head {
   readonly status: number
+  readonly statusText: string
   /** The address that answered, after redirects. */
   readonly url: string
   /** A header's value, where the page may read it; `null` otherwise. */
   header(name: string): string | null
 }
 
-/** What hears an answer. `text` comes as it arrives, in pieces of any size; after `ended`, `lost` or `threw` nothing comes. */
+/** What hears an answer. `text` comes as it arrives, in pieces of any size, by fetch with its byte order mark; after `ended`, `lost` or `threw` nothing comes. */
 export interface Hearer {
   head(head: Head): void
   text(piece: string): void
@@ -43,27 +52,32 @@ export function bestReading(): Reading | undefined {
  * @throws what the browser throws at a request that cannot be; nothing was sent then
  */
 export function read(by: Reading, asked: Asked, hearer: Hearer): () => void {
-  const headers = Object.fromEntries(
-    Object.entries(asked.headers).map(([name, value]) => [name, utf8(value)]),
-  )
+  const headers: Record<string, string> = {}
+  // A name in two spellings would go out once, with both values.
+  for (const [name, value] of asked.headers)
+    if (value !== undefined) headers[name.toLowerCase()] = utf8(value)
   return (by === 'xhr' ? byXhr : byFetch)({ ...asked, headers }, hearer)
 }
 
-function byFetch({ url, ...asked }: Asked, hearer: Hearer): () => void {
+function byFetch({ url, ...asked }: Sent, hearer: Hearer): () => void {
   const gone = new AbortController()
   const { signal } = gone
   const init = { ...asked, cache: 'no-store', signal } as RequestInit
   const go = async () => {
     const response = await fetch(url, init)
-    const { status, headers, body } = response
+    const { status, statusText, headers, body } = response
     if (signal.aborted) return
-    hearer.head({ status, url: response.url, header: name => headers.get(name) })
+    hearer.head({ status, statusText, url: response.url, header: name => headers.get(name) })
     const reader = body?.getReader()
-    const decoder = new TextDecoder()
+    // WebKit's keeps a byte order mark that comes in pieces: the parser drops it.
+    const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
     while (reader && !signal.aborted) {
       const { done, value } = await reader.read()
       if (done) break
-      if (!signal.aborted) hearer.text(decoder.decode(value, { stream: true }))
+      if (signal.aborted) return
+      hearer.text(decoder.decode(value, { stream: true }))
+      // Whoever waits for it goes first: to ask for more takes the browser longer than to hand on what is there.
+      await undefined
     }
     if (!signal.aborted) hearer.ended()
   }
@@ -81,7 +95,7 @@ function byFetch({ url, ...asked }: Asked, hearer: Hearer): () => void {
   return () => gone.abort()
 }
 
-function byXhr({ url, method, headers, body, credentials }: Asked, hearer: Hearer): () => void {
+function byXhr({ url, method, headers, body, credentials }: Sent, hearer: Hearer): () => void {
   const xhr = new XMLHttpRequest()
   let seen = 0
   let began = false
@@ -90,8 +104,8 @@ function byXhr({ url, method, headers, body, credentials }: Asked, hearer: Heare
     if (xhr.readyState < 2 || !xhr.status) return
     if (!began) {
       began = true
-      const { status, responseURL } = xhr
-      hearer.head({ status, url: responseURL, header: name => xhr.getResponseHeader(name) })
+      const { status, statusText, responseURL } = xhr
+      hearer.head({ status, statusText, url: responseURL, header: name => xhr.getResponseHeader(name) })
     }
     if (xhr.readyState < 3) return
     const piece = xhr.responseText.slice(seen)
@@ -112,6 +126,7 @@ function byXhr({ url, method, headers, body, credentials }: Asked, hearer: Heare
   xhr.send(body as XMLHttpRequestBodyInit)
   return () => {
     xhr.onreadystatechange = xhr.onprogress = xhr.onload = xhr.onerror = xhr.onabort = null
-    xhr.abort()
+    // After its end there is nothing to abort, and its headers would be gone.
+    if (xhr.readyState < 4) xhr.abort()
   }
 }

@@ -1,4 +1,4 @@
-import { readRetryAfter } from '../contracts/failure.ts'
+import { longestAway, readRetryAfter } from '../contracts/failure.ts'
 import { mediaType } from '../transports/http/whole-body-reader.ts'
 import type { Block } from '../wire/block.ts'
 import { largest } from '../wire/codec.ts'
@@ -16,13 +16,15 @@ export interface Course extends Pick<Terms, 'retries'> {
   /** How long nothing may come, in ms. */
   readonly timeout: number
   /** Whether an event is the last one. */
-  readonly until: string | ((event: StreamEvent) => unknown) | undefined
+  readonly until: string | ((event: StreamEvent) => boolean) | undefined
 }
 
 /** What hears of it. */
 export interface Listener {
-  /** `resumed`: the answer goes on. */
-  opened(head: Head, resumed: boolean): void
+  /** A head came, of a stream or of what is none. */
+  headed(head: Head): void
+  /** It was that of a stream. `resumed`: the answer goes on. */
+  opened(resumed: boolean): void
   /** Something came, be it an event or not. */
   alive(): void
   heard(event: StreamEvent): void
@@ -88,15 +90,17 @@ export function run(course: Course, listener: Listener): Running {
     stop = () => {}
     if (life.name === 'over') return listener.over(life.failure)
     if (life.name !== 'waiting') return void ask().catch(threw)
-    listener.paused(life.failure, life.after)
+    const { after, failure } = life
     const due = () => signal({ type: 'due' })
-    const timer = setTimeout(due, life.after)
+    const timer = setTimeout(due, after)
     // A network that is back shortens a pause of our own, and not what the server asked for.
-    if (life.failure.retryAfter === undefined) globalThis.addEventListener?.('online', due)
+    if (failure.retryAfter === undefined) globalThis.addEventListener?.('online', due)
     stop = () => {
       clearTimeout(timer)
       globalThis.removeEventListener?.('online', due)
     }
+    // Last, since who hears it may end it.
+    listener.paused(failure, after)
   }
 
   function threw(cause: unknown): void {
@@ -113,7 +117,7 @@ export function run(course: Course, listener: Listener): Running {
     }
     const asked = await plan.ask(began ? id : undefined)
     if (!wanted) return
-    const parser = createParser({ limit: largest, bom: false })
+    const parser = createParser({ limit: largest, bom: by === 'fetch' })
     /** What the server says in place of a stream. */
     let refusal: Ending | undefined
     let words = ''
@@ -122,16 +126,24 @@ export function run(course: Course, listener: Listener): Running {
     // Of what was answered already nothing is in doubt, however the rest of the words ends.
     const lost = (ending: Ending) => (refusal ? refuse() : signal({ type: 'lost', ending }))
     const watch = watchFor(timeout, () => lost({ kind: 'silent' }))
-    const end = read(by, asked, {
+    let end = () => {}
+    // Before anything is sent, which may throw.
+    stop = () => {
+      clearTimeout(timer)
+      watch.stop()
+      end()
+    }
+    end = read(by, asked, {
       head(head) {
         watch.alive()
+        listener.headed(head)
         refusal = refusalOf(head)
         // To an answer that has begun it says that there is no more of it.
         if (began && head.status === 204) return signal({ type: 'ended' })
         if (refusal) timer = setTimeout(refuse, wordsWithin)
         else {
           signal({ type: 'answered' })
-          listener.opened(head, began)
+          listener.opened(began)
         }
       },
       text(piece) {
@@ -144,11 +156,6 @@ export function run(course: Course, listener: Listener): Running {
       threw,
       lost: cause => lost({ kind: 'cut', cause }),
     })
-    stop = () => {
-      clearTimeout(timer)
-      watch.stop()
-      end()
-    }
 
     function take(piece: string): void {
       came = true
@@ -164,7 +171,7 @@ export function run(course: Course, listener: Listener): Running {
   function hear({ id: given = id, event = 'message', data, retry: told = retry, oversized }: Block): void {
     if (life.name !== 'reading') return
     id = given
-    retry = told
+    retry = Math.min(told, longestAway)
     if (oversized) return signal({ type: 'finished', failure: { kind: 'too-large' } })
     began ||= data !== undefined || id !== ''
     if (data === undefined) return

@@ -8,4 +8,5 @@ export type {
 } from './answer.ts'
 export type { StreamEvent } from './event.ts'
 export type { Ending } from './life.ts'
-export type { AnswerOptions, Resumption, StreamHeaders } from './request.ts'
+export type { AnswerOptions } from './request.ts'
+export type { Resumption, StreamHeaders } from './resumption.ts'

@@ -10,8 +10,8 @@ const dialect = sockjs()
 const fresh: Position = { cursor: '', session: undefined }
 const joined: Position = { cursor: '', session: '' }
 
-function requestFor(ask: Partial<RequestContext>) {
-  return dialect.addressing.buildRequest({
+function requestFor(ask: Partial<RequestContext>, as = dialect) {
+  return as.addressing.buildRequest({
     ...madeBy(ask.via ?? 'websocket'),
     url: new URL('https://host.test/chat?a=1'),
     headers: {},
@@ -55,6 +55,12 @@ describe('a request', () => {
       expect(new URL(requestFor({ channel }).url).pathname).toMatch(
         new RegExp(`^/chat/\\d{3}/${channel}/websocket$`),
       )
+  })
+
+  test('names the server and the session as the page wants', () => {
+    const own = sockjs({ server: 'east', session: channel => `${channel}-mine` })
+    for (const via of ['long-polling', 'post'] as const)
+      expect(new URL(requestFor({ via }, own).url).pathname).toMatch(/^\/chat\/east\/zz-mine\/xhr/)
   })
 
   test('of nobody’s channel is one of its own', () => {
@@ -128,6 +134,19 @@ describe('reading', () => {
   })
 })
 
+describe('heartbeats', () => {
+  test.each(['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'] as const)(
+    'over %s are told, and mean nothing else',
+    via => {
+      let count = 0
+      const own = sockjs({ heartbeats: () => count++ })
+      const end = via.startsWith('xhr') || via === 'long-polling' ? '\n' : ''
+      expect(meanings(via, [`h${end}`, `a["a"]${end}`, `h${end}`], joined, own)).toMatchObject(texts('a'))
+      expect(count).toBe(2)
+    },
+  )
+})
+
 describe('the opening', () => {
   const heartbeat = (via: TransportName, as = dialect) => {
     const [opening] = meanings(via, via === 'long-polling' ? ['o\n'] : ['o'], fresh, as)
@@ -168,9 +187,16 @@ describe('closing', () => {
   })
 
   test('is the end by what codes the page says', () => {
-    const own = sockjs({ ends: code => code === 1_001 })
+    const reasons: string[] = []
+    const own = sockjs({
+      ends(code, reason) {
+        reasons.push(reason)
+        return code === 1_001
+      },
+    })
     expect(close(1_001, own)).toHaveProperty('status', 204)
     expect(close(1_000, own)).not.toHaveProperty('status')
+    expect(reasons).toEqual(['why', 'why'])
   })
 })
 

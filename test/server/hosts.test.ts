@@ -90,7 +90,13 @@ it('the demo answers loopback and the names it is given, with all that it serves
   const demo = await startDemo({ hosts: ['demo.example'] })
   try {
     const at = new URL(demo.url).host
-    for (const path of ['/', '/lab', '/live?rt.via=long-polling', '/socket.io/?EIO=4&transport=polling']) {
+    for (const path of [
+      '/',
+      '/lab',
+      '/live?rt.via=long-polling',
+      '/answers?rt.via=long-polling',
+      '/socket.io/?EIO=4&transport=polling',
+    ]) {
       const from = (host: string) =>
         raw(at, `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
       expect(await from('evil.example')).toMatch(/^HTTP\/1.1 403.*HOSTS/s)

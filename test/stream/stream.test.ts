@@ -87,6 +87,19 @@ describe('an answer', () => {
     })
   })
 
+  test('as a whole is a promise, with catch and finally', async () => {
+    await asked(
+      (_, socket) => socket.end(answer(500, '')),
+      { body: 'x' },
+      async answer => {
+        const act = vi.fn()
+        expect(await answer.text().catch(({ kind }) => kind)).toBe('status')
+        await expect(answer.json().finally(act)).rejects.toBeInstanceOf(StreamError)
+        expect(act).toHaveBeenCalledOnce()
+      },
+    )
+  })
+
   test('that is no JSON says so, where JSON is asked for', async () => {
     await asked(
       (_, socket) => socket.end(whole(plainly)),
@@ -99,6 +112,23 @@ describe('an answer', () => {
           4,
         ])
         expect(await answer.text()).toBe(words.join(''))
+      },
+    )
+  })
+
+  test('that is no JSON ends there, where it is read as JSON piece by piece, and is not taken for a whole one', async () => {
+    await asked(
+      (_, socket) => socket.write(head + chunk('data: 1\n\ndata: [DONE]\n\n')),
+      { body: 'x' },
+      async answer => {
+        const values: unknown[] = []
+        const loop = (async () => {
+          for await (const value of answer.json()) values.push(value)
+        })()
+        const error = await failureOf(loop)
+        expect([values, error.kind, error.message]).toEqual([[1], 'unreadable', '"[DONE]" is no JSON'])
+        await expect(answer.done).rejects.toBe(error)
+        await expect(all(answer)).rejects.toBe(error)
       },
     )
   })
@@ -216,6 +246,56 @@ describe('a request', () => {
     )
   })
 
+  test.each<[string, NonNullable<AnswerOptions['headers']>]>([
+    [
+      'an object',
+      { 'content-type': 'application/vnd.api+json', ACCEPT: 'application/json', authorization: 'Basic x' },
+    ],
+    [
+      'Headers',
+      new Headers({
+        'Content-Type': 'application/vnd.api+json',
+        Accept: 'application/json',
+        Authorization: 'Basic x',
+      }),
+    ],
+    [
+      'a promise of pairs',
+      async () => [
+        ['Content-type', 'application/vnd.api+json'],
+        ['accept', 'application/json'],
+        ['Authorization', 'Basic x'],
+      ],
+    ],
+  ])('has the headers of the page in place of its own, however they are spelt: %s', async (_, headers) => {
+    await asked(
+      (_, socket) => socket.end(whole(plainly)),
+      { body: {}, token: 'tok', headers },
+      async (answer, { came }) => {
+        await answer.done
+        expect(came[0]?.headers).toMatchObject({
+          'content-type': 'application/vnd.api+json',
+          accept: 'application/json',
+          authorization: 'Basic x',
+        })
+      },
+    )
+  })
+
+  test('leaves out a header that is undefined', async () => {
+    const headers = { 'Mcp-Session-Id': undefined, Accept: undefined }
+    await asked(
+      (_, socket) => socket.end(whole(plainly)),
+      { body: 'x', headers, token: '' },
+      async (answer, { came }) => {
+        await answer.done
+        expect(came[0]?.headers.accept).toBe('text/event-stream')
+        expect(Object.keys(came[0]?.headers ?? {})).not.toContain('mcp-session-id')
+        expect(Object.keys(came[0]?.headers ?? {})).not.toContain('authorization')
+      },
+    )
+  })
+
   test('that is a GET is sent again until there is an answer', async () => {
     let times = 0
     const act: Act = (_, socket) => (++times < 3 ? socket.destroy() : socket.end(whole(plainly)))
@@ -244,6 +324,19 @@ describe('a request', () => {
         const error = await failureOf(all(answer))
         expect(error).toMatchObject({ kind, status, body, received: [] })
         expect(came.length).toBe(1)
+      },
+    )
+  })
+
+  test('that is refused has the status and the headers of the refusal', async () => {
+    const refusal = answer(401, '', { 'WWW-Authenticate': 'Bearer realm="x"' })
+    await asked(
+      (_, socket) => socket.end(refusal),
+      { body: 'x' },
+      async answer => {
+        await failureOf(answer.done)
+        expect([answer.status, answer.header('www-authenticate')]).toEqual([401, 'Bearer realm="x"'])
+        expect(answer.timing.head).toBeLessThanOrEqual(answer.timing.end as number)
       },
     )
   })
@@ -341,6 +434,21 @@ describe('a request', () => {
     )
   })
 
+  test('can be ended while the next piece of its text is waited for', async () => {
+    await asked(
+      (_, socket) => socket.write(head + chunk('data: a\n\n')),
+      { body: 'x' },
+      async answer => {
+        const pieces = answer.text()[Symbol.asyncIterator]()
+        expect(await pieces.next()).toEqual({ value: 'a', done: false })
+        const waiting = pieces.next()
+        await pieces.return?.()
+        expect(await waiting).toEqual({ value: undefined, done: true })
+        expect(answer.readyState).toBe(2)
+      },
+    )
+  })
+
   test('ends when its loop is left', async () => {
     let closed = () => {}
     const gone = new Promise<void>(resolve => {
@@ -409,6 +517,59 @@ describe('an answer that breaks off', () => {
       },
     ])
     expect(server.came[1]?.headers['content-type']).toBeUndefined()
+  })
+
+  test('goes on at an address relative to its own; what is meant for its server goes to no other', async () => {
+    await using other = await rawServer((_, socket) => socket.end(whole(withIds(2))))
+    const act: Act = ({ method }, socket) => {
+      const id = method === 'POST' ? 1 : 2
+      socket.write(head + chunk(`retry: 1\nid: ${id}\ndata: ${words[id - 1]}\n\n`), () => socket.destroy())
+    }
+    const options: AnswerOptions = {
+      body: 'x',
+      token: 'tok',
+      headers: { 'X-Own': '1' },
+      resume: id => (id === '1' ? `on/${id}` : { url: `${other.url}/on`, headers: { 'X-More': '2' } }),
+    }
+    await asked(act, options, async (answer, { came }) => {
+      expect(await answer.text()).toBe(words.join(''))
+      const own = { authorization: 'Bearer tok', 'x-own': '1', 'last-event-id': '1' }
+      expect(came[1]).toMatchObject({ path: '/on/1', headers: own })
+      expect(other.came[0]?.headers).toMatchObject({
+        accept: 'text/event-stream',
+        'last-event-id': '2',
+        'x-more': '2',
+      })
+      expect(other.came[0]?.headers).not.toHaveProperty('authorization')
+      expect(other.came[0]?.headers).not.toHaveProperty('x-own')
+    })
+  })
+
+  test('can be ended when it is told, before it goes on', async () => {
+    const rejected = vi.fn()
+    process.on('unhandledRejection', rejected)
+    const act: Act = (_, socket) =>
+      socket.write(head + chunk('retry: 1\nid: 1\ndata: a\n\n'), () => socket.destroy())
+    await asked(act, { body: 'x', resume: '/on' }, async (answer, { came }) => {
+      answer.onerror = () => answer.close()
+      await answer.done
+      await sleep(50)
+      expect(rejected).not.toHaveBeenCalled()
+      expect(came.length).toBe(1)
+    })
+    process.off('unhandledRejection', rejected)
+  })
+
+  test('is not asked again at once by a server that wants it to wait for weeks', async () => {
+    const act: Act = (_, socket) =>
+      socket.write(head + chunk('retry: 3000000000\nid: 1\ndata: a\n\n'), () => socket.destroy())
+    await asked(act, { body: 'x', resume: '/on' }, async (answer, { came }) => {
+      const waits: unknown[] = []
+      answer.onerror = ({ retryIn }) => waits.push(retryIn)
+      await sleep(100)
+      expect([waits, came.length]).toEqual([[600_000], 1])
+      answer.close()
+    })
   })
 
   test('goes on through refusals of a server that is not back, and fails at one that is meant', async () => {
@@ -495,6 +656,21 @@ describe('what cannot be asked is refused by name', () => {
     ['http://127.0.0.1:9/', { body: () => {} }, /^stream: body is a Function; give text/],
   ])('%s %j', (url, options, words) => {
     expect(() => stream(url, options)).toThrow(words)
+  })
+
+  test('a Request in place of a URL does not become an address of the page', () => {
+    vi.stubGlobal('location', new URL('http://127.0.0.1:9/page'))
+    expect(() => stream(new Request('http://127.0.0.1:9/') as unknown as URL)).toThrow(
+      /^stream: undefined is no URL/,
+    )
+    vi.unstubAllGlobals()
+  })
+
+  test('a header that no bytes can be made of leaves nothing running', async () => {
+    const clear = vi.spyOn(globalThis, 'clearTimeout')
+    const set = vi.spyOn(globalThis, 'setTimeout')
+    await expect(stream('http://127.0.0.1:9/', { headers: { x: '\ud800' } }).done).rejects.toThrow(URIError)
+    for (const { value } of set.mock.results) expect(clear).toHaveBeenCalledWith(value)
   })
 
   test.each<[AnswerOptions]>([[{ headers: { 'no name': 'x' } }], [{ method: 'GET', body: 'x' }]])(

@@ -131,7 +131,11 @@ export function originOf(url: string | undefined): string | undefined {
 }
 
 /** Whether anybody answers, be it something that this page may not read. */
-export async function isThere({ fetch }: Environment, url: string, signal: AbortSignal): Promise<boolean> {
+export async function isThere(
+  { fetch }: Partial<Pick<Environment, 'fetch'>>,
+  url: string,
+  signal: AbortSignal | null = null,
+): Promise<boolean> {
   try {
     await (fetch as typeof globalThis.fetch)(url, { method: 'HEAD', mode: 'no-cors', signal })
     return true
