@@ -54,7 +54,8 @@ export async function startNchan(count = 1): Promise<NchanPlace> {
     },
     async listening(channel) {
       const answer = await fetch(`${last.url}/pub/${channel}`, { headers: { Accept: 'text/json' } })
-      return ((await answer.json()) as { subscribers: number }).subscribers
+      // Of a channel that nobody has asked for yet it knows nothing.
+      return answer.ok ? ((await answer.json()) as { subscribers: number }).subscribers : 0
     },
     async remove(channel) {
       await fetch(`${last.url}/pub/${channel}`, { method: 'DELETE' })
