@@ -5,9 +5,11 @@ import { expect, test } from '../fixtures/test.ts'
 import { makeProject, never, type Running, type Runtime, runtimes, start } from './runtimes.ts'
 
 test.skip(({ browserName }) => browserName !== 'chromium', 'no browser takes part: once is enough')
-test.beforeAll(() => {
+// One after the other: they share the project, and two that make it at a time would spoil it.
+test.describe.configure({ mode: 'default' })
+test.beforeAll(({ browserName }) => {
   test.setTimeout(300_000)
-  makeProject()
+  if (browserName === 'chromium') makeProject()
 })
 
 const hangul = '안녕하세요, 세계 👋'
