@@ -1,11 +1,10 @@
 /** The same page of reconnecting-websocket's and partysocket's, with each of them and with ours. */
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import PartySocket from 'partysocket/ws'
 import ReconnectingWebSocket from 'reconnecting-websocket'
 import { describe, expect, it, onTestFinished } from 'vitest'
-import { WebSocketServer, WebSocket as Ws } from 'ws'
+import { WebSocket as Ws } from 'ws'
 import { WebSocket, type WebSocketOptions } from '../../src/drop-in/web-socket.ts'
+import { serve } from '../support/socket-server.ts'
 
 // reconnecting-websocket is built for CommonJS alone.
 const Reconnecting =
@@ -18,7 +17,9 @@ const classes = {
 
 describe.each(Object.entries(classes))('%s', (_, Class) => {
   it('sends what waited, comes back when the server closes, and sends what was said meanwhile', async () => {
-    const place = await serve((peer, text) => (text === 'end' ? peer.close(4_000, 'later') : peer.send(text)))
+    const place = await serve(peer =>
+      peer.on('message', data => (`${data}` === 'end' ? peer.close(4_000, 'later') : peer.send(`${data}`))),
+    )
     const { socket, log, told } = open(Class, place.url)
     socket.send('one')
     socket.send('two')
@@ -71,7 +72,7 @@ describe.each(Object.entries(classes))('%s', (_, Class) => {
   })
 
   it('asks a function for its address before each try', async () => {
-    const place = await serve((peer, text) => text === 'end' && peer.close())
+    const place = await serve(peer => peer.on('message', data => `${data}` === 'end' && peer.close()))
     let tries = 0
     const { socket, told } = open(Class, async () => `${place.url}?${++tries}`)
     socket.send('end')
@@ -91,37 +92,6 @@ describe.each(Object.entries(classes))('%s', (_, Class) => {
     expect(place.paths).toHaveLength(1)
   })
 })
-
-async function serve(hears: (peer: Ws, text: string) => unknown = () => {}) {
-  let server: WebSocketServer
-  let port = 0
-  const place = {
-    heard: [] as string[],
-    paths: [] as string[],
-    get url() {
-      return `ws://127.0.0.1:${port}/`
-    },
-    async start() {
-      server = new WebSocketServer({ port, host: '127.0.0.1' })
-      await once(server, 'listening')
-      port = (server.address() as AddressInfo).port
-      server.on('connection', (peer, { url = '' }) => {
-        place.paths.push(url)
-        peer.on('message', data => {
-          place.heard.push(`${data}`)
-          hears(peer, `${data}`)
-        })
-      })
-    },
-    async stop() {
-      for (const peer of server.clients) peer.terminate()
-      await new Promise(resolve => server.close(resolve))
-    },
-  }
-  await place.start()
-  onTestFinished(() => place.stop())
-  return place
-}
 
 /** A socket that is closed with the test, and all that it tells. */
 function open(

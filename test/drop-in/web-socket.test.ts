@@ -3,10 +3,11 @@ import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import { createServer, type Server } from 'node:net'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { WebSocketServer, WebSocket as Ws } from 'ws'
+import { WebSocket as Ws } from 'ws'
 import { WebSocket, type WebSocketOptions } from '../../src/drop-in/web-socket.ts'
 import { browser } from '../../src/environment.ts'
 import { nativeOf, replaced } from '../../src/native.ts'
+import { serve } from '../support/socket-server.ts'
 
 const quick: WebSocketOptions = { WebSocket: Ws, minReconnectionDelay: 1, maxReconnectionDelay: 5 }
 
@@ -590,45 +591,6 @@ describe('debug', () => {
     ])
   })
 })
-
-type Peer = Ws
-
-/** A server of WebSockets that notes what it hears. `greet` is told the how manieth connection it is. */
-async function serve(greet: (peer: Peer, count: number) => unknown = () => {}) {
-  let server: WebSocketServer
-  let port = 0
-  const place = {
-    count: 0,
-    heard: [] as string[],
-    closes: [] as string[],
-    paths: [] as string[],
-    get url() {
-      return `ws://127.0.0.1:${port}/`
-    },
-    async start() {
-      server = new WebSocketServer({ port, host: '127.0.0.1' })
-      await once(server, 'listening')
-      port = (server.address() as AddressInfo).port
-      server.on('connection', (peer, { url = '' }) => {
-        place.paths.push(url)
-        peer.on('message', data => place.heard.push(`${data}`))
-        peer.on('close', (code, reason) => place.closes.push(`${code} ${reason}`))
-        greet(peer, ++place.count)
-      })
-    },
-    /** Cuts all connections. */
-    cut() {
-      for (const peer of server.clients) peer.terminate()
-    },
-    async stop() {
-      place.cut()
-      await new Promise(resolve => server.close(resolve))
-    },
-  }
-  await place.start()
-  onTestFinished(() => place.stop())
-  return place
-}
 
 async function listening(server: Server): Promise<AddressInfo> {
   server.listen(0, '127.0.0.1')
