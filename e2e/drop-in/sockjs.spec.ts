@@ -5,6 +5,7 @@ import { createRequire } from 'node:module'
 import type { Options } from 'sockjs'
 import { startTcpProxy } from '../fixtures/tcp-proxy.ts'
 import { expect, type TestPage, test } from '../fixtures/test.ts'
+import { seeSlowNetwork } from '../servers/foreign-line.ts'
 import { prefix, type SockJSPlace, startSockJs } from '../servers/sockjs.ts'
 
 interface Sock {
@@ -264,6 +265,7 @@ test.describe('', () => {
         if (!swallowed.test(request.url ?? '')) handle?.(request, response)
       })
       const page = await openStand(await openPage(), place, 'ours')
+      await page.evaluate(seeSlowNetwork)
       await begin(page, prefix, {})
       await page.waitFor(() => sock.readyState === 1)
       expect(await page.evaluate(() => sock.transport)).toBe(best)

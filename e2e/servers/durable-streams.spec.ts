@@ -210,7 +210,7 @@ test.describe('', () => {
   test('begins on EventSource when it may choose, and tries no WebSocket', async ({ openPage }) => {
     await using place = await openPlace()
     const page = await openPage()
-    await openForeign(page, place.line())
+    await openForeign(page, { ...place.line(), slow: true })
     expect(await page.evaluate(() => line.transport)).toBe('eventsource')
     const tried = await page.evaluate(() =>
       line.report().map(({ transport, failure }) => [transport, failure?.code]),

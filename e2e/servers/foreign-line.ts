@@ -18,6 +18,8 @@ export interface ForeignLine {
   readonly imports?: Record<string, string>
   /** Whether WebSockets fail until the page's variable of that name is false. */
   readonly withoutWebSocket?: boolean
+  /** Whether the page has seen a slow network: the next transport begins after two seconds then, so a busy machine decides nothing. */
+  readonly slow?: boolean
   /** The page's credential. */
   readonly token?: string
 }
@@ -26,6 +28,7 @@ export interface ForeignLine {
 export async function beginForeign(page: TestPage, { site, ...rest }: ForeignLine): Promise<void> {
   await page.goto(`${site}/pages/line.html`)
   if (rest.withoutWebSocket) await page.evaluate(failWebSockets)
+  if (rest.slow) await page.evaluate(seeSlowNetwork)
   await page.evaluate(async ({ url, dialect, given, options, token, imports = {} }) => {
     const part = async (path: string, name: string) => (await import(`/dist/${path}.js`))[name]
     const factory = dialect?.replace(/-(.)/g, (_, first: string) => first.toUpperCase()) ?? ''
@@ -45,6 +48,12 @@ function failWebSockets(): void {
     if (here.withoutWebSocket) throw new Error('there are no WebSockets just now')
     return new Real(url, protocols)
   }
+}
+
+/** In the page, before a race begins. */
+export function seeSlowNetwork(): void {
+  const entry = { name: `${location.origin}/`, requestStart: 1, responseStart: 1_001 }
+  performance.getEntriesByType = () => [entry as never]
 }
 
 /** The same, and waits until it has opened; a line to a script that ends at once is not open for long. */

@@ -202,7 +202,7 @@ test.describe('', () => {
   test('begins on WebSocket when it may choose', async ({ openPage }) => {
     await using place = await openPlace()
     const page = await openPage()
-    await openForeign(page, place.line())
+    await openForeign(page, { ...place.line(), slow: true })
     await place.publish('a', 'one')
     await waitForCount(page, 1)
     expect(await page.evaluate(() => line.transport)).toBe('websocket')

@@ -283,7 +283,7 @@ test.describe('', () => {
   }) => {
     await using both = await startSocketIO()
     const page = await openPage()
-    await openForeign(page, lineTo(both))
+    await openForeign(page, { ...lineTo(both), slow: true })
     expect(await page.evaluate(() => line.transport)).toBe('websocket')
     await using polling = await startSocketIO({ transports: ['polling'] })
     const other = await openPage()

@@ -158,7 +158,7 @@ test.describe('', () => {
   test('begins on WebSocket when it may choose, and opens one session', async ({ openPage }) => {
     await using place = await startSockJs()
     const page = await openPage()
-    await openForeign(page, lineTo(place))
+    await openForeign(page, { ...lineTo(place), slow: true })
     expect(await page.evaluate(() => line.transport)).toBe('websocket')
     await expect.poll(() => place.connections.length).toBe(1)
   })
@@ -166,7 +166,7 @@ test.describe('', () => {
   test('takes the next way where the server has WebSocket turned off', async ({ openPage }) => {
     await using place = await startSockJs({ websocket: false })
     const page = await openPage()
-    await openForeign(page, lineTo(place))
+    await openForeign(page, { ...lineTo(place), slow: true })
     expect(await page.evaluate(() => line.transport)).toBe('eventsource')
   })
 
