@@ -4,25 +4,40 @@ import { engines } from './e2e/fixtures/engines.ts'
 /** What the engines differ in most. */
 const differing = ['transports', 'refusals', 'values', 'engines', 'readme'].map(name => `**/${name}.spec.ts`)
 
-/** Other people's servers, middleboxes, every byte at which a stream can be cut, the letter of EventSource, the demo, answers that come in pieces, and what waits by design: minutes each. */
+/** Other people's servers, middleboxes, every byte at which a stream can be cut, the letter of EventSource, the demo, answers that come in pieces, frameworks, and what waits by design: minutes each. */
 const long = [
-  ...['servers', 'network', 'delivery', 'conformance', 'drop-in', 'places'].map(
+  ...['servers', 'network', 'delivery', 'conformance', 'drop-in', 'places', 'bindings', 'examples'].map(
     folder => `**/${folder}/**/*.spec.ts`,
   ),
-  ...['life', 'page-life', 'more-transports', 'demo', 'demo-rooms', 'demo-answers', 'produce', 'stream'].map(
-    name => `e2e/${name}.spec.ts`,
-  ),
+  ...[
+    'life',
+    'page-life',
+    'more-transports',
+    'demo',
+    'demo-rooms',
+    'demo-answers',
+    'produce',
+    'stream',
+    'legacy',
+  ].map(name => `e2e/${name}.spec.ts`),
 ]
+
+/** The projects that the package is installed into have tests of their own, for tools of their own. */
+const theirs = '**/e2e/packages/**'
 
 /** `npm test` tries a selection: the shorter ones in Chromium, and what differs in the others. `npm run test:all` tries the rest as well. */
 const isSelection = process.env.E2E === 'selection'
 const projects =
   isSelection || process.env.E2E === 'rest'
     ? engines.map(engine => {
-        const [some, others] = isSelection ? ['testMatch', 'testIgnore'] : ['testIgnore', 'testMatch']
-        return engine.name === 'chromium' ? { ...engine, [others]: long } : { ...engine, [some]: differing }
+        const isChromium = engine.name === 'chromium'
+        const files = isChromium ? long : differing
+        // The selection has what differs in the other engines, and in Chromium all that is not long; the rest has the rest.
+        return isSelection === isChromium
+          ? { ...engine, testIgnore: [theirs, ...files] }
+          : { ...engine, testIgnore: theirs, testMatch: files }
       })
-    : engines
+    : engines.map(engine => ({ ...engine, testIgnore: theirs }))
 
 export default defineConfig({
   testDir: 'e2e',

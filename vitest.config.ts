@@ -1,11 +1,42 @@
 import { resolve } from 'node:path'
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+
+/** All about a hub but for what is Node's own: the options, HTTP's and WebSocket's bytes, and other servers. */
+const onPlatforms = [
+  ...['access', 'answers', 'bodies', 'crowds', 'fanout', 'iframe', 'life', 'long-queries', 'pipes'],
+  ...['presence', 'produce', 'publish', 'refusals', 'rights', 'roaming', 'room', 'sharing', 'tickets'],
+  ...['token', 'topics', 'topics-gaps', 'untold', 'upward', 'values', 'volatile'],
+]
+
+/** Minutes by themselves, and of parts that seldom change: `npm run test:all` has them. */
+const long = ['test/cli/check.test.ts', 'test/examples/servers.test.ts']
 
 export default defineConfig({
   // Examples in docs/examples import what whoever copies them does.
-  resolve: { alias: [{ find: /^throughline\/(.*)$/, replacement: `${resolve('src')}/$1.ts` }] },
+  resolve: {
+    alias: [
+      { find: /^throughline\/(server|testing)$/, replacement: `${resolve('.')}/$1/index.ts` },
+      { find: /^throughline\/(.*)$/, replacement: `${resolve('src')}/$1.ts` },
+      { find: /^throughline$/, replacement: resolve('src/index.ts') },
+    ],
+  },
   test: {
-    include: ['test/**/*.test.ts', 'server/**/*.test.ts'],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'unit', include: ['test/**/*.test.ts'], exclude: [...configDefaults.exclude, ...long] },
+      },
+      { extends: true, test: { name: 'long', include: long } },
+      // What a hub promises is promised too where it is served by `fetch`.
+      {
+        extends: true,
+        test: {
+          name: 'fetch',
+          include: onPlatforms.map(name => `test/server/${name}.test.ts`),
+          env: { STAND: 'fetch' },
+        },
+      },
+    ],
     // Limits, not expectations: a machine that is busy takes its time.
     testTimeout: 60_000,
     hookTimeout: 60_000,

@@ -11,7 +11,9 @@ import { type Browser, chromium, type Page } from '@playwright/test'
 import { engines } from '../e2e/fixtures/engines.ts'
 import { type Site, startSite } from '../e2e/fixtures/site.ts'
 import { startTcpProxy, type TcpProxy } from '../e2e/fixtures/tcp-proxy.ts'
-import { type Fault, type FaultProxy, startFaultProxy, type Via } from '../e2e/network/fault-proxy.ts'
+import { createHub, type Hub } from '../server/index.ts'
+import { type Published, upwardViolations, violations } from '../test/history.ts'
+import { type Fault, type FaultProxy, startFaultProxy, type Via } from '../testing/playwright/fault-proxy.ts'
 import {
   buffered,
   captivePortal,
@@ -23,9 +25,7 @@ import {
   slow,
   streams,
   swallowed,
-} from '../e2e/network/faults.ts'
-import { createHub, type Hub } from '../server/index.ts'
-import { type Published, upwardViolations, violations } from '../test/history.ts'
+} from '../testing/playwright/faults.ts'
 import { soakHostile } from './soak/hostile/index.ts'
 import { type Figures, type LineBooks, openLines } from './soak/page.ts'
 

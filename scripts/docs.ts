@@ -2,7 +2,7 @@
  * Makes docs/api/ from the docstrings: `npm run docs`. There is a page for each path that can be imported, and one for the types that several
  * of them have in common. test/docs.test.ts fails when a page is no longer what this makes, or a public name has no docstring.
  */
-import { readFileSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import {
   Application,
   Comment,
@@ -16,11 +16,10 @@ import {
   ReflectionKind,
   TSConfigReader,
 } from 'typedoc'
-
-const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
+import { entries, sourceOf } from './entries.ts'
 
 /** The first that has a name documents it. */
-const entries = ['src/types.ts', ...published()]
+const sources = ['src/types.ts', ...entries.map(sourceOf)]
 
 /** Where the page of common types puts what these files declare, in this order. */
 const sections: [heading: string, files: RegExp][] = [
@@ -52,7 +51,7 @@ export async function write(folder: string): Promise<string[]> {
   const wrong: string[] = []
   const app = await Application.bootstrapWithPlugins(
     {
-      entryPoints: entries,
+      entryPoints: sources,
       tsconfig: 'tsconfig.docs.json',
       plugin: ['typedoc-plugin-markdown'],
       name: 'API reference',
@@ -112,14 +111,6 @@ export async function write(folder: string): Promise<string[]> {
   return wrong
 }
 
-/** `throughline/x` is src/x.ts, and the server is its own. */
-function published(): string[] {
-  const paths = Object.keys(manifest.exports).filter(path => path !== './package.json')
-  return paths.map(path =>
-    path === '.' ? 'src/index.ts' : path === './server' ? 'server/index.ts' : `src/${path.slice(2)}.ts`,
-  )
-}
-
 function sort(project: ProjectReflection): void {
   const types = project.children?.find(({ name }) => name === 'types')
   for (const child of types?.children ?? []) {
@@ -172,7 +163,7 @@ function hasDoc(reflection: Reflection): boolean {
 
 function fileOf(reflection: Reflection): string {
   const path = reflection.project.getSymbolIdFromReflection(reflection)?.fileName ?? ''
-  return path.replace(/^.*?\b(src|server)\//, '$1/')
+  return path.replace(/^.*?\b(src|server|testing)\//, '$1/')
 }
 
 if (process.argv[1]?.endsWith('docs.ts')) {

@@ -67,8 +67,8 @@ export function wrongImports(all: readonly Page[], exported: Exported): string[]
   })
 }
 
-/** What has the name of something of ours, and is there without an import. */
-const ofThePlace = ['EventSource', 'WebSocket']
+/** What has the name of something of ours, and is there without an import; and words by which a sample may call anything: stores for Svelte have such names. */
+const ofThePlace = ['EventSource', 'WebSocket', 'line', 'messages', 'presence', 'subscription']
 
 /** One sentence for each name of ours that a sample uses, and that neither it nor an earlier one of its page imports. */
 export function unimported(all: readonly Page[], exported: Exported): string[] {

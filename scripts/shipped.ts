@@ -1,3 +1,5 @@
+import { readdirSync } from 'node:fs'
+
 /** All that is in the package. What gets in or out of it does so here, in plain sight. */
 const forPages = [
   'index',
@@ -11,12 +13,15 @@ const forPages = [
   'dialects/sockjs',
   'drop-in',
   'iterate',
+  'react',
   'report',
   'stream',
+  'svelte',
   'transports/fetch-streaming',
   'transports/iframe',
   'transports/multipart',
   'transports/polling',
+  'vue',
 ]
 const ofModules = ['js', 'js.map', 'cjs']
 const ofEntries = [...ofModules, 'd.ts', 'd.cts']
@@ -39,34 +44,53 @@ export const shipped: readonly string[] = [
   'package.json',
   'docs/PROTOCOL.md',
   'docs/answers.md',
+  'docs/check.md',
   'docs/drop-in.md',
   'docs/ends.md',
   'docs/errors.md',
   'docs/growing.md',
   'docs/hostile-servers.md',
+  'docs/legacy.md',
   'docs/limits.md',
   'docs/load-balancers.md',
   'docs/moving/README.md',
   ...moving.map(name => `docs/moving/${name}.md`),
   'docs/places.md',
+  'docs/platforms.md',
+  'docs/publishing.md',
+  'docs/react.md',
   'docs/streams.md',
+  'docs/svelte.md',
+  'docs/testing.md',
   'docs/topics.md',
   'docs/types.md',
   'docs/values.md',
+  'docs/vue.md',
   ...forPages.flatMap(name => ofEntries.map(ending => `dist/${name}.${ending}`)),
   ...forPages.map(name => `dist/development/${name}.js`),
-  ...ofEntries.map(ending => `dist/server.${ending}`),
-  ...ofModules.map(ending => `dist/serve.${ending}`),
-  ...['throughline', 'throughline.min', 'throughline-drop-in.min'].flatMap(name => [
+  ...['server', 'testing', 'testing/playwright'].flatMap(name =>
+    ofEntries.map(ending => `dist/${name}.${ending}`),
+  ),
+  ...ofModules.map(ending => `dist/cli.${ending}`),
+  ...['throughline', 'throughline.min', 'throughline.legacy', 'throughline-drop-in.min'].flatMap(name => [
     `dist/${name}.js`,
     `dist/${name}.js.map`,
   ]),
+  // Where the source maps of the files for script tags lead.
+  ...sources('src'),
   // Folders for readers that know no `exports`; see stubs.ts.
   ...forPages.filter(name => name !== 'index').map(name => `${name}/package.json`),
 ]
 
 /** What entries have in common. Rollup names it after one of its modules, which changes with the code. */
-const shared = /^dist\/(?:development\/)?shared\/[a-z-]+\.(?:js|js\.map|cjs|d\.ts|d\.cts)$/
+const shared = /^dist\/(?:(?:development\/)?shared|node)\/[a-z-]+\.(?:js|js\.map|cjs|d\.ts|d\.cts)$/
+
+function sources(folder: string): string[] {
+  const names = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter(name =>
+    name.endsWith('.ts'),
+  )
+  return names.map(name => `${folder}/${name.replaceAll('\\', '/')}`)
+}
 
 /** How what was packed differs from the list; nothing if it is the same. */
 export function differences(packed: readonly string[]): string[] {

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib'
 import { type BuildOptions, build } from 'esbuild'
+import { forPages, sourceOf } from './entries.ts'
 
 /** All in bytes, minified. */
 export interface Sizes {
@@ -9,8 +10,6 @@ export interface Sizes {
   readonly gzip: number
   readonly brotli: number
 }
-
-const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
 
 const ofPlain = `export { plain } from './src/dialects/plain.ts'`
 
@@ -43,14 +42,21 @@ export { createReplayFilter } from './src/dialects/replay-filter.ts'`
 export const additions: Readonly<Record<string, { code: string; base: string }>> = {
   [foreign]: { code: withForeign, base: pages[all] as string },
   ...Object.fromEntries(
-    Object.keys(manifest.exports)
-      .filter(path => !['.', './core', './server', './package.json'].includes(path))
-      .map(path => {
-        const base = path.startsWith('./dialects/') ? withForeign : (pages[all] as string)
-        return [
-          `throughline${path.slice(1)}`,
-          { code: `${base}\nexport * from './src/${path.slice(2)}.ts'`, base },
-        ]
+    Object.entries({
+      react: 'useLine, useMessages',
+      svelte: 'line, messages',
+      vue: 'useLine, useMessages',
+    }).map(([name, parts]) => [
+      `throughline/${name}, ${parts.replace(',', ' and')}`,
+      { code: `${pages[all]}\nexport { ${parts} } from './src/${name}.ts'`, base: pages[all] as string },
+    ]),
+  ),
+  ...Object.fromEntries(
+    forPages
+      .filter(entry => entry !== 'index' && entry !== 'core')
+      .map(entry => {
+        const base = entry.startsWith('dialects/') ? withForeign : (pages[all] as string)
+        return [`throughline/${entry}`, { code: `${base}\nexport * from './${sourceOf(entry)}'`, base }]
       }),
   ),
 }
@@ -74,6 +80,8 @@ export function bundle(contents: string, more: BuildOptions = {}) {
     target: 'es2020',
     tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     define: { DEV: 'false' },
+    // What the page has already.
+    external: ['react', 'vue'],
     ...more,
     write: false,
   })

@@ -6,7 +6,12 @@ import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 
 /** What a page loads by a tag. */
-export const scripts = ['throughline.min.js', 'throughline.js', 'throughline-drop-in.min.js']
+export const scripts = [
+  'throughline.min.js',
+  'throughline.js',
+  'throughline-drop-in.min.js',
+  'throughline.legacy.js',
+]
 
 /** By the name of each file in this folder. */
 export function hashesIn(folder: string): Record<string, string> {

@@ -2,16 +2,12 @@
  * The folders by which resolvers find `throughline/core` and the like that do not read `exports`: Parcel's as it comes, webpack 4's,
  * linters'. They are there while a package is being packed: `write` and `remove`. The server's readers all know `exports`.
  */
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { forPages } from './entries.ts'
 
-const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
-const paths = Object.keys(manifest.exports).filter(
-  path => path !== '.' && path !== './server' && path !== './package.json',
-)
-
-for (const path of paths) {
-  if (process.argv[2] === 'write') write(path.slice(2))
-  else rmSync(path.split('/').slice(0, 2).join('/'), { recursive: true, force: true })
+for (const entry of forPages.filter(name => name !== 'index')) {
+  if (process.argv[2] === 'write') write(entry)
+  else rmSync(entry.split('/')[0] as string, { recursive: true, force: true })
 }
 
 function write(path: string): void {

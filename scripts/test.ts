@@ -22,16 +22,30 @@ interface Count {
   failed: number
 }
 
-const unitReport = 'test-results/unit.json'
-const reportUnits = `--reporter=default --reporter=json --outputFile.json=${unitReport}`
-
 const all = process.argv.includes('--all')
+
+/** Projects of vitest.config.ts. */
+function units(name: string, ...projects: string[]): Pick<Stage, 'command' | 'report'> {
+  const path = `test-results/${name}.json`
+  const some = projects.map(project => `--project ${project}`).join(' ')
+  return {
+    command: `npm run --silent unit -- ${some} --reporter=default --reporter=json --outputFile.json=${path}`,
+    report: { path, count: countUnits },
+  }
+}
 
 /** A finding says how to repeat it. By hand it runs for as long as one likes. */
 const fuzz: Stage = {
   name: 'fuzz',
   about: 'a minute of rubbish for everything that reads what strangers write',
   command: 'npm run --silent fuzz -- --seconds 60',
+}
+
+const long: Stage = {
+  name: 'long',
+  about:
+    'what tries a server from outside, against many that are wrong, and against those in other languages',
+  ...units('long', 'long'),
 }
 
 const rest: Stage = {
@@ -53,8 +67,7 @@ const stages: Stage[] = [
   {
     name: 'unit',
     about: 'everything in Node',
-    command: `npm run --silent unit -- ${reportUnits}`,
-    report: { path: unitReport, count: countUnits },
+    ...units('unit', 'unit', 'fetch'),
   },
   {
     name: 'package',
@@ -67,7 +80,7 @@ const stages: Stage[] = [
     about: 'our own server in Chromium; each transport in Firefox and WebKit too',
     ...browsers('selection'),
   },
-  ...(all ? [fuzz, rest] : []),
+  ...(all ? [long, fuzz, rest] : []),
 ]
 
 runAll()

@@ -9,7 +9,7 @@ import type { Inflow } from './sessions/inflow.ts'
 import type { Roaming } from './sessions/roaming.ts'
 import type { Sessions } from './sessions/sessions.ts'
 import type { Turns } from './sessions/turns.ts'
-import type { createSockets } from './transports/websocket-server.ts'
+import type { Sockets } from './transports/websocket-server.ts'
 
 /** What the parts of a hub share. */
 export interface Context {
@@ -23,7 +23,7 @@ export interface Context {
   readonly inflow: Inflow
   readonly turns: Turns
   readonly room: Room
-  readonly sockets: ReturnType<typeof createSockets>
+  readonly sockets: Sockets
   /** Transports that are refused just now. */
   readonly refused: ReadonlySet<TransportName | 'post'>
   readonly roaming: Roaming

@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Context } from './context.ts'
 import {
@@ -10,6 +10,7 @@ import {
   type Granted,
   grant,
 } from './http/access.ts'
+import type { Claim } from './http/claims.ts'
 import { type HubRequest, readHubRequest, readRecipient, targetOf } from './http/hub-request.ts'
 import { answerTo, type Refusal, refusal } from './http-error.ts'
 import { printable } from './printer.ts'
@@ -22,13 +23,10 @@ import { serveStream } from './transports/stream.ts'
 import { serveTicket } from './transports/ticket.ts'
 import { serveWebSocket } from './transports/websocket.ts'
 import { ignore } from './wire/channel.ts'
+import type { Incoming, Outgoing } from './wire/exchange.ts'
 
 /** Serves a request to the hub's URL, whatever it is. Nothing a client does makes it throw. */
-export async function handleRequest(
-  context: Context,
-  request: IncomingMessage,
-  response: ServerResponse,
-): Promise<void> {
+export async function handleRequest(context: Context, request: Incoming, response: Outgoing): Promise<void> {
   request.on('error', ignore)
   response.on('error', ignore)
   let ask: HubRequest | undefined
@@ -47,8 +45,7 @@ export async function handleRequest(
     if (ask.before === 'ticket') return serveTicket(context, ask, response)
     const granted = await grant(ask, context.settings, claim)
     if (response.destroyed) return
-    checkOpen(context, ask)
-    checkGranted(context, ask, granted)
+    checkNow(context, ask, granted)
     if (ask.via === 'post') await servePost(context, ask, granted, request, response)
     else if (isSlice(ask)) await serveSlice(context, ask, granted, response)
     else if (ask.via === 'jsonp' || ask.via === 'long-polling') servePoll(context, ask, granted, response)
@@ -78,15 +75,9 @@ export async function handleUpgrade(
   const claim = context.claims.open()
   try {
     ask = readHubRequest(request, context.settings, true)
-    checkHost(ask, context.settings)
-    checkOrigin(ask, context.sessions)
-    if (fault) throw fault
-    checkOpen(context, ask)
-    checkRoom(context, ask, request)
-    const granted = await grant(ask, context.settings, claim)
+    const granted = await admit(context, ask, request, claim, fault)
     if (socket.destroyed) return
-    checkOpen(context, ask)
-    checkGranted(context, ask, granted)
+    checkNow(context, ask, granted)
     serveWebSocket(context, ask, granted, request, socket, head)
   } catch (thrown) {
     if (socket.destroyed) return
@@ -100,8 +91,31 @@ export async function handleUpgrade(
   }
 }
 
+/** With which rights a handshake may come in. Throws a refusal, `fault` if it has one that needs no question. */
+export async function admit(
+  context: Context,
+  ask: HubRequest,
+  request: Incoming,
+  claim: Claim,
+  fault?: Refusal,
+): Promise<Granted> {
+  checkHost(ask, context.settings)
+  checkOrigin(ask, context.sessions)
+  if (fault) throw fault
+  checkOpen(context, ask)
+  checkRoom(context, ask, request)
+  return grant(ask, context.settings, claim)
+}
+
+/** All of this may have changed while `authorize` answered. */
+export function checkNow(context: Context, ask: HubRequest, granted: Granted): void {
+  checkOpen(context, ask)
+  checkHolds(granted)
+  context.expelled.check(ask, granted, ask.via === 'post' || isSlice(ask))
+}
+
 /** What a handshake lacks of what RFC 6455, 4.2.1, demands, seen before it costs anything. `ws` looks once more. */
-function faultOf({ method, headers }: IncomingMessage): Refusal | undefined {
+function faultOf({ method, headers }: Incoming): Refusal | undefined {
   if (method !== 'GET') return refusal(405, `${method} is not for a WebSocket handshake`)
   if (!/^[+/0-9A-Za-z]{22}==$/.test(headers['sec-websocket-key'] ?? ''))
     return refusal(400, 'Sec-WebSocket-Key is missing or not valid')
@@ -131,25 +145,19 @@ function checkOpen(context: Context, ask: HubRequest): void {
   if (isRefused(context, via)) throw refusal(400, `${via} is refused`)
 }
 
-/** Both may have changed while `authorize` answered. */
-function checkGranted({ expelled }: Context, ask: HubRequest, granted: Granted): void {
-  checkHolds(granted)
-  expelled.check(ask, granted, ask.via === 'post' || isSlice(ask))
-}
-
 /** What a line that is open needs, until it is told to go. */
 function goesOn({ sessions }: Context, { via, turn, sid, url }: HubRequest): boolean {
   return (via === 'post' || turn > 0 || url.searchParams.has('rt.up')) && sessions.knows(sid ?? '')
 }
 
 /** What is sent takes a socket for a moment only, and may be from those who are in. */
-function checkRoom({ room }: Context, ask: HubRequest, request: IncomingMessage): void {
+function checkRoom({ room }: Context, ask: HubRequest, request: Incoming): void {
   if (ask.via !== 'post' && !isSlice(ask) && room.isFull(request))
     throw refusal(503, 'too many connections', 10)
 }
 
 /** A transport that is refused is gone for good, also for JSONP and frames: no script comes. */
-function isHidden(context: Context, { via }: { via: string | null }): boolean {
+export function isHidden(context: Context, { via }: { via: string | null }): boolean {
   return isRefused(context, via as HubRequest['via'])
 }
 
@@ -158,10 +166,10 @@ function isRefused({ refused, settings }: Context, via: HubRequest['via']): bool
 }
 
 /** What is not meant for the client is told to the application as an error, and each refusal as such. */
-function explain(
+export function explain(
   { events, settings }: Context,
   thrown: unknown,
-  request: IncomingMessage,
+  request: Incoming,
   ask: HubRequest | undefined,
   via?: 'websocket',
 ): Refusal {

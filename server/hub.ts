@@ -5,8 +5,11 @@ import { show } from '../src/wire/codec.ts'
 import { encode } from '../src/wire/encoder.ts'
 import { type AnyServer, attachTo, isHandshake } from './attach.ts'
 import type { Context } from './context.ts'
+import { createSocketHooks, type SocketHooks } from './crossws.ts'
 import { createConnections } from './delivery/connections.ts'
 import { createEvents, type Listener } from './events.ts'
+import { FetchAnswer } from './fetch/answer.ts'
+import { createIncoming, type FetchInfo } from './fetch/request.ts'
 import { handleRequest, handleUpgrade } from './handler.ts'
 import { createClaims } from './http/claims.ts'
 import { createConnectionRoom } from './http/connection-room.ts'
@@ -16,6 +19,7 @@ import { type Refusal, refusal } from './http-error.ts'
 import { isWritable, type Packed, type Whole } from './log/log.ts'
 import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
 import type { Person } from './presence/presence.ts'
+import { printable } from './printer.ts'
 import { type ProduceOptions, readPlan } from './produce/plan.ts'
 import type { Production } from './produce/production.ts'
 import { createProductions } from './produce/productions.ts'
@@ -30,8 +34,9 @@ import type { Connection, Member, Payload, Session } from './sessions/session.ts
 import { createSessions } from './sessions/sessions.ts'
 import { createTurns } from './sessions/turns.ts'
 import { dropSlices } from './transports/jsonp.ts'
-import { createSockets } from './transports/websocket-server.ts'
+import { createSockets, type Sockets } from './transports/websocket-server.ts'
 import { contentOf, noContent } from './wire/content.ts'
+import type { Incoming } from './wire/exchange.ts'
 
 /**
  * Every transport at one URL: who may hear what, what is published, what comes back.
@@ -51,6 +56,13 @@ export interface Hub<Shared = Contract> {
    * is one: `app.use(hub.handle)`. Use it before anything that reads bodies, such as `express.text()`; `upgrade` belongs with it.
    */
   handle(request: IncomingMessage, response: ServerResponse, next?: () => void): boolean
+  /**
+   * Answers a request of the web's kind, for platforms that serve by `fetch`: route handlers of Next.js, Hono, Bun, Deno, Cloudflare's Durable Objects. Every
+   * transport but WebSocket works so, for which there is `crossws`. A request to another path is answered 404. docs/platforms.md has each of them.
+   */
+  fetch(request: Request, info?: FetchInfo): Promise<Response>
+  /** WebSockets for such platforms: the hooks that the adapters of the package crossws take, `crossws({ hooks: hub.crossws })`. */
+  readonly crossws: SocketHooks
   /** The same for the server's `upgrade` event. An upgrade to something other than WebSocket is not the hub's. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean
   /**
@@ -307,6 +319,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   })
   checkTransports(options.refuse ?? [])
   const refused = new Set(options.refuse)
+  let sockets: Sockets | undefined
   let away: number | undefined
   let messages = 0
   let refusals = 0
@@ -323,7 +336,10 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     accept: createInbox(events, limits, answer, () => overdue++, lines),
     inflow,
     turns: createTurns(),
-    sockets: createSockets(limits),
+    get sockets() {
+      sockets ??= createSockets(limits)
+      return sockets
+    },
     room: createConnectionRoom(events.report),
     refused,
     roaming,
@@ -335,6 +351,8 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     attach,
     handle,
     upgrade,
+    fetch,
+    crossws: createSocketHooks(context, isOurs, notHere),
     publish,
     produce,
     cancel,
@@ -393,8 +411,23 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     return true
   }
 
+  function fetch(request: Request, info: FetchInfo = {}): Promise<Response> {
+    const incoming = createIncoming(request, info)
+    if (!isOurs(incoming)) return Promise.resolve(notHere(incoming))
+    const answer = new FetchAnswer(request.signal)
+    void handleRequest(context, incoming, answer)
+    return answer.response
+  }
+
+  /** Whoever hands us a request means us: a path that differs is a mistake, and easily found so. */
+  function notHere(request: Incoming): Response {
+    const [asked] = targetOf(request).split('?', 1)
+    const words = `The hub is at ${path}, not at ${printable(`${asked}`)}: createHub({ path }) says where.\n`
+    return new Response(words, { status: 404, headers: { 'Content-Type': 'text/plain; charset=utf-8' } })
+  }
+
   /** A framework that mounts us may have taken what it is mounted at off the address, or have rewritten it. */
-  function isOurs(request: IncomingMessage): boolean {
+  function isOurs(request: Incoming): boolean {
     return isOurPath(request.url ?? '') || isOurPath(targetOf(request))
   }
 

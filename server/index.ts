@@ -17,7 +17,9 @@ export type {
   UsualName,
 } from '../src/contracts/messages.ts'
 export type { AnyServer } from './attach.ts'
+export type { SocketHooks } from './crossws.ts'
 export type { Listener } from './events.ts'
+export type { FetchInfo } from './fetch/request.ts'
 export { createHub, type DisconnectOptions, type EventIn, type Hub, type Stats, type Whom } from './hub.ts'
 export type {
   Backwards,
@@ -48,5 +50,7 @@ export type { Person } from './presence/presence.ts'
 export type { ProduceOptions } from './produce/plan.ts'
 export type { Production, ProductionEnd, ProductionError } from './produce/production.ts'
 export type { Pieces, Source } from './produce/source.ts'
+export { createPublishEndpoint, type PublishEndpointOptions } from './publish-endpoint.ts'
 export type { Answering, HubEvents, MessageFrom, Refused } from './sessions/inbox.ts'
 export type { Payload, ReplyName, Send, Session } from './sessions/session.ts'
+export type { SocketPeer } from './transports/peer.ts'

@@ -489,7 +489,7 @@ export function readOptions(options: HubOptions): Settings {
 }
 
 /** Without a word on rights everybody hears what they ask for. */
-function grantAll({ url }: AuthorizeRequest): Rights {
+export function grantAll({ url }: AuthorizeRequest): Rights {
   return { topics: url.searchParams.getAll('topic').filter(Boolean), subscribe: all }
 }
 

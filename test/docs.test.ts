@@ -1,5 +1,5 @@
 /** What the pages say that can be checked: the API reference is what the docstrings say, and every link leads somewhere. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -17,12 +17,29 @@ describe('docs/api', () => {
   }, 300_000)
 })
 
+/** Where the README's links lead, which npm's page shows and an installed package has, without the tree around it. */
+const site = 'https://github.com/throughline-js/throughline'
+
 describe('links', () => {
   it.each(allPages())('of %s lead to files that are there', page => {
-    const text = readFileSync(page, 'utf8').replace(/^```.*?^```/gms, '')
-    const links = [...text.matchAll(/\]\(([^)\s#]+)(?:#[^)]*)?\)/g)].map(([, link]) => link as string)
-    const inTree = links.filter(link => !/^[a-z]+:/.test(link))
+    const inTree = linksOf(page).filter(link => !/^[a-z]+:/.test(link))
     expect(inTree.filter(link => !existsSync(join(dirname(page), link)))).toEqual([])
+    const onSite = linksOf(page).filter(link => link.startsWith(site))
+    expect(onSite.filter(link => !isOnSite(link))).toEqual([])
+  })
+
+  it('of README.md are whole, so that they work wherever it is shown', () => {
+    expect(linksOf('README.md').length).toBeGreaterThan(20)
+    expect(linksOf('README.md').filter(link => !link.startsWith('https://'))).toEqual([])
+  })
+
+  it('of package.json lead to the same place', () => {
+    const { homepage, repository, bugs } = JSON.parse(readFileSync('package.json', 'utf8'))
+    expect({ homepage, repository, bugs }).toEqual({
+      homepage: `${site}#readme`,
+      repository: { type: 'git', url: `git+${site}.git` },
+      bugs: { url: `${site}/issues` },
+    })
   })
 })
 
@@ -32,6 +49,22 @@ describe('docs/examples', () => {
     const pages = allPages().map(page => readFileSync(page, 'utf8'))
     expect(pages.filter(text => text.includes(quoted))).toHaveLength(1)
     expect(existsSync(`test/examples/${name.replace('.ts', '.test.ts')}`)).toBe(true)
+  })
+})
+
+describe('examples', () => {
+  it.each([
+    ...[
+      'bun/server.js',
+      'deno/server.js',
+      'hono/server.js',
+      'cloudflare/worker.js',
+      'cloudflare/wrangler.jsonc',
+      'next/app/live/route.js',
+    ].map(file => [`examples/${file}`, 'docs/platforms.md'] as const),
+    ['test/testing/example.test.ts', 'docs/testing.md'] as const,
+  ])('%s is quoted whole by %s', (file, page) => {
+    expect(readFileSync(page, 'utf8')).toContain(`\n${readFileSync(file, 'utf8')}\`\`\`\n`)
   })
 })
 
@@ -68,6 +101,18 @@ describe('CONTRIBUTING.md', () => {
   })
 })
 
+/** Where a page's links lead, without the place on the page; those to a place on the same page are left out. */
+function linksOf(page: string): string[] {
+  const text = readFileSync(page, 'utf8').replace(/^```.*?^```/gms, '')
+  return [...text.matchAll(/\]\(([^)\s#]+)(?:#[^)]*)?\)/g)].map(([, link]) => link as string)
+}
+
+/** Whether the link is one to a file or folder of this tree, each of which the site shows at an address of its own. */
+function isOnSite(link: string): boolean {
+  const [, kind, path = ''] = /^\/(blob|tree)\/main\/(.+)/.exec(link.slice(site.length)) ?? []
+  return existsSync(path) && statSync(path).isDirectory() === (kind === 'tree')
+}
+
 function pagesIn(folder: string): string[] {
   return (readdirSync(folder, { recursive: true }) as string[]).filter(path => path.endsWith('.md')).sort()
 }
@@ -78,5 +123,5 @@ function textOf(folder: string, page: string): string {
 
 function allPages(): string[] {
   const inRoot = readdirSync('.').filter(path => path.endsWith('.md'))
-  return [...inRoot, ...pagesIn('docs').map(page => `docs/${page}`)]
+  return [...inRoot, ...pagesIn('docs').map(page => `docs/${page}`), 'e2e/packages/README.md']
 }

@@ -22,6 +22,16 @@ const below = [
   here,
 ]
 
+/** What a framework's entry imports besides the framework, of which nothing else knows. */
+const binding = [
+  'src/bindings/',
+  'src/connection/line.ts',
+  'src/index.ts',
+  messages,
+  'src/contracts/subscription.ts',
+  here,
+]
+
 const rooms = [
   'server/wire/',
   'server/http/',
@@ -79,6 +89,17 @@ const arrows: Record<string, string[]> = {
   'src/report.ts': ['src/connection/report.ts', 'src/words.ts'],
   'src/words.ts': ['src/contracts/failure.ts'],
   'src/iterate.ts': ['src/connection/events.ts', 'src/connection/line.ts', messages, here],
+  'src/react.ts': [...binding, 'react'],
+  'src/svelte.ts': [...binding, 'svelte/store'],
+  'src/vue.ts': [...binding, 'vue'],
+  'src/bindings/': [
+    'src/bindings/',
+    'src/connection/',
+    'src/setup/',
+    'src/stream/',
+    'src/stream.ts',
+    ...contracts,
+  ],
   'src/drop-in.ts': ['src/drop-in/', here],
   'src/drop-in/': [
     'src/drop-in/',
@@ -158,12 +179,21 @@ const arrows: Record<string, string[]> = {
   'src/environment.ts': [here, 'src/native.ts'],
   'src/here.ts': [],
 
+  // The program in the terminal: a server and a client at a time, each as its users have it.
+  'cli/': ['cli/', 'server/index.ts', 'server/http/hosts.ts', 'src/wire/', 'node:', 'ws'],
+  'cli/line.ts': ['cli/arguments.ts', 'src/transports/fetch-streaming.ts', 'ws'],
+  'cli/listen.ts': ['cli/', 'src/index.ts'],
+  'cli/diagnose.ts': ['cli/', 'src/diagnose.ts'],
+  // What it checks is another's: it knows the wire, and nothing of our server.
+  'cli/check/': ['cli/check/', 'src/wire/', 'node:', 'ws'],
+
   'server/': ['server/', messages, 'src/wire/', 'node:', 'ws'],
   // A room of the server sees those before it, and what several need that is in no room.
   'server/log/': ['server/log/', ...beside],
   'server/log/redis-link.ts': ['server/log/', 'node:', 'redis'],
   'server/wire/': ['server/wire/', 'server/log/log.ts', ...beside],
   'server/http/': ['server/http/', 'server/wire/', ...beside],
+  'server/fetch/': ['server/fetch/', 'server/wire/', 'node:'],
   'server/sessions/': [...rooms.slice(0, 3), 'server/events.ts', 'server/log/log.ts', ...beside],
   'server/produce/': [
     'server/produce/',
@@ -175,6 +205,9 @@ const arrows: Record<string, string[]> = {
   'server/presence/': [...rooms.slice(0, 4), 'server/log/log.ts', ...beside],
   'server/delivery/': [...rooms.slice(0, 5), 'server/log/log.ts', ...beside],
   'server/transports/': [...rooms, 'server/context.ts', ...beside, 'ws'],
+
+  'testing/': ['testing/', 'server/index.ts', 'server/options.ts', messages],
+  'testing/playwright/': ['testing/playwright/', 'node:', '@playwright/test'],
 }
 
 const imports = new Map(sourceFiles().map(file => [file, importsOf(file)]))
@@ -191,12 +224,12 @@ test('no file imports itself by way of others', () => {
 
 test('the table names only what exists', () => {
   const places = [...new Set(Object.entries(arrows).flat(2))]
-  const inTree = places.filter(place => place.includes('/'))
+  const inTree = places.filter(place => /^(src|server|testing|cli)\//.test(place))
   expect(inTree.filter(path => !existsSync(path))).toEqual([])
 })
 
 function sourceFiles(): string[] {
-  return ['src', 'server'].flatMap(folder => {
+  return ['src', 'server', 'testing', 'cli'].flatMap(folder => {
     const paths = existsSync(folder) ? (readdirSync(folder, { recursive: true }) as string[]) : []
     return paths.filter(path => /(?<!\.test)\.ts$/.test(path)).map(path => join(folder, path))
   })

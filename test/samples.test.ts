@@ -1,16 +1,11 @@
 /** What README.md and docs import is there: here by the source of each entry, in `npm run packages` by the built package. */
-import { readFileSync } from 'node:fs'
 import { expect, it } from 'vitest'
+import { entries, sourceOf } from '../scripts/entries.ts'
 import { exportsOf, importsOf, pages, unimported, wrongImports } from '../scripts/samples.ts'
 
-const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: Record<string, unknown> }
-const entries = Object.keys(manifest.exports).filter(path => path !== './package.json')
 const exported = exportsOf(
   new Map(
-    entries.map(path => {
-      const name = path.slice(2) || 'index'
-      return [`throughline${path.slice(1)}`, name === 'server' ? 'server/index.ts' : `src/${name}.ts`]
-    }),
+    entries.map(entry => [entry === 'index' ? 'throughline' : `throughline/${entry}`, sourceOf(entry)]),
   ),
 )
 

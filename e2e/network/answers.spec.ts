@@ -1,7 +1,8 @@
 /** Answers that say no, not now, or elsewhere, given by a box or a server in trouble: what was sent is taken once all the same. */
+
+import type { Fault, Via } from '../../testing/playwright/fault-proxy.ts'
+import { refused } from '../../testing/playwright/faults.ts'
 import { expect, test } from '../fixtures/test.ts'
-import type { Fault, Via } from './fault-proxy.ts'
-import { refused } from './faults.ts'
 import { expectExact, expectTransport, openLine, send, startFaultyPlace } from './place.ts'
 
 declare const heard: { type: string; status?: number; message?: string }[]

@@ -1,6 +1,6 @@
 /** Boxes that let some transports through and not others: the line finds the best one that really works. */
-import { expect, test } from '../fixtures/test.ts'
-import type { Fault } from './fault-proxy.ts'
+
+import type { Fault } from '../../testing/playwright/fault-proxy.ts'
 import {
   buffered,
   bufferedUntil,
@@ -14,7 +14,8 @@ import {
   streams,
   swallowed,
   withoutHeaders,
-} from './faults.ts'
+} from '../../testing/playwright/faults.ts'
+import { expect, test } from '../fixtures/test.ts'
 import {
   expectExact,
   expectTransport,

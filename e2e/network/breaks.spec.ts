@@ -1,6 +1,6 @@
 /** Lines that work and then break: whatever was on its way is heard once, in order, and nothing of it is lost. */
-import { expect, test } from '../fixtures/test.ts'
-import type { Cut, Fault, Via } from './fault-proxy.ts'
+
+import type { Cut, Fault, Via } from '../../testing/playwright/fault-proxy.ts'
 import {
   byteByByte,
   captivePortal,
@@ -15,7 +15,8 @@ import {
   slow,
   streams,
   swallowed,
-} from './faults.ts'
+} from '../../testing/playwright/faults.ts'
+import { expect, test } from '../fixtures/test.ts'
 import { expectExact, expectTransport, expectVerdicts, openLine, send, startFaultyPlace } from './place.ts'
 
 declare const line: { readonly readyState: number; readonly transport: string | null }

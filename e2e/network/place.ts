@@ -1,9 +1,9 @@
 import { createHub, type Hub, type HubOptions } from '../../server/index.ts'
 import type { Finding } from '../../src/index.ts'
 import { type Explained, explain } from '../../src/report.ts'
+import { startFaultProxy } from '../../testing/playwright/fault-proxy.ts'
 import { startSite } from '../fixtures/site.ts'
 import { expect, type TestPage } from '../fixtures/test.ts'
-import { startFaultProxy } from './fault-proxy.ts'
 import { type Heard, mistakes, mistakesUpward, type Published, type Sent } from './history.ts'
 
 // What the page's own script, pages/line.html, and `watch` below put into the page.

@@ -1,7 +1,14 @@
 /** A line's way up and down over a longer life: outages, restarts, climbs, memory, latency. */
+
+import {
+  buffered,
+  refused,
+  socketsCutWhenAsked,
+  streams,
+  swallowed,
+} from '../../testing/playwright/faults.ts'
 import { startTcpProxy } from '../fixtures/tcp-proxy.ts'
 import { expect, type TestPage, test } from '../fixtures/test.ts'
-import { buffered, refused, socketsCutWhenAsked, streams, swallowed } from './faults.ts'
 import {
   type Box,
   beginLine,

@@ -1,6 +1,7 @@
 /** Browsers open six HTTP/1.1 connections to a host, for all tabs together; a stream or a held poll takes one for itself. */
+
+import { refused } from '../../testing/playwright/faults.ts'
 import { expect, type TestPage, test } from '../fixtures/test.ts'
-import { refused } from './faults.ts'
 import { startFaultyPlace } from './place.ts'
 
 /** A tab's window, with what pages/line.html puts there. */

@@ -1,8 +1,8 @@
 /** Lines with several topics that break in the middle of it all: what each topic brings is heard once, in order, and nothing of it is lost. */
 import { type Published, violations } from '../../test/history.ts'
+import type { Cut, Via } from '../../testing/playwright/fault-proxy.ts'
+import { cutAfterBytes } from '../../testing/playwright/faults.ts'
 import { expect, test } from '../fixtures/test.ts'
-import type { Cut, Via } from './fault-proxy.ts'
-import { cutAfterBytes } from './faults.ts'
 import { openLine, startFaultyPlace } from './place.ts'
 
 interface Room {

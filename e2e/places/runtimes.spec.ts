@@ -2,14 +2,13 @@
 import { startPlace } from '../fixtures/place.ts'
 import { startTcpProxy } from '../fixtures/tcp-proxy.ts'
 import { expect, test } from '../fixtures/test.ts'
-import { makeProject, never, type Running, type Runtime, runtimes, start } from './runtimes.ts'
+import { makeProject } from './project.ts'
+import { never, type Running, type Runtime, runtimes, start } from './runtimes.ts'
 
 test.skip(({ browserName }) => browserName !== 'chromium', 'no browser takes part: once is enough')
-// One after the other: they share the project, and two that make it at a time would spoil it.
-test.describe.configure({ mode: 'default' })
-test.beforeAll(({ browserName }) => {
+test.beforeAll(async ({ browserName }) => {
   test.setTimeout(300_000)
-  if (browserName === 'chromium') makeProject()
+  if (browserName === 'chromium') await makeProject()
 })
 
 const hangul = '안녕하세요, 세계 👋'

@@ -1,8 +1,10 @@
 /** Places beyond the page, as processes: which there are, how they are had, and what works in each. */
-import { spawn, spawnSync } from 'node:child_process'
-import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { spawn } from 'node:child_process'
+import { resolve } from 'node:path'
 import { createInterface } from 'node:readline'
+
+/** Where project.ts makes the project. Not in node_modules: what is there tools take for somebody else's, which needs no compiling. */
+export const folder = resolve('test-results/places')
 
 export interface Runtime {
   readonly name: string
@@ -63,24 +65,6 @@ export interface Running extends AsyncDisposable {
   readonly ended: Promise<number | null>
 }
 
-const folder = resolve('node_modules/.cache/throughline-runtimes')
-
-/** A project that has the package as it is packed, what may go along with it, and each runtime. Made once for each state of `dist`. */
-export function makeProject(): string {
-  mkdirSync(folder, { recursive: true })
-  const wanted = runtimes.flatMap(runtime => runtime.package ?? [])
-  const known = join(folder, 'wanted.json')
-  const isThere = existsSync(known) && readFileSync(known, 'utf8') === JSON.stringify(wanted)
-  if (!existsSync(join(folder, 'package.json')))
-    writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
-  const [packed] = JSON.parse(npm(['pack', '--json', '--silent', '--pack-destination', folder], '.'))
-  const also = isThere ? [] : [...wanted, 'ws@8', 'eventsource@4']
-  npm(['install', '--silent', '--no-audit', '--no-fund', join(folder, packed.filename), ...also], folder)
-  writeFileSync(known, JSON.stringify(wanted))
-  copyFileSync(new URL('program.mjs', import.meta.url), join(folder, 'program.mjs'))
-  return folder
-}
-
 /** Runs the program of this folder. */
 export function start({ command, works }: Runtime, url: string, transport: string): Running {
   const [first = '', ...more] = command
@@ -98,10 +82,4 @@ export function start({ command, works }: Runtime, url: string, transport: strin
       await ended
     },
   }
-}
-
-function npm(args: string[], cwd: string): string {
-  const { status, stdout, stderr } = spawnSync('npm', args, { cwd, encoding: 'utf8', maxBuffer: 2 ** 24 })
-  if (status !== 0) throw new Error(`npm ${args.join(' ')}\n${stdout}${stderr}`)
-  return stdout
 }

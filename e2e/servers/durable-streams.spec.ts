@@ -1,8 +1,9 @@
 /** The durable-streams dialect with the protocol's reference server. */
+
+import { type Fault, startFaultProxy } from '../../testing/playwright/fault-proxy.ts'
+import { cutAfterBytes } from '../../testing/playwright/faults.ts'
 import { startTcpProxy } from '../fixtures/tcp-proxy.ts'
 import { expect, type TestPage, test } from '../fixtures/test.ts'
-import { type Fault, startFaultProxy } from '../network/fault-proxy.ts'
-import { cutAfterBytes } from '../network/faults.ts'
 import { type Heard, mistakes } from '../network/history.ts'
 import { type DurableOptions, startDurableStreams } from './durable-streams.ts'
 import { beginForeign, type ForeignLine, openForeign } from './foreign-line.ts'

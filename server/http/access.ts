@@ -1,7 +1,7 @@
-import type { ServerResponse } from 'node:http'
 import { refusal } from '../http-error.ts'
 import type { Authorize, AuthorizeRequest, Limits, Rights, Settings } from '../options.ts'
 import { printable } from '../printer.ts'
+import type { Outgoing } from '../wire/exchange.ts'
 import type { Claim } from './claims.ts'
 import type { HubRequest } from './hub-request.ts'
 
@@ -57,7 +57,7 @@ export function checkHost({ url }: HubRequest, { isKnownHost }: Settings): void 
 }
 
 /** Lets a listed origin read the answer. */
-export function allowOrigin({ standing, origin }: HubRequest, response: ServerResponse): void {
+export function allowOrigin({ standing, origin }: HubRequest, response: Outgoing): void {
   response.setHeader('Vary', 'Origin')
   if (standing !== 'listed' || origin === undefined) return
   response.setHeader('Access-Control-Allow-Origin', origin)
@@ -66,7 +66,7 @@ export function allowOrigin({ standing, origin }: HubRequest, response: ServerRe
 }
 
 /** The answer to a browser that asks before it sends. A listed origin may send whatever headers it likes. */
-export function answerPreflight({ headers }: HubRequest, response: ServerResponse): void {
+export function answerPreflight({ headers }: HubRequest, response: Outgoing): void {
   const asked = headers['access-control-request-headers'] ?? 'content-type, last-event-id, authorization'
   response.writeHead(204, {
     'Access-Control-Allow-Methods': 'GET, POST',

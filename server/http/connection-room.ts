@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
-import type { IncomingMessage } from 'node:http'
+import type { Incoming } from '../wire/exchange.ts'
 
 /** How many sockets this process can still open, as far as the system tells. */
 export interface Room {
   /** Whether so few file descriptors are left that whoever came by this request has to go again. */
-  isFull(request: IncomingMessage): boolean
+  isFull(request: Incoming): boolean
 }
 
 /** `full` is called when it has become full, once until there is room again. */

@@ -1,6 +1,6 @@
-import type { IncomingMessage } from 'node:http'
 import { isIPv4, isIPv6 } from 'node:net'
 import { hostname, networkInterfaces } from 'node:os'
+import type { Incoming } from '../wire/exchange.ts'
 
 /** Whether this server answers to a name. */
 export type IsKnownHost = (hostname: string) => boolean
@@ -54,7 +54,7 @@ export function ownHosts(address: string): string[] {
 }
 
 /** What a request asks for, as a URL has it; nothing where it is no host. */
-export function hostnameOf({ headers }: IncomingMessage): string {
+export function hostnameOf({ headers }: Incoming): string {
   const url = `http://${headers.host ?? 'localhost'}`
   return URL.canParse(url) ? new URL(url).hostname : ''
 }

@@ -1,7 +1,8 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import { refusal } from '../http-error.ts'
 import { type Settings, type TransportName, transports } from '../options.ts'
 import { printable } from '../printer.ts'
+import type { Incoming } from '../wire/exchange.ts'
 import type { IsListed } from './origins.ts'
 import type { Arrival } from './proxies.ts'
 import { readTarget } from './target.ts'
@@ -45,13 +46,13 @@ export interface Recipient extends Pick<HubRequest, 'callback' | 'standing' | 'o
   readonly via: string | null
 }
 
-export function readRecipient(request: IncomingMessage): Recipient {
+export function readRecipient(request: Incoming): Recipient {
   const query = new URLSearchParams(targetOf(request).split('?')[1])
   return { via: query.get('rt.via'), callback: readCallback(query), standing: 'unknown', origin: undefined }
 }
 
 /** Throws a refusal for what no server could serve. `upgrade`: the request is a WebSocket handshake. */
-export function readHubRequest(request: IncomingMessage, settings: Settings, upgrade = false): HubRequest {
+export function readHubRequest(request: Incoming, settings: Settings, upgrade = false): HubRequest {
   const { headers, method = 'GET' } = request
   // Node's own: a framework that mounts us below a path takes that off `url`.
   const target = readTarget(targetOf(request))
@@ -107,7 +108,7 @@ export function readCount(query: URLSearchParams, name: string): number | undefi
 }
 
 /** The address a request came to, also where a framework that mounts us below a path has taken that off. */
-export function targetOf(request: IncomingMessage): string {
+export function targetOf(request: Incoming): string {
   const { originalUrl } = request as { originalUrl?: unknown }
   return typeof originalUrl === 'string' ? originalUrl : (request.url ?? '')
 }

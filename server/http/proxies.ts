@@ -1,5 +1,6 @@
-import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders } from 'node:http'
 import { BlockList, isIP } from 'node:net'
+import type { Incoming } from '../wire/exchange.ts'
 
 /** How a request arrived, seen through the proxies that are trusted. */
 export interface Arrival {
@@ -17,7 +18,7 @@ export interface Arrival {
 
 export interface Proxies {
   /** `named` is the host of an absolute target, which counts instead of `Host` (RFC 9112, 3.2.2). */
-  arrival(request: IncomingMessage, named?: string): Arrival
+  arrival(request: Incoming, named?: string): Arrival
 }
 
 /** Whether the machine at this address is one of our proxies; `hop` is 0 for the one that is connected, 1 for the one before it. */
@@ -41,7 +42,7 @@ export function createProxies(trust: boolean | number | readonly string[]): Prox
   const isTrusted = readTrust(trust)
   return { arrival }
 
-  function arrival({ headers, socket }: IncomingMessage, named?: string): Arrival {
+  function arrival({ headers, socket }: Incoming, named?: string): Arrival {
     const peer = peerOf(socket)
     const host = named ?? authority(headers) ?? 'localhost'
     const secure = 'encrypted' in socket
@@ -162,9 +163,9 @@ function authority(headers: IncomingHttpHeaders): string | undefined {
   return first(headers[':authority']) ?? headers.host
 }
 
-/** A socket of TCP keeps its own address when the other side is gone; only one that never had any is a unix socket. */
-function peerOf({ remoteAddress, localAddress, destroyed }: IncomingMessage['socket']): string {
-  if (remoteAddress) return plain(remoteAddress)
+/** A socket of TCP keeps its own address when the other side is gone; only one that never had any is a unix socket. A platform may tell nothing. */
+function peerOf({ remoteAddress, localAddress, destroyed }: Incoming['socket']): string {
+  if (remoteAddress !== undefined) return plain(remoteAddress)
   return localAddress || destroyed ? unknown : unixSocket
 }
 

@@ -66,7 +66,7 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
   let trouble: Error | undefined // the latest
   let told = false
   let waiting: NodeJS.Timeout | undefined
-  const library = import('redis').catch(missing)
+  const library = load()
   void library.then(connect)
 
   return {
@@ -167,8 +167,13 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
     job.reject(new Error(`Redis did not answer within ${patience} ms${why}${doubt}`, { cause: trouble }))
   }
 
-  function missing(cause: unknown): undefined {
-    give(new Error('redisLog needs the package redis: npm install redis', { cause }))
+  /** Bundlers let a package be missing whose import is in a `try`, and most who bundle this have no Redis. */
+  async function load() {
+    try {
+      return await import('redis')
+    } catch (cause) {
+      give(new Error('redisLog needs the package redis: npm install redis', { cause }))
+    }
   }
 
   /** Nothing will ever come of it. */

@@ -23,6 +23,8 @@ export interface Sessions {
   check(ask: HubRequest, granted: Granted): void
   /** Throws a refusal when its client has too many lines for one more, or too many topics for what this one hears. */
   checkMore(member: Member, granted: Granted): void
+  /** Whichever of these two is due for a channel that may begin: its session lives, or is a new one. */
+  checkNext(ask: HubRequest, granted: Granted): void
   /** It hears this topic from now on, whatever it is granted. Throws a refusal when it hears too many. */
   subscribe(member: Member, topic: string): void
   /** How many topics it hears. */
@@ -138,6 +140,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     find,
     check,
     checkMore,
+    checkNext,
     subscribe,
     topicsOf,
     tooManyTopics,
@@ -187,6 +190,12 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     const more = namesOf(topics) + subscribedNames - names
     for (const group of groups)
       if (more > 0 && group.names + more > roomFor(group)) throw tooMany('topics', group)
+  }
+
+  function checkNext(ask: HubRequest, granted: Granted): void {
+    const known = find(ask, granted)
+    if (known) checkMore(known, granted)
+    else check(ask, granted)
   }
 
   function topicsOf({ session, subscribed }: Member): number {

@@ -1,9 +1,9 @@
-import type { ServerResponse } from 'node:http'
 import type { HubRequest } from '../http/hub-request.ts'
 import { jsString } from '../http/js-string.ts'
 import { randomName } from '../random.ts'
 import { textOf } from '../wire/batch.ts'
 import type { Channel } from '../wire/channel.ts'
+import type { Outgoing } from '../wire/exchange.ts'
 
 /** A page that never ends: each piece of text is a script that hands it to the page around the frame. */
 export interface Frame {
@@ -23,7 +23,7 @@ const padding = 512
  */
 export function createFrame(
   { standing, origin }: Pick<HubRequest, 'standing' | 'origin'>,
-  response: ServerResponse,
+  response: Outgoing,
 ): Frame {
   const nonce = randomName()
   const around = standing === 'listed' && isSource(origin) ? origin : "'self'"
@@ -48,7 +48,7 @@ function isSource(origin: string | undefined): boolean {
 }
 
 /** The channel that a frame is, by way of that of its response. */
-export function frameChannel(channel: Channel, frame: Frame, response: ServerResponse): Channel {
+export function frameChannel(channel: Channel, frame: Frame, response: Outgoing): Channel {
   return {
     ...channel,
     write: batch => void response.write(frame.say(textOf(batch))),

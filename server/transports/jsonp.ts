@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import type { Context } from '../context.ts'
 import type { Granted } from '../http/access.ts'
 import { readText } from '../http/body-reader.ts'
@@ -8,6 +7,7 @@ import { acknowledgement } from '../sessions/acknowledgement.ts'
 import type { Accepted } from '../sessions/inbox.ts'
 import type { Inflow } from '../sessions/inflow.ts'
 import type { Member } from '../sessions/session.ts'
+import type { Outgoing } from '../wire/exchange.ts'
 import { sendScript } from './responses.ts'
 
 /** Whether this JSONP request carries something upward. */
@@ -20,7 +20,7 @@ export async function serveSlice(
   context: Context,
   ask: HubRequest,
   granted: Granted,
-  response: ServerResponse,
+  response: Outgoing,
 ): Promise<void> {
   const member = context.sessions.find(ask, granted)
   context.roaming.posted(ask, member !== undefined)

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import type { Context } from '../context.ts'
 import type { Granted } from '../http/access.ts'
 import type { HubRequest } from '../http/hub-request.ts'
@@ -6,18 +5,14 @@ import type { TransportName } from '../options.ts'
 import { textOf } from '../wire/batch.ts'
 import { type Channel, progressOf, refuseBehindAnother } from '../wire/channel.ts'
 import { beatBlock } from '../wire/control-events.ts'
+import type { Outgoing } from '../wire/exchange.ts'
 import { sendScript, sendText } from './responses.ts'
 
 /** How long a poll is held, in ms: shorter than the patience of the usual proxies. */
 const hold = 25_000
 
 /** Answers with what is waiting, or waits until something is. */
-export function servePoll(
-  { lines }: Context,
-  ask: HubRequest,
-  granted: Granted,
-  response: ServerResponse,
-): void {
+export function servePoll({ lines }: Context, ask: HubRequest, granted: Granted, response: Outgoing): void {
   refuseBehindAnother(response)
   const opening = lines.prepare(ask, granted)
   const connection = lines.open(pollChannel(response, ask), opening)
@@ -28,7 +23,7 @@ export function servePoll(
   })
 }
 
-function pollChannel(response: ServerResponse, ask: HubRequest): Channel {
+function pollChannel(response: Outgoing, ask: HubRequest): Channel {
   return {
     transport: ask.via as TransportName,
     once: true,

@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context } from '../context.ts'
 import { checkHolds, type Granted } from '../http/access.ts'
 import { createReader, type Reader } from '../http/body-reader.ts'
@@ -6,6 +5,7 @@ import type { HubRequest } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
 import { acknowledgement } from '../sessions/acknowledgement.ts'
 import type { Member } from '../sessions/session.ts'
+import type { Incoming, Outgoing } from '../wire/exchange.ts'
 import { sendText } from './responses.ts'
 
 /** Takes the messages of one POST, and answers when the application is done with them. */
@@ -13,8 +13,8 @@ export async function servePost(
   context: Context,
   ask: HubRequest,
   granted: Granted,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: Incoming,
+  response: Outgoing,
 ): Promise<void> {
   const { sessions, accept, lines, roaming, inflow } = context
   checkType(ask)
@@ -48,12 +48,7 @@ export function checkType({ headers }: HubRequest): void {
 }
 
 /** Reads no further than the limits, and holds what it has read. */
-async function readBody(
-  context: Context,
-  member: Member,
-  request: IncomingMessage,
-  reader: Reader,
-): Promise<void> {
+async function readBody(context: Context, member: Member, request: Incoming, reader: Reader): Promise<void> {
   const { inflow, settings } = context
   const { message, batch } = settings.limits
   const length = Number(request.headers['content-length'] ?? 0)
@@ -89,7 +84,7 @@ async function* gathered(body: AsyncIterable<unknown>): AsyncIterable<Uint8Array
 const told = new WeakSet<Context>()
 
 /** What comes, or what a body parser that was before us has left: Express, Fastify and others keep it as `rawBody` or `body`. */
-export async function* bodyOf(context: Context, request: IncomingMessage): AsyncIterable<unknown> {
+export async function* bodyOf(context: Context, request: Incoming): AsyncIterable<unknown> {
   // An answer can still be sent when the reading stops half way.
   if (!request.readableDidRead) return yield* request.iterator({ destroyOnReturn: false })
   const { rawBody, body } = request as { rawBody?: unknown; body?: unknown }

@@ -1,10 +1,10 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { encode } from '../../src/wire/encoder.ts'
 import type { Context } from '../context.ts'
 import { grant } from '../http/access.ts'
 import { createReader } from '../http/body-reader.ts'
 import type { HubRequest } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
+import type { Incoming, Outgoing } from '../wire/exchange.ts'
 import { bodyOf, checkType } from './post.ts'
 import { sendText } from './responses.ts'
 
@@ -12,8 +12,8 @@ import { sendText } from './responses.ts'
 export async function serveQuery(
   context: Context,
   ask: HubRequest,
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: Incoming,
+  response: Outgoing,
 ): Promise<void> {
   checkType(ask)
   const { longQueries } = context.settings
@@ -27,7 +27,7 @@ export async function serveQuery(
 }
 
 /** Reads the query from the body. Its bytes count with those of all queries, since there is no session yet. */
-async function readQuery(context: Context, request: IncomingMessage): Promise<string> {
+async function readQuery(context: Context, request: Incoming): Promise<string> {
   const { limits, longQueries } = context.settings
   const length = Number(request.headers['content-length'] ?? Number.NaN)
   if (Number.isNaN(length)) throw refusal(411, 'the POST of a query has to tell its Content-Length')

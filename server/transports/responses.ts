@@ -1,4 +1,4 @@
-import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { wrap } from '../../src/wire/encoder.ts'
 import type { HubRequest, Recipient } from '../http/hub-request.ts'
@@ -6,32 +6,28 @@ import { jsString } from '../http/js-string.ts'
 import type { Refusal } from '../http-error.ts'
 import { ignore } from '../wire/channel.ts'
 import { failBlock } from '../wire/control-events.ts'
+import type { Incoming, Outgoing } from '../wire/exchange.ts'
 import { createFrame } from './iframe.ts'
-import type { createSockets } from './websocket-server.ts'
+import type { Sockets } from './websocket-server.ts'
 
 /** How long the rest of a body that nobody wants is read, and a refused socket may take to close, in ms. */
 const patience = 1_000
 
 /** What all answers say: keep it nowhere, change nothing, hold nothing back, and take it for what it says it is. */
-export function setCommonHeaders(response: ServerResponse): void {
+export function setCommonHeaders(response: Outgoing): void {
   response.setHeader('Cache-Control', 'no-store, no-transform')
   response.setHeader('X-Accel-Buffering', 'no')
   response.setHeader('X-Content-Type-Options', 'nosniff')
 }
 
-export function sendText(
-  response: ServerResponse,
-  status: number,
-  type: string,
-  text: string | Buffer,
-): void {
+export function sendText(response: Outgoing, status: number, type: string, text: string | Buffer): void {
   setHead(response, status, type, text)
   response.end(text)
 }
 
 /** Answers with a script that calls back with a text. The comment keeps the answer from being anything but a script. */
 export function sendScript(
-  response: ServerResponse,
+  response: Outgoing,
   { callback }: Pick<HubRequest, 'callback'>,
   text: string,
 ): void {
@@ -39,7 +35,7 @@ export function sendScript(
 }
 
 /** Answers with a frame that says why. Of 204 no browser makes a page. */
-function sendFrame(response: ServerResponse, ask: Recipient, why: Refusal): void {
+function sendFrame(response: Outgoing, ask: Recipient, why: Refusal): void {
   const { begin, say } = createFrame(ask, response)
   sendText(response, why.status === 204 ? 200 : why.status, 'text/html', begin + say(failBlock(why).text))
 }
@@ -49,8 +45,8 @@ function sendFrame(response: ServerResponse, ask: Recipient, why: Refusal): void
  * our wire.
  */
 export function refuse(
-  request: IncomingMessage,
-  response: ServerResponse,
+  request: Incoming,
+  response: Outgoing,
   voice: Recipient | undefined,
   why: Refusal,
 ): void {
@@ -70,7 +66,7 @@ export function refuse(
 }
 
 /** HTTP/2 knows no such header. */
-function closeAfter({ httpVersionMajor }: IncomingMessage, response: ServerResponse): void {
+function closeAfter({ httpVersionMajor }: Incoming, response: Outgoing): void {
   if (httpVersionMajor === 1) response.setHeader('Connection', 'close')
 }
 
@@ -79,7 +75,7 @@ function wordsOf({ status, message }: Refusal): string {
 }
 
 /** To close a connection on which bytes still arrive is to reset it, and the client may lose the answer. */
-function refuseBody(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {
+function refuseBody(request: Incoming, response: Outgoing, status: number, text: string): void {
   closeAfter(request, response)
   setHead(response, status, 'text/plain', text)
   response.write(text)
@@ -108,7 +104,7 @@ export function refuseUpgrade(socket: Duplex, why: Refusal): void {
 
 /** No page sees why a handshake failed, so it succeeds, and the first frame says why. */
 export function refuseSocket(
-  sockets: ReturnType<typeof createSockets>,
+  sockets: Sockets,
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
@@ -118,24 +114,27 @@ export function refuseSocket(
     socket.off('error', ignore)
     ws.on('error', ignore)
     ws.send(failBlock(why).text)
-    const { status } = why
-    const code = status === 429 || status === 503 ? 1013 : status >= 500 ? 1011 : 1008
-    ws.close(code, shortened(why.message || STATUS_CODES[status] || ''))
+    ws.close(closeCode(why), shortened(why))
     const timer = setTimeout(() => ws.terminate(), patience)
     ws.once('close', () => clearTimeout(timer))
   })
 }
 
+/** Which close code says the same as a status (RFC 6455, 7.4). */
+export function closeCode({ status }: Refusal): number {
+  return status === 429 || status === 503 ? 1013 : status >= 500 ? 1011 : 1008
+}
+
 /** "The body MAY contain UTF-8-encoded data" of at most 123 bytes (RFC 6455, 5.5 and 5.5.1). */
-function shortened(reason: string): Buffer {
-  const bytes = Buffer.from(reason)
+export function shortened({ status, message }: Refusal): Buffer {
+  const bytes = Buffer.from(message || STATUS_CODES[status] || '')
   let end = Math.min(bytes.length, 123)
   // Not in the middle of a character.
   while (end < bytes.length && ((bytes[end] as number) & 0xc0) === 0x80) end--
   return bytes.subarray(0, end)
 }
 
-function setHead(response: ServerResponse, status: number, type: string, text: string | Buffer): void {
+function setHead(response: Outgoing, status: number, type: string, text: string | Buffer): void {
   response.statusCode = status
   response.setHeader('Content-Type', `${type}; charset=utf-8`)
   if (status !== 204) response.setHeader('Content-Length', Buffer.byteLength(text))

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import type { Context } from '../context.ts'
 import type { Granted } from '../http/access.ts'
 import type { HubRequest } from '../http/hub-request.ts'
@@ -6,18 +5,14 @@ import type { TransportName } from '../options.ts'
 import { bytesOf, wrappedBytesOf } from '../wire/batch.ts'
 import { type Channel, progressOf, refuseBehindAnother } from '../wire/channel.ts'
 import { tickBlock } from '../wire/control-events.ts'
+import type { Outgoing } from '../wire/exchange.ts'
 import { createFrame, frameChannel } from './iframe.ts'
 
 /** When the second sign comes, in ms. What holds a stream back holds the first one until then. */
 const tickAfter = 400
 
 /** Answers with an event stream, or a frame, that ends only when somebody ends it. */
-export function serveStream(
-  { lines }: Context,
-  ask: HubRequest,
-  granted: Granted,
-  response: ServerResponse,
-): void {
+export function serveStream({ lines }: Context, ask: HubRequest, granted: Granted, response: Outgoing): void {
   refuseBehindAnother(response)
   const opening = lines.prepare(ask, granted)
   const transport = ask.via as TransportName
@@ -35,7 +30,7 @@ export function serveStream(
   })
 }
 
-function streamChannel(response: ServerResponse, transport: TransportName): Channel {
+function streamChannel(response: Outgoing, transport: TransportName): Channel {
   const write = transport === 'eventsource' ? wrappedBytesOf : bytesOf
   return {
     transport,

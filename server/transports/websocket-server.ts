@@ -1,4 +1,6 @@
-import { type Server, WebSocket, WebSocketServer } from 'ws'
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { WebSocket, WebSocketServer } from 'ws'
 import type { Limits } from '../options.ts'
 import { ignore } from '../wire/channel.ts'
 
@@ -10,20 +12,35 @@ interface Ear {
   closed(): void
 }
 
-/**
- * A socket of a hub's. Tens of thousands are open at a time: functions and methods that all have in common take half of the memory
- * that closures would, so a socket knows who listens to it.
- */
-export class LineSocket extends WebSocket {
-  ear: Ear | undefined
+/** A socket of a hub's. */
+export type LineSocket = WebSocket & { ear: Ear | undefined; listen(ear: Ear): void }
 
-  listen(ear: Ear): void {
-    this.ear = ear
-    this.on('message', heard)
-    this.on('ping', passed)
-    this.on('pong', passed)
-    this.on('close', closed)
-    this.on('error', ignore)
+/** What does a hub's handshakes, and makes its sockets. */
+export interface Sockets {
+  handleUpgrade(
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+    made: (socket: LineSocket) => void,
+  ): void
+}
+
+/**
+ * Tens of thousands of sockets are open at a time: functions and methods that all have in common take half of the memory that closures would, so a
+ * socket knows who listens to it. Made when there is one: what a bundler puts in the place of `ws`, where there are no sockets of Node's, is no class.
+ */
+function lineSocket() {
+  return class extends WebSocket {
+    ear: Ear | undefined
+
+    listen(ear: Ear): void {
+      this.ear = ear
+      this.on('message', heard)
+      this.on('ping', passed)
+      this.on('pong', passed)
+      this.on('close', closed)
+      this.on('error', ignore)
+    }
   }
 }
 
@@ -33,8 +50,7 @@ export class LineSocket extends WebSocket {
  */
 export const mostPieces = 2 ** 14
 
-/** What does a hub's handshakes, and makes its sockets. */
-export function createSockets({ message, batch }: Limits): Server<typeof LineSocket> {
+export function createSockets({ message, batch }: Limits): Sockets {
   return new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -42,10 +58,14 @@ export function createSockets({ message, batch }: Limits): Server<typeof LineSoc
     maxPayload: Math.max(message, batch),
     maxFragments: mostPieces,
     maxBufferedChunks: mostPieces,
-    WebSocket: LineSocket,
-    // The first that a page offers, but never its token.
-    handleProtocols: offered => [...offered].find(name => !name.startsWith('rt.token.')) ?? false,
+    WebSocket: lineSocket(),
+    handleProtocols: offered => chosenProtocol(offered) ?? false,
   })
+}
+
+/** The first that a page offers, but never its token. */
+export function chosenProtocol(offered: Iterable<string>): string | undefined {
+  return [...offered].find(name => !name.startsWith('rt.token.'))
 }
 
 function heard(this: WebSocket, frame: unknown, isBinary: boolean): void {

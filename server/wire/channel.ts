@@ -1,24 +1,16 @@
-import type { ServerResponse } from 'node:http'
-import type { Duplex, Writable } from 'node:stream'
+import type { Duplex } from 'node:stream'
 import { refusal } from '../http-error.ts'
 import type { TransportName } from '../options.ts'
 import type { Batch } from './batch.ts'
+import type { Outgoing, Progress } from './exchange.ts'
 
 /** The way down to one client, as its line sees it: the same for all transports. */
-export interface Channel {
+export interface Channel extends Progress {
   readonly transport: TransportName
   /** Whether it ends with the first thing written to it, as the answer to a poll does. */
   readonly once: boolean
   /** One frame, one chunk, or one answer. */
   write(batch: Batch): void
-  /** Bytes written that the network has not taken. */
-  unsent(): number
-  /** A number that stays the same while the network takes nothing, whatever is written. */
-  taken(): number
-  /** Whether it has ended, whoever tells so. */
-  isOver(): boolean
-  /** Settles when it takes more again. */
-  drained(): Promise<void>
   /** Ends it in good order, after what was written. */
   end(): void
   /** Ends it at once; what was written may be lost. */
@@ -32,17 +24,15 @@ export function ignore(): void {}
  * Throws a refusal for a request that came behind another on its connection whose answer is not over: what is held there may never go out, and
  * Node does not tell when such a connection ends. No browser sends requests so.
  */
-export function refuseBehindAnother(response: ServerResponse): void {
+export function refuseBehindAnother(response: Outgoing): void {
   if (response.socket === null)
     throw refusal(400, 'a line cannot wait behind another answer on its connection')
 }
 
-/** What an answer or a socket tells of how far it has come. */
-export type Progress = Pick<Channel, 'unsent' | 'taken' | 'isOver' | 'drained'>
-
-export function progressOf(response: ServerResponse): Progress {
+export function progressOf(response: Outgoing): Progress {
+  if (response.progress) return response.progress
   // What HTTP/2 lends a response of HTTP/1 does not tell when it is full; its stream does.
-  const { stream } = response as { stream?: Writable }
+  const { stream } = response
   const out = stream ?? response
   return {
     unsent: () => out.writableLength,
@@ -64,6 +54,6 @@ interface Queue {
 }
 
 /** Never settles if the stream ends first. */
-export async function drained(stream: Writable): Promise<void> {
-  if (stream.writableNeedDrain) await new Promise(resolve => stream.once('drain', resolve))
+export async function drained(stream: Pick<Outgoing, 'writableNeedDrain' | 'once'>): Promise<void> {
+  if (stream.writableNeedDrain) await new Promise<void>(resolve => stream.once('drain', resolve))
 }

@@ -98,7 +98,9 @@ export class LineMessageEvent extends here {
 // Whoever asks what kind of event it is gets the browser's answer.
 if (globalThis.MessageEvent) {
   Object.setPrototypeOf(LineMessageEvent.prototype, MessageEvent.prototype)
-  Object.defineProperty(LineMessageEvent.prototype, 'constructor', { value: MessageEvent })
+  // Where a compiler has made it a function, its constructor is what it is made by.
+  if (/^c/.test(LineMessageEvent as never))
+    Object.defineProperty(LineMessageEvent.prototype, 'constructor', { value: MessageEvent })
 }
 
 /** What listeners of a line hear: its own events, and messages by name. */

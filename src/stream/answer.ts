@@ -162,12 +162,14 @@ export class Answer extends EventTarget implements AsyncIterable<StreamEvent> {
   }
 
   /** Each event, from the first. Leaving the loop ends the answer, as `close()` does. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<StreamEvent, void, void> {
+  [Symbol.asyncIterator](): AsyncIterator<StreamEvent, void, void> & AsyncIterable<StreamEvent> {
     return this.each(event => event)
   }
 
   /** Each event, read. One that cannot be is the end of the answer. */
-  private each<Piece>(read: (event: StreamEvent) => Piece): AsyncIterableIterator<Piece, void, void> {
+  private each<Piece>(
+    read: (event: StreamEvent) => Piece,
+  ): AsyncIterator<Piece, void, void> & AsyncIterable<Piece> {
     // By hand: a generator would hand on an event some turns later, behind the browser's work for the next piece, and could not be left while it waits for one.
     let index = 0
     let left = false

@@ -1,6 +1,8 @@
 import { once } from 'node:events'
 import http, { type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { getRequestListener } from '@hono/node-server'
+import crossws from 'crossws/adapters/node'
 import { onTestFinished, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import {
@@ -39,11 +41,16 @@ export interface Stand {
   host: string
 }
 
-/** A hub on a server of its own, gone when the test is. */
+/** Whether hubs stand on Node's own servers in this run, whose requests and sockets some tests are about. */
+export const onNode = process.env.STAND !== 'fetch'
+
+/** A hub on a server of its own, gone when the test is. How it stands there the run says: as on any Node server, or as on a platform that serves by `fetch`. */
 export async function stand(options: HubOptions = {}): Promise<Stand> {
   const hub = createHub(options)
-  const server = http.createServer((_, response) => response.writeHead(404).end('not the hub'))
-  hub.attach(server)
+  const server = onNode
+    ? http.createServer((_, response) => response.writeHead(404).end('not the hub'))
+    : serveFetch(hub)
+  if (onNode) hub.attach(server)
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(async () => {
@@ -53,6 +60,24 @@ export async function stand(options: HubOptions = {}): Promise<Stand> {
     server.close()
   })
   return { hub, server, host: `127.0.0.1:${(server.address() as AddressInfo).port}` }
+}
+
+/** What stands between such a platform and Node is Hono's and that of crossws. */
+function serveFetch(hub: Hub): http.Server {
+  const listener = getRequestListener((request, { incoming }) =>
+    hub.fetch(request, { address: (incoming as IncomingMessage).socket.remoteAddress }),
+  )
+  const sockets = crossws({ hooks: hub.crossws, idleTimeout: 0 })
+  const server = http.createServer((request, response) => void listener(request, response))
+  server.on('upgrade', (request, socket, head) => {
+    const headers = Object.entries(request.headers).map(([name, value]) => [name, `${value}`])
+    const asked = new Request(`http://${request.headers.host}${request.url}`, {
+      headers: headers as [string, string][],
+    })
+    Object.assign(asked, { ip: request.socket.remoteAddress })
+    void sockets.handleUpgrade(request, socket, head, asked)
+  })
+  return server
 }
 
 /** Stops timers and the clock until `pass` is called, so that a busy machine changes nothing. Sockets go on. */

@@ -32,7 +32,7 @@ it.each(channels.filter(via => via === 'long-polling' || via === 'xhr-streaming'
 )
 
 async function serve(port: string): Promise<{ url: string; child: ChildProcess }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'server/serve.ts'], {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'cli/main.ts', 'serve'], {
     env: { ...process.env, PORT: port },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
@@ -43,7 +43,7 @@ async function serve(port: string): Promise<{ url: string; child: ChildProcess }
 
 /** Gives back the id. */
 async function publish(url: string, body: string): Promise<string> {
-  return (await ask(`${url}publish?topic=x`, { method: 'POST', body })).text.trim()
+  return JSON.parse((await ask(`${url}publish?topic=x`, { method: 'POST', body })).text).id
 }
 
 /** Reads until so many blocks have come. */

@@ -480,7 +480,7 @@ async function swallowingDoor(behind: Redis) {
 
 /** A node that is a process. */
 async function serve({ url }: Redis): Promise<{ at: Stand; child: ChildProcess }> {
-  const command = ['--import', 'tsx', 'server/serve.ts', '--redis', url]
+  const command = ['--import', 'tsx', 'cli/main.ts', 'serve', '--redis', url]
   const child = spawn(process.execPath, command, {
     env: { ...process.env, PORT: '0' },
     stdio: ['ignore', 'pipe', 'inherit'],

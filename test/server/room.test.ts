@@ -33,7 +33,7 @@ it.runIf(process.platform === 'linux')(
   async () => {
     const child = spawn(
       'sh',
-      ['-c', 'ulimit -n 150; exec "$0" --import tsx server/serve.ts', process.execPath],
+      ['-c', 'ulimit -n 150; exec "$0" --import tsx cli/main.ts serve', process.execPath],
       {
         env: { ...process.env, PORT: '0' },
         stdio: ['ignore', 'pipe', 'pipe'],

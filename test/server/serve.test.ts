@@ -8,7 +8,7 @@ async function serve(
   env: Record<string, string> = {},
   options: string[] = [],
 ): Promise<{ url: string; child: ChildProcess }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', 'server/serve.ts', ...options], {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'cli/main.ts', 'serve', ...options], {
     env: { ...process.env, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', options.length ? 'ignore' : 'inherit'],
   })
@@ -34,7 +34,7 @@ it('prints its URL, tells how to try it, passes on what is published, and ends o
     heard += decoder.decode(chunk, { stream: true })
     if (heard.endsWith('하나\n\n')) child.kill('SIGTERM')
   }
-  expect(heard).toContain(`event: wakeup\nid: ${id.trim()}\ndata: 하나\n\n`)
+  expect(heard).toContain(`event: wakeup\nid: ${JSON.parse(id).id}\ndata: 하나\n\n`)
   expect(heard).toContain('rt.bye')
   if (child.exitCode === null) await once(child, 'exit')
   expect(child.exitCode).toBe(0)
@@ -114,12 +114,12 @@ it('answers 503 with a time to come again while Redis is away, and 400 for what 
 
 it('says so when it cannot listen', async () => {
   const { url } = await serve()
-  const child = spawn(process.execPath, ['--import', 'tsx', 'server/serve.ts'], {
+  const child = spawn(process.execPath, ['--import', 'tsx', 'cli/main.ts', 'serve'], {
     env: { ...process.env, PORT: new URL(url).port },
     stdio: ['ignore', 'ignore', 'pipe'],
   })
   const [said] = await once(child.stderr, 'data')
-  expect(String(said)).toMatch(/^PORT is \d+, HOST is 127\.0\.0\.1: .*EADDRINUSE/)
+  expect(String(said)).toMatch(/^throughline serve: port is \d+, host is 127\.0\.0\.1: .*EADDRINUSE/)
   if (child.exitCode === null) await once(child, 'exit')
   expect(child.exitCode).toBe(1)
 })

@@ -31,7 +31,9 @@ export interface FaultProxy {
   close(): Promise<void>
 }
 
+/** How a connection breaks: politely, or with a reset. */
 export type Cut = 'fin' | 'rst'
+/** What a request is for: a transport, or to send. */
 export type Via = 'websocket' | 'eventsource' | 'xhr-streaming' | 'long-polling' | 'jsonp' | 'post'
 
 /** One request or handshake to the hub, as the box sees it. */
@@ -77,6 +79,11 @@ export interface Stage {
   end(): void
 }
 
+interface Target {
+  readonly host: string
+  readonly port: number
+}
+
 /** A visit and the box's two ends of it. */
 interface Passage extends Visit {
   readonly request: IncomingMessage
@@ -85,7 +92,12 @@ interface Passage extends Visit {
   over: boolean
 }
 
-export async function startFaultProxy(target: number, path = '/live'): Promise<FaultProxy> {
+/** `target`: where the server is. `path`: the hub's. */
+export async function startFaultProxy(
+  target: number | { host: string; port: number },
+  path = '/live',
+): Promise<FaultProxy> {
+  const there = typeof target === 'number' ? { host: '127.0.0.1', port: target } : target
   const passages: Passage[] = []
   const sockets = new Set<Socket>()
   let faults: readonly Fault[] = []
@@ -134,14 +146,14 @@ export async function startFaultProxy(target: number, path = '/live'): Promise<F
   function visit(request: IncomingMessage, socket: Socket, response?: ServerResponse): void {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'http://box')
     const via = (searchParams.get('rt.via') ?? 'eventsource') as Via
-    const passage = createPassage(target, via, request, socket, response)
+    const passage = createPassage(there, via, request, socket, response)
     const isHubs = pathname === path
     if (isHubs) passages.push(passage)
     const those = isHubs ? faults.filter(fault => befalls(fault, passage)) : []
     const box = those.find(fault => fault.answer)
     // One that asks a server which has gone away hangs up.
     if (box) Promise.resolve(box.answer?.(passage)).catch(() => passage.cut('rst'))
-    else pass(target, passage, those, response)
+    else pass(there, passage, those, response)
   }
 }
 
@@ -150,7 +162,7 @@ function befalls({ on, when }: Fault, visit: Visit): boolean {
 }
 
 function createPassage(
-  target: number,
+  target: Target,
   via: Via,
   request: IncomingMessage,
   socket: Socket,
@@ -192,7 +204,7 @@ function sayGoodbye(socket: Socket, code: number): void {
 
 /** Brings a visit to the server, through whatever stands in the way. */
 function pass(
-  target: number,
+  target: Target,
   passage: Passage,
   faults: readonly Fault[],
   response: ServerResponse | undefined,
@@ -276,11 +288,11 @@ function carry(from: NodeJS.ReadableStream, to: Stage, passage: Passage): void {
   from.on('end', () => passage.mute || to.end())
 }
 
-function open(target: number, { method, url }: IncomingMessage, headers: OutgoingHttpHeaders) {
-  return requestFrom({ host: '127.0.0.1', port: target, method, path: url, headers, agent: false })
+function open(target: Target, { method, url }: IncomingMessage, headers: OutgoingHttpHeaders) {
+  return requestFrom({ ...target, method, path: url, headers, agent: false })
 }
 
-async function askServer(target: number, request: IncomingMessage, body?: Buffer): Promise<Answer> {
+async function askServer(target: Target, request: IncomingMessage, body?: Buffer): Promise<Answer> {
   const onward = open(target, request, withoutHops(request.headers)).on('error', ignore).end(body)
   const [answer] = (await once(onward, 'response')) as [IncomingMessage]
   const { statusCode: status = 502, headers } = answer

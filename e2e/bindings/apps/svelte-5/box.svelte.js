@@ -1,0 +1,10 @@
+let scene = $state.raw({})
+
+export const box = {
+  get scene() {
+    return scene
+  },
+  set scene(next) {
+    scene = next
+  },
+}

@@ -1,0 +1,4 @@
+import { connect } from 'throughline'
+import { tell } from './tell.js'
+
+tell(connect, { transports: ['websocket'] })

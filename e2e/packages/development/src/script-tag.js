@@ -1,0 +1,3 @@
+import { tell } from './tell.js'
+
+tell(Throughline.connect, { transports: ['websocket'] })

@@ -1,0 +1,1 @@
+module.exports = { globalSetup: './server.js', globalTeardown: './server-end.js' }
