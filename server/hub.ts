@@ -59,6 +59,8 @@ export interface Hub<Shared = Contract> {
   /**
    * Answers a request of the web's kind, for platforms that serve by `fetch`: route handlers of Next.js, Hono, Bun, Deno, Cloudflare's Durable Objects. Every
    * transport but WebSocket works so, for which there is `crossws`. A request to another path is answered 404. docs/platforms.md has each of them.
+   *
+   * @throws {TypeError} as a rejection, for what is no `Request`
    */
   fetch(request: Request, info?: FetchInfo): Promise<Response>
   /** WebSockets for such platforms: the hooks that the adapters of the package crossws take, `crossws({ hooks: hub.crossws })`. */
@@ -411,9 +413,13 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     return true
   }
 
-  function fetch(request: Request, info: FetchInfo = {}): Promise<Response> {
+  async function fetch(request: Request, info: FetchInfo = {}): Promise<Response> {
+    if (typeof request?.headers?.get !== 'function')
+      throw new TypeError(
+        'fetch: this is no Request of the web’s; those of Node’s servers are for hub.handle, or hub.attach',
+      )
     const incoming = createIncoming(request, info)
-    if (!isOurs(incoming)) return Promise.resolve(notHere(incoming))
+    if (!isOurs(incoming)) return notHere(incoming)
     const answer = new FetchAnswer(request.signal)
     void handleRequest(context, incoming, answer)
     return answer.response

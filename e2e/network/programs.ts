@@ -1,11 +1,10 @@
 /** Middleboxes that people really run, each as a process of its own that ends with the test. */
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { freePort } from '../fixtures/free-port.ts'
 import { startGuarded } from '../fixtures/guarded.ts'
 import type { Box } from './place.ts'
 
@@ -64,13 +63,4 @@ function hasPage(port: number): Promise<boolean> {
     response => response.ok,
     () => false,
   )
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }

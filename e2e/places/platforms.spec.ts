@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
+import { freePort } from '../fixtures/free-port.ts'
 import { expect, test } from '../fixtures/test.ts'
-import { freePort } from './free-port.ts'
 import { makeProject } from './project.ts'
 import { folder } from './runtimes.ts'
 

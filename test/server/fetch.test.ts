@@ -53,6 +53,15 @@ describe('a hub that is served by fetch', () => {
     )
   })
 
+  it.each([undefined, {}, { url: '/live', headers: { host: 'a' } }])(
+    'says what it takes to whoever gives it %j',
+    async given => {
+      await expect(hubOf().fetch(given as never)).rejects.toThrow(
+        'those of Node’s servers are for hub.handle',
+      )
+    },
+  )
+
   it('is part of an application of Hono’s', async () => {
     const hub = hubOf()
     const app = new Hono().get('/', context => context.text('home'))

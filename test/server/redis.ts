@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createClient } from 'redis'
+import { freePort } from '../../e2e/fixtures/free-port.ts'
 import { type Guarded, startGuarded } from '../../e2e/fixtures/guarded.ts'
 import { wait } from './harness.ts'
 
@@ -76,13 +76,4 @@ async function ask(url: string, words: string[]): Promise<unknown> {
   } finally {
     if (client.isOpen) client.destroy()
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as { port: number }
-  server.close()
-  await once(server, 'close')
-  return port
 }
