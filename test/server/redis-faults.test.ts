@@ -30,9 +30,11 @@ describe.skipIf(missingRedis)(here, { timeout: 180_000 }, () => {
       const ear = listen(at, 'websocket')
       await ear.opened()
       await other.at.hub.publish('x', 'before')
+      // A line that has not come to the present yet ends with its read, and its client comes again: that is another case.
+      expect(await ear.messages(1)).toEqual(['before'])
       door.freeze()
       expect(await insist(at, 'after')).toMatch(/\./)
-      expect(await ear.messages(2)).toEqual(['before', 'after'])
+      expect(await ear.messages(1)).toEqual(['after'])
     })
 
     it.each([
