@@ -141,7 +141,12 @@ test.describe('', () => {
       undefined,
       { transports: 'websocket' },
     ],
-    ['lets no transport through', {}, /\d{3}\/\w+\/(?:xhr|websocket|eventsource|jsonp|htmlfile)/, {}],
+    [
+      'lets no transport through',
+      {},
+      /\d{3}\/\w+\/(?:xhr|websocket|eventsource|jsonp|htmlfile)/,
+      { timeout: 0 },
+    ],
     ['is wanted by a transport that there is not', {}, undefined, { transports: ['xdr-streaming'] }],
   ] as [string, Partial<Options>, RegExp | undefined, object][])
     test(`tells as sockjs-client does that the server ${what}`, async ({ openPage }) => {
@@ -156,6 +161,33 @@ test.describe('', () => {
       }
       expect(logs[1]).toEqual(logs[0])
     })
+
+  test('gives a transport as long as its page says, and else as long as sockjs-client does', async ({
+    openPage,
+  }) => {
+    const logs = []
+    for (const whose of ['sockjs-client', 'ours'] as const) {
+      await using place = await startSockJs()
+      const { server } = place.site
+      const [handle] = server.listeners('request') as RequestListener[]
+      const held: (() => void)[] = []
+      server.removeAllListeners('request').on('request', (request, response) => {
+        const answer = () => handle?.(request, response)
+        if (request.url?.includes('jsonp')) held.push(answer)
+        else answer()
+      })
+      const page = await openStand(await openPage(), place, whose)
+      await begin(page, prefix, { transports: 'jsonp-polling', timeout: 0 })
+      await page.waitFor(() => sock.readyState === 3)
+      logs.push(await page.evaluate(() => log))
+      await begin(page, prefix, { transports: 'jsonp-polling' })
+      await expect.poll(() => held.length).toBe(2)
+      held[1]?.()
+      await page.waitFor(() => sock.readyState === 1)
+    }
+    expect(logs[1]).toEqual(logs[0])
+    expect(logs[0]).toEqual(['close 3 2000 All transports failed false'])
+  })
 
   test('refuses what sockjs-client refuses', async ({ openPage }) => {
     const seen = []
@@ -266,7 +298,7 @@ test.describe('', () => {
       })
       const page = await openStand(await openPage(), place, 'ours')
       await page.evaluate(seeSlowNetwork)
-      await begin(page, prefix, {})
+      await begin(page, prefix, { timeout: 0 })
       await page.waitFor(() => sock.readyState === 1)
       expect(await page.evaluate(() => sock.transport)).toBe(best)
       await page.evaluate(() => sock.send('through'))
@@ -298,6 +330,7 @@ async function put(page: TestPage, whose: 'sockjs-client' | 'ours'): Promise<voi
   }, whose === 'ours')
 }
 
+/** Both give a transport a few round trips' time, which on loopback is a third of a second and less than a busy machine may take. */
 async function begin(page: TestPage, url: string, options: object): Promise<void> {
   await page.evaluate(
     ([at, given]) => {
@@ -313,6 +346,6 @@ async function begin(page: TestPage, url: string, options: object): Promise<void
           noted.push(`${type} ${sock.readyState}${more[type as 'open'] ?? ''}`)
         })
     },
-    [url, options] as const,
+    [url, { timeout: 20_000, ...options }] as const,
   )
 }
