@@ -14,6 +14,7 @@ import type { Claim } from './http/claims.ts'
 import { type HubRequest, readHubRequest, readRecipient, targetOf } from './http/hub-request.ts'
 import { answerTo, type Refusal, refusal } from './http-error.ts'
 import { printable } from './printer.ts'
+import { serveCarried } from './transports/carried.ts'
 import { isSlice, serveSlice } from './transports/jsonp.ts'
 import { servePoll } from './transports/poll.ts'
 import { servePost } from './transports/post.ts'
@@ -48,6 +49,7 @@ export async function handleRequest(context: Context, request: Incoming, respons
     checkNow(context, ask, granted)
     if (ask.via === 'post') await servePost(context, ask, granted, request, response)
     else if (isSlice(ask)) await serveSlice(context, ask, granted, response)
+    else if (ask.via === 'carried') serveCarried(context, ask, granted, response)
     else if (ask.via === 'jsonp' || ask.via === 'long-polling') servePoll(context, ask, granted, response)
     else serveStream(context, ask, granted, response)
   } catch (thrown) {

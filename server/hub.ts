@@ -680,6 +680,7 @@ function countByTransport(lines: Iterable<Connection>): Record<TransportName, nu
     iframe: 0,
     'long-polling': 0,
     jsonp: 0,
+    carried: 0,
     bare: 0,
   }
   for (const { channel } of lines) counts[channel.transport]++

@@ -9,7 +9,7 @@ import { createTickets, type Tickets } from './http/tickets.ts'
 import type { Log } from './log/log.ts'
 import { type MemoryLogOptions, memoryLog } from './log/memory-log.ts'
 
-/** How a client comes. `bare`: an event stream without `rt.via`, as `curl` and a page's own EventSource ask for it. */
+/** How a client comes. `carried`: another tab's connection brings it. `bare`: an event stream without `rt.via`, as `curl` and a page's own EventSource ask for it. */
 export type TransportName =
   | 'websocket'
   | 'eventsource'
@@ -18,6 +18,7 @@ export type TransportName =
   | 'iframe'
   | 'long-polling'
   | 'jsonp'
+  | 'carried'
   | 'bare'
 
 const refusable: Record<TransportName | 'post', true> = {
@@ -28,6 +29,7 @@ const refusable: Record<TransportName | 'post', true> = {
   iframe: true,
   'long-polling': true,
   jsonp: true,
+  carried: true,
   bare: true,
   post: true,
 }

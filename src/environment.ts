@@ -1,4 +1,13 @@
-import type { AnyDocument, AnyEvent, Fetch, RequestClass, SocketClass, SourceClass } from './here.ts'
+import type {
+  AnyDocument,
+  AnyEvent,
+  AnyLocks,
+  ChannelClass,
+  Fetch,
+  RequestClass,
+  SocketClass,
+  SourceClass,
+} from './here.ts'
 import { nativeOf } from './native.ts'
 
 /**
@@ -24,6 +33,10 @@ export interface Environment {
   readonly fetch: Fetch | undefined
   /** Without it there are neither JSONP nor frames. */
   readonly document: AnyDocument | undefined
+  /** `navigator.locks`, which pages have that came by https or from this machine. Without it, or without the next, tabs cannot share a line. */
+  readonly locks?: AnyLocks | undefined
+  /** Carries a shared line from tab to tab. */
+  readonly BroadcastChannel?: ChannelClass | undefined
   /** Keeps a text over pages, or, in `sessionStorage`, over reloads; `null` deletes it. Storage that is off, full or corrupt is no error: it knows nothing. */
   setItem(key: string, value: string | null, where?: StorageArea): void
   /** What `setItem` kept; `null` if there is nothing. */
@@ -57,6 +70,8 @@ export function browser(replaced: Partial<Environment> = {}): Environment {
     XMLHttpRequest: here.XMLHttpRequest,
     fetch: here.fetch?.bind(here),
     document: here.document,
+    locks: here.navigator?.locks as AnyLocks | undefined,
+    BroadcastChannel: here.BroadcastChannel as ChannelClass | undefined,
     setItem: (key, value, where = 'localStorage') => {
       try {
         if (value === null) areaOf(where)?.removeItem(key)

@@ -138,6 +138,20 @@ export interface AnyDocument {
   readonly readyState: string
 }
 
+/** What is used of `navigator.locks`. */
+export interface AnyLocks {
+  request(name: string, options: object, held: () => Promise<void>): Promise<unknown>
+}
+
+/** A class that is used as `BroadcastChannel` is. */
+export type ChannelClass = new (
+  name: string,
+) => {
+  onmessage: ((event: { readonly data: unknown }) => void) | null
+  postMessage(data: unknown): void
+  close(): void
+}
+
 /** The place's own `Response`, or what is used of one. */
 export type AnyResponse = Here<
   'Response',

@@ -4,6 +4,7 @@ import { type Failure, isTooLong } from './contracts/failure.ts'
 /** By code. What a failure has and its sentence does not name, its status and what was said of it, comes behind it. */
 const words: Record<string, (failure: Failure) => string> = {
   'broke-off': ({ where }) => `${where} broke off`,
+  'carrier-gone': () => 'the tab is gone whose connection brought this line its messages',
   closed: failure => `WebSocket to ${failure.where} closed (${closing(failure)})`,
   'closed-early': failure => `WebSocket to ${failure.where} closed before opening (${closing(failure)})`,
   cors: ({ where }) => `${where} may not be read from this origin`,

@@ -1,13 +1,13 @@
 /** Browsers open six HTTP/1.1 connections to a host, for all tabs together; a stream or a held poll takes one for itself. */
 
-import { refused } from '../../testing/playwright/faults.ts'
+import { refused, swallowed } from '../../testing/playwright/faults.ts'
 import { expect, type TestPage, test } from '../fixtures/test.ts'
 import { startFaultyPlace } from './place.ts'
 
 /** A tab's window, with what pages/line.html puts there. */
 type Tab = Window & {
-  begin(url: string): void
-  line: { readonly readyState: number }
+  begin(url: string, options: object): void
+  line: { readonly readyState: number; readonly transport: string }
   heard: { type: string }[]
 }
 
@@ -23,33 +23,45 @@ test('seven tabs hear everything over WebSocket', async ({ openPage }) => {
   await expectAll(page, 3)
 })
 
-// Six of them take a connection each and keep it: the seventh gets none, and nobody can send or load anything. What is missing
-// is that lines of one browser agree on how many of them hold a request open, and the others ask now and then.
-test.fixme('seven tabs hear everything over six connections, where WebSocket is refused', async ({
-  openPage,
-}) => {
-  await using place = await startFaultyPlace()
-  place.box.put(refused(403, ['websocket']))
-  const page = await openPage()
-  await page.goto(`${place.box.url}/pages/blank.html`)
-  await openTabs(page, `${place.box.url}/pages/line.html`)
-  await expectAll(page, 0)
-  await place.publish(3)
-  await expectAll(page, 3)
-})
+for (const [what, fault, transport] of [
+  ['WebSocket is refused', refused(403, ['websocket']), 'eventsource'],
+  [
+    'only long polling gets through',
+    swallowed(['websocket', 'eventsource', 'xhr-streaming']),
+    'long-polling',
+  ],
+] as const)
+  test(`seven tabs hear everything over six connections by sharing one, where ${what}`, async ({
+    openPage,
+  }) => {
+    await using place = await startFaultyPlace()
+    place.box.put(fault)
+    const page = await openPage()
+    await page.goto(`${place.box.url}/pages/blank.html`)
+    await openTabs(page, `${place.box.url}/pages/line.html`, { shared: true })
+    await expectAll(page, 0)
+    await place.publish(3)
+    await expectAll(page, 3)
+    const transports = await page.evaluate(() =>
+      [...document.querySelectorAll('iframe')].map(
+        ({ contentWindow }) => (contentWindow as Tab).line.transport,
+      ),
+    )
+    expect(transports.toSorted()).toEqual([...Array(tabs - 1).fill('carried'), transport].toSorted())
+  })
 
 /** Frames of one page share its connections as tabs do, and every engine can be asked about them. */
-async function openTabs(page: TestPage, url: string): Promise<void> {
+async function openTabs(page: TestPage, url: string, options = {}): Promise<void> {
   await page.evaluate(
-    async ({ url, tabs }) => {
+    async ({ url, tabs, options }) => {
       const frames = Array.from({ length: tabs }, () => document.createElement('iframe'))
       const loaded = frames.map(frame => new Promise(resolve => frame.addEventListener('load', resolve)))
       for (const frame of frames) frame.src = url
       document.body.append(...frames)
       await Promise.all(loaded)
-      for (const { contentWindow } of frames) (contentWindow as Tab).begin('/live?topic=lobby')
+      for (const { contentWindow } of frames) (contentWindow as Tab).begin('/live?topic=lobby', options)
     },
-    { url, tabs },
+    { url, tabs, options },
   )
 }
 

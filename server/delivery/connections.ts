@@ -200,7 +200,9 @@ export function createConnections(
       .then(() => announce(connection), ignore)
       .then(() => {
         connection.welcomed = settled
+        connection.isWelcomed = true
         welcome()
+        opening.member.carrier?.flush()
       })
     first
       .then(groups => catchUp.goOn(connection, groups))
@@ -228,6 +230,7 @@ export function createConnections(
       slow: false,
       isOver: false,
       welcomed,
+      isWelcomed: false,
       at: nowhereYet,
       queue: undefined,
       began: fanout.clock,
@@ -415,14 +418,17 @@ export function createConnections(
     for (const connection of sessions.lines()) if (which(connection)) drop(connection)
   }
 
-  async function farewell({ perSecond, hurry: all = false, within }: Pace): Promise<void> {
-    if (all) {
+  async function farewell({ perSecond, hurry: atOnce = false, within }: Pace): Promise<void> {
+    if (atOnce) {
       hurried = true
       hurry()
     }
     const leaving: Promise<void>[] = []
     let due = Date.now()
-    for (const member of sessions.all()) {
+    // What is carried ends before what carries it.
+    const isCarried = ({ connections }: Member) => connections.some(isOfAnother)
+    const all = [...sessions.all()]
+    for (const member of [...all.filter(isCarried), ...all.filter(each => !isCarried(each))]) {
       if (member.leaving) continue
       const wait = due - Date.now()
       if (wait > 0 && !hurried) await pause(wait)
@@ -489,4 +495,8 @@ export function createConnections(
     ending.add(connection)
     fanout.end(connection)
   }
+}
+
+function isOfAnother({ channel }: Connection): boolean {
+  return channel.transport === 'carried'
 }

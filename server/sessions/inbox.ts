@@ -176,6 +176,7 @@ export function createInbox(
     if (messages.length && member.leaving)
       throw refusal(503, 'nothing is taken from this session any more', 1)
     if (member.stage === 'over') throw refusal(404, 'session unknown')
+    for (const { event, data = '' } of blocks) if (event === 'rt.drop') member.carrier?.drop(data)
     const accepted = acceptable(messages, member.taken)
     if (accepted.length) {
       // The check and the taking are one step, so that the same number arriving on two channels is taken once.

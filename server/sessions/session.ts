@@ -2,6 +2,7 @@ import type { Contract, RepliesOf, UsualName } from '../../src/contracts/message
 import type { Refusal } from '../http-error.ts'
 import type { Entry } from '../log/log.ts'
 import type { Rights, TransportName } from '../options.ts'
+import type { Carrier } from '../transports/carried.ts'
 import type { Batch } from '../wire/batch.ts'
 import type { Channel } from '../wire/channel.ts'
 
@@ -96,6 +97,8 @@ export interface Member {
   held: number
   /** When all that it sent would have come at the rate that it may go on at, on the clock of `performance.now()`. */
   paidUntil: number
+  /** What goes down its channels for others. */
+  carrier: Carrier | undefined
   /** The data of the `rt.ping` that came while there was no channel to answer on. */
   pinged: string | undefined
   /** When its last channel closed, in ms of the epoch. */
@@ -184,8 +187,9 @@ export interface Connection {
   /** Whether it has to take what it was given before it is given more. */
   slow: boolean
   isOver: boolean
-  /** Settles when its first block was said. */
+  /** Settles when its first block was said, if it has one. */
   welcomed: Promise<void>
+  isWelcomed: boolean
   /** The newest entry that it was given as it was published. */
   at: Place
   /** What waits for the next frame. */

@@ -304,6 +304,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       slices: '',
       held: 0,
       paidUntil: 0,
+      carrier: undefined,
       pinged: undefined,
       left: Date.now(),
     }

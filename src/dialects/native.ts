@@ -22,6 +22,7 @@ export const native: Dialect = {
     'iframe',
     'long-polling',
     'jsonp',
+    'carried',
   ],
   addressing: {
     buildRequest,

@@ -44,6 +44,7 @@ const rules: Record<
   limits: [isObject, 'an object such as { bytes: 4_000_000 }'],
   eager: [isBoolean, 'true or false'],
   separate: [isBoolean, 'true or false'],
+  shared: [isBoolean, 'true or false'],
   signal: [value => isObject(value) && isFunction(value.addEventListener), 'an AbortSignal'],
   debug: [value => isBoolean(value) || isFunction(value), 'true, false, or a function that takes each line'],
   environment: [isObject, 'an object'],

@@ -3,7 +3,7 @@ import type { Line } from '../connection/line.ts'
 import { share } from '../connection/sharing.ts'
 import type { Dialect } from '../contracts/dialect.ts'
 import type { CreateTopics } from '../contracts/topics.ts'
-import type { Transport } from '../contracts/transport.ts'
+import type { Route, Transport } from '../contracts/transport.ts'
 import { browser } from '../environment.ts'
 import type { AnyURL } from '../here.ts'
 import { race } from '../race/race.ts'
@@ -21,6 +21,8 @@ export interface Catalogue {
   readonly dialects: readonly Dialect[]
   /** Lets topics come and go. */
   readonly topics?: CreateTopics
+  /** Lets the tabs of a browser share a channel. */
+  readonly tabs?: (own: Route) => Route
 }
 
 /** Opens a line over a race of those transports of a catalogue that the page names. */
@@ -33,7 +35,10 @@ export function open<Messages>(
   const transport = race(...transports)
   const key = options.separate || !dialect.protocol.topics ? undefined : keyOf(url, options, transports)
   const own = { ...catalogue, ...options, transport, dialect }
-  return openLine<Messages>(url, own, transport.route(), key && (make => share(key, make)))
+  const alone = transport.route()
+  // Other servers do not know of it.
+  const route = (options.shared && dialect.protocol.topics && catalogue.tabs?.(alone)) || alone
+  return openLine<Messages>(url, own, route, key && (make => share(key, make)))
 }
 
 /** What lines have in common that may go by one connection. Nothing for one that has something of its own: where to begin, or when to end. */

@@ -182,6 +182,14 @@ export interface Options<T = TransportName | Transport, D = Dialect>
    * @default false
    */
   separate?: boolean
+  /**
+   * Whether the tabs of a browser go by one connection to this address, with the native wire: one of them opens it and brings the others what is theirs; each has
+   * its own session, and what it sends goes by itself. When that tab is closed, crashes or freezes, another one takes over, and nothing is lost.
+   * Worth it over HTTP/1.1 without WebSocket, where browsers open six connections to a server for all tabs. It takes Web Locks, which pages have that came by
+   * https or from this machine; elsewhere each tab has a connection of its own.
+   * @default false
+   */
+  shared?: boolean
 }
 
 /** What `throughline` takes: the narrower types are for the page's editor. */
