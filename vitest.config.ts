@@ -3,7 +3,18 @@ import { configDefaults, defineConfig } from 'vitest/config'
 
 /** All about a hub but for what is Node's own: the options, HTTP's and WebSocket's bytes, and other servers. */
 const onPlatforms = [
-  ...['access', 'answers', 'bodies', 'crowds', 'fanout', 'iframe', 'life', 'long-queries', 'pipes'],
+  ...[
+    'access',
+    'answers',
+    'bodies',
+    'carried',
+    'crowds',
+    'fanout',
+    'iframe',
+    'life',
+    'long-queries',
+    'pipes',
+  ],
   ...['presence', 'produce', 'publish', 'refusals', 'rights', 'roaming', 'room', 'sharing', 'tickets'],
   ...['token', 'topics', 'topics-gaps', 'untold', 'upward', 'values', 'volatile'],
 ]

@@ -5,6 +5,7 @@ import {
   adviseOnForbidden,
   adviseOnHeaders,
   adviseOnReconnects,
+  adviseOnShared,
 } from '../src/setup/advice.ts'
 import { ours } from './support/dialects.ts'
 import { createWorld } from './support/world.ts'
@@ -130,4 +131,21 @@ test('headers that a browser leaves out are named, in whatever letters', () => {
   adviseOnForbidden('https://host.test/live', ['X-Room', 'Authorization', 'Dates'], say)
   expect(said).toEqual([expect.stringMatching(/name cookie and Sec-Fetch-Site, which a browser does not/)])
   expect(said[0]).not.toContain('secret')
+})
+
+test('a line that cannot be shared says why', () => {
+  const said: string[] = []
+  const say = (words: string) => said.push(words)
+  const able = { locks: { request: async () => {} }, BroadcastChannel: class {} as never }
+  adviseOnShared('https://host.test/live?token=secret', true, able, say)
+  expect(said).toEqual([])
+  adviseOnShared('/live?token=secret', true, { ...able, locks: undefined }, say)
+  adviseOnShared('/live?token=secret', true, { ...able, BroadcastChannel: undefined }, say)
+  adviseOnShared('/live?token=secret', false, able, say)
+  expect(said).toEqual([
+    expect.stringMatching(/\/live has "shared: true".* no Web Locks/),
+    expect.stringMatching(/no Web Locks/),
+    expect.stringMatching(/knows nothing of it/),
+  ])
+  expect(said.join()).not.toContain('secret')
 })

@@ -77,7 +77,8 @@ const arrows: Record<string, string[]> = {
     'src/types.ts',
     ...below,
   ],
-  'src/usual.ts': ['src/subscriptions/topics.ts', 'src/setup/choose.ts', ...below],
+  'src/usual.ts': ['src/subscriptions/topics.ts', 'src/tabs/shared.ts', 'src/setup/choose.ts', ...below],
+  'src/tabs/': ['src/tabs/', 'src/attempt/single.ts', 'src/transports/http/', 'src/wire/', ...contracts],
   'src/diagnose.ts': [
     'src/usual.ts',
     'src/report.ts',

@@ -2,7 +2,6 @@ import type { Contract, RepliesOf, UsualName } from '../../src/contracts/message
 import type { Refusal } from '../http-error.ts'
 import type { Entry } from '../log/log.ts'
 import type { Rights, TransportName } from '../options.ts'
-import type { Carrier } from '../transports/carried.ts'
 import type { Batch } from '../wire/batch.ts'
 import type { Channel } from '../wire/channel.ts'
 
@@ -103,6 +102,14 @@ export interface Member {
   pinged: string | undefined
   /** When its last channel closed, in ms of the epoch. */
   left: number
+}
+
+/** What a session carries for others. */
+export interface Carrier {
+  /** Says what waits, now that there is a channel. */
+  flush(): void
+  /** Nobody hears the channel of this name any more. */
+  drop(name: string): void
 }
 
 /**

@@ -4,7 +4,7 @@ import type { Connections } from '../delivery/connections.ts'
 import type { Granted } from '../http/access.ts'
 import type { HubRequest } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
-import type { Connection, Member } from '../sessions/session.ts'
+import type { Carrier, Connection, Member } from '../sessions/session.ts'
 import { type Batch, type Piece, textOf } from '../wire/batch.ts'
 import type { Channel } from '../wire/channel.ts'
 import type { Outgoing } from '../wire/exchange.ts'
@@ -22,14 +22,14 @@ export function serveCarried(context: Context, ask: HubRequest, granted: Granted
   if (!member || member.stage === 'over' || sid === ask.sid)
     throw refusal(404, 'the session of rt.by is not there, or is not yours')
   const opening = lines.prepare(ask, granted)
-  member.carrier ??= new Carrier(member, lines)
-  const channel = new CarriedChannel(member.carrier, name)
+  member.carrier ??= new SessionCarrier(member, lines)
+  const channel = new CarriedChannel(member.carrier as SessionCarrier, name)
   sendText(response, 200, 'text/event-stream', '')
   channel.open(lines.open(channel, opening))
 }
 
 /** What a session carries for others. Between two polls it waits. */
-export class Carrier {
+class SessionCarrier implements Carrier {
   private readonly member: Member
   readonly lines: Connections
   private readonly channels = new Map<string, CarriedChannel>()
@@ -54,7 +54,6 @@ export class Carrier {
     this.channels.delete(name)
   }
 
-  /** Nobody hears it any more. */
   drop(name: string): void {
     this.channels.get(name)?.cut()
   }
@@ -65,7 +64,7 @@ export class Carrier {
     this.flush()
   }
 
-  /** Says what waits, where there is a channel whose first block has been said. */
+  /** Not before the first block of a channel of its own. */
   flush(): void {
     for (let at = this.newest(); at && this.waiting.length > 0; at = this.newest()) {
       const [piece] = this.waiting as [Piece]
@@ -112,13 +111,13 @@ export class Carrier {
 class CarriedChannel implements Channel {
   readonly transport = 'carried'
   readonly once = false
-  private readonly carrier: Carrier
+  private readonly carrier: SessionCarrier
   private readonly name: string
   private connection: Connection | undefined
   private count = 0
   private isShut = false
 
-  constructor(carrier: Carrier, name: string) {
+  constructor(carrier: SessionCarrier, name: string) {
     this.carrier = carrier
     this.name = name
     carrier.add(name, this)

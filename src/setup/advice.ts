@@ -143,3 +143,21 @@ const missing =
 const page =
   'is answered with something else, such as the page of a development server. Does its proxy pass this path on, WebSockets included?'
 const silent = `is open and has brought nothing for ${silence / 1_000} s. It names no topic: with the server's default \`authorize\` it hears nothing but replies. Write line.subscribe('lobby'), or connect(url, { params: { topic: 'lobby' } })`
+
+/** Says why tabs do not share a line that is to be shared. */
+export function adviseOnShared(
+  url: string,
+  isOurs: boolean,
+  { locks, BroadcastChannel }: Pick<Environment, 'locks' | 'BroadcastChannel'>,
+  warn = (words: string) => console.warn(words),
+): void {
+  const why = isOurs
+    ? locks && BroadcastChannel
+      ? undefined
+      : 'there are no Web Locks here, which pages have that came by https or from this machine'
+    : 'the server of this dialect knows nothing of it'
+  if (why)
+    warn(
+      `throughline: ${withoutQuery(url)} has "shared: true", and each tab has a connection of its own: ${why}`,
+    )
+}

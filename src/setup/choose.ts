@@ -8,6 +8,7 @@ import { browser } from '../environment.ts'
 import type { AnyURL } from '../here.ts'
 import { race } from '../race/race.ts'
 import { resolveAddress } from './address.ts'
+import { adviseOnShared } from './advice.ts'
 import { checkOptions } from './check-options.ts'
 import type { AnyOptions } from './options.ts'
 import { readHeaders, readParams } from './pairs.ts'
@@ -36,6 +37,8 @@ export function open<Messages>(
   const key = options.separate || !dialect.protocol.topics ? undefined : keyOf(url, options, transports)
   const own = { ...catalogue, ...options, transport, dialect }
   const alone = transport.route()
+  if (typeof DEV !== 'undefined' && DEV && options.shared)
+    adviseOnShared(`${url}`, dialect.protocol.topics === true, browser(options.environment))
   // Other servers do not know of it.
   const route = (options.shared && dialect.protocol.topics && catalogue.tabs?.(alone)) || alone
   return openLine<Messages>(url, own, route, key && (make => share(key, make)))

@@ -1,0 +1,174 @@
+/** Tabs that share one connection, and what becomes of them when the one that holds it goes. */
+import type { Browser, Page } from '@playwright/test'
+import type { HubOptions } from '../server/index.ts'
+import { asTestPage, expect, type TestPage, test } from './fixtures/test.ts'
+import { expectExact, type FaultyPlace, openLine, send, startFaultyPlace } from './network/place.ts'
+
+declare const line: { readonly readyState: number; readonly transport: string | null; close(): void }
+
+test.skip(
+  ({ browserName }) => browserName === 'webkit',
+  'its driver opens one tab at a time: network/tabs.spec.ts has frames there',
+)
+
+interface Tab {
+  readonly page: Page
+  readonly as: TestPage
+}
+
+interface Stage extends AsyncDisposable {
+  readonly place: FaultyPlace
+  readonly tabs: Tab[]
+  /** By which each tab hears, once all are open. */
+  transports(): Promise<(string | null)[]>
+  /** Takes the tab that holds the connection off the stage. */
+  holder(): Promise<Tab>
+  expectExact(): Promise<void>
+}
+
+for (const transport of ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'])
+  test(`carries three tabs over ${transport}, both ways`, async ({ browser }) => {
+    await using stage = await openStage(browser, { transports: [transport] })
+    expect((await stage.transports()).toSorted()).toEqual(['carried', 'carried', transport].toSorted())
+    expect(stage.place.hub.stats().lines).toMatchObject({ carried: 2 })
+    const flow = stage.place.flow(50)
+    for (const { as } of stage.tabs) await send(as, 20)
+    await flow.stop()
+    await stage.expectExact()
+  })
+
+for (const [what, go] of [
+  ['is closed', ({ page }) => page.close()],
+  ['is closed while it says goodbye', ({ page }) => page.close({ runBeforeUnload: true })],
+  ['goes to another page', ({ as }) => as.goto('about:blank')],
+  ['closes its line', ({ as }) => as.evaluate(() => line.close())],
+] as [string, (tab: Tab) => Promise<unknown>][])
+  test(`goes on without loss when the tab that holds the connection ${what}, each in its turn`, async ({
+    browser,
+  }) => {
+    await using stage = await openStage(browser)
+    const flow = stage.place.flow(50)
+    while (stage.tabs.length > 1) {
+      for (const { as } of stage.tabs) await send(as, 5)
+      const holder = await stage.holder()
+      await go(holder)
+      await expect.poll(stage.transports).toContain('websocket')
+    }
+    await flow.stop()
+    await stage.expectExact()
+  })
+
+test('goes on without loss when the tab that holds the connection crashes', async ({
+  browser,
+  browserName,
+}) => {
+  test.skip(browserName !== 'chromium', 'no other engine can be told to let a tab crash')
+  await using stage = await openStage(browser)
+  const flow = stage.place.flow(50)
+  for (const { as } of stage.tabs) await send(as, 5)
+  const { page } = await stage.holder()
+  const crashed = page.waitForEvent('crash')
+  page.goto('chrome://crash').catch(() => {})
+  await crashed
+  await expect.poll(stage.transports).toEqual(expect.arrayContaining(['carried', 'websocket']))
+  await flow.stop()
+  await stage.expectExact()
+})
+
+test('takes over from a tab that stands still, which is carried when it moves again', async ({ browser }) => {
+  test.slow()
+  await using stage = await openStage(browser, {}, { heartbeat: 1_000 })
+  const flow = stage.place.flow(20)
+  const still = await stage.holder()
+  const moving = still.as.evaluate(() => {
+    for (const end = Date.now() + 18_000; Date.now() < end; );
+  })
+  for (const { as } of stage.tabs) await send(as, 5)
+  await expect.poll(stage.transports, { timeout: 25_000 }).toContain('websocket')
+  await moving
+  stage.tabs.push(still)
+  await expect
+    .poll(async () => (await stage.transports()).toSorted(), { timeout: 20_000 })
+    .toEqual(['carried', 'carried', 'websocket'])
+  await send(still.as, 5)
+  await flow.stop()
+  await stage.expectExact()
+})
+
+test('goes on without loss when the network cuts the connection, and when the server comes back', async ({
+  browser,
+}) => {
+  await using stage = await openStage(browser)
+  const { place } = stage
+  const flow = place.flow(50)
+  for (let left = 3; left > 0; left--) {
+    for (const { as } of stage.tabs) await send(as, 5)
+    place.box.cut('rst')
+    await expect.poll(stage.transports).toContain('websocket')
+  }
+  await place.stop()
+  await place.restart()
+  for (const { as } of stage.tabs) await send(as, 5)
+  await flow.stop()
+  await stage.expectExact()
+})
+
+test('does not bring anybody what is another person’s: such a tab has a connection of its own', async ({
+  browser,
+}) => {
+  await using stage = await openStage(
+    browser,
+    {},
+    {
+      authorize: ({ url }) => ({
+        principal: url.searchParams.get('who') ?? 'alice',
+        topics: ['lobby'],
+        send: true,
+      }),
+    },
+  )
+  const page = await stage.tabs[0]?.page.context().newPage()
+  const bob = asTestPage(page as Page)
+  await openLine(bob, stage.place, { shared: true, params: { who: 'bob' } })
+  await expect.poll(() => bob.evaluate(() => line.transport)).toBe('websocket')
+  expect(stage.place.hub.stats().lines).toMatchObject({ carried: 2, websocket: 2 })
+  stage.tabs.push({ page: page as Page, as: bob })
+  await stage.place.publish(5)
+  await stage.expectExact()
+})
+
+/** Opens three tabs of one browser, one after the other. */
+async function openStage(browser: Browser, options = {}, hubOptions: HubOptions = {}): Promise<Stage> {
+  const place = await startFaultyPlace(hubOptions)
+  const context = await browser.newContext()
+  const tabs: Tab[] = []
+  while (tabs.length < 3) {
+    const page = await context.newPage()
+    const as = asTestPage(page)
+    tabs.push({ page, as })
+    await openLine(as, place, { shared: true, ...options })
+    await as.waitFor(() => line.readyState === 1)
+  }
+  await place.publish()
+  return {
+    place,
+    tabs,
+    transports,
+    async holder() {
+      const at = (await transports()).findIndex(name => name !== 'carried')
+      return tabs.splice(at, 1)[0] as Tab
+    },
+    async expectExact() {
+      for (const { as } of tabs) await expectExact(as, place)
+    },
+    async [Symbol.asyncDispose]() {
+      await context.close()
+      await place[Symbol.asyncDispose]()
+    },
+  }
+
+  async function transports(): Promise<(string | null)[]> {
+    for (const { as } of tabs) await as.waitFor(() => line.readyState === 1)
+    return Promise.all(tabs.map(({ as }) => as.evaluate(() => line.transport)))
+  }
+}
