@@ -19,6 +19,7 @@ const long = [
     'produce',
     'stream',
     'legacy',
+    'shared',
   ].map(name => `e2e/${name}.spec.ts`),
 ]
 

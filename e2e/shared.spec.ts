@@ -95,6 +95,23 @@ test('takes over from a tab that stands still, which is carried when it moves ag
   await stage.expectExact()
 })
 
+test('is held by a tab that is looked at, where the other one polls unseen', async ({ browser }) => {
+  await using stage = await openStage(browser, { transports: ['long-polling'] })
+  const flow = stage.place.flow(50)
+  const unseen = await stage.holder()
+  await unseen.page.evaluate(() => {
+    Object.defineProperty(document, 'visibilityState', { value: 'hidden' })
+    document.dispatchEvent(new Event('visibilitychange'))
+  })
+  await expect.poll(stage.transports).toContain('long-polling')
+  stage.tabs.push(unseen)
+  await expect
+    .poll(async () => (await stage.transports()).toSorted())
+    .toEqual(['carried', 'carried', 'long-polling'])
+  await flow.stop()
+  await stage.expectExact()
+})
+
 test('goes on without loss when the network cuts the connection, and when the server comes back', async ({
   browser,
 }) => {

@@ -10,6 +10,12 @@ import { next, type Signal, type State, seeking } from './state.ts'
 /** A tab that has the lock and does not answer for so long is frozen, in ms; up to twice that, so that not all take it at once. */
 const answersWithin = 2_000
 
+/** What the tab says that has the lock; nothing of it: where is it? `isSlow`: a tab that is looked at would do better. */
+interface Told {
+  readonly holder?: string
+  readonly isSlow?: boolean
+}
+
 /**
  * One channel for all tabs of a browser that go to one address: whichever has a Web Lock opens it by `own`, and brings the others what is theirs. Each has its
  * own session and its own position, so that a tab which gets another channel goes on as after any other cut. Where there are no locks each has its own channel.
@@ -33,17 +39,23 @@ function join(place: Place, own: Route, target: Target, line: Receiver): Channel
   let state: State = seeking
   let way: Channel | undefined
   let session = '' // that others may name, while this tab holds the lock
+  let kind = '' // of the transport that it has then
   let isOpen = false
   let timer: unknown
   let release = () => {}
 
   others.onmessage = ({ data }) => {
-    const { holder } = data as { holder?: string }
+    const { holder, isSlow } = data as Told
     if (holder === undefined) return state.name === 'holding' ? tell(session) : undefined
     // It is there. As long as it has no channel it is asked again, since it may freeze.
     wait(seek)
     signal('holder', holder)
+    if (isSlow && state.name === 'carried' && environment.visible()) take()
   }
+  const unlisten = environment.listen('visibilitychange', () => {
+    if (state.name === 'holding') tell(session)
+    else if (state.name === 'carried' && environment.visible()) others.postMessage({})
+  })
   request()
   seek()
   return {
@@ -68,10 +80,12 @@ function join(place: Place, own: Route, target: Target, line: Receiver): Channel
 
   function seek(): void {
     others.postMessage({})
-    wait(() => {
-      release()
-      request(true)
-    })
+    wait(take)
+  }
+
+  function take(): void {
+    release()
+    request(true)
   }
 
   function wait(act: () => void): void {
@@ -82,7 +96,9 @@ function join(place: Place, own: Route, target: Target, line: Receiver): Channel
 
   function tell(holder: string): void {
     session = holder
-    others.postMessage({ holder })
+    // Where nobody looks, browsers let timers wait, and with them the next poll.
+    const isSlow = !environment.visible() && /poll|script/.test(kind)
+    others.postMessage({ holder, isSlow } satisfies Told)
   }
 
   function signal(...what: Signal): void {
@@ -115,6 +131,7 @@ function join(place: Place, own: Route, target: Target, line: Receiver): Channel
         return go(own)
       case 'over':
         release()
+        unlisten()
         others.close()
     }
   }
@@ -126,6 +143,7 @@ function join(place: Place, own: Route, target: Target, line: Receiver): Channel
       ...line,
       opened(transport, hello) {
         isOpen = true
+        kind = transport.kind
         if (isHolder && hello) tell(hello.hello.session)
         line.opened(transport, hello)
       },
