@@ -36,6 +36,18 @@ const moving = [
   'sockjs-client',
 ]
 
+const guides = [
+  'behind-a-proxy',
+  'chat',
+  'history',
+  'live-prices',
+  'notifications',
+  'outside-a-browser',
+  'presence',
+  'scaling',
+  'workers-and-tabs',
+]
+
 export const shipped: readonly string[] = [
   'CHANGELOG.md',
   'LICENSE',
@@ -45,10 +57,12 @@ export const shipped: readonly string[] = [
   'docs/PROTOCOL.md',
   'docs/answers.md',
   'docs/check.md',
+  'docs/compare.md',
   'docs/drop-in.md',
   'docs/ends.md',
   'docs/errors.md',
   'docs/growing.md',
+  ...guides.map(name => `docs/guides/${name}.md`),
   'docs/hostile-servers.md',
   'docs/legacy.md',
   'docs/limits.md',

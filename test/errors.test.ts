@@ -4,7 +4,8 @@ import { expect, it } from 'vitest'
 import { codes, sentence, sentenceOfSend } from '../src/words.ts'
 
 const page = readFileSync('docs/errors.md', 'utf8')
-const [lines = '', sends = ''] = page.split('## What a send meets')
+const [rest = '', sends = ''] = page.split('## What a send meets')
+const [kinds = '', lines = ''] = rest.split('## What a line meets')
 const listed = (text: string) => [...text.matchAll(/^\| `([\w-]+)` \|/gm)].map(([, code]) => code as string)
 
 const sources = (readdirSync('src', { recursive: true }) as string[])
@@ -15,6 +16,23 @@ const sources = (readdirSync('src', { recursive: true }) as string[])
 it('every code that the source can give is on the page, and no other', () => {
   expect(listed(lines)).toEqual([...codes].sort())
   for (const code of codes) expect(sources, code).toContain(`'${code}'`)
+})
+
+it('every kind is on the page, and no other', () => {
+  const [, union = ''] =
+    /export type FailureKind =\n((?: {2}\| '[a-z]+'\n)+)/.exec(
+      readFileSync('src/contracts/failure.ts', 'utf8'),
+    ) ?? []
+  const names = [...union.matchAll(/'([a-z]+)'/g)].map(([, name]) => name)
+  expect(names.length).toBeGreaterThan(5)
+  expect(listed(kinds)).toEqual([...names, 'unreadable'])
+})
+
+it('each has a cause and a remedy', () => {
+  const rows = page.match(/^\| `.*\|$/gm) ?? []
+  expect(rows.length).toBeGreaterThan(codes.length)
+  for (const row of rows)
+    for (const cell of row.split('|').slice(1, -1)) expect(cell.trim(), row).not.toBe('')
 })
 
 it('every code that the source gives has a sentence', () => {

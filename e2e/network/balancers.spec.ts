@@ -3,9 +3,10 @@ import { readFile } from 'node:fs/promises'
 import { createHub, memoryLog } from '../../server/index.ts'
 import { type Site, startSite } from '../fixtures/site.ts'
 import { expect, type TestPage, test } from '../fixtures/test.ts'
+import { documented } from './documented.ts'
 import { type Heard, mistakes, mistakesUpward, type Published, type Sent } from './history.ts'
 import { beginLine, send } from './place.ts'
-import { missing, type Program, startProgram } from './programs.ts'
+import { missing, startProgram } from './programs.ts'
 
 declare const line: { readonly readyState: number; readonly transport: string | null }
 declare const heard: (Heard & { message?: string })[]
@@ -21,14 +22,12 @@ for (const name of ['nginx', 'haproxy'] as const) {
     openPage,
   }) => {
     test.setTimeout(180_000)
-    const reason = missing({ ...balancers[name], configure: () => '' })
+    const configuration = await shown(name)
+    const balancer = documented(name, configuration, rules => placed(rules, cluster.ports))
+    const reason = missing(balancer)
     test.skip(reason !== undefined, reason)
     await using cluster = await startCluster()
-    const configuration = await documented(name)
-    const box = await startProgram({
-      ...balancers[name],
-      configure: (port, folder) => balancers[name].wrap(placed(configuration, port, cluster.ports), folder),
-    })
+    const box = await startProgram(balancer)
     const pages = await Promise.all(transports.map(() => openPage()))
     for (const [at, page] of pages.entries()) {
       await page.goto(`${box.url}/pages/line.html`)
@@ -123,46 +122,14 @@ async function startCluster() {
   }
 }
 
-/** What a balancer needs beside what the page says, to run as a process of the test's own. */
-const balancers: Record<
-  'nginx' | 'haproxy',
-  Omit<Program, 'configure'> & { wrap(rules: string, folder: string): string }
-> = {
-  nginx: {
-    name: 'nginx',
-    path: '/usr/sbin/nginx',
-    arguments: (file, folder) => ['-p', folder, '-c', file, '-e', `${folder}/log`],
-    wrap: (rules, folder) => `
-daemon off;
-master_process off;
-pid ${folder}/pid;
-events {}
-http {
-  access_log off;
-  ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`).join('\n  ')}
-  ${rules}
-}
-`,
-  },
-  haproxy: {
-    name: 'haproxy',
-    path: '/usr/sbin/haproxy',
-    arguments: file => ['-db', '-f', file],
-    wrap: rules => `global\n  maxconn 500\n${rules}`,
-  },
-}
-
 /** The block of that language on the page. */
-async function documented(language: string): Promise<string> {
+async function shown(language: string): Promise<string> {
   const page = await readFile('docs/load-balancers.md', 'utf8')
   const [, block] = new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(page) ?? []
   if (block === undefined) throw new Error(`docs/load-balancers.md has no ${language}`)
   return block
 }
 
-function placed(rules: string, port: number, nodes: readonly number[]): string {
-  return rules
-    .replace(/\bnode-(\d):8080/g, (_, node) => `127.0.0.1:${nodes[node - 1]}`)
-    .replace('listen 80;', `listen 127.0.0.1:${port};`)
-    .replace('bind :80', `bind 127.0.0.1:${port}`)
+function placed(rules: string, nodes: readonly number[]): string {
+  return rules.replace(/\bnode-(\d):8080/g, (_, node) => `127.0.0.1:${nodes[node - 1]}`)
 }
