@@ -33,9 +33,9 @@ export interface Environment {
   readonly fetch: Fetch | undefined
   /** Without it there are neither JSONP nor frames. */
   readonly document: AnyDocument | undefined
-  /** `navigator.locks`, which pages have that came by https or from this machine. Without it, or without the next, tabs cannot share a line. */
+  /** Chooses the tab that holds a shared connection. @default `navigator.locks`, which pages have that came by https or from the same machine */
   readonly locks?: AnyLocks | undefined
-  /** Carries a shared line from tab to tab. */
+  /** Carries what a shared connection brings from tab to tab. @default that of the browser */
   readonly BroadcastChannel?: ChannelClass | undefined
   /** Keeps a text over pages, or, in `sessionStorage`, over reloads; `null` deletes it. Storage that is off, full or corrupt is no error: it knows nothing. */
   setItem(key: string, value: string | null, where?: StorageArea): void
@@ -70,8 +70,6 @@ export function browser(replaced: Partial<Environment> = {}): Environment {
     XMLHttpRequest: here.XMLHttpRequest,
     fetch: here.fetch?.bind(here),
     document: here.document,
-    locks: here.navigator?.locks as AnyLocks | undefined,
-    BroadcastChannel: here.BroadcastChannel as ChannelClass | undefined,
     setItem: (key, value, where = 'localStorage') => {
       try {
         if (value === null) areaOf(where)?.removeItem(key)

@@ -148,11 +148,11 @@ const silent = `is open and has brought nothing for ${silence / 1_000} s. It nam
 export function adviseOnShared(
   url: string,
   isOurs: boolean,
-  { locks, BroadcastChannel }: Pick<Environment, 'locks' | 'BroadcastChannel'>,
+  isPossible: boolean,
   warn = (words: string) => console.warn(words),
 ): void {
   const why = isOurs
-    ? locks && BroadcastChannel
+    ? isPossible
       ? undefined
       : 'there are no Web Locks here, which pages have that came by https or from this machine'
     : 'the server of this dialect knows nothing of it'

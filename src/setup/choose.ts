@@ -38,7 +38,7 @@ export function open<Messages>(
   const own = { ...catalogue, ...options, transport, dialect }
   const alone = transport.route()
   if (typeof DEV !== 'undefined' && DEV && options.shared)
-    adviseOnShared(`${url}`, dialect.protocol.topics === true, browser(options.environment))
+    adviseOnShared(`${url}`, dialect.protocol.topics === true, 'locks' in (globalThis.navigator ?? {}))
   // Other servers do not know of it.
   const route = (options.shared && dialect.protocol.topics && catalogue.tabs?.(alone)) || alone
   return openLine<Messages>(url, own, route, key && (make => share(key, make)))

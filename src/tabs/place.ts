@@ -1,3 +1,4 @@
+import type { Environment } from '../environment.ts'
 import type { AnyLocks, ChannelClass } from '../here.ts'
 
 /** Where the tabs of a browser meet that go to one address. */
@@ -6,4 +7,13 @@ export interface Place {
   readonly key: string
   readonly locks: AnyLocks
   createChannel(name: string): InstanceType<ChannelClass>
+}
+
+/** Where tabs meet for this key; nowhere, where the browser lacks what it takes. */
+export function meetingPlace(key: string, environment: Environment): Place | undefined {
+  const { navigator, BroadcastChannel } = globalThis
+  const { locks = navigator?.locks as AnyLocks | undefined, BroadcastChannel: Own = BroadcastChannel } =
+    environment
+  if (!locks || !Own) return undefined
+  return { key, locks, createChannel: name => new (Own as ChannelClass)(name) }
 }

@@ -4,7 +4,7 @@ import type { Channel, Receiver, Route, Target } from '../contracts/transport.ts
 import { carried, carrierGone } from './carried.ts'
 import { createCarrier } from './carrier.ts'
 import { hold } from './hold.ts'
-import type { Place } from './place.ts'
+import { meetingPlace, type Place } from './place.ts'
 import { next, type Signal, type State, seeking } from './state.ts'
 
 /** A tab that has the lock and does not answer for so long is frozen, in ms; up to twice that, so that not all take it at once. */
@@ -23,11 +23,8 @@ interface Told {
 export function shareTabs(own: Route): Route {
   return {
     open(target, line) {
-      const { locks, BroadcastChannel } = target.environment
-      if (!locks || !BroadcastChannel) return own.open(target, line)
-      const key = `throughline ${target.origin}${target.pathname}`
-      const createChannel = (name: string) => new BroadcastChannel(name)
-      return join({ key, locks, createChannel }, own, target, line)
+      const place = meetingPlace(`throughline ${target.origin}${target.pathname}`, target.environment)
+      return place ? join(place, own, target, line) : own.open(target, line)
     },
   }
 }
