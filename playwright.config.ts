@@ -14,6 +14,7 @@ const long = [
     'page-life',
     'more-transports',
     'demo',
+    'demo-line',
     'demo-rooms',
     'demo-answers',
     'produce',

@@ -8,6 +8,7 @@ import { createChat } from './chat.ts'
 import { sendFile } from './files.ts'
 import { answerJson, type Json, readJson } from './json.ts'
 import { createLab } from './lab.ts'
+import { createLine } from './line.ts'
 import { type Heard, serveEverywhere } from './live.ts'
 import { type Pace, usualPace } from './model.ts'
 import { createPeople, type People } from './people.ts'
@@ -29,7 +30,10 @@ interface Place {
   pace?: Pace
 }
 
-/** Starts the chat, the rooms, the answers and the network lab on one port: pages, the lines at `/live`, `/rooms` and `/answers`, and a few requests beside it. */
+/**
+ * Starts the line through its network, the chat, the rooms, the answers and the network lab on one port: pages, the lines at `/line`, `/live`, `/rooms` and
+ * `/answers`, and a few requests beside it.
+ */
 export async function startDemo({
   port = 0,
   host = '127.0.0.1',
@@ -38,6 +42,7 @@ export async function startDemo({
 }: Place = {}): Promise<Demo> {
   const server = createServer((request, response) => void answer(request, response))
   keepOut(server, ['localhost', ...ownHosts(host), ...hosts])
+  const line = createLine(server)
   const people = createPeople()
   const heard: Heard = {
     opened: visitor => chat.opened(visitor),
@@ -58,6 +63,7 @@ export async function startDemo({
       return {}
     },
     '/lab': lab.change,
+    '/line/network': line.change,
   }
 
   server.listen(port, host)
@@ -78,7 +84,7 @@ export async function startDemo({
     lab.close()
     chat.close()
     server.close()
-    await Promise.all([live.close(), rooms.close(), answers.close()])
+    await Promise.all([line.close(), live.close(), rooms.close(), answers.close()])
     server.closeAllConnections()
   }
 }

@@ -23,7 +23,7 @@ const test = base.extend<DemoFixtures>({
   join: async ({ demo, openPage }, use) => {
     await use(async name => {
       const page = await openPage()
-      await page.goto(`${demo.url}/?name=${encodeURIComponent(name)}`)
+      await page.goto(`${demo.url}/chat.html?name=${encodeURIComponent(name)}`)
       await enter(page)
       return page
     })
@@ -71,7 +71,7 @@ test('a private message to somebody who is away waits until they come back', asy
   await keptItsPromise(sejong)
 
   // A page that is loaded anew stays inside, and has heard nothing.
-  await sejong.goto(`${demo.url}/?name=세종`)
+  await sejong.goto(`${demo.url}/chat.html?name=세종`)
   await isOpen(sejong)
   await say(sejong, 'Everyone', 'is there anything new?')
   await hears(sejong, 'is there anything new?')
@@ -91,7 +91,7 @@ test('a name that somebody has is refused with the reason, and is free when they
 }) => {
   const ada = await join('Ada')
   const other = await openPage()
-  await other.goto(`${demo.url}/?name=ada`)
+  await other.goto(`${demo.url}/chat.html?name=ada`)
   await other.waitFor(() => document.querySelector('#join:enabled') !== null)
   await other.click('#join')
   await other.waitFor(() =>
@@ -196,7 +196,7 @@ for (const [server, name, transport] of [
 
 test('a line moves before anybody has come in', async ({ demo, openPage }) => {
   const page = await openPage()
-  await page.goto(demo.url)
+  await page.goto(`${demo.url}/chat.html`)
   await page.waitFor(() => document.querySelectorAll('#marks li').length >= 2)
   // On a busy machine another transport may be the first.
   await expect.poll(() => page.text('#beat')).toMatch(/^Message \d+, by WebSocket$/)
@@ -204,14 +204,14 @@ test('a line moves before anybody has come in', async ({ demo, openPage }) => {
 
 test('a page that is loaded anew is still inside, under the same name', async ({ demo, join }) => {
   const [ada, sejong] = [await join('Ada'), await join('세종')]
-  await ada.goto(demo.url)
+  await ada.goto(`${demo.url}/chat.html`)
   await isOpen(ada)
   await say(ada, 'Everyone', 'still here')
   await hears(sejong, 'still here')
   expect(await ada.text('#me-name')).toBe('Ada')
   expect(await sejong.text('#messages')).toContain('Ada')
   await ada.click('#leave')
-  await ada.goto(demo.url)
+  await ada.goto(`${demo.url}/chat.html`)
   expect(await ada.evaluate(() => document.getElementById('room')?.hidden)).toBe(true)
 })
 
@@ -236,7 +236,7 @@ for (const [width, height] of [
         const wide = await page.evaluate(() => document.documentElement.scrollWidth)
         expect(wide, view).toBeLessThanOrEqual(width)
       }
-      await page.goto(demo.url)
+      await page.goto(`${demo.url}/chat.html`)
       await page.waitForFunction(() => document.querySelector('#marks li'))
       await isFine('the door')
       await page.fill('#name', 'Ada')
@@ -266,7 +266,7 @@ for (const [width, height] of [
 
 test('the check of the promise can fail', async ({ demo, openPage }) => {
   const page = await openPage()
-  await page.goto(demo.url)
+  await page.goto(`${demo.url}/chat.html`)
   const counts = await page.evaluate(async () => {
     const { createTally } = await import(`${location.origin}/tally.js`)
     const tally = createTally()

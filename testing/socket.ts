@@ -1,7 +1,7 @@
 import type { Network, Socket } from './network.ts'
 
 /** A class like a browser's WebSocket (WebSockets standard, 3.1) whose sockets lead to the hub. */
-export function socketClass(network: Network): typeof WebSocket {
+export function socketClass(network: Pick<Network, 'open'>): typeof WebSocket {
   class HubSocket extends EventTarget {
     static readonly CONNECTING = 0
     static readonly OPEN = 1

@@ -4,11 +4,20 @@ const most = 10_000
 /**
  * Holds the line to its promise. The server numbers the messages of each room 1, 2, 3 …; whatever is not the next number
  * is a message lost, heard twice, or out of order. Counting starts with the first number heard of a room.
+ *
+ * @param kept what `keep()` gave before the page was loaded anew, if it was
  */
-export function createTally() {
-  const rooms = new Map()
-  const counts = { received: 0, missing: 0, duplicates: 0, unordered: 0 }
-  return { counts, begin, reached, take }
+export function createTally(kept) {
+  const rooms = new Map(
+    kept?.rooms.map(([room, last, missing]) => [room, { last, missing: new Set(missing) }]),
+  )
+  const counts = kept?.counts ?? { received: 0, missing: 0, duplicates: 0, unordered: 0 }
+  return { counts, begin, reached, take, keep }
+
+  /** As JSON can hold it. */
+  function keep() {
+    return { counts, rooms: [...rooms].map(([room, { last, missing }]) => [room, last, [...missing]]) }
+  }
 
   function begin() {
     rooms.clear()
