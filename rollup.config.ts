@@ -48,6 +48,8 @@ export default [
   scriptTag('src/script-tag.ts', 'dist/throughline.legacy.js', true, 'Throughline', es5()),
   // For pages that want nothing but another client's class.
   scriptTag('src/drop-in.ts', 'dist/throughline-drop-in.min.js', true, 'ThroughlineDropIn'),
+  // For development: it traces the lines of any of the others.
+  scriptTag('src/inspector.ts', 'dist/throughline-inspector.min.js', true, 'ThroughlineInspector'),
 ] satisfies RollupOptions[]
 
 function named(dir: string, ending: string, shared = 'shared'): OutputOptions {

@@ -25,7 +25,7 @@ const sources = ['src/types.ts', ...entries.map(sourceOf)]
 const sections: [heading: string, files: RegExp][] = [
   ['Options', /^src\/(setup|connection\/(send-options|token))/],
   ['What both sides have in common', /^src\/contracts\/messages/],
-  ['Events', /^src\/connection\/(emitter|events|line|state)/],
+  ['Events', /^src\/connection\/(emitter|events|line|state|trace)/],
   ['Topics', /^src\/contracts\/subscription/],
   ['Errors and reports', /^src\/(contracts\/(errors|failure)|connection\/report)/],
   ['Codecs', /^src\/wire\/codec/],

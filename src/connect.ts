@@ -24,7 +24,7 @@ export function openLine<Messages>(
   const make = () => makeHost(url, options, route)
   const host = share ? share(make) : make()
   const { destination, topics, start } = host
-  const { address, origin, dialect, environment, names, attempts, log } = destination
+  const { address, origin, dialect, environment, names, attempts, log, onlookers } = destination
   const { codec = dialect.sending.codec ?? rawCodec, withCredentials = false, signal } = options
   const line = new Line<Messages>({
     url: address.href,
@@ -33,6 +33,7 @@ export function openLine<Messages>(
     codec,
     attempts,
     log,
+    onlookers,
     environment,
     literal: dialect.policy?.asEventSource,
     answers: dialect.sending.replies,

@@ -18,6 +18,7 @@ export type { Finding } from './connection/report.ts'
 export type { SendOptions } from './connection/send-options.ts'
 export type { LineState } from './connection/state.ts'
 export type { TokenGiven } from './connection/token.ts'
+export type { TraceContent, TraceEntry, TraceEvent } from './connection/trace.ts'
 export type {
   Addressing,
   Ask,

@@ -27,6 +27,7 @@ test('tells tries and what became of them, states with the reason and the next t
   await world.settle()
   expect(said()).toEqual([
     'websocket trying',
+    'websocket accepted',
     'open websocket',
     'statechange open',
     'websocket answered with status 503 503',

@@ -4,7 +4,7 @@ import { type Attempt, isSpokenOver, type Target, type Transport } from '../cont
 /** How many tries are kept for the report. */
 const most = 50
 
-/** Writes down that a transport is tried. What it does is filled in as it goes, and read by `report()` alone. */
+/** Writes down that a transport is tried. What it does is filled in as it goes, for `report()` and whoever looks on. */
 export function begin({ attempts, environment, log }: Target, transport: TransportName): Attempt {
   const attempt = { transport, started: environment.now() }
   attempts.push(attempt)

@@ -38,6 +38,7 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
     const hear: Sink = {
       opened() {
         attempt.opened = environment.now()
+        target.log?.(name, 'accepted')
         if (dialect.protocol.proof(transport).need === 'opened') delivers()
       },
       blocks(blocks, origin) {
@@ -68,6 +69,7 @@ function watch(transport: Transport, target: Target, line: Receiver): Channel {
     state = 'delivering'
     attempt.heard ??= environment.now()
     attempt.proven ??= attempt.heard
+    target.log?.(name, 'proven')
     line.opened(transport)
   }
 

@@ -8,6 +8,8 @@ import type { Log } from '../contracts/transport.ts'
 export function createLog(url: string, debug: true | ((text: string) => void)): Log {
   const write = debug === true ? console.debug : debug
   return (...words) => {
+    // There may be one for each message.
+    if (words[0] === 'roundtrip') return
     const text = [withoutQuery(url), ...words].filter(Boolean).join(' ').replace(/\s+/g, ' ')
     queueMicrotask(() => write(text))
   }

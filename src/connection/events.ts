@@ -3,6 +3,7 @@ import type { TransportName } from '../contracts/failure.ts'
 import type { Gap } from '../contracts/frame.ts'
 import type { AnyEvent, LineMessage } from '../here.ts'
 import type { LineState } from './state.ts'
+import type { TraceEvent } from './trace.ts'
 
 /** The line is open, by this transport; also when it has moved to another one. */
 export interface OpenEvent extends AnyEvent {
@@ -115,6 +116,8 @@ export type LineEventMap<Messages> = {
   statechange: StateChangeEvent
   /** Messages were lost. */
   gap: GapEvent
+  /** Something happened, for whoever looks into the line; only with `trace()` from `throughline/trace`. */
+  trace: TraceEvent
 } & { [Name in keyof Messages]: LineMessage<Messages[Name]> }
 
 /** An event of the line's own, with its fields. */

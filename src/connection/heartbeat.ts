@@ -110,6 +110,7 @@ export function createHeartbeat(line: HeartbeatLine): Heartbeat {
 
   /** A longer round trip counts at once, a shorter one by and by: to drop a healthy line costs more than to notice a dead one late. */
   function learn(took: number): void {
+    target.log?.('roundtrip', took)
     // A longer time was spent asleep.
     const bounded = Math.min(took, longestAnswer)
     const known = session.roundTrip ?? bounded

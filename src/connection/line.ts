@@ -43,8 +43,10 @@ export interface LineSetup {
   readonly withCredentials: boolean
   readonly codec: Codec
   readonly attempts: readonly Attempt[]
-  /** Is told which messages were refused or are in doubt, where the page has asked for that. */
-  readonly log: Log | undefined
+  /** Is told which messages were refused or are in doubt. */
+  readonly log: Log
+  /** Whom `log` tells what happens to this line, and to those that share its connection. */
+  readonly onlookers: Set<Log>
   readonly environment: Pick<Environment, 'now' | 'setTimeout' | 'clearTimeout' | 'online'>
   /** Whether handler attributes hear the server's messages of their name too, as an EventSource's do. */
   readonly literal: boolean | undefined
@@ -239,7 +241,7 @@ export class Line<Messages = Record<string, unknown>, Shared = Contract> extends
     const { log, environment } = this.setup
     const { setTimeout } = environment
     const outcome = this.transmit(data, options)
-    if (log) outcome.catch(({ code, name }) => log('send', code ?? name))
+    outcome.catch(error => log('send', error?.code ?? error?.name))
     return heeded(
       outcome,
       error => isWanted(error, options) || this.tell(asConnectionError(error)),
@@ -413,7 +415,7 @@ export class Line<Messages = Record<string, unknown>, Shared = Contract> extends
 
   /** Dispatches an event of the line's own, and logs it. What is logged quotes nothing that was sent or received, as messages of errors may. */
   private dispatch(type: string, fields: object, ...logged: Parameters<Log>): boolean {
-    this.setup.log?.(type, ...logged)
+    this.setup.log(type, ...logged)
     return this.dispatchEvent(lineEvent(type, fields))
   }
 

@@ -125,7 +125,7 @@ export interface Channel {
   close(code?: number, reason?: string): void
 }
 
-/** Takes the words of one line of text, for whoever looks into a line at work; those that are missing are left out. */
+/** Takes the words of one line of text, for whoever looks into a line at work; those that are missing are left out. `roundtrip` and how many ms it took come too. */
 export type Log = (...words: (string | number | false | undefined)[]) => void
 
 /** Where a line wants to go, and all that a transport needs from the line. */
@@ -148,7 +148,7 @@ export interface Target {
   readonly attempts: Attempt[]
   /** Fetches the ticket that stands in the address of a request which can have no header, where one has to. */
   readonly ticket?: FetchTicket | undefined
-  /** Is told of each try and what became of it, where the page has asked for that by `debug`. */
+  /** Is told of each try, how far it comes and what becomes of it, for whoever looks into the line. */
   readonly log?: Log | undefined
   /** The code of why this line may not use a transport that this place and the dialect allow. */
   bars?(transport: Transport): string | undefined

@@ -120,6 +120,7 @@ export function run(first: Candidate, course: Course): Running {
       attempt.heard ??= changed.heard
       attempt.proven = changed.since
       delete attempt.failure
+      target.log?.(name, 'proven')
       course.verified(transport)
     }
   }
@@ -129,6 +130,7 @@ export function run(first: Candidate, course: Course): Running {
     return {
       opened() {
         attempt.opened = environment.now()
+        target.log?.(name, 'accepted')
         if (proof.need !== 'opened') signal({ type: 'accepted', id })
         else if (isActive()) line.opened(transport)
         else signal({ type: 'arrived', id })

@@ -21,8 +21,10 @@ export interface Destination {
   readonly token: Token | undefined
   /** Every try of a transport, for `report()`. */
   readonly attempts: Attempt[]
-  /** What `debug` asks for. */
-  readonly log: Log | undefined
+  /** Tells whoever looks on. */
+  readonly log: Log
+  /** What `debug` asks for, and whoever adds itself. */
+  readonly onlookers: Set<Log>
   /** What a connection gives its transport. */
   target(position: Position, taken?: () => number): Target
 }
@@ -52,8 +54,12 @@ export function createDestination(
   const long =
     environment.fetch && dialect.addressing.longQuery?.(whole, environment.fetch, named, withCredentials)
   const attempts: Attempt[] = []
-  const log = options.debug ? createLog(address.href, options.debug) : undefined
-  return { address, origin, dialect, environment, names, token, attempts, log, target }
+  const onlookers = new Set<Log>()
+  if (options.debug) onlookers.add(createLog(address.href, options.debug))
+  const log: Log = (...words) => {
+    for (const tell of onlookers) tell(...words)
+  }
+  return { address, origin, dialect, environment, names, token, attempts, log, onlookers, target }
 
   function target(position: Position, taken = () => 0): Target {
     return {
