@@ -4,13 +4,14 @@ import { engines } from './e2e/fixtures/engines.ts'
 /** What the engines differ in most. */
 const differing = ['transports', 'refusals', 'values', 'engines', 'readme'].map(name => `**/${name}.spec.ts`)
 
-/** Other people's servers, middleboxes, every byte at which a stream can be cut, the letter of EventSource, the demo, answers that come in pieces, frameworks, and what waits by design: minutes each. */
+/** Other people's servers, middleboxes, every byte at which a stream can be cut, the letter of EventSource, the demo, answers that come in pieces, frameworks, and what waits by design: minutes each. And the site of the docs, which is built for all tests only. */
 const long = [
   ...['servers', 'network', 'delivery', 'conformance', 'drop-in', 'places', 'bindings', 'examples'].map(
     folder => `**/${folder}/**/*.spec.ts`,
   ),
   ...[
     'life',
+    'docs',
     'page-life',
     'more-transports',
     'demo',

@@ -1,5 +1,5 @@
 /**
- * Makes docs/api/ from the docstrings: `npm run docs`. There is a page for each path that can be imported, and one for the types that several
+ * Makes docs/api/ from the docstrings: `npm run docs:api`. There is a page for each path that can be imported, and one for the types that several
  * of them have in common. test/docs.test.ts fails when a page is no longer what this makes, or a public name has no docstring.
  */
 import { rmSync } from 'node:fs'

@@ -1,18 +1,25 @@
 /**
  * Looks into the packed package, installs it into the projects of e2e/packages, and builds and runs each: `npm run packages`. With `--all` also
- * those whose tools have to be fetched, and all versions of TypeScript; `-- vite next` runs these two.
+ * those whose tools have to be fetched, all versions of TypeScript, and the first page of the docs, followed to the letter with each bundler;
+ * `-- vite next start-Parcel` runs these three.
  */
 import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser } from '@playwright/test'
 import { contents } from './packages/contents.ts'
-import { launch, openPage } from './packages/page.ts'
+import { launch, openPage, seeOn } from './packages/page.ts'
 import { install, run, runProject, type Setting } from './packages/project.ts'
+import { bundlers, runStart } from './packages/start.ts'
 
 const usual = ['typescript', 'node', 'development']
 /** The longest first, so that none of them is the last one to begin. */
-const all = new Set(['typescript', 'next', ...foldersIn('e2e/packages')])
+const all = new Set([
+  'typescript',
+  'next',
+  ...foldersIn('e2e/packages'),
+  ...bundlers.map(name => `start-${name}`),
+])
 const root = mkdtempSync(join(tmpdir(), 'throughline-'))
 
 try {
@@ -38,10 +45,15 @@ async function runAll(args: readonly string[]): Promise<void> {
     root,
     quick: !isAll && named.length === 0,
     open: async page => openPage(await browser(), page),
+    see: async (...what) => seeOn(await browser(), ...what),
   }
   const look = () => lookInside(tarball, files)
   const projects = isAll ? [...all] : named.length > 0 ? named : usual
-  await inTwos([look, ...projects.map(name => () => report(name, () => runProject(name, setting)))])
+  const runOne = (name: string) => {
+    const bundler = bundlers.find(each => name === `start-${each}`)
+    return bundler ? runStart(bundler, setting) : runProject(name, setting)
+  }
+  await inTwos([look, ...projects.map(name => () => report(name, () => runOne(name)))])
   await (await launched)?.close()
 }
 

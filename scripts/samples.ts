@@ -86,44 +86,112 @@ export function unimported(all: readonly Page[], exported: Exported): string[] {
   })
 }
 
-function samplesOf({ path, text }: Page): { code: string; where: string }[] {
-  return [...text.matchAll(/^```[jt]s\n(.*?)^```/gms)].map(({ index, 1: code = '' }) => ({
-    code,
-    where: `${path}:${lineOf(text, index)}`,
-  }))
+/** A block of code as a page has it. */
+export interface Block {
+  readonly language: string
+  /** What stands in brackets behind the language. */
+  readonly name?: string
+  /** What else stands there. */
+  readonly marks: readonly string[]
+  readonly code: string
+  /** The path of the page, and the line. */
+  readonly where: string
 }
 
-/** The names that stand for values: no properties, no keys. What the sample declares itself is none of ours. */
-function namesIn(code: string): { used: Set<string>; declared: Set<string> } {
+export function blocksOf({ path, text }: Page): Block[] {
+  return [...text.matchAll(/^```(\w+)([^\n]*)\n(.*?)^```/gms)].map(
+    ({ index, 1: language = '', 2: info = '', 3: code = '' }) => {
+      const [, name] = /\[(.+)\]/.exec(info) ?? []
+      const marks = info
+        .replace(/\[.+\]/, '')
+        .split(' ')
+        .filter(Boolean)
+      return { language, ...(name && { name }), marks, code, where: `${path}:${lineOf(text, index)}` }
+    },
+  )
+}
+
+function samplesOf(page: Page): Block[] {
+  return blocksOf(page).filter(({ language }) => language === 'js' || language === 'ts')
+}
+
+/** The names that stand for values or types: no properties, no keys. */
+interface Names {
+  readonly used: ReadonlySet<string>
+  /** Anywhere in the sample, and by its imports. */
+  readonly declared: ReadonlySet<string>
+  /** What others could import: declared or imported at its top. */
+  readonly own: ReadonlySet<string>
+  /** Those of them that it exports itself. */
+  readonly exported: ReadonlySet<string>
+}
+
+export function namesIn(code: string): Names {
   const used = new Set<string>()
   const declared = new Set<string>()
+  const own = new Set<string>()
+  const exported = new Set<string>()
+  const declare = (name: ts.Node | undefined, declaration: ts.Node) => {
+    if (!name || !ts.isIdentifier(name)) return
+    declared.add(name.text)
+    const outermost = topOf(declaration)
+    if (!outermost) return
+    own.add(name.text)
+    if (ts.canHaveModifiers(outermost) && ts.getModifiers(outermost)?.some(isExport)) exported.add(name.text)
+  }
   const visit = (node: ts.Node): void => {
     if (ts.isImportDeclaration(node)) {
       // Others may have the names that ours have.
       const { name, namedBindings } = node.importClause ?? {}
       const named = namedBindings && ts.isNamedImports(namedBindings) ? namedBindings.elements : []
-      for (const each of [{ name }, ...named]) if (each.name) declared.add(each.name.text)
+      for (const each of [{ name }, ...named]) declare(each.name, node)
+      if (namedBindings && ts.isNamespaceImport(namedBindings)) declare(namedBindings.name, node)
       return
     }
     if (ts.isIdentifier(node)) {
       const { parent } = node
-      const isDeclared =
-        (ts.isVariableDeclaration(parent) ||
-          ts.isParameter(parent) ||
-          ts.isBindingElement(parent) ||
-          ts.isFunctionDeclaration(parent)) &&
-        parent.name === node
       const isKey =
         (ts.isPropertyAccessExpression(parent) && parent.name === node) ||
         (ts.isPropertyAssignment(parent) && parent.name === node) ||
         (ts.isBindingElement(parent) && parent.propertyName === node)
-      if (isDeclared) declared.add(node.text)
+      if (isNameOf(node, parent)) declare(node, parent)
       else if (!isKey) used.add(node.text)
     }
     ts.forEachChild(node, visit)
   }
-  visit(ts.createSourceFile('sample.ts', code, ts.ScriptTarget.Latest, true))
-  return { used, declared }
+  visit(ts.createSourceFile('sample.tsx', code, ts.ScriptTarget.Latest, true))
+  return { used, declared, own, exported }
+}
+
+function isNameOf(node: ts.Identifier, parent: ts.Node): boolean {
+  const declares =
+    ts.isVariableDeclaration(parent) ||
+    ts.isParameter(parent) ||
+    ts.isBindingElement(parent) ||
+    ts.isFunctionDeclaration(parent) ||
+    ts.isClassDeclaration(parent) ||
+    ts.isInterfaceDeclaration(parent) ||
+    ts.isTypeAliasDeclaration(parent)
+  return declares && parent.name === node
+}
+
+/** The statement at the top of the file that makes this declaration, if it is one. */
+function topOf(declaration: ts.Node): ts.Node | undefined {
+  let node = declaration
+  while (
+    ts.isBindingElement(node) ||
+    ts.isObjectBindingPattern(node) ||
+    ts.isArrayBindingPattern(node) ||
+    ts.isVariableDeclaration(node) ||
+    ts.isVariableDeclarationList(node)
+  )
+    node = node.parent
+  const isStatement = ts.isStatement(node) && !ts.isIterationStatement(node, false)
+  return isStatement && ts.isSourceFile(node.parent) ? node : undefined
+}
+
+function isExport({ kind }: ts.Modifier): boolean {
+  return kind === ts.SyntaxKind.ExportKeyword
 }
 
 function lineOf(text: string, index: number): number {

@@ -48,6 +48,13 @@ const long: Stage = {
   ...units('long', 'long'),
 }
 
+/** Before the tests in browsers, of which one reads the site. */
+const docs: Stage = {
+  name: 'docs',
+  about: 'the site of the docs: its links, and its examples',
+  command: 'npm run --silent docs:check',
+}
+
 const rest: Stage = {
   name: 'rest',
   about: 'all other browser tests in Chromium, Firefox and WebKit',
@@ -80,7 +87,7 @@ const stages: Stage[] = [
     about: 'our own server in Chromium; each transport in Firefox and WebKit too',
     ...browsers('selection'),
   },
-  ...(all ? [long, fuzz, rest] : []),
+  ...(all ? [long, fuzz, docs, rest] : []),
 ]
 
 runAll()

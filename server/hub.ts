@@ -93,8 +93,8 @@ export interface Hub<Shared = Contract> {
    * so a page that subscribes to it with `history: Infinity` reads it from its first piece, also after its end, until `expire`. docs/answers.md shows both sides.
    *
    * ```ts
-   * const { topic } = hub.produce(`answer:${id}`, signal => ask(prompt, { signal }))
-   * response.end(JSON.stringify({ topic }))
+   * const answer = hub.produce('answer:42', signal => modelStream(question, signal))
+   * const { pieces } = await answer.done
    * ```
    *
    * A topic is produced once. If there are messages in it already, nothing is published and the source is not read: `done` rejects with a `status` of 409. What else

@@ -88,7 +88,9 @@ export function useLine(url: string | AnyURL | null | undefined, options: LineOp
  * ```tsx
  * import { connect, native, subscriptions, websocket } from 'throughline/core'
  * import { useOpenedLine } from 'throughline/react'
- * const { line } = useOpenedLine(url, () => connect(url, { transport: websocket, dialect: native, topics: subscriptions }))
+ * const { line } = useOpenedLine('/live', () =>
+ *   connect('/live', { transport: websocket, dialect: native, topics: subscriptions }),
+ * )
  * ```
  *
  * @param key another one closes the line and opens another; `null` for no line
@@ -143,7 +145,7 @@ export function useLineContext(): unknown {
  *
  * ```tsx
  * import { useSubscription } from 'throughline/react'
- * useSubscription(line, 'room:42', { on: { typing: event => setWho(event.data.who) } })
+ * useSubscription(line, 'room:42', { on: { typing: event => show(event.data) } })
  * ```
  *
  * @param line `null` as long as there is none
@@ -211,7 +213,7 @@ export function usePresence<Messages, Shared>(
  * ```tsx
  * import { useStream } from 'throughline/react'
  * const { text, status, start, stop } = useStream('/ask', { method: 'POST', until: '[DONE]' })
- * return <button onClick={() => start({ body: { question } })}>{status}</button>
+ * const button = <button onClick={() => start({ body: { question } })}>{status}</button>
  * ```
  *
  * @param url `null` for none

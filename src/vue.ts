@@ -4,7 +4,7 @@
  * ```ts
  * import { useLine, useMessages } from 'throughline/vue'
  * const { line, state } = useLine('/live')
- * const { messages } = useMessages(line, () => `room:${props.id}`, { history: 50 })
+ * const { messages } = useMessages(line, 'room:42', { history: 50 })
  * ```
  *
  * @module throughline/vue
@@ -112,7 +112,7 @@ export function useOpenedLine<Given extends AnyLine>(
  *
  * ```ts
  * import { useSubscription } from 'throughline/vue'
- * useSubscription(line, 'room:42', { on: { typing: event => (who.value = event.data.who) } })
+ * useSubscription(line, 'room:42', { on: { typing: event => show(event.data) } })
  * ```
  *
  * @param line `null` as long as there is none

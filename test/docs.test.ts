@@ -10,9 +10,11 @@ describe('docs/api', () => {
     const folder = mkdtempSync(join(tmpdir(), 'throughline-api-'))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     expect(await write(folder)).toEqual([])
-    expect(pagesIn('docs/api'), 'run `npm run docs`').toEqual(pagesIn(folder))
+    expect(pagesIn('docs/api'), 'run `npm run docs:api`').toEqual(pagesIn(folder))
     for (const page of pagesIn(folder))
-      expect(textOf('docs/api', page), `docs/api/${page}: run \`npm run docs\``).toBe(textOf(folder, page))
+      expect(textOf('docs/api', page), `docs/api/${page}: run \`npm run docs:api\``).toBe(
+        textOf(folder, page),
+      )
     // A limit, not an expectation: TypeScript reads all of the project, on a machine that may be busy.
   }, 300_000)
 })

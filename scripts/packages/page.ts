@@ -1,10 +1,10 @@
 /** A built page in Chromium, beside a server that is a hub of the same package. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { extname, join } from 'node:path'
+import { join } from 'node:path'
 import { type Browser, chromium, type Page as Tab } from '@playwright/test'
 import { engines } from '../../e2e/fixtures/engines.ts'
-import { type Site, startSite } from '../../e2e/fixtures/site.ts'
+import { serveFolder, startSite } from '../../e2e/fixtures/site.ts'
 import type { Environment, Started } from './project.ts'
 
 /** A project that is a page, or an application that has one. */
@@ -42,7 +42,7 @@ export async function openPage(
     const started = await start?.({ LIVE_SERVER: site.url })
     undo.unshift(() => started?.[Symbol.asyncDispose]())
     const url = started?.url ?? site.url
-    if (!started) serve(site, join(folder, 'dist'))
+    if (!started) serveFolder(site, join(folder, 'dist'))
 
     const hub = createHub({ path: '/live', origins: [url] })
     undo.unshift(() => hub.close())
@@ -69,13 +69,16 @@ export async function openPage(
   }
 }
 
-function serve(site: Site, folder: string): void {
-  const types: Record<string, string> = { '.html': 'text/html', '.js': 'text/javascript' }
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
-    if (statSync(join(folder, name)).isDirectory()) continue
-    const head = { 'Content-Type': types[extname(name)] ?? 'application/octet-stream' }
-    const path = name === 'index.html' ? '/' : `/${name.replaceAll('\\', '/')}`
-    site.route(path, (_, response) => response.writeHead(200, head).end(readFileSync(join(folder, name))))
+/** @throws {Error} that says what the page shows in place of that, or has complained of */
+export async function seeOn(browser: Browser, url: string, selector: string, shown: RegExp): Promise<void> {
+  const tab = await browser.newPage()
+  try {
+    const { complaints } = listenTo(tab)
+    await tab.goto(url)
+    await shows(tab, selector, shown)
+    if (complaints.length > 0) throw new Error(complaints.join('\n'))
+  } finally {
+    await tab.close()
   }
 }
 
@@ -94,11 +97,15 @@ function listenTo(tab: Tab): { complaints: readonly string[]; scripts: readonly 
   return { complaints, scripts }
 }
 
-async function shows(tab: Tab, selector: string, text: string): Promise<void> {
-  const shown = tab.locator(selector).filter({ hasText: new RegExp(`^${text}$`) })
-  await shown.waitFor().catch(async () => {
-    throw new Error(`${selector} does not show "${text}", but: ${await tab.locator('body').innerText()}`)
-  })
+async function shows(tab: Tab, selector: string, text: string | RegExp): Promise<void> {
+  const hasText = typeof text === 'string' ? new RegExp(`^${text}$`) : text
+  await tab
+    .locator(selector)
+    .filter({ hasText })
+    .waitFor()
+    .catch(async () => {
+      throw new Error(`${selector} does not show "${text}", but: ${await tab.locator('body').innerText()}`)
+    })
 }
 
 /** An application of two sides uses the package on its server too, and says there what came of it. */

@@ -13,6 +13,8 @@ export interface Setting {
   readonly quick: boolean
   /** Opens a built page, and tries its line. */
   open(page: Page): Promise<void>
+  /** Opens what a server shows, which has to be this, with nothing in the console. */
+  see(url: string, selector: string, shown: RegExp): Promise<void>
 }
 
 /**
@@ -29,8 +31,10 @@ export async function runProject(name: string, { tarball, root, quick, open }: S
   const { scripts } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
   if (scripts.build) await run(folder, 'npm', ['run', 'build'])
   if (scripts.test) return void (await run(folder, 'npm', ['run', quick && scripts.quick ? 'quick' : 'test']))
-  await open({ folder, ...(scripts.start && { start: env => start(folder, 'start', env) }) })
-  if (scripts.dev) await open({ folder, start: env => start(folder, 'dev', env), isDevelopment: true })
+  const startBy = (script: string) => (env: Environment) =>
+    start(folder, 'npm', ['run', script, '--', '--port', '0'], env)
+  await open({ folder, ...(scripts.start && { start: startBy('start') }) })
+  if (scripts.dev) await open({ folder, start: startBy('dev'), isDevelopment: true })
 }
 
 export type Environment = Record<string, string>
@@ -58,10 +62,15 @@ export async function run(cwd: string, command: string, args: readonly string[])
   return printed()
 }
 
-/** The project's own server, at a free port, which it prints. */
-async function start(cwd: string, script: string, env: Environment): Promise<Started> {
+/** A server that prints where it is. */
+export async function start(
+  cwd: string,
+  command: string,
+  args: readonly string[],
+  env: Environment,
+): Promise<Started> {
   // In a group of its own, since npm starts the server in a process of its own.
-  const child = spawn('npm', ['run', script, '--', '--port', '0'], {
+  const child = spawn(command, args, {
     cwd,
     env: { ...calm, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -24,6 +24,8 @@ import type { Traits, TransportKind } from './traits.ts'
  * One of a page's own says what it is, and which of ours a server may take it for:
  *
  * ```ts
+ * import type { Transport } from 'throughline/core'
+ *
  * const mine: Transport = {
  *   name: 'mine',
  *   kind: 'stream',

@@ -117,7 +117,7 @@ export interface EventSourceClass {
  *
  * ```ts
  * import { EventSource } from 'throughline/drop-in'
- * const source = new EventSource('/updates', { headers: { Authorization: `Bearer ${token}` } })
+ * const source = new EventSource('/updates', { headers: { Authorization: `Bearer ${token()}` } })
  * source.onmessage = ({ data }) => show(data)
  * source.onerror = ({ error }) => console.warn(error?.message)
  * ```

@@ -47,8 +47,8 @@ const MAX_SAFE_INTEGER = 2 ** 53 - 1
  * Makes a parser of event streams, for a dialect whose server sends one.
  *
  * ```ts
- * import { createParser } from 'throughline/core'
- * framing: { reader: (_transport, _previous, limit) => createParser({ limit, bom: false }) }
+ * import { createParser, type Framing } from 'throughline/core'
+ * const framing: Framing = { reader: (_transport, _previous, limit) => createParser({ limit, bom: false }) }
  * ```
  */
 export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}): Parser {
