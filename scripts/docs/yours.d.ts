@@ -41,6 +41,7 @@ interface Chat {
 // What a script tag brings, and what other places than Node have.
 declare const Throughline: typeof import('../../src/script-tag.ts')
 declare const ThroughlineDropIn: typeof import('../../src/drop-in.ts')
+declare const ThroughlineInspector: typeof import('../../src/inspector.ts')
 declare const Bun: { serve(options: object): { port: number }; file(path: unknown): Blob }
 declare const Deno: {
   serve(
