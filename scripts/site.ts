@@ -1,20 +1,16 @@
 /**
- * Makes the site of the docs, in docs/.vitepress/dist: `npm run docs:site`. With the demo in the page where there is a script that makes it,
- * and for a folder of a host where the variable DOCS_BASE names it, as `/throughline/`.
+ * Makes the site of the docs, with the demo in a page, in docs/.vitepress/dist: `npm run docs:site`. For a folder of a host where the variable
+ * DOCS_BASE names it, as `/throughline/`.
  */
 import { spawnSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
 import { build } from 'vitepress'
 
 export const site = 'docs/.vitepress/dist'
 
 /** @throws {Error} that names each link that leads to no page */
 export async function makeSite(): Promise<void> {
-  const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
-  const hasDemo = 'demo:static' in scripts
-  if (hasDemo) process.env.DOCS_DEMO = 'yes'
   await build('docs')
-  if (hasDemo) run('npm', 'run', '--silent', 'demo:static', '--', '--out', `${site}/demo`)
+  run('npm', 'run', '--silent', 'demo:static', '--', '--out', `${site}/live-demo`)
 }
 
 function run(command: string, ...args: string[]): void {

@@ -96,6 +96,6 @@ export default defineConfig({
 function notPages(): string[] {
   const entries = readdirSync(root, { withFileTypes: true })
   const folders = entries.filter(entry => entry.isDirectory() && entry.name !== 'docs')
-  const files = ['docs/demo.md', ...entries.map(({ name }) => name)].filter(name => name.endsWith('.md'))
+  const files = entries.map(({ name }) => name).filter(name => name.endsWith('.md'))
   return [...folders.map(({ name }) => `${name}/**`), ...files.filter(name => pageOf(name) === null)]
 }

@@ -11,13 +11,10 @@ export const repository = 'https://github.com/throughline-js/throughline'
 /** Pages of the site that are no files of docs. */
 const besides = ['CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md']
 
-/** Whether the demo that runs in a page is put beside the site: scripts/site.ts does so where it can be made. */
-const hasDemo = process.env.DOCS_DEMO === 'yes'
-
 /** The page that a file becomes, or `null` if it is none: `docs/servers/README.md` becomes `servers/index.md`. */
 export function pageOf(file: string): string | null {
   if (besides.includes(file)) return file.toLowerCase()
-  if (!/^docs\/.*\.md$/.test(file) || (file === 'docs/demo.md' && !hasDemo)) return null
+  if (!/^docs\/.*\.md$/.test(file)) return null
   return file.slice('docs/'.length).replace(/(^|\/)README\.md$/, '$1index.md')
 }
 
