@@ -164,6 +164,30 @@ describe('a line', () => {
     expect(errors).toMatchObject([{ message: 'log down' }])
   })
 
+  it('whose reading fails is cut, and its client hears all when it comes back', async () => {
+    const log = memoryLog()
+    const held: ((error: Error) => void)[] = []
+    let holds = false
+    const failing: HubOptions['log'] = {
+      ...log,
+      after: (...asked) => (holds ? new Promise((_, reject) => held.push(reject)) : log.after(...asked)),
+    }
+    const at = await stand({ log: failing })
+    at.hub.on('error', () => {})
+    const first = await at.hub.publish('x', '1')
+    await at.hub.publish('x', '2')
+    const { session } = await listen(at, 'websocket').opened()
+    holds = true
+    const reading = listen(at, 'websocket', { 'rt.sid': session, 'rt.id': first })
+    await until(() => held.length > 0)
+    await at.hub.publish('x', '3')
+    holds = false
+    for (const fail of held) fail(new Error('log down'))
+    await reading.closed
+    const back = listen(at, 'websocket', { 'rt.sid': session, 'rt.id': first })
+    expect(await back.messages(2)).toEqual(['2', '3'])
+  })
+
   it('gives way when its session has too many', async () => {
     const at = await stand({ limits: { channels: 2 } })
     const first = listen(at, 'xhr-streaming')
