@@ -494,6 +494,7 @@ export function createConnections(
     presence.gone(connection)
     ending.add(connection)
     fanout.end(connection)
+    if (!connection.channel.once) connection.member.carrier?.moved()
   }
 }
 

@@ -78,6 +78,11 @@ class SessionCarrier implements Carrier {
     if (this.waiting.length === 0) for (const wake of this.awake.splice(0)) wake()
   }
 
+  /** Whoever missed something sees it now, and not with the next message. */
+  moved(): void {
+    if (this.newest()) for (const channel of this.channels.values()) channel.count()
+  }
+
   unsent(): number {
     return this.size + (this.newest()?.channel.unsent() ?? 0)
   }
@@ -114,7 +119,7 @@ class CarriedChannel implements Channel {
   private readonly carrier: SessionCarrier
   private readonly name: string
   private connection: Connection | undefined
-  private count = 0
+  private pieces = 0
   private isShut = false
 
   constructor(carrier: SessionCarrier, name: string) {
@@ -129,7 +134,12 @@ class CarriedChannel implements Channel {
   }
 
   write(batch: Batch): void {
-    if (!this.isShut) this.say(`${++this.count}\n${textOf(batch)}`)
+    if (!this.isShut) this.say(`${++this.pieces}\n${textOf(batch)}`)
+  }
+
+  /** A piece of nothing. */
+  count(): void {
+    this.say(`${++this.pieces}\n`)
   }
 
   unsent(): number {
@@ -150,7 +160,7 @@ class CarriedChannel implements Channel {
 
   /** Behind what was written. */
   end(): void {
-    if (!this.isShut) this.say(`${++this.count} end`)
+    if (!this.isShut) this.say(`${++this.pieces} end`)
     this.cut()
   }
 

@@ -143,6 +143,21 @@ it.each(channels)('ends with the session that carries it, over %s', async via =>
   await expect.poll(() => at.hub.stats().lines.carried).toBe(0)
 })
 
+it('counts once more when a channel of the tab that carries it is over, so that what was lost with it is missed at once', async () => {
+  const at = await stand()
+  const first = listen(at, 'eventsource')
+  const by = await sessionOf(first)
+  await carry(at, by)
+  const session = await carriedSession(first)
+  const second = listen(at, 'websocket', { 'rt.sid': by })
+  await second.opened()
+  first.close()
+  await expect.poll(() => second.blocks.filter(({ event }) => event === 'rt.carried')).toHaveLength(1)
+  const [{ data }] = second.blocks.filter(({ event }) => event === 'rt.carried') as [Block]
+  expect(data).toMatch(/^\d+\n$/)
+  expect(session).not.toBe(by)
+})
+
 it('takes the place of one of the same name', async () => {
   const at = await stand()
   const ear = listen(at, 'websocket')
