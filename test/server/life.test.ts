@@ -619,6 +619,7 @@ it('counts sessions, lines and messages', async () => {
       'xhr-streaming': 0,
       'fetch-streaming': 0,
       iframe: 0,
+      carried: 0,
       'long-polling': 0,
       jsonp: 0,
       bare: 1,
