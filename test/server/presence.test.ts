@@ -480,7 +480,7 @@ describe.skipIf(missingRedis)(
   () => {
     let redis: Redis
     beforeAll(async () => {
-      redis = await startRedis()
+      redis = await startRedis('saved')
     })
     afterAll(() => redis.close())
 
@@ -496,8 +496,9 @@ describe.skipIf(missingRedis)(
       await until(() => alice.people?.length === 2)
       const heard = watch(alice)
       other.child.kill('SIGKILL')
-      await until(() => heard.length === 1)
-      expect(heard).toEqual(['leave bob'])
+      await until(() => known(at).length === 1 && heard.length > 0)
+      // On a busy machine a node may not be heard for so long while it lives: then bob comes back, and leaves for good now.
+      expect(heard.at(-1)).toBe('leave bob')
       expect(known(at)).toEqual(['alice'])
     })
   },

@@ -17,7 +17,7 @@ const patient = { patience: 30_000, check: 50 }
 
 describe.skipIf(missingRedis)(here, { timeout: 180_000 }, () => {
   beforeAll(async () => {
-    redis = await startRedis()
+    redis = await startRedis('saved')
   })
   afterAll(() => redis.close())
 

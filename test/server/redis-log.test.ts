@@ -30,7 +30,7 @@ const here = `a log in Redis${missingRedis ? ` (${missingRedis})` : ''}`
 
 describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
   beforeAll(async () => {
-    redis = await startRedis()
+    redis = await startRedis('saved')
   })
   afterAll(() => redis.close())
 
