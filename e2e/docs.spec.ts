@@ -63,6 +63,19 @@ test('a word is found without a server, and its page opens where it stands', asy
   await expect(page.getByRole('heading', { name: 'What a line meets' })).toBeInViewport()
 })
 
+test('what is searched for is found in the guides and errors first', async ({ page, docs }) => {
+  await docs.open('start.html')
+  await page.keyboard.press('/')
+  for (const [word, href] of [
+    ['IN_DOUBT', 'errors.html#what-a-send-meets'],
+    ['cors', 'guides/notifications.html#other-origins-cors-and-csrf'],
+    ['nginx', 'guides/behind-a-proxy.html#nginx'],
+  ] as const) {
+    await page.locator('.search-input').fill(word)
+    await expect(page.locator('.result').first()).toHaveAttribute('href', under + href)
+  }
+})
+
 test('a word in Korean is found', async ({ page, docs }) => {
   await docs.open('ko/')
   await page.getByRole('button', { name: '검색' }).click()

@@ -9,7 +9,7 @@ const guides = readdirSync('docs/guides').map(
 
 describe.each(programs)('docs/guides/%s.md', name => {
   it.each(readdirSync(`examples/guides/${name}`))('quotes %s whole', file => {
-    const [, language] = /\.(html|js)$/.exec(file) ?? []
+    const [, language] = /\.m?(html|js)$/.exec(file) ?? []
     const quoted = `\n${readFileSync(`examples/guides/${name}/${file}`, 'utf8')}\`\`\`\n`
     const text = readFileSync(`docs/guides/${name}.md`, 'utf8')
     expect(text).toContain(language ? `\n\`\`\`${language}${quoted}` : quoted)

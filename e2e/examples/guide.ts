@@ -10,7 +10,7 @@ export interface Guide extends AsyncDisposable {
 
 /** They find the package by its own name, which leads to `dist`. */
 export async function startGuide(name: string, environment: Record<string, string> = {}): Promise<Guide> {
-  const child = spawn(process.execPath, [`examples/guides/${name}/server.js`], {
+  const child = spawn(process.execPath, [`examples/guides/${name}/server.mjs`], {
     env: { ...process.env, PORT: '0', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

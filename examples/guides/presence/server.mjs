@@ -1,4 +1,4 @@
-// npm install throughline, then: node server.js
+// npm install throughline, then: node server.mjs
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { createHub } from 'throughline/server'
