@@ -4,6 +4,9 @@ import type { HubOptions } from '../server/index.ts'
 import { asTestPage, expect, type TestPage, test } from './fixtures/test.ts'
 import { expectExact, type FaultyPlace, openLine, send, startFaultyPlace } from './network/place.ts'
 
+declare const Throughline: {
+  connect(url: string, options: object): { readonly opened: Promise<void>; close(): void }
+}
 declare const line: { readonly readyState: number; readonly transport: string | null; close(): void }
 
 test.skip(
@@ -152,6 +155,27 @@ test('does not bring anybody what is another person’s: such a tab has a connec
   stage.tabs.push({ page: page as Page, as: bob })
   await stage.place.publish(5)
   await stage.expectExact()
+})
+
+test('a hundred lines that come and go leave no lock behind', async ({ browser }) => {
+  await using stage = await openStage(browser)
+  const [{ as }] = stage.tabs as [Tab]
+  await as.evaluate(async () => {
+    for (let count = 1; count <= 100; count++) {
+      const another = Throughline.connect('/live?topic=lobby', { shared: true, separate: true })
+      if (count % 10 === 0) await another.opened
+      another.close()
+    }
+    line.close()
+  })
+  for (const { as } of stage.tabs.slice(1)) await as.evaluate(() => line.close())
+  const locks = () =>
+    as.evaluate(async () => {
+      const { held = [], pending = [] } = await navigator.locks.query()
+      return [...held, ...pending].map(({ name }) => name)
+    })
+  await expect.poll(locks).toEqual([])
+  await expect.poll(() => stage.place.hub.stats().lines).toMatchObject({ carried: 0, websocket: 0 })
 })
 
 /** Opens three tabs of one browser, one after the other. */

@@ -490,11 +490,11 @@ export function createConnections(
 
   function leave(connection: Connection): void {
     if (!sessions.leave(connection)) return
+    connection.member.carrier?.left(connection.channel)
     expiry.delete(connection)
     presence.gone(connection)
     ending.add(connection)
     fanout.end(connection)
-    if (!connection.channel.once) connection.member.carrier?.moved()
   }
 }
 

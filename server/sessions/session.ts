@@ -108,8 +108,8 @@ export interface Member {
 export interface Carrier {
   /** Says what waits, now that there is a channel. */
   flush(): void
-  /** One of its channels is over, and what was written to it last may have been lost. */
-  moved(): void
+  /** That channel of its own is over, and what was written to it last may be lost. */
+  left(channel: Channel): void
   /** Nobody hears the channel of this name any more. */
   drop(name: string): void
 }

@@ -10,9 +10,12 @@ import type { Channel } from '../wire/channel.ts'
 import type { Outgoing } from '../wire/exchange.ts'
 import { sendText } from './responses.ts'
 
+/** A piece is a block of the tab that carries, which leaves out those that are larger than its page takes. */
+const pieces = /.{1,4096}/gsu
+
 /** Opens a channel that goes down another session's: tabs of one browser share a connection so. */
 export function serveCarried(context: Context, ask: HubRequest, granted: Granted, response: Outgoing): void {
-  const { sessions, lines } = context
+  const { sessions, lines, settings } = context
   const { searchParams } = ask.url
   const sid = searchParams.get('rt.by') ?? ''
   const name = searchParams.get('rt.as') ?? ''
@@ -21,9 +24,11 @@ export function serveCarried(context: Context, ask: HubRequest, granted: Granted
   // One that hears by itself would be told to say what it says.
   if (!member || member.stage === 'over' || sid === ask.sid)
     throw refusal(404, 'the session of rt.by is not there, or is not yours')
-  const opening = lines.prepare(ask, granted)
   member.carrier ??= new SessionCarrier(member, lines)
-  const channel = new CarriedChannel(member.carrier as SessionCarrier, name)
+  const carrier = member.carrier as SessionCarrier
+  if (carrier.isFull(settings.limits.unsent)) throw refusal(503, 'the tab that carries reads slowly', 1)
+  const opening = lines.prepare(ask, granted)
+  const channel = new CarriedChannel(carrier, name)
   sendText(response, 200, 'text/event-stream', '')
   channel.open(lines.open(channel, opening))
 }
@@ -36,13 +41,15 @@ class SessionCarrier implements Carrier {
   private waiting: Piece[] = []
   private size = 0
   private handed = 0
-  private awake: (() => void)[] = []
+  private draining: Promise<void> | undefined
+  private wake = () => {}
   /** Whether the channel that it had last was a poll, which another one follows. */
-  private polls = false
+  private polls: boolean
 
   constructor(member: Member, lines: Connections) {
     this.member = member
     this.lines = lines
+    this.polls = /poll|jsonp/.test(member.session.transport)
   }
 
   add(name: string, channel: CarriedChannel): void {
@@ -55,17 +62,39 @@ class SessionCarrier implements Carrier {
   }
 
   drop(name: string): void {
-    this.channels.get(name)?.cut()
+    this.channels.get(name)?.shut()
+  }
+
+  left({ transport, once }: Channel): void {
+    if (transport !== 'carried') this.polls = once
+    if (this.isOver()) {
+      for (const channel of [...this.channels.values()]) channel.shut()
+      this.waiting = []
+      this.size = 0
+    } else if (!once && this.newest()) {
+      // Whoever missed something sees it now, and not with the next message.
+      for (const channel of this.channels.values()) channel.count()
+    }
+  }
+
+  /** Whether more waits than slow readers may leave, each so much. Every line that opens is told something, however much that is. */
+  isFull(each: number): boolean {
+    return this.unsent() > each * (1 + this.channels.size)
   }
 
   say(piece: Piece): void {
     this.waiting.push(piece)
     this.size += piece.text.length
-    this.flush()
+    this.hand()
+  }
+
+  flush(): void {
+    this.hand()
+    if (this.waiting.length === 0) this.wake()
   }
 
   /** Not before the first block of a channel of its own. */
-  flush(): void {
+  private hand(): void {
     for (let at = this.newest(); at && this.waiting.length > 0; at = this.newest()) {
       const [piece] = this.waiting as [Piece]
       this.lines.say(at, piece)
@@ -75,12 +104,6 @@ class SessionCarrier implements Carrier {
       this.size -= piece.text.length
       this.handed++
     }
-    if (this.waiting.length === 0) for (const wake of this.awake.splice(0)) wake()
-  }
-
-  /** Whoever missed something sees it now, and not with the next message. */
-  moved(): void {
-    if (this.newest()) for (const channel of this.channels.values()) channel.count()
   }
 
   unsent(): number {
@@ -91,24 +114,36 @@ class SessionCarrier implements Carrier {
     return this.handed + (this.newest()?.channel.taken() ?? 0)
   }
 
-  async drained(): Promise<void> {
-    const newest = this.newest()
-    if (this.size === 0 && newest) return newest.channel.drained()
-    await new Promise<void>(resolve => this.awake.push(resolve))
+  /** One wait for all. */
+  drained(): Promise<void> {
+    this.draining ??= this.wait().finally(() => {
+      this.draining = undefined
+    })
+    return this.draining
   }
 
+  /** The channel may end before it is drained, and another one go on. */
+  private async wait(): Promise<void> {
+    const next = new Promise<void>(resolve => {
+      this.wake = resolve
+    })
+    const newest = this.size === 0 ? this.newest() : undefined
+    await Promise.race([newest?.channel.drained() ?? next, next])
+  }
+
+  /** Its newest channel says what it does: one that is carried itself does not poll any more, whatever it had before. */
   isOver(): boolean {
-    const { stage, connections } = this.member
-    return stage === 'over' || (connections.length === 0 && !this.polls)
+    const { stage, connections, session } = this.member
+    if (stage === 'over') return true
+    const hasOwn = connections.some(({ channel }) => channel.transport !== 'carried')
+    return !hasOwn && (!this.polls || session.transport === 'carried')
   }
 
   /** One that is carried itself could come back to this. */
   private newest(): Connection | undefined {
-    const newest = this.member.connections.findLast(
+    return this.member.connections.findLast(
       ({ isOver, isWelcomed, channel }) => !isOver && isWelcomed && channel.transport !== 'carried',
     )
-    if (newest) this.polls = newest.channel.once
-    return newest
   }
 }
 
@@ -119,7 +154,7 @@ class CarriedChannel implements Channel {
   private readonly carrier: SessionCarrier
   private readonly name: string
   private connection: Connection | undefined
-  private pieces = 0
+  private said = 0
   private isShut = false
 
   constructor(carrier: SessionCarrier, name: string) {
@@ -134,12 +169,13 @@ class CarriedChannel implements Channel {
   }
 
   write(batch: Batch): void {
-    if (!this.isShut) this.say(`${++this.pieces}\n${textOf(batch)}`)
+    if (this.isShut) return
+    for (const piece of textOf(batch).match(pieces) ?? []) this.say(`${++this.said}\n${piece}`)
   }
 
   /** A piece of nothing. */
   count(): void {
-    this.say(`${++this.pieces}\n`)
+    this.say(`${++this.said}\n`)
   }
 
   unsent(): number {
@@ -160,11 +196,18 @@ class CarriedChannel implements Channel {
 
   /** Behind what was written. */
   end(): void {
-    if (!this.isShut) this.say(`${++this.pieces} end`)
-    this.cut()
+    if (!this.isShut) this.say(`${++this.said} end`)
+    this.shut()
   }
 
+  /** Its client takes a hole for a cut. */
   cut(): void {
+    if (!this.isShut) this.say(`${this.said + 2} end`)
+    this.shut()
+  }
+
+  /** Nobody is told. */
+  shut(): void {
     if (this.isShut) return
     this.isShut = true
     this.carrier.delete(this.name)

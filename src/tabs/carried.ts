@@ -1,4 +1,4 @@
-import { type Failure, withoutQuery } from '../contracts/failure.ts'
+import { type Failure, tryTo, withoutQuery } from '../contracts/failure.ts'
 import { feed, type Transport } from '../contracts/transport.ts'
 import { canRequest, requester } from '../transports/http/fetch-request.ts'
 import { receive } from '../transports/http/receive.ts'
@@ -25,7 +25,12 @@ export function carried({ key, locks, createChannel }: Place, by: string): Trans
         let abort = () => {}
         let where: string | undefined
         // As long as this has the lock the other tab hands on what comes.
-        const release = hold(locks, `${key} ${name}`, ask, () => out.ended(carrierGone))
+        const release = hold(
+          locks,
+          `${key} ${name}`,
+          () => tryTo(ask, out.ended),
+          () => out.ended(carrierGone),
+        )
         out.setAbort(() => {
           release()
           abort()

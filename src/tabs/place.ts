@@ -14,6 +14,12 @@ export function meetingPlace(key: string, environment: Environment): Place | und
   const { navigator, BroadcastChannel } = globalThis
   const { locks = navigator?.locks as AnyLocks | undefined, BroadcastChannel: Own = BroadcastChannel } =
     environment
-  if (!locks || !Own) return undefined
-  return { key, locks, createChannel: name => new (Own as ChannelClass)(name) }
+  const createChannel = (name: string) => new (Own as ChannelClass)(name)
+  try {
+    // Firefox has the class and denies its use to pages that may not store anything.
+    createChannel(key).close()
+  } catch {
+    return undefined
+  }
+  return locks && { key, locks, createChannel }
 }

@@ -10,6 +10,9 @@ import { next, type Signal, type State, seeking } from './state.ts'
 /** A tab that has the lock and does not answer for so long is frozen, in ms; up to twice that, so that not all take it at once. */
 const answersWithin = 2_000
 
+/** What others are brought comes in pieces as large as this, in characters; a page that takes no such blocks carries nobody. */
+const piece = 10_000
+
 /** What the tab says that has the lock; nothing of it: where is it? `isSlow`: a tab that is looked at would do better. */
 interface Told {
   readonly holder?: string
@@ -23,7 +26,8 @@ interface Told {
 export function shareTabs(own: Route): Route {
   return {
     open(target, line) {
-      const place = meetingPlace(`throughline ${target.origin}${target.pathname}`, target.environment)
+      const { origin, pathname, environment, largest = piece } = target
+      const place = largest >= piece && meetingPlace(`throughline ${origin}${pathname}`, environment)
       return place ? join(place, own, target, line) : own.open(target, line)
     },
   }
@@ -38,6 +42,7 @@ function join(place: Place, own: Route, target: Target, line: Receiver): Channel
   let session = '' // that others may name, while this tab holds the lock
   let kind = '' // of the transport that it has then
   let isOpen = false
+  let passed = 0 // to others: news too, after which a poll is not put off
   let timer: unknown
   let release = () => {}
 
@@ -136,34 +141,40 @@ function join(place: Place, own: Route, target: Target, line: Receiver): Channel
   function go(route: Route): void {
     const mine = state
     const isHolder = mine.name === 'holding'
-    const opening = route.open(target, {
-      ...line,
-      opened(transport, hello) {
-        isOpen = true
-        kind = transport.kind
-        if (isHolder && hello) tell(hello.hello.session)
-        line.opened(transport, hello)
+    const opening = route.open(
+      { ...target, taken: () => target.taken() + passed },
+      {
+        ...line,
+        opened(transport, hello) {
+          isOpen = true
+          kind = transport.kind
+          if (isHolder && hello) tell(hello.hello.session)
+          line.opened(transport, hello)
+        },
+        read(block, beside) {
+          if (isHolder && block.event === 'rt.carried') {
+            passed++
+            carrier.pass(block)
+          }
+          return line.read(block, beside)
+        },
+        frame(frame, origin) {
+          if (isHolder && frame.type === 'hello') tell(frame.hello.session)
+          line.frame(frame, origin)
+        },
+        paused(failure) {
+          if (isHolder) leaveOthers()
+          line.paused(failure)
+        },
+        ended(failure) {
+          if (mine.name === 'carried' && !isOpen && failure.status === 404) return signal('refused')
+          // A server that knows nothing of this.
+          if (mine.name === 'carried' && !isOpen && failure.status === 400) return signal('unable')
+          signal('ended')
+          line.ended(failure)
+        },
       },
-      read(block, beside) {
-        if (isHolder && block.event === 'rt.carried') carrier.pass(block)
-        return line.read(block, beside)
-      },
-      frame(frame, origin) {
-        if (isHolder && frame.type === 'hello') tell(frame.hello.session)
-        line.frame(frame, origin)
-      },
-      paused(failure) {
-        if (isHolder) leaveOthers()
-        line.paused(failure)
-      },
-      ended(failure) {
-        if (mine.name === 'carried' && !isOpen && failure.status === 404) return signal('refused')
-        // A server that knows nothing of this.
-        if (mine.name === 'carried' && !isOpen && failure.status === 400) return signal('unable')
-        signal('ended')
-        line.ended(failure)
-      },
-    })
+    )
     if (state === mine) way = opening
     else opening.close()
   }

@@ -23,13 +23,16 @@ function carry(at: Stand, by: string, query: Query = {}, headers: Record<string,
 
 /** What was carried so far: its pieces are counted from 1, without a hole. */
 function carriedBy(ear: Ear, as = name): Block[] {
-  const pieces = ear.blocks.filter(({ event, re }) => event === 'rt.carried' && re === as)
-  return pieces.flatMap(({ data = '' }, index) => {
-    const number = `${index + 1}`
-    expect(data.slice(0, number.length + 1)).toMatch(`${number}${data.endsWith(' end') ? ' ' : '\n'}`)
-    const text = data.slice(number.length + 1)
-    return text === 'end' ? [{ id: undefined, event: text, data: undefined }] : parse(text)
-  })
+  const pieces = piecesIn(ear, as)
+  for (const [index, piece] of pieces.entries()) expect(piece).toMatch(RegExp(`^${index + 1}(\n| end$)`))
+  const blocks = parse(pieces.map(piece => piece.replace(/^\d+\n/, '')).join(''))
+  return pieces.at(-1)?.endsWith(' end')
+    ? [...blocks, { id: undefined, event: 'end', data: undefined }]
+    : blocks
+}
+
+function piecesIn({ blocks }: Ear, as = name): string[] {
+  return blocks.flatMap(({ event, re, data = '' }) => (event === 'rt.carried' && re === as ? [data] : []))
 }
 
 function isMessage({ event }: Block): boolean {
@@ -197,6 +200,133 @@ it('says goodbye to what is carried before it closes what carries it', async () 
   await at.hub.close()
   expect(carriedBy(ear).map(({ event }) => event)).toContain('rt.bye')
 })
+
+it('tells the tab that is carried by a hole that its channel was cut', async () => {
+  const at = await stand()
+  const ear = listen(at, 'websocket')
+  await carry(at, await sessionOf(ear))
+  await carriedSession(ear)
+  at.hub.refuse(['carried'])
+  const last = () => Number.parseInt(piecesIn(ear).at(-1) ?? '', 10)
+  await expect.poll(() => last() > piecesIn(ear).length).toBe(true)
+})
+
+it.each(channels.filter(via => !isPoll(via)))(
+  'ends at once with the last channel of what carries it, over %s, and nothing of it comes down the next',
+  async via => {
+    const at = await stand()
+    const ear = listen(at, via)
+    const by = await sessionOf(ear)
+    await carry(at, by, { topic: 'y' })
+    await carriedSession(ear)
+    ear.close()
+    await expect.poll(() => at.hub.stats().lines.carried).toBe(0)
+    await at.hub.publish('y', 'for nobody')
+    const next = listen(at, via, { 'rt.sid': by })
+    await next.opened()
+    await at.hub.publish('x', 'for the tab that carries')
+    await next.messages(1)
+    expect(piecesIn(next)).toEqual([])
+  },
+)
+
+it('waits where it was asked for between two polls', async () => {
+  const at = await stand({ heartbeat: 300 })
+  const by = JSON.parse(parse((await poll(at, { 'rt.n': 0 })).text)[0]?.data ?? '').session
+  expect(await carry(at, by)).toMatchObject({ status: 200 })
+  // Longer than the hub takes to find out channels that are over.
+  const other = listen(at, 'websocket')
+  for (let beats = 0; beats < 2; beats++) await other.next('rt.beat')
+  expect(at.hub.stats().lines.carried).toBe(1)
+  const { text } = await poll(at, { 'rt.n': 1, 'rt.sid': by })
+  expect(parse(text)).toContainEqual(expect.objectContaining({ event: 'rt.carried', re: name }))
+})
+
+it.each(['websocket', 'long-polling'] as const)(
+  'ends when the tab that carries it over %s is carried itself',
+  async via => {
+    const at = await stand({ heartbeat: 300 })
+    const ears = [listen(at, via), listen(at, 'websocket')] as const
+    const [one, two] = [await sessionOf(ears[0]), await sessionOf(ears[1])]
+    await carry(at, one)
+    await carriedSession(ears[0])
+    await carry(at, two, { 'rt.sid': one, 'rt.as': 'one00000' })
+    ears[0].close()
+    await expect.poll(() => at.hub.stats().lines.carried).toBe(1)
+    expect(at.hub.stats().stuck).toBe(0)
+  },
+)
+
+it('goes on between two polls of a session that was carried before', async () => {
+  const at = await stand()
+  const other = listen(at, 'long-polling')
+  const by = JSON.parse(parse((await poll(at, { 'rt.n': 0 })).text)[0]?.data ?? '').session
+  await carry(at, await sessionOf(other), { 'rt.sid': by, 'rt.as': 'was00000' })
+  await carriedSession(other, 'was00000')
+  await carry(at, by, { topic: 'y' })
+  // As a tab comes that takes the lock: it polls, and what it was carried by is not over yet.
+  for (let turn = 0; turn < 3; turn++) {
+    const { text } = await poll(at, { 'rt.n': turn, 'rt.c': 'd', 'rt.sid': by })
+    if (turn === 0) await carry(at, by, { topic: 'y', 'rt.as': 'next0000' })
+    expect(text).toContain(turn === 0 ? 'rt.open' : 'next0000')
+    await at.hub.publish('y', `after ${turn}`)
+  }
+  expect(at.hub.stats().lines.carried).toBeGreaterThan(1)
+})
+
+it('goes on down the next channel where the one before is stopped up', async () => {
+  const at = await stand({ limits: { unsent: 100_000 } })
+  const ear = listen(at, 'xhr-streaming', { topic: 'other' })
+  const by = await sessionOf(ear)
+  await carry(at, by)
+  await carriedSession(ear)
+  ear.pause()
+  for (let index = 0; index < 400; index++) await at.hub.publish('x', 'x'.repeat(50_000))
+  const next = listen(at, 'websocket', { topic: 'other', 'rt.sid': by })
+  await next.opened()
+  ear.close()
+  await at.hub.publish('x', 'the last')
+  await expect
+    .poll(() => piecesIn(next).join('').includes('data: the last\n'), { timeout: 10_000 })
+    .toBe(true)
+})
+
+it('takes nobody more in where what waits for the next poll is more than a slow reader may leave', async () => {
+  const at = await stand({ limits: { unsent: 100_000 } })
+  const first = await at.hub.publish('x', 'first')
+  for (let index = 0; index < 4; index++) await at.hub.publish('x', 'x'.repeat(50_000))
+  const { text } = await poll(at, { 'rt.n': 0, 'rt.id': first })
+  const by = JSON.parse(parse(text)[0]?.data ?? '').session
+  const statuses = new Set<number>()
+  for (let index = 0; index < 5; index++) {
+    const { status } = await carry(at, by, { 'rt.id': first })
+    statuses.add(status)
+    await at.hub.publish('y', 'so that what was read has been written')
+  }
+  expect([...statuses]).toEqual([200, 503])
+})
+
+it('comes in pieces that no limit of the tab that carries leaves out, cut between characters', async () => {
+  const at = await stand()
+  const ear = listen(at, 'websocket', { topic: 'other' })
+  await carry(at, await sessionOf(ear))
+  await carriedSession(ear)
+  const text = `a${'\u{1f600}'.repeat(100_000)}${'\n'.repeat(100_000)}b`
+  await at.hub.publish('x', text)
+  const message = () => carriedBy(ear).find(isMessage)
+  await expect.poll(message).toBeDefined()
+  expect(message()?.data === text).toBe(true)
+  expect(Math.max(...piecesIn(ear).map(({ length }) => length))).toBeLessThan(10_000)
+})
+
+function isPoll(via: string): boolean {
+  return via === 'long-polling' || via === 'jsonp'
+}
+
+/** One poll of one client. */
+function poll(at: Stand, query: Query) {
+  return ask(address(at, { 'rt.via': 'long-polling', 'rt.c': 'c', ...query }))
+}
 
 describe('is refused', () => {
   it('where nobody is in such a session', async () => {
