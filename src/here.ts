@@ -140,6 +140,7 @@ export interface AnyDocument {
 
 /** What is used of `navigator.locks`. */
 export interface AnyLocks {
+  /** As Web Locks have it: the lock is kept until what `held` gives settles. */
   request(name: string, options: object, held: () => Promise<void>): Promise<unknown>
 }
 
