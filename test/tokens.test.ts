@@ -27,6 +27,7 @@ function addressOf({ addressing }: Dialect, way: Transport): string {
     headers: {},
     position,
     nonce: '1',
+    line: 'l1ne',
     channel: '1',
   }
   return addressing.buildRequest({ ...asked, ...madeBy(way), token, hidden: true }).url

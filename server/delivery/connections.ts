@@ -167,18 +167,19 @@ export function createConnections(
   function prepare(ask: HubRequest, granted: Granted): Opening {
     const { sid, address, cursor, turn } = ask
     const known = sessions.find(ask, granted)
+    const joined = known ?? sessions.join(ask, granted)
     const elsewhere = sid && !sessions.knows(sid)
+    const lost = elsewhere ? privateTopic(sid, granted.principal) : undefined
     const { topics, expires } = granted
     const { set, tellsLater } = ask
     const start = { ask, granted, address, topics, expires, cursor, lost: undefined, set, tellsLater }
-    if (known) {
-      sessions.checkMore(known, granted)
-      roaming.polled(known, turn)
-      return { ...start, member: known, welcome: turn === 0 }
+    if (known) roaming.polled(known, turn)
+    if (joined) {
+      sessions.checkMore(joined, granted)
+      return { ...start, member: joined, lost, welcome: turn === 0 }
     }
     if (elsewhere && roaming.isGuest(ask))
       return { ...start, member: sessions.invite(ask, granted), welcome: false }
-    const lost = elsewhere ? privateTopic(sid, granted.principal) : undefined
     return { ...start, member: sessions.begin(ask, granted), lost, welcome: true }
   }
 

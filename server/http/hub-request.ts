@@ -24,6 +24,8 @@ export interface HubRequest {
   /** What that origin is to us; `unknown` when the request does not tell it. */
   readonly standing: 'own' | 'listed' | 'foreign' | 'unknown'
   readonly sid: string | undefined
+  /** What its client calls itself, until it has been told a session: all transports of a race say the same. */
+  readonly line: string | undefined
   readonly cursor: string | undefined
   /** The version of the wire that the client speaks. */
   readonly version: 1 | 2
@@ -75,6 +77,7 @@ export function readHubRequest(request: Incoming, settings: Settings, upgrade = 
     before,
     ...readOrigin(headers, arrival, settings.isListed),
     sid: query.get('rt.sid') || undefined,
+    line: query.get('rt.line')?.slice(0, 64) || undefined,
     // "A Last-Event-ID header wins, because a browser that reconnects by itself repeats an old URL."
     cursor: single(headers['last-event-id']) || query.get('rt.id') || undefined,
     version: version === '1' ? 1 : 2,

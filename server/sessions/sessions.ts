@@ -19,6 +19,11 @@ import {
 export interface Sessions {
   /** The session that was asked for, if it still lives and belongs to who asks. */
   find(ask: HubRequest, granted: Granted): Member | undefined
+  /**
+   * The session that another channel of the same line has begun a moment ago: in a race none of them has been told it yet. Throws a refusal
+   * when that line has said goodbye since: what comes then was on its way.
+   */
+  join(ask: HubRequest, granted: Granted): Member | undefined
   /** Throws a refusal when there are too many for a new one. */
   check(ask: HubRequest, granted: Granted): void
   /** Throws a refusal when its client has too many lines for one more, or too many topics for what this one hears. */
@@ -79,6 +84,9 @@ export function privateTopic(sid: string, principal: string | undefined): string
   return ['rt.to.', hash].join('')
 }
 
+/** How long the transports of a race may begin after one another, in ms. */
+const racing = 30_000
+
 /** How many beats of the hub's clock a channel lasts at least whose client was no passer-by. */
 const stay = 3
 
@@ -89,6 +97,8 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   const everybody: Group = { key: undefined, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
   const groups = new Map<string, Group>()
   let open = 0
+  const lately = new Map<string, { member: Member; since: number }>() // by line, those that have just begun
+  const parted = new WeakSet<Member>() // those that have said goodbye
   const away = new Set<Member>() // those without a channel, the longest away first
   let timer: NodeJS.Timeout | undefined // runs while somebody is away
 
@@ -138,6 +148,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
 
   return {
     find,
+    join,
     check,
     checkMore,
     checkNext,
@@ -163,15 +174,30 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     },
   }
 
-  function find({ sid = '', origin, standing }: HubRequest, { principal }: Granted): Member | undefined {
-    const member = members.get(sid)
-    if (member?.session.principal !== principal) return undefined
-    if (!member || !isSamePage(member, standing, origin)) return undefined
+  function find(ask: HubRequest, granted: Granted): Member | undefined {
+    const member = ofWhoAsks(members.get(ask.sid ?? ''), ask, granted)
+    if (!member) return undefined
+    if (member.stage === 'begun') member.stage = 'proven'
+    for (const { passing } of member.groups) passing.delete(member)
+    return member
+  }
+
+  function join(ask: HubRequest, granted: Granted): Member | undefined {
+    const began = lately.get(ask.line ?? '')?.member
+    if (began && parted.has(began) && began.session.principal === granted.principal) throw hasParted
+    return ofWhoAsks(began, ask, granted)
+  }
+
+  function ofWhoAsks(
+    member: Member | undefined,
+    { origin, standing }: HubRequest,
+    { principal }: Granted,
+  ): Member | undefined {
+    if (!member || member.stage === 'over' || member.session.principal !== principal) return undefined
+    if (!isSamePage(member, standing, origin)) return undefined
     // A page of our own is known by the name it has told of late: proxies may have others.
     if (origin !== undefined && standing !== 'foreign')
       Object.assign(member, { origin, own: standing === 'own' })
-    if (member.stage === 'begun') member.stage = 'proven'
-    for (const { passing } of member.groups) passing.delete(member)
     return member
   }
 
@@ -193,7 +219,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   }
 
   function checkNext(ask: HubRequest, granted: Granted): void {
-    const known = find(ask, granted)
+    const known = find(ask, granted) ?? join(ask, granted)
     if (known) checkMore(known, granted)
     else check(ask, granted)
   }
@@ -248,7 +274,18 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     const member = make(name(), 'new', ask, granted)
     members.set(member.session.id, member)
     wait(member)
+    if (ask.line) remember(ask.line, member)
     return member
+  }
+
+  function remember(line: string, member: Member): void {
+    const now = Date.now()
+    for (const [name, { since }] of lately) {
+      if (now - since < racing) break
+      lately.delete(name)
+    }
+    lately.delete(line)
+    lately.set(line, { member, since: now })
   }
 
   function invite(ask: HubRequest, granted: Granted): Member {
@@ -342,6 +379,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     }
     member.names = names
     away.delete(member)
+    for (const { passing } of member.groups) passing.delete(member)
   }
 
   function leave(connection: Connection): boolean {
@@ -399,6 +437,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
 
   function end(member: Member, bye?: Farewell, vanished = false): void {
     away.delete(member)
+    if (bye) parted.add(member)
     const isOurs = members.get(member.session.id) === member
     if (!isOurs && !guests.delete(member)) return
     // What is decided later finds nobody, and counts nothing.
@@ -424,6 +463,8 @@ function isPassing({ member, began, wrote }: Connection): boolean {
 function namesOf(topics: readonly string[]): number {
   return topics.reduce((sum, { length }) => sum + length + 16, 0)
 }
+
+const hasParted = refusal(410, 'this line has said goodbye')
 
 function tooMany(what: string, { key }: Group): Refusal {
   if (key === undefined) return refusal(503, `too many ${what}`, 10)

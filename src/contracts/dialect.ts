@@ -199,6 +199,8 @@ export interface RequestContext extends RequestDetails {
   position: Position
   /** A fresh random text, against caches. */
   nonce: string
+  /** A random text that is the same for all requests of a line, and that nobody else can know. */
+  line: string
 }
 
 /** One HTTP or WebSocket request. */

@@ -80,6 +80,7 @@ function buildRequest({
   token,
   position,
   nonce,
+  line,
   pollIndex: turn,
   channel,
   jsonpCallback: callback,
@@ -102,6 +103,7 @@ function buildRequest({
   if (!query) set('id', position.cursor)
   if (turn !== undefined) set('n', `${turn}`)
   set('x', nonce)
+  if (!turn && !query) set('line', line)
   set('cb', callback)
   for (const name in query) set(name.slice(3), query[name])
   // A slice that is sent is no channel.

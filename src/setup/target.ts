@@ -51,6 +51,8 @@ export function createDestination(
   const hidden = token !== undefined && options.tokenIn !== 'address'
   const whole = () => withParams(http, asked.params())
   const named = (bare: URL) => buildRequest({ ...viaPost, name: 'query' }, { position: nowhere }, bare)
+  const random = () => Math.floor(environment.random() * 2 ** 32).toString(36)
+  const line = random() + random() + random() + random()
   const long =
     environment.fetch && dialect.addressing.longQuery?.(whole, environment.fetch, named, withCredentials)
   const attempts: Attempt[] = []
@@ -96,7 +98,6 @@ export function createDestination(
     details: RequestDetails & { position: Position },
     url: URL = long?.address() ?? whole(),
   ): Request {
-    const nonce = Math.floor(environment.random() * 2 ** 32).toString(36)
     return dialect.addressing.buildRequest({
       ...details,
       via: by.like ?? by.name,
@@ -105,7 +106,8 @@ export function createDestination(
       headers: asked.headers(),
       token: token?.value,
       hidden,
-      nonce,
+      nonce: random(),
+      line,
     })
   }
 }

@@ -395,6 +395,7 @@ async function stage(
         token: undefined,
         position,
         nonce: 'n0nce',
+        line: 'l1ne',
       }),
   }
   const say = (call: keyof Sink, said: string) => {

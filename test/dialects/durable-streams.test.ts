@@ -15,6 +15,7 @@ function requestFor(ask: Partial<RequestContext> & { cursor?: string }, options?
     token: undefined,
     position: { cursor: ask.cursor ?? '', session: undefined },
     nonce: 'n0nce',
+    line: 'l1ne',
     ...ask,
   })
 }

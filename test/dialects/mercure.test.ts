@@ -16,6 +16,7 @@ function requestFor(ask: Partial<RequestContext>, options?: MercureOptions) {
     token: undefined,
     position: start,
     nonce: 'n0nce',
+    line: 'l1ne',
     ...ask,
   })
 }

@@ -19,6 +19,7 @@ function requestFor(ask: Partial<RequestContext>) {
     token: undefined,
     position: start,
     nonce: 'n0nce',
+    line: 'l1ne',
     ...ask,
   })
   return {
@@ -37,7 +38,7 @@ function read(block: Partial<Incoming>, position = midway): Frame {
 describe('a request', () => {
   test('leaves the page’s own parameters first and as they are', () => {
     expect(requestFor({}).url).toBe(
-      'https://host.test/live?topic=a%20b&rt.v=1&rt.via=xhr-streaming&rt.x=n0nce',
+      'https://host.test/live?topic=a%20b&rt.v=1&rt.via=xhr-streaming&rt.x=n0nce&rt.line=l1ne',
     )
   })
 

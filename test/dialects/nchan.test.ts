@@ -15,6 +15,7 @@ function requestFor(ask: Partial<RequestContext>, options?: NchanOptions) {
     token: undefined,
     position: start,
     nonce: 'n0nce',
+    line: 'l1ne',
     ...ask,
   })
 }

@@ -21,6 +21,7 @@ function requestFor(ask: Partial<RequestContext>, as = dialect) {
     token: 'secret',
     position: fresh,
     nonce: 'n0nce',
+    line: 'l1ne',
     ...ask,
   }).url
   return { url, query: Object.fromEntries(new URL(url).searchParams) }

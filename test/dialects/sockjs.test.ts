@@ -18,6 +18,7 @@ function requestFor(ask: Partial<RequestContext>, as = dialect) {
     token: undefined,
     position: fresh,
     nonce: 'n0nce',
+    line: 'l1ne',
     channel: 'zz',
     ...ask,
   })
@@ -72,6 +73,7 @@ describe('a request', () => {
         token: undefined,
         position: fresh,
         nonce: 'n0',
+        line: 'l1ne',
       }).url,
     ).toMatch(/^https:\/\/a\/\d{3}\/n0\/xhr$/)
   })

@@ -20,6 +20,66 @@ import {
 
 const poll = { 'rt.via': 'long-polling', 'rt.n': 0 }
 
+describe('the transports of a race', () => {
+  const sessionOf = async (ear: { opened(): Promise<{ session: string }> }) => (await ear.opened()).session
+  const line = 'a line of its own'
+
+  it('have one session, whichever of them asks first', async () => {
+    const at = await stand()
+    const names: string[] = []
+    for (const via of ['eventsource', 'websocket', 'xhr-streaming', 'long-polling'] as const)
+      names.push(await sessionOf(listen(at, via, { 'rt.line': line })))
+    expect(new Set(names).size).toBe(1)
+    expect(at.hub.stats().sessions).toBe(1)
+  })
+
+  it('of another line, another origin or another principal have another one', async () => {
+    const at = await stand({ authorize: ({ url }) => ({ principal: url.searchParams.get('user') ?? 'ann' }) })
+    const asks = [{}, { 'rt.line': 'another' }, { user: 'bob' }, { user: 'bob', 'rt.line': 'another' }]
+    const ears = asks.map(query => listen(at, 'xhr-streaming', { 'rt.line': line, ...query }))
+    const names = await Promise.all(ears.map(sessionOf))
+    expect(new Set(names).size).toBe(4)
+    const origins = ['http://a.example', 'http://b.example']
+    const elsewhere = await stand({ origins })
+    const others = origins.map(origin => listen(elsewhere, 'eventsource', { 'rt.line': line }, { origin }))
+    expect(new Set(await Promise.all(others.map(sessionOf))).size).toBe(2)
+  })
+
+  it('begin within half a minute, in a session that is not over', async () => {
+    const time = stopTime()
+    const at = await stand({ sessionTimeout: 120_000 })
+    const first = await sessionOf(listen(at, 'xhr-streaming', { 'rt.line': line }))
+    time.pass(29_000)
+    expect(await sessionOf(listen(at, 'websocket', { 'rt.line': line }))).toBe(first)
+    const other = listen(at, 'websocket', { 'rt.line': 'other' })
+    await other.opened()
+    other.send(encode({ event: 'rt.bye', data: '' }))
+    await until(() => at.hub.stats().sessions === 1)
+    const late = await ask(address(at, { 'rt.via': 'xhr-streaming', 'rt.line': 'other' }))
+    expect([late.status, late.text]).toEqual([410, expect.stringContaining('this line has said goodbye')])
+    time.pass(2_000)
+    listen(at, 'websocket', { 'rt.line': 'a third' })
+    await until(() => at.hub.stats().sessions === 2)
+    expect(await sessionOf(listen(at, 'websocket', { 'rt.line': line }))).not.toBe(first)
+  })
+
+  it('leave nothing behind: the application is told once that it opened, and once that it closed', async () => {
+    const at = await stand()
+    const told: string[] = []
+    at.hub.on('open', () => void told.push('open'))
+    at.hub.on('close', () => void told.push('close'))
+    const loser = listen(at, 'eventsource', { 'rt.line': line })
+    await loser.opened()
+    const winner = listen(at, 'websocket', { 'rt.line': line })
+    await winner.opened()
+    loser.close()
+    await until(() => at.hub.stats().lines.eventsource === 0)
+    winner.send(encode({ event: 'rt.bye', data: '' }))
+    await until(() => at.hub.stats().sessions === 0)
+    expect(told).toEqual(['open', 'close'])
+  })
+})
+
 describe('a line', () => {
   it.each(['websocket', 'eventsource', 'xhr-streaming'] as const)(
     'over %s hears a sign of life within each heartbeat',

@@ -1,6 +1,6 @@
 /** The SDK in Node, over the package ws, against our server. */
 import { createServer, request } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, connect as connectTcp, createServer as createTcpServer } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { createHub } from '../../server/index.ts'
@@ -176,3 +176,56 @@ it('a poll whose answer a race holds back for a better transport is followed by 
   expect(rest.filter(url => !url.includes('sid='))).toEqual([])
   expect(hub.stats().sessions).toBe(1)
 })
+
+it('a line whose WebSocket takes its time, so that others were tried beside it, is one session, and leaves none', async () => {
+  const { hub, host } = await stand()
+  const told: string[] = []
+  hub.on('open', () => void told.push('open'))
+  hub.on('close', () => void told.push('close'))
+  let streams = 0
+  const target = new URL(`http://${host}`)
+  // A handshake goes on once the server has answered a stream, of which the client hears nothing.
+  const streaming = gate()
+  const front = createTcpServer(socket => {
+    socket.on('error', () => {})
+    socket.once('data', head => {
+      const onward = connectTcp(Number(target.port), target.hostname)
+      onward.on('error', () => socket.destroy())
+      onward.on('close', () => socket.destroy())
+      socket.on('close', () => onward.destroy())
+      if (/\r\nupgrade: websocket\r\n/i.test(head.toString()))
+        return void streaming.opened.then(() => {
+          onward.write(head)
+          socket.pipe(onward)
+          onward.pipe(socket)
+        })
+      streams++
+      onward.write(head)
+      onward.once('data', streaming.open)
+    })
+  })
+  await new Promise<void>(resolve => front.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void front.close())
+  const { port } = front.address() as AddressInfo
+  const line = connect(`http://127.0.0.1:${port}/live?topic=x`, {
+    transport: race(websocket, fetchStreaming),
+    dialect: native,
+    // Nothing is known of lines before it.
+    environment: { ...environment, getItem: () => null, setItem() {} },
+  })
+  onTestFinished(() => line.close())
+  await expect.poll(() => line.transport, { timeout: 15_000 }).toBe('websocket')
+  expect(hub.stats().sessions).toBe(1)
+  line.close()
+  await expect.poll(() => hub.stats().sessions).toBe(0)
+  expect(streams).toBe(1)
+  expect(told).toEqual(['open', 'close'])
+})
+
+function gate() {
+  let open = () => {}
+  const opened = new Promise<void>(resolve => {
+    open = resolve
+  })
+  return { opened, open }
+}

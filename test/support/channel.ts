@@ -38,6 +38,7 @@ export function openChannel(transport: Transport, dialect: Dialect, parts: Parti
         headers: {},
         token: undefined,
         nonce: 'n0nce',
+        line: 'l1ne',
       }),
   }
   const channel = transport.open(target, {

@@ -54,6 +54,7 @@ function start({
         token: undefined,
         position: { cursor: 'e.1.t1', session: 's1' },
         nonce: 'x',
+        line: 'l1ne',
       }),
   }
   const channel = jsonp.open(target, {
