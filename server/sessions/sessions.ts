@@ -28,6 +28,8 @@ export interface Sessions {
   check(ask: HubRequest, granted: Granted): void
   /** Throws a refusal when its client has too many lines for one more, or too many topics for what this one hears. */
   checkMore(member: Member, granted: Granted): void
+  /** A line says goodbye of which nothing has come yet: what comes was on its way. */
+  part(ask: HubRequest): void
   /** Whichever of these two is due for a channel that may begin: its session lives, or is a new one. */
   checkNext(ask: HubRequest, granted: Granted): void
   /** It hears this topic from now on, whatever it is granted. Throws a refusal when it hears too many. */
@@ -97,7 +99,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   const everybody: Group = { key: undefined, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
   const groups = new Map<string, Group>()
   let open = 0
-  const lately = new Map<string, { member: Member; since: number }>() // by line, those that have just begun
+  const lately = new Map<string, { member: Member | undefined; since: number }>() // by line, those that have just begun, or ended before that
   const parted = new WeakSet<Member>() // those that have said goodbye
   const away = new Set<Member>() // those without a channel, the longest away first
   let timer: NodeJS.Timeout | undefined // runs while somebody is away
@@ -149,6 +151,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   return {
     find,
     join,
+    part,
     check,
     checkMore,
     checkNext,
@@ -183,9 +186,15 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   }
 
   function join(ask: HubRequest, granted: Granted): Member | undefined {
-    const began = lately.get(ask.line ?? '')?.member
-    if (began && parted.has(began) && began.session.principal === granted.principal) throw hasParted
-    return ofWhoAsks(began, ask, granted)
+    const known = lately.get(ask.line ?? '')
+    if (!known) return undefined
+    const { member } = known
+    if (!member || (parted.has(member) && member.session.principal === granted.principal)) throw hasParted
+    return ofWhoAsks(member, ask, granted)
+  }
+
+  function part({ line }: HubRequest): void {
+    if (line) remember(line, undefined)
   }
 
   function ofWhoAsks(
@@ -278,7 +287,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     return member
   }
 
-  function remember(line: string, member: Member): void {
+  function remember(line: string, member: Member | undefined): void {
     const now = Date.now()
     for (const [name, { since }] of lately) {
       if (now - since < racing) break

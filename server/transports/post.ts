@@ -18,9 +18,12 @@ export async function servePost(
 ): Promise<void> {
   const { sessions, accept, lines, roaming, inflow } = context
   checkType(ask)
-  const member = sessions.find(ask, granted)
+  const member = sessions.find(ask, granted) ?? sessions.join(ask, granted)
   roaming.posted(ask, member !== undefined)
-  if (!member) throw refusal(404, 'session unknown')
+  if (!member) {
+    sessions.part(ask)
+    throw refusal(404, 'session unknown')
+  }
   const reader = createReader(context.settings.limits)
   try {
     await readBody(context, member, request, reader)

@@ -7,6 +7,7 @@ import type { Connection, ConnectionConfig, Listener } from './contract.ts'
 import { sendLast } from './goodbye.ts'
 import { watchPageLifecycle } from './page-lifecycle.ts'
 import { createPosition } from './position.ts'
+import { post } from './post.ts'
 import { prepare, tooLate } from './prepare.ts'
 import { type Session, sessionLost } from './session.ts'
 import { fresh, hasChannel, next, type Signal, type State } from './state.ts'
@@ -275,10 +276,12 @@ export function createConnection(config: ConnectionConfig, listener: Listener): 
     }
   }
 
-  /** Only numbered messages may be sent twice, and only in the session that they are numbered in. */
+  /** Only numbered messages may be sent twice, and only in the session that they are numbered in. A server may have begun one that was not heard of yet. */
   function postLast(goodbye?: string): void {
-    if (session.hello && dialect.sending.acknowledges && position.session !== undefined)
+    if (!dialect.sending.acknowledges) return
+    if (session.hello && position.session !== undefined)
       sendLast(target, outbox, session.hello.limits, goodbye)
+    else if (goodbye && target.attempts.length) post(target, goodbye, { keepalive: true })
   }
 
   function startTimer(act: () => void, ms: number): void {

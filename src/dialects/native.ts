@@ -98,6 +98,7 @@ function buildRequest({
   else if (kind !== 'socket' && !hidden) set('token', token)
   set('ticket', ticket)
   if (kind === 'socket') there.protocol = there.protocol.replace('http', 'ws')
+  if (via === 'post' && !position.session) set('line', line)
   if (kind === 'post')
     return { url: there.href, headers: { ...headers, 'Content-Type': 'text/event-stream' } }
   if (!query) set('id', position.cursor)

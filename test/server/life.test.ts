@@ -80,6 +80,30 @@ describe('the transports of a race', () => {
   })
 })
 
+describe('a line that is closed before it was told its session', () => {
+  const query = { 'rt.via': 'post', 'rt.line': 'a line of its own' }
+  const goodbye = {
+    headers: { 'content-type': 'text/event-stream' },
+    body: encode({ event: 'rt.bye', data: '' }),
+  }
+
+  it('leaves none', async () => {
+    const at = await stand()
+    await listen(at, 'eventsource', { 'rt.line': query['rt.line'] }).opened()
+    expect((await ask(address(at, query), { method: 'POST', ...goodbye })).status).toBe(200)
+    expect(at.hub.stats().sessions).toBe(0)
+  })
+
+  it('begins none by what was on its way', async () => {
+    const at = await stand()
+    expect((await ask(address(at, query), { method: 'POST', ...goodbye })).status).toBe(404)
+    const late = await ask(address(at, { ...query, 'rt.via': 'xhr-streaming' }))
+    expect(late.status).toBe(410)
+    await listen(at, 'eventsource', { 'rt.line': 'another' }).opened()
+    expect(at.hub.stats().sessions).toBe(1)
+  })
+})
+
 describe('a line', () => {
   it.each(['websocket', 'eventsource', 'xhr-streaming'] as const)(
     'over %s hears a sign of life within each heartbeat',

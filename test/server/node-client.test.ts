@@ -222,6 +222,52 @@ it('a line whose WebSocket takes its time, so that others were tried beside it, 
   expect(told).toEqual(['open', 'close'])
 })
 
+it('a line that is closed before it has heard anything leaves no session', async () => {
+  const { hub, host } = await stand()
+  const target = new URL(`http://${host}`)
+  let posts = 0
+  // What the server says is never heard.
+  const front = createTcpServer(socket => {
+    socket.on('error', () => {})
+    socket.once('data', head => {
+      if (head.toString().startsWith('POST')) posts++
+      const onward = connectTcp(Number(target.port), target.hostname)
+      onward.on('error', () => socket.destroy())
+      socket.on('close', () => onward.destroy())
+      onward.write(head)
+      socket.pipe(onward)
+      onward.resume()
+    })
+  })
+  await new Promise<void>(resolve => front.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => void front.close())
+  const { port } = front.address() as AddressInfo
+  const line = connect(`http://127.0.0.1:${port}/live?topic=x`, {
+    transport: race(fetchStreaming, longPolling),
+    dialect: native,
+    environment: { ...environment, getItem: () => null, setItem() {} },
+  })
+  onTestFinished(() => line.close())
+  await expect.poll(() => hub.stats().sessions).toBe(1)
+  line.close()
+  await expect.poll(() => hub.stats().sessions).toBe(0)
+  expect(posts).toBe(1)
+})
+
+it('a line that is closed before it has asked for anything asks for nothing', async () => {
+  const { hub, host } = await stand()
+  const asked: unknown[] = []
+  const line = connect(`http://${host}/live?topic=x`, {
+    transport: race(websocket, longPolling),
+    dialect: native,
+    environment: { ...environment, fetch: url => Promise.reject(asked.push(url)) },
+  })
+  line.close()
+  await wait(50)
+  expect(asked).toEqual([])
+  expect(hub.stats().sessions).toBe(0)
+})
+
 function gate() {
   let open = () => {}
   const opened = new Promise<void>(resolve => {
