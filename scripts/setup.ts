@@ -6,8 +6,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { downloaded, missingEngines } from '../e2e/fixtures/engines.ts'
 
-/** The services among the optional ones are for the tests to start, each with a configuration of its own. */
-const services = ['nginx', 'haproxy', 'redis-server']
+/** The services among the optional ones are for the tests to start, each with a configuration of its own; of prometheus they use promtool alone. */
+const services = ['nginx', 'haproxy', 'redis-server', 'prometheus']
 const optionalPackages = [...services, 'libnginx-mod-nchan', 'php-cli', 'fonts-noto-cjk']
 
 setUp()

@@ -72,6 +72,8 @@ export const shipped: readonly string[] = [
   'docs/load-balancers.md',
   'docs/moving/README.md',
   ...moving.map(name => `docs/moving/${name}.md`),
+  'docs/operations.md',
+  'docs/operations/dashboard.json',
   'docs/places.md',
   'docs/platforms.md',
   'docs/publishing.md',

@@ -12,7 +12,7 @@ import {
 } from './http/access.ts'
 import type { Claim } from './http/claims.ts'
 import { type HubRequest, readHubRequest, readRecipient, targetOf } from './http/hub-request.ts'
-import { answerTo, type Refusal, refusal } from './http-error.ts'
+import { answerTo, type Refusal, reasonOf, refusal } from './http-error.ts'
 import { printable } from './printer.ts'
 import { serveCarried } from './transports/carried.ts'
 import { isSlice, serveSlice } from './transports/jsonp.ts'
@@ -135,16 +135,17 @@ function checkMethod({ via, method, callback }: HubRequest): void {
 function checkOpen(context: Context, ask: HubRequest): void {
   const { via } = ask
   if (context.away !== undefined && !goesOn(context, ask))
-    throw refusal(503, 'the server is going away', context.away)
+    throw refusal(503, 'the server is going away', context.away, 'draining')
   // What a client sends is the application's, which may not need the log.
   if (via !== 'post' && context.settings.log.ready === false) {
     throw refusal(
       503,
       'messages cannot be read just now',
       Math.max(2, Math.ceil(context.lines.spread() / 1000)),
+      'log',
     )
   }
-  if (isRefused(context, via)) throw refusal(400, `${via} is refused`)
+  if (isRefused(context, via)) throw refusal(400, `${via} is refused`, undefined, 'transport')
 }
 
 /** What a line that is open needs, until it is told to go. */
@@ -155,7 +156,7 @@ function goesOn({ sessions }: Context, { via, turn, sid, url }: HubRequest): boo
 /** What is sent takes a socket for a moment only, and may be from those who are in. */
 function checkRoom({ room }: Context, ask: HubRequest, request: Incoming): void {
   if (ask.via !== 'post' && !isSlice(ask) && room.isFull(request))
-    throw refusal(503, 'too many connections', 10)
+    throw refusal(503, 'too many connections', 10, 'descriptors')
 }
 
 /** A transport that is refused is gone for good, also for JSONP and frames: no script comes. */
@@ -181,6 +182,7 @@ export function explain(
   const inOneLine = (text: string | undefined) => (text === undefined ? undefined : printable(text))
   void events.tell('refused', {
     status: why.status,
+    reason: withheld ? 'failed' : reasonOf(why),
     message: printable(why.message, 1_000),
     retryAfter: why.retryAfter,
     via: inOneLine(ask?.via ?? via ?? readRecipient(request).via ?? undefined),

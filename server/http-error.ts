@@ -12,6 +12,58 @@ export interface Refusal {
   readonly ended?: boolean | undefined
   /** The number behind which nothing was or will be taken from a session that was ended, if that is known. */
   readonly acked?: number | undefined
+  /** What it counts as, where the status does not say it. */
+  readonly reason?: RefusalReason | undefined
+}
+
+/**
+ * Why a request was refused, in a word. `application`: `authorize` said so. `credential`: a token or a ticket is missing, used or over, or `authorize` said 401. `origin` and `host`: not
+ * listed. `transport`: refused by `hub.refuse`. `session`: it is not known here, or over. `disconnected`: by `hub.disconnect`. `sessions`, `lines`, `topics`: more than the limits
+ * have. `sends`: a client sends too much. `busy`: too much at once of something else. `descriptors`: nearly no file descriptors are left. `draining`: the hub is going
+ * away. `log`: it cannot be read. `failed`: `authorize` or a listener threw what is no refusal.
+ */
+export type RefusalReason = (typeof refusalReasons)[number]
+
+export const refusalReasons = [
+  'application',
+  'credential',
+  'origin',
+  'host',
+  'malformed',
+  'method',
+  'transport',
+  'too-large',
+  'session',
+  'disconnected',
+  'sessions',
+  'lines',
+  'topics',
+  'sends',
+  'busy',
+  'descriptors',
+  'draining',
+  'log',
+  'failed',
+] as const
+
+/** What a status means that was given without a reason. All others are the application's. */
+const meanings: Readonly<Record<number, RefusalReason>> = {
+  400: 'malformed',
+  401: 'credential',
+  404: 'session',
+  405: 'method',
+  409: 'session',
+  410: 'session',
+  411: 'malformed',
+  413: 'too-large',
+  414: 'too-large',
+  415: 'malformed',
+  426: 'malformed',
+  500: 'failed',
+}
+
+export function reasonOf({ reason, status }: Refusal): RefusalReason {
+  return reason ?? meanings[status] ?? 'application'
 }
 
 /** What is answered to something that was thrown. */
@@ -21,8 +73,13 @@ export interface Answer {
   readonly withheld: boolean
 }
 
-export function refusal(status: number, message: string, retryAfter?: number): Refusal {
-  return { status, message, retryAfter }
+export function refusal(
+  status: number,
+  message: string,
+  retryAfter?: number,
+  reason?: RefusalReason,
+): Refusal {
+  return { status, message, retryAfter, ...(reason && { reason }) }
 }
 
 const failed = refusal(500, 'the server failed')
@@ -49,6 +106,7 @@ export function answerTo(thrown: unknown, { trusting = false } = {}): Answer {
     retryAfter: typeof retryAfter === 'number' && retryAfter >= 0 ? Math.ceil(retryAfter) : undefined,
     ...(own.only === true && { only: true }),
     ...(own.ended === true && { ended: true }),
+    ...reasonIn(own.reason, thrown, status),
   }
   return { why, withheld: !shows }
 }
@@ -62,6 +120,23 @@ function signOf({ expose, isBoom, name }: Record<string, unknown>, status: numbe
 
 function isRefusal(status: unknown): status is number {
   return typeof status === 'number' && (status === 204 || (status >= 400 && status < 600))
+}
+
+/** What `authorize` threw. */
+const ofApplication = new WeakSet<object>()
+
+/** Notes that the application threw it: with the same status a refusal of ours means something else. */
+export function noteApplication(thrown: unknown): void {
+  if (typeof thrown === 'object' && thrown !== null) ofApplication.add(thrown)
+}
+
+function reasonIn(reason: unknown, thrown: unknown, status: number): Pick<Refusal, 'reason'> {
+  if (ofApplication.has(thrown as object)) return { reason: status === 401 ? 'credential' : 'application' }
+  return isReason(reason) ? { reason } : {}
+}
+
+function isReason(value: unknown): value is RefusalReason {
+  return refusalReasons.some(reason => reason === value)
 }
 
 function fields(value: unknown): Record<string, unknown> {

@@ -17,6 +17,10 @@ import { targetOf } from './http/hub-request.ts'
 import { canonicalPath } from './http/target.ts'
 import { type Refusal, refusal } from './http-error.ts'
 import { isWritable, type Packed, type Whole } from './log/log.ts'
+import { createJournal, noLines, sumOf } from './operation/journal.ts'
+import { createLoopDelay } from './operation/loop-delay.ts'
+import { writeMetrics } from './operation/metrics.ts'
+import { createProbes, type Probe } from './operation/probes.ts'
 import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
 import type { Person } from './presence/presence.ts'
 import { printable } from './printer.ts'
@@ -190,6 +194,18 @@ export interface Hub<Shared = Contract> {
   close(options?: { within?: number }): Promise<void>
   /** Figures for monitoring. docs/limits.md says which of them counts what. */
   stats(): Stats
+  /**
+   * What a Prometheus server reads, as text in version 0.0.4 of its format; answer it with `Content-Type: text/plain; version=0.0.4; charset=utf-8`, at an address that only your
+   * monitoring can reach. Counters count from when the hub was made. From the first call on the delay of the event loop is measured, which nobody pays for who never
+   * calls it. docs/operations.md lists the figures.
+   */
+  metrics(): string
+  /** That this process answers: always 200. For a liveness probe at an address of your own; see the option `probes` for one that the hub has. */
+  health(): Probe
+  /**
+   * Whether new clients may be brought here: 503 from `drain` or `close` on, and while the log cannot be read, which is tried with each call. For a readiness probe. It never rejects.
+   */
+  ready(): Promise<Probe>
 }
 
 /** The names of what is published in a topic. */
@@ -262,6 +278,7 @@ const told: Record<keyof HubEvents, true> = {
   open: true,
   close: true,
   refused: true,
+  record: true,
   error: true,
 }
 
@@ -284,6 +301,12 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   const settings = readOptions(options)
   const { path, log, heartbeat, limits, admission } = settings
   const events = createEvents<HubEvents>(hubEvents)
+  const journal = createJournal(
+    () => events.hasListeners('record'),
+    record => void events.tell('record', record),
+  )
+  const { counts } = journal
+  const loopDelay = createLoopDelay()
   const roaming = createRoaming(events.report)
   const inflow = createInflow(limits)
   const sessions = createSessions(settings, {
@@ -301,11 +324,18 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   const productions = createProductions(log, add, events.report)
   const claims = createClaims()
   const expelled = createExpelled(settings.sessionTimeout)
-  const lines = createConnections(settings, sessions, roaming, expelled, {
-    began: ({ session }) => void events.tell('open', { session }),
-    mayHear: createPermission(events, limits),
-    failed: events.report,
-  })
+  const lines = createConnections(
+    settings,
+    sessions,
+    roaming,
+    expelled,
+    {
+      began: ({ session }) => void events.tell('open', { session }),
+      mayHear: createPermission(events, limits),
+      failed: events.report,
+    },
+    journal,
+  )
   const unlisten = log.listen({
     heard: settings.presence ? entry => lines.presence.heard(entry) || lines.deliver(entry) : lines.deliver,
     missed: () => {
@@ -317,16 +347,20 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
       lines.reread(topics)
     },
     passed: (topic, text) => productions.heard(topic, text) || lines.pass(topic, text),
-    failed: events.report,
+    failed(error) {
+      events.report(error)
+      journal.logIs(log.ready !== false, error)
+    },
   })
   checkTransports(options.refuse ?? [])
   const refused = new Set(options.refuse)
   let sockets: Sockets | undefined
   let away: number | undefined
-  let messages = 0
-  let refusals = 0
-  let overdue = 0
-  events.on('refused', () => refusals++)
+  let isClosed = false
+  const probes = createProbes(settings.probes ? path : undefined, log, () =>
+    isClosed ? 'closed' : away === undefined ? undefined : 'draining',
+  )
+  events.on('refused', journal.refused)
   const clock = setInterval(lines.beat, heartbeat / 3).unref()
   const context: Context = {
     settings,
@@ -335,7 +369,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     lines,
     claims,
     expelled,
-    accept: createInbox(events, limits, answer, () => overdue++, lines),
+    accept: createInbox(events, limits, answer, () => counts.overdue++, lines),
     inflow,
     turns: createTurns(),
     get sockets() {
@@ -368,11 +402,14 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     drain,
     close,
     stats,
+    metrics,
+    health: probes.health,
+    ready: probes.ready,
   }
   return hub as unknown as Hub<Shared>
 
   function attach(server: AnyServer): () => void {
-    return attachTo(server, { owns: isOurs, handle, upgrade })
+    return attachTo(server, { owns: request => isOurs(request) || probes.owns(request), handle, upgrade })
   }
 
   function ticket(principal: string): string {
@@ -400,6 +437,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
 
   function handle(request: IncomingMessage, response: ServerResponse, next?: () => void): boolean {
     if (!isOurs(request)) {
+      if (probes.handle(request, response)) return true
       next?.()
       return false
     }
@@ -419,9 +457,9 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
         'fetch: this is no Request of the web’s; those of Node’s servers are for hub.handle, or hub.attach',
       )
     const incoming = createIncoming(request, info)
-    if (!isOurs(incoming)) return notHere(incoming)
     const answer = new FetchAnswer(request.signal)
-    void handleRequest(context, incoming, answer)
+    if (isOurs(incoming)) void handleRequest(context, incoming, answer)
+    else if (!probes.handle(incoming, answer)) return notHere(incoming)
     return answer.response
   }
 
@@ -509,7 +547,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   }
 
   function add(topic: string, message: Packed, whole?: Whole): string | PromiseLike<string> {
-    messages++
+    counts.published++
     const kept = log.append(topic, message, whole)
     return 'id' in kept ? kept.id : kept.then(({ id }) => id)
   }
@@ -562,6 +600,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
       'a number of ms from 0 to 2147483647',
     )
     leave()
+    isClosed = true
     const began = Date.now()
     await productions.close(within)
     await lines.farewell({
@@ -573,11 +612,15 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     sessions.clear()
     lines.presence.stop()
     unlisten()
+    loopDelay.stop()
+    journal.over()
   }
 
   /** Another node may let newcomers in at once, but not all of them. */
   function leave(): void {
-    away ??= Math.max(1, Math.ceil(lines.spread() / 1000))
+    if (away !== undefined) return
+    away = Math.max(1, Math.ceil(lines.spread() / 1000))
+    journal.draining(sessions.size, sessions.open)
   }
 
   function stats(): Stats {
@@ -586,16 +629,21 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     return {
       sessions: sessions.size,
       lines: countByTransport(sessions.lines()),
-      messages,
-      refused: refusals,
+      messages: counts.published,
+      refused: sumOf(counts.refusals),
       unsent,
-      stuck: lines.stuck,
+      stuck: counts.stuck,
       unhandled: inflow.held,
-      overdue,
-      gaps: lines.gaps,
+      overdue: counts.overdue,
+      gaps: sumOf(counts.gaps),
       producing: productions.size,
       slowed: inflow.slowed,
     }
+  }
+
+  function metrics(): string {
+    const now = { ...stats(), isAway: away !== undefined }
+    return writeMetrics(counts, now, log, loopDelay.read(), events.report)
   }
 }
 
@@ -653,7 +701,7 @@ function readReason({
     throw new TypeError(`disconnect: message is ${show(message)}; it has to be a text`)
   if (retryAfter !== undefined)
     checkAmount('disconnect', 'retryAfter', retryAfter, retryAfter >= 0, 'a number of seconds, 0 or more')
-  return refusal(status, message, retryAfter && Math.ceil(retryAfter))
+  return refusal(status, message, retryAfter && Math.ceil(retryAfter), 'disconnected')
 }
 
 function checkAmount(call: string, name: string, value: unknown, fits: boolean, words: string): void {
@@ -672,17 +720,7 @@ function checkName(what: 'topic' | 'event', name: string): string {
 }
 
 function countByTransport(lines: Iterable<Connection>): Record<TransportName, number> {
-  const counts = {
-    websocket: 0,
-    eventsource: 0,
-    'xhr-streaming': 0,
-    'fetch-streaming': 0,
-    iframe: 0,
-    'long-polling': 0,
-    jsonp: 0,
-    carried: 0,
-    bare: 0,
-  }
+  const counts = noLines()
   for (const { channel } of lines) counts[channel.transport]++
   return counts
 }

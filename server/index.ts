@@ -20,6 +20,7 @@ export type { AnyServer } from './attach.ts'
 export type { SocketHooks } from './crossws.ts'
 export type { Listener } from './events.ts'
 export type { FetchInfo } from './fetch/request.ts'
+export type { RefusalReason } from './http-error.ts'
 export { createHub, type DisconnectOptions, type EventIn, type Hub, type Stats, type Whom } from './hub.ts'
 export type {
   Backwards,
@@ -36,6 +37,10 @@ export type {
 export { type MemoryLogOptions, memoryLog } from './log/memory-log.ts'
 export type { PerTopic } from './log/per-topic.ts'
 export { type RedisLog, type RedisLogOptions, redisLog } from './log/redis-log.ts'
+export type { Metric, Sample } from './operation/exposition.ts'
+export type { Buckets } from './operation/histogram.ts'
+export type { Probe, UnreadyReason } from './operation/probes.ts'
+export type { CloseReason, DoubtCause, HubRecord } from './operation/record.ts'
 export type {
   Authorize,
   AuthorizeRequest,

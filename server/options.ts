@@ -334,6 +334,12 @@ export interface HubOptions extends MemoryLogOptions {
    */
   presence?: readonly string[] | ((topic: string) => boolean)
   /**
+   * Whether the hub answers two addresses below its path, to whoever asks: `/live/health`, that the process answers, and `/live/ready`, whether new clients may be brought here.
+   * They tell 200 or 503 and a reason in JSON, the same as `hub.health()` and `hub.ready()`.
+   * @default false
+   */
+  probes?: boolean
+  /**
    * What it takes and holds at most; what you leave out has its default.
    * @default those of `Limits`
    */
@@ -448,6 +454,7 @@ const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words:
     value => typeof value === 'function' || (Array.isArray(value) && value.every(isText)),
     'an array of names of topics, or a function',
   ],
+  probes: [value => typeof value === 'boolean', 'true or false'],
   limits: [isObject, 'an object'],
   log: [isObject, 'a log, such as memoryLog() or redisLog()'],
   refuse: [Array.isArray, 'an array of transports'],
@@ -481,6 +488,7 @@ export function readOptions(options: HubOptions): Settings {
     presence: Array.isArray(presence)
       ? topic => isListed(presence, topic)
       : (presence as Settings['presence']),
+    probes: options.probes ?? false,
     shared: log !== undefined,
     log: log ?? memoryLog(Object.fromEntries(logOptions.map(name => [name, options[name]]))),
     proxies: createProxies(options.trustProxy === undefined ? false : options.trustProxy),

@@ -65,6 +65,7 @@ const sections: [name: string, entries: Entry[]][] = [
   [
     'Operations',
     [
+      ['docs/operations.md', 'Operating it'],
       ['docs/growing.md', 'Several nodes'],
       ['docs/load-balancers.md', 'nginx and HAProxy'],
       ['docs/faults.md', 'Faults it is tried against'],

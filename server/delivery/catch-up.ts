@@ -1,4 +1,5 @@
 import { type History, isId, readPlace } from '../log/log.ts'
+import type { Journal } from '../operation/journal.ts'
 import type { Settings } from '../options.ts'
 import { ackedForSure } from '../sessions/acknowledgement.ts'
 import {
@@ -52,28 +53,23 @@ export interface CatchUp {
   goOn(connection: Connection, first?: readonly Group[]): Promise<void>
   /** Lets a feed read anew, wherever it is: something was missed. */
   again(feed: Feed): Promise<void>
-  /** How many losses were told so far. */
-  readonly gaps: number
 }
 
 /** How many reads a first block waits for. */
 const readAhead = 8
 
 /** `spread` tells the current one, in ms. */
-export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => number): CatchUp {
+export function createCatchUp(
+  settings: Settings,
+  fanout: Fanout,
+  spread: () => number,
+  journal: Journal,
+): CatchUp {
   const { log, limits, heartbeat, retry } = settings
 
   let latest: Place | undefined
-  let gaps = 0
 
-  return {
-    begin,
-    goOn,
-    again,
-    get gaps() {
-      return gaps
-    },
-  }
+  return { begin, goOn, again }
 
   async function begin(connection: Connection, start: Start): Promise<readonly Group[]> {
     const { cursor, lost, welcome } = start
@@ -141,6 +137,7 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
       feed.from = 'both'
       feed.early = []
     }
+    if (cursor !== undefined) journal.counts.pages++
     const topics = feeds.flatMap(topicsToRead)
     const history = await log.after(cursor, lost === undefined ? topics : [...topics, lost])
     return { feeds, lost, history, told: -1 }
@@ -229,8 +226,8 @@ export function createCatchUp(settings: Settings, fanout: Fanout, spread: () => 
     const lost = gap ? seqOf(gap.to) : -1
     if (gap && (gap.reason !== 'trimmed' || lost > group.told)) {
       group.told = lost
-      gaps++
       const [topic] = first === connection.own ? [] : first.topics
+      journal.gap(connection, gap.reason, topic)
       fanout.queue(connection, gapBlock(start, gap, topic))
       if (connection.isOver) return
     }

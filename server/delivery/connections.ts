@@ -2,6 +2,8 @@ import type { Granted } from '../http/access.ts'
 import type { HubRequest } from '../http/hub-request.ts'
 import type { Refusal } from '../http-error.ts'
 import type { Entry } from '../log/log.ts'
+import type { Journal } from '../operation/journal.ts'
+import type { CloseReason } from '../operation/record.ts'
 import type { Settings } from '../options.ts'
 import { atMost } from '../patience.ts'
 import { createPresence, type Presence } from '../presence/presence.ts'
@@ -80,10 +82,6 @@ export interface Connections extends Pick<Rooms, 'subscribe' | 'unsubscribe' | '
   farewell(pace: Pace): Promise<void>
   /** Who is in which topic. */
   readonly presence: Presence
-  /** How many were cut because nothing was taken of what waited. */
-  readonly stuck: number
-  /** How many losses lines were told of so far. */
-  readonly gaps: number
 }
 
 export interface Pace {
@@ -117,22 +115,22 @@ export function createConnections(
   roaming: Roaming,
   expelled: Expelled,
   hooks: Hooks,
+  journal: Journal,
 ): Connections {
   const { limits, admission, heartbeat, maxAge, log } = settings
   const ending = new Set<Connection>() // whose channels are not over
   const waiting: (() => void)[] = [] // for the last of them
-  let stuck = 0
   let toldSpread = 0
   let hurried = false
   let hurry = () => {}
-  const fanout = createFanout(limits.unsent, {
+  const fanout = createFanout(limits.unsent, journal.counts, {
     slow: fallBehind,
     answered: connection => rooms.left(connection),
   })
-  const catchUp = createCatchUp(settings, fanout, spread)
+  const catchUp = createCatchUp(settings, fanout, spread, journal)
   const presence = createPresence(settings, fanout.queue, hooks.failed)
   const rooms = createRooms(settings, sessions, fanout, presence, hooks.mayHear, kick)
-  const expiry = createExpiry(connection => end(connection, byeBlock(0)))
+  const expiry = createExpiry(connection => end(connection, byeBlock(0), 'expired'))
 
   return {
     prepare,
@@ -142,7 +140,7 @@ export function createConnections(
     pass: fanout.pass,
     reread,
     say: fanout.queue,
-    end,
+    end: (connection, piece) => end(connection, piece, 'rejected'),
     pong,
     spread,
     dismiss,
@@ -156,12 +154,6 @@ export function createConnections(
     history: rooms.history,
     endTopic,
     presence,
-    get stuck() {
-      return stuck
-    },
-    get gaps() {
-      return catchUp.gaps
-    },
   }
 
   function prepare(ask: HubRequest, granted: Granted): Opening {
@@ -180,7 +172,9 @@ export function createConnections(
     }
     if (elsewhere && roaming.isGuest(ask))
       return { ...start, member: sessions.invite(ask, granted), welcome: false }
-    return { ...start, member: sessions.begin(ask, granted), lost, welcome: true }
+    const member = sessions.begin(ask, granted)
+    if (elsewhere) journal.doubt(sid, 'session-unknown')
+    return { ...start, member, lost, welcome: true }
   }
 
   function open(channel: Channel, opening: Opening): Connection {
@@ -192,7 +186,7 @@ export function createConnections(
     const connection = enter(channel, opening, welcomed)
     if (opening.member.leaving) {
       welcome()
-      end(connection, farewellBlock(connection, 0))
+      end(connection, farewellBlock(connection, 0), 'drain')
       return connection
     }
     if (opening.expires !== undefined) expiry.add(connection, opening.expires)
@@ -214,7 +208,7 @@ export function createConnections(
 
   function enter(
     channel: Channel,
-    { member, address, topics, ask, granted, welcome }: Opening,
+    { member, address, topics, ask, granted, welcome, cursor }: Opening,
     welcomed: Promise<void>,
   ): Connection {
     const { version, turn } = ask
@@ -246,12 +240,13 @@ export function createConnections(
     })
     const isRenewed = member.session.granted !== topics || member.presence !== granted.presence
     const [oldest] = member.connections
-    if (oldest && member.connections.length >= limits.channels) drop(oldest)
+    if (oldest && member.connections.length >= limits.channels) drop(oldest, 'replaced')
     Object.assign(member.session, { address, granted: topics, transport: channel.transport })
     member.mayHear = granted.subscribe
     member.presence = granted.presence
     if (isRenewed) presence.renewed(member, granted.presence, topic => mayStay(member, topic))
     sessions.enter(connection)
+    journal.opened(connection, { isFirst: turn === 0, resumed: cursor !== undefined })
     fanout.join(connection.own)
     if (version === 1) for (const topic of topics) presence.enter(member, topic)
     rooms.enter(connection, ask, granted, welcome)
@@ -281,6 +276,7 @@ export function createConnections(
 
   /** What a slow reader cannot take is not kept for it: it is read from the log when it can. */
   function fallBehind(connection: Connection): void {
+    journal.slow(connection)
     catchUp
       .goOn(connection)
       .then(() => greet(connection))
@@ -298,7 +294,7 @@ export function createConnections(
 
   /** That the log is out of reach it tells itself, once and not for each line. */
   function fail(connection: Connection, error: unknown): void {
-    drop(connection)
+    drop(connection, 'failed')
     if (log.ready !== false) hooks.failed(error)
   }
 
@@ -316,6 +312,7 @@ export function createConnections(
 
   function beat(): void {
     fanout.clock++
+    journal.logIs(log.ready !== false)
     const now = spread()
     // Lines that are never quiet would go on with the spread of the day they opened.
     const news = Math.abs(now - toldSpread) > toldSpread / 4 + 100
@@ -328,7 +325,7 @@ export function createConnections(
         fanout.queue(connection, sign)
       if (connection.channel.isOver()) gone(connection)
       else if (isStuck(connection)) giveUp(connection)
-      else if (fanout.clock >= connection.due && !connection.channel.once) end(connection, byeBlock(0))
+      else if (fanout.clock >= connection.due && !connection.channel.once) end(connection, byeBlock(0), 'age')
     }
     for (const connection of ending) {
       if (connection.channel.isOver()) gone(connection)
@@ -348,12 +345,12 @@ export function createConnections(
   }
 
   function giveUp(connection: Connection): void {
-    stuck++
-    drop(connection)
+    journal.counts.stuck++
+    drop(connection, 'stuck')
   }
 
   function dismiss(member: Member, bye: Farewell): void {
-    for (const connection of member.connections) end(connection, byeBlock(settings.retry))
+    for (const connection of member.connections) end(connection, byeBlock(settings.retry), 'goodbye')
     sessions.end(member, bye)
   }
 
@@ -376,10 +373,11 @@ export function createConnections(
     for (const connection of connections) fanout.flush(connection)
     // The answer to a poll may have gone out by that.
     const open = connections.filter(connection => !connection.isOver)
-    for (const connection of connections) leave(connection)
+    for (const connection of connections) leave(connection, 'disconnect')
     sessions.end(member)
     expelled.remember(member, told)
     const isDone = member.acked === member.taken || (await atMost(finishing, member.done))
+    if (!isDone) journal.doubt(member.session.id, 'disconnect')
     if (isDone && stage !== 'guest') told.acked = member.taken = member.acked
     const hearing = open.filter(({ channel }) => !channel.isOver())
     const before = stage === 'guest' ? '' : acknowledgement(member, 0).text
@@ -402,7 +400,7 @@ export function createConnections(
     for (const connection of sessions.lines()) {
       if (connection.isOver || !which(connection.member)) continue
       ended++
-      end(connection, byeBlock(0))
+      end(connection, byeBlock(0), 'reauthorize')
     }
     return ended
   }
@@ -411,12 +409,12 @@ export function createConnections(
     // To a client of version 1 no single topic can be refused: it is authorized anew.
     for (const connection of sessions.lines())
       if (connection.version === 1 && connection.topics.includes(topic) && whose(connection.member))
-        end(connection, byeBlock(0))
+        end(connection, byeBlock(0), 'reauthorize')
     return rooms.end(topic, why, whose)
   }
 
   function cut(which: (connection: Connection) => boolean): void {
-    for (const connection of sessions.lines()) if (which(connection)) drop(connection)
+    for (const connection of sessions.lines()) if (which(connection)) drop(connection, 'refuse')
   }
 
   async function farewell({ perSecond, hurry: atOnce = false, within }: Pace): Promise<void> {
@@ -461,25 +459,26 @@ export function createConnections(
     member.leaving = true
     const isOver = member.acked === member.taken || (await atMost(within, member.done))
     if (isOver) member.taken = member.acked
-    for (const connection of member.connections) end(connection, farewellBlock(connection, retry()))
+    else journal.doubt(member.session.id, 'drain')
+    for (const connection of member.connections) end(connection, farewellBlock(connection, retry()), 'drain')
   }
 
   function gone(connection: Connection): void {
-    leave(connection)
+    leave(connection, connection.channel.once && connection.isOver ? 'answered' : 'client')
     ending.delete(connection)
     if (!ending.size) for (const resolve of waiting.splice(0)) resolve()
   }
 
-  function end(connection: Connection, piece: Piece): void {
+  function end(connection: Connection, piece: Piece, why: CloseReason): void {
     fanout.queue(connection, piece)
     fanout.flush(connection)
     connection.channel.end()
-    leave(connection)
+    leave(connection, why)
   }
 
-  function drop(connection: Connection): void {
+  function drop(connection: Connection, why: CloseReason): void {
     connection.channel.cut()
-    leave(connection)
+    leave(connection, why)
   }
 
   /** Behind it nothing is taken from the session any more: what it does not acknowledge was not taken, unless work is going on still. */
@@ -489,8 +488,9 @@ export function createConnections(
     return { text: acknowledgement(member, 0).text + byeBlock(retry, member.acked).text }
   }
 
-  function leave(connection: Connection): void {
+  function leave(connection: Connection, why: CloseReason): void {
     if (!sessions.leave(connection)) return
+    journal.closed(connection, why)
     connection.member.carrier?.left(connection.channel)
     expiry.delete(connection)
     presence.gone(connection)

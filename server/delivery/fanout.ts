@@ -1,4 +1,5 @@
 import type { Entry } from '../log/log.ts'
+import type { Counts } from '../operation/journal.ts'
 import { type Connection, type Feed, feedsOf, none } from '../sessions/session.ts'
 import { emptyBatch, extend, type Piece } from '../wire/batch.ts'
 
@@ -41,7 +42,7 @@ interface Hooks {
   answered(connection: Connection): void
 }
 
-export function createFanout(unsent: number, { slow, answered }: Hooks): Fanout {
+export function createFanout(unsent: number, counts: Counts, { slow, answered }: Hooks): Fanout {
   // Most topics are a session's own, which one feed hears: it stands there by itself.
   const topics = new Map<string, Feed | Set<Feed>>()
   let waiting: Connection[] = []
@@ -82,8 +83,11 @@ export function createFanout(unsent: number, { slow, answered }: Hooks): Fanout 
 
   function pass(topic: string, text: string): void {
     const piece = { topic, text }
-    for (const { connection, from } of hearers(topic))
-      if (from === 'live' && !connection.slow) queue(connection, named(connection, piece))
+    for (const { connection, from } of hearers(topic)) {
+      if (from !== 'live' || connection.slow) continue
+      queue(connection, named(connection, piece))
+      if (!connection.isOver) counts.delivered++
+    }
   }
 
   function hearers(topic: string): Iterable<Feed> {
@@ -116,7 +120,9 @@ export function createFanout(unsent: number, { slow, answered }: Hooks): Fanout 
     const { connection } = feed
     queue(connection, named(connection, entry))
     // An answer that was full went out without it: the next one goes on from before it.
-    if (!connection.isOver) feed.at = entry
+    if (connection.isOver) return
+    feed.at = entry
+    counts.delivered++
   }
 
   function queue(connection: Connection, piece: Piece): void {

@@ -1,4 +1,4 @@
-import { refusal } from '../http-error.ts'
+import { noteApplication, refusal } from '../http-error.ts'
 import type { Authorize, AuthorizeRequest, Limits, Rights, Settings } from '../options.ts'
 import { printable } from '../printer.ts'
 import type { Outgoing } from '../wire/exchange.ts'
@@ -29,12 +29,18 @@ export interface Granted {
 export function checkOrigin(ask: HubRequest, { vouches }: { vouches(ask: HubRequest): boolean }): void {
   const { standing, origin, via, headers } = ask
   if (standing === 'unknown' && via === 'jsonp')
-    throw { ...refusal(403, `JSONP is answered only where the page tells its origin; ${hidden}`), only: true }
+    throw {
+      ...refusal(403, `JSONP is answered only where the page tells its origin; ${hidden}`),
+      reason: 'origin',
+      only: true,
+    }
   const unsaid = via === 'websocket' && headers['sec-fetch-site'] === undefined
   if (standing !== 'foreign' || (unsaid && vouches(ask))) return
-  if (origin === undefined) throw refusal(403, `a page of another origin asks, and hides which; ${hidden}`)
+  if (origin === undefined)
+    throw refusal(403, `a page of another origin asks, and hides which; ${hidden}`, undefined, 'origin')
   throw {
     ...refusal(403, `pages of ${printable(origin)} may not connect here; ${remedy(ask)}`),
+    reason: 'origin',
     ...(unsaid && { only: true }),
   }
 }
@@ -53,7 +59,12 @@ function remedy({ headers, proxied }: HubRequest): string {
 /** A name that somebody else has made to lead here is not ours. Must come before anything is believed that a browser says of origins. */
 export function checkHost({ url }: HubRequest, { isKnownHost }: Settings): void {
   if (isKnownHost(url.hostname)) return
-  throw refusal(403, `${url.host} is none of this server's hosts; if it should be, list it in hosts`)
+  throw refusal(
+    403,
+    `${url.host} is none of this server's hosts; if it should be, list it in hosts`,
+    undefined,
+    'host',
+  )
 }
 
 /** Lets a listed origin read the answer. */
@@ -88,11 +99,23 @@ export async function grant(
   const asked = requestOf(ask, settings)
   for (let tried = 0; tried < tries; tried++) {
     claim.withdrawn = undefined
-    const said = await within(settings.limits.authorize, settings.authorize(asked))
+    const said = await answerOf(settings, asked)
     const granted = complete(said, asked.principal, settings.limits, claim)
     if (granted.holds()) return granted
   }
   throw outdated
+}
+
+async function answerOf(
+  { limits, authorize }: Settings,
+  asked: AuthorizeRequest,
+): Promise<Awaited<ReturnType<Authorize>>> {
+  try {
+    return await within(limits.authorize, authorize(asked))
+  } catch (thrown) {
+    noteApplication(thrown)
+    throw thrown
+  }
 }
 
 /** Throws a refusal, with which the client comes again, for rights that count no longer. */
@@ -184,12 +207,16 @@ function checkTopics(topics: readonly string[], limits: Limits): void {
     throw refusal(
       400,
       `a line hears at most ${limits.topics} topics (limits.topics); these are ${topics.length}`,
+      undefined,
+      'topics',
     )
   const long = topics.find(topic => topic.length > limits.topicName)
   if (long !== undefined)
     throw refusal(
       400,
       `the name of a topic has at most ${limits.topicName} characters (limits.topicName); '${long.slice(0, 20)}…' has ${long.length}`,
+      undefined,
+      'topics',
     )
 }
 

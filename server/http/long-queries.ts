@@ -48,7 +48,7 @@ export function createLongQueries(most: number): LongQueries {
   }
 
   function arriving(bytes: number): () => void {
-    if (arrives + bytes > most) throw refusal(503, 'too many queries arrive at once', 1)
+    if (arrives + bytes > most) throw refusal(503, 'too many queries arrive at once', 1, 'busy')
     arrives += bytes
     return () => {
       arrives -= bytes

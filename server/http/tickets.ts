@@ -44,7 +44,7 @@ export function createTickets(key: string | undefined, most: number): Tickets {
     if (used.has(name)) throw refused('was used')
     forget(now)
     // A used ticket that is forgotten too early could be used again.
-    if (used.size >= most) throw refusal(503, 'too many tickets were used just now', 1)
+    if (used.size >= most) throw refusal(503, 'too many tickets were used just now', 1, 'busy')
     used.set(name, until)
     return ticket
   }

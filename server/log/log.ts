@@ -1,4 +1,5 @@
 import { show } from '../../src/wire/codec.ts'
+import type { Metric } from '../operation/exposition.ts'
 
 /** A message as the log keeps it, its payload already in text (see `pack` in src/wire). */
 export interface Packed {
@@ -107,6 +108,12 @@ export interface Log {
    * @default true
    */
   readonly ready?: boolean
+  /**
+   * What it can tell of itself, for `hub.metrics()`: names without a prefix, `throughline_log_` is put before them. It is asked at each scrape, and must not wait for
+   * anything. Names of ours mean the same for each log: `round_trip_seconds`, `reconnects_total`, `lag_seconds`, `lag_messages`.
+   * @default nothing
+   */
+  metrics?(): readonly Metric[]
 }
 
 /** What a hub hears of a log. */

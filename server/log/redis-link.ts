@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { createHistogram, type Histogram, latencyBounds } from '../operation/histogram.ts'
 import { type Connection, createConnection, type Library } from './redis-connection.ts'
 import { type ScriptName, scripts } from './redis-scripts.ts'
 
@@ -11,6 +12,10 @@ export interface Link {
   run(name: ScriptName, keys: readonly string[], values: readonly string[]): Promise<unknown>
   /** Whether an answer can be expected soon: false from a failure that was told until there is a connection again. */
   readonly reachable: boolean
+  /** How long Redis took to answer what was sent, in seconds. */
+  readonly latency: Histogram
+  /** How often a connection was there again. */
+  readonly reconnects: number
   close(): Promise<void>
 }
 
@@ -63,6 +68,8 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
   let state: State = { is: 'away' }
   let url = options.url
   let tries = 0
+  let connects = 0
+  const latency = createHistogram(latencyBounds)
   let trouble: Error | undefined // the latest
   let told = false
   let waiting: NodeJS.Timeout | undefined
@@ -73,6 +80,10 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
     run,
     get reachable() {
       return state.is === 'ready' || (state.is !== 'closed' && !told)
+    },
+    latency,
+    get reconnects() {
+      return Math.max(0, connects - 1)
     },
     close,
   }
@@ -121,14 +132,19 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
   function ready(connection: Connection): void {
     state = { is: 'ready', connection, since: Date.now() }
     trouble = undefined
+    connects++
     for (const job of jobs) send(job, connection)
     listener.ready()
   }
 
   function send(job: Job, connection: Connection): void {
+    const sent = performance.now()
     connection.send(
       job.command,
-      reply => void (jobs.delete(job) && job.resolve(reply)),
+      reply => {
+        latency.observe((performance.now() - sent) / 1000)
+        if (jobs.delete(job)) job.resolve(reply)
+      },
       error => {
         if (jobs.delete(job)) job.reject(new Error(`Redis refused: ${error.message}`, { cause: error }))
       },

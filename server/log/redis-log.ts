@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { encode } from '../../src/wire/encoder.ts'
+import { counter, gauge, type Metric } from '../operation/exposition.ts'
 import { randomName } from '../random.ts'
 import { reported } from '../reported.ts'
 import {
@@ -162,6 +163,8 @@ export function redisLog({
   let appended = 0
   let position: Position = { epoch: '', seq: 0, id: '' }
   let hearing: Hearing = { by: 'notice' }
+  let newestKnown = 0 // number that was given
+  let heardAll = performance.now() // when it was known last that nothing is missing
   const link = createLink(
     {
       url,
@@ -195,6 +198,7 @@ export function redisLog({
     get ready() {
       return link.reachable
     },
+    metrics,
     close,
   }
 
@@ -225,6 +229,7 @@ export function redisLog({
         [String(number), String(lowest), ...bounds, topic, block, kind, whole ? 'whole' : ''],
       )
       const [epoch = '', seq, key] = String(place).split(' ')
+      know(epoch, Number(seq))
       return entryOf(epoch, Number(seq), Number(key), topic, block)
     } finally {
       numbers.delete(number)
@@ -325,7 +330,32 @@ export function redisLog({
     for (const listener of listeners) listener.passed?.(topic, text.slice(at + 1))
   }
 
+  /** A number that was given in this life of the log. */
+  function know(epoch: string, seq: number): void {
+    if (epoch === position.epoch && seq > newestKnown) newestKnown = seq
+  }
+
+  function metrics(): readonly Metric[] {
+    const behind = Math.max(0, newestKnown - position.seq)
+    return [
+      {
+        name: 'round_trip_seconds',
+        help: 'How long the log took to answer what was sent to it.',
+        type: 'histogram',
+        ...link.latency.read(),
+      },
+      counter('reconnects_total', 'Connections that were made anew.', link.reconnects),
+      gauge('lag_messages', 'Messages that are known to be in the log and were not heard yet.', behind),
+      gauge(
+        'lag_seconds',
+        'Time since it was known that this node has heard all there is. It is looked each second, unless messages come without a hole.',
+        (performance.now() - heardAll) / 1000,
+      ),
+    ]
+  }
+
   function hear(entry: Entry): void {
+    know(epochOf(entry), entry.seq)
     if (hearing.by === 'reading') hearing.early.push(entry)
     else if (!take(entry)) catchUp()
   }
@@ -336,6 +366,7 @@ export function redisLog({
     if (entry.seq <= position.seq) return true
     if (entry.seq > position.seq + 1) return false
     position = { epoch: position.epoch, seq: entry.seq, id: entry.id }
+    if (entry.seq >= newestKnown) heardAll = performance.now()
     keepNewest(known, entry.id, entry, shared)
     for (const listener of listeners) listener.heard(entry)
     return true
@@ -358,10 +389,14 @@ export function redisLog({
       const reply = await run('since', keys, [epoch, String(seq), streamOf(''), String(nameable)])
       const [lifeEpoch, top, scramble, found, moved = []] = reply as SinceReply
       const life = readLife(lifeEpoch, top, scramble)
+      know(life.epoch, life.top)
       if (!found || idOf(life, seq) !== position.id) return jump(life)
       if (moved.length) return jump(life, moved)
       takeAll(life, found)
-      if (position.seq >= life.top) return
+      if (position.seq >= life.top) {
+        heardAll = performance.now()
+        return
+      }
     }
   }
 
@@ -383,6 +418,8 @@ export function redisLog({
   /** Not all can be told one by one, or all begins anew: each reads for itself. */
   function jump(life: Life, topics?: readonly string[]): void {
     position = { epoch: life.epoch, seq: life.top, id: idOf(life, life.top) ?? '' }
+    newestKnown = life.top
+    heardAll = performance.now()
     miss(topics)
   }
 

@@ -4,8 +4,9 @@ import { toJson } from '../../src/wire/codec.ts'
 import { unpack } from '../../src/wire/payload.ts'
 import { type Events, isPromise } from '../events.ts'
 import { readWanted, type Wanted } from '../http/wanted.ts'
-import { answerTo, type Refusal, refusal } from '../http-error.ts'
+import { answerTo, type Refusal, type RefusalReason, refusal } from '../http-error.ts'
 import type { Backwards } from '../log/log.ts'
+import type { HubRecord } from '../operation/record.ts'
 import type { Limits } from '../options.ts'
 import { atMost } from '../patience.ts'
 import { printable } from '../printer.ts'
@@ -55,6 +56,11 @@ export interface HubEvents<Shared = Contract> {
    */
   close: { session: Session<Shared>; code: number | undefined; reason: string | undefined }
   /**
+   * What happened, for a structured log: `hub.on('record', record => logger.info(record))`. One object for each event, told apart by `event`, with fields that are texts, numbers and
+   * booleans, and without secrets. Where nobody listens none is made.
+   */
+  record: HubRecord
+  /**
    * A listener failed, the log failed, a `publish`, `reply`, `send` or `drop` that nobody awaited did, or the balancer does not keep
    * clients on their node.
    */
@@ -87,7 +93,9 @@ type Given<Answer> = Answer | void | PromiseLike<Answer | void>
 export interface Refused {
   /** The HTTP status that it was answered with. */
   status: number
-  /** Why. */
+  /** Why, in a word out of a list that is known beforehand: metrics count by it. */
+  reason: RefusalReason
+  /** Why, for people. */
   message: string
   /** Seconds. */
   retryAfter: number | undefined
@@ -111,6 +119,7 @@ export const hubEvents = [
   'open',
   'close',
   'refused',
+  'record',
   'error',
 ] as const satisfies (keyof HubEvents)[]
 
@@ -174,7 +183,7 @@ export function createInbox(
     if (messages.some(({ wish }) => !wish) && !maySend) throw refusal(403, 'sending is not allowed')
     // Before anything else: whoever is told that its session is unknown does not come again to hear why that was ended.
     if (messages.length && member.leaving)
-      throw refusal(503, 'nothing is taken from this session any more', 1)
+      throw refusal(503, 'nothing is taken from this session any more', 1, 'draining')
     if (member.stage === 'over') throw refusal(404, 'session unknown')
     for (const { event, data = '' } of blocks) if (event === 'rt.drop') member.carrier?.drop(data)
     const accepted = acceptable(messages, member.taken)

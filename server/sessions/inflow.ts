@@ -64,7 +64,7 @@ export function createInflow(limits: Limits): Inflow {
 
   function slow(status: number, message: string, retryAfter: number): Refusal {
     slowed++
-    return refusal(status, message, retryAfter)
+    return refusal(status, message, retryAfter, 'sends')
   }
 
   function obstacle(member: Member, bytes: number): Promise<void> | undefined {

@@ -94,7 +94,12 @@ const stay = 3
 
 export function createSessions({ limits, sessionTimeout }: Settings, { name, send, ended }: Hooks): Sessions {
   const members = new Map<string, Member>()
-  const tooManyTopics = refusal(400, `a line hears at most ${limits.topics} topics (limits.topics)`)
+  const tooManyTopics = refusal(
+    400,
+    `a line hears at most ${limits.topics} topics (limits.topics)`,
+    undefined,
+    'topics',
+  )
   const guests = new Set<Member>()
   const everybody: Group = { key: undefined, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
   const groups = new Map<string, Group>()
@@ -475,8 +480,8 @@ function namesOf(topics: readonly string[]): number {
 
 const hasParted = refusal(410, 'this line has said goodbye')
 
-function tooMany(what: string, { key }: Group): Refusal {
-  if (key === undefined) return refusal(503, `too many ${what}`, 10)
+function tooMany(what: 'sessions' | 'lines' | 'topics', { key }: Group): Refusal {
+  if (key === undefined) return refusal(503, `too many ${what}`, 10, what)
   const [common] = key.split(' ', 1)
-  return refusal(429, `too many ${what} of one ${common}`, 10)
+  return refusal(429, `too many ${what} of one ${common}`, 10, what)
 }

@@ -26,7 +26,8 @@ export function serveCarried(context: Context, ask: HubRequest, granted: Granted
     throw refusal(404, 'the session of rt.by is not there, or is not yours')
   member.carrier ??= new SessionCarrier(member, lines)
   const carrier = member.carrier as SessionCarrier
-  if (carrier.isFull(settings.limits.unsent)) throw refusal(503, 'the tab that carries reads slowly', 1)
+  if (carrier.isFull(settings.limits.unsent))
+    throw refusal(503, 'the tab that carries reads slowly', 1, 'busy')
   const opening = lines.prepare(ask, granted)
   const channel = new CarriedChannel(carrier, name)
   sendText(response, 200, 'text/event-stream', '')

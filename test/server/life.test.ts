@@ -731,7 +731,11 @@ it.each([
 })
 
 it.each([
-  ['mesage', () => {}, /no event "mesage"; there are message, subscribe, open, close, refused, error/],
+  [
+    'mesage',
+    () => {},
+    /no event "mesage"; there are message, subscribe, open, close, refused, record, error/,
+  ],
   ['__proto__', () => {}, /no event/],
   ['message', undefined, /listener for message is undefined/],
   ['open', {}, /listener for open is \[object Object\]/],

@@ -60,8 +60,9 @@ describe.each(channels)('over %s', via => {
       expect(await told(at, via, { origin: `http://${at.host}` })).toEqual([status, message, retryAfter]),
     )
     const origin = `http://${at.host}`
+    const reason = status === 401 ? 'credential' : 'application'
     expect(heard).toEqual([
-      { ...thrown, via, method: 'GET', path: '/live', host: at.host, origin, address: '127.0.0.1' },
+      { ...thrown, reason, via, method: 'GET', path: '/live', host: at.host, origin, address: '127.0.0.1' },
     ])
   })
 
