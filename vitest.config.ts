@@ -5,6 +5,7 @@ import { configDefaults, defineConfig } from 'vitest/config'
 const onPlatforms = [
   ...[
     'access',
+    'admission',
     'answers',
     'bodies',
     'carried',

@@ -39,7 +39,7 @@ async function measure(): Promise<void> {
 }
 
 async function one(people: number, isKept: boolean, apart: number): Promise<number> {
-  const hub = createHub({ ...(isKept && { presence: ['*'] }), authorize })
+  const hub = createHub({ ...(isKept && { presence: ['*'] }), authorize, admission: 100_000 })
   const server = http.createServer()
   hub.attach(server)
   server.listen(0, '127.0.0.1')

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 
 /** What stands in front of a server. */
@@ -7,6 +8,10 @@ export interface Front {
   owns(request: IncomingMessage): boolean
   handle(request: IncomingMessage, response: ServerResponse): void
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Turns a connection away before its request is read, or does nothing to it and gives `false`. `plain`: nothing is encrypted. */
+  turnsAway?(socket: Socket, plain: boolean): boolean
+  /** Node has closed one, since the server has as many as it may. */
+  dropped?(address: string): void
 }
 
 /** Anything that emits as node:http's servers do, those of node:http2 included. */
@@ -38,6 +43,7 @@ export function attachTo(server: AnyServer, front: Front): () => void {
 function enter(server: AnyServer): Gate {
   const { emit } = server
   const fronts = new Set<Front>()
+  const isPlain = !('setSecureContext' in server)
   const gate: Gate = { fronts, leave }
   gates.set(server, gate)
   // Without a listener Node announces no upgrades, and the compatible part of HTTP/2 no requests.
@@ -59,6 +65,8 @@ function enter(server: AnyServer): Gate {
   }
 
   function takes(name: string, args: unknown[]): boolean {
+    if (name === 'connection') return [...fronts].some(front => front.turnsAway?.(args[0] as Socket, isPlain))
+    if (name === 'drop') for (const front of fronts) front.dropped?.(addressOf(args[0]))
     if (name !== 'request' && name !== 'upgrade') return false
     const [request, other, head] = args as [IncomingMessage, ServerResponse & Duplex, Buffer]
     const owner = [...fronts].find(front => front.owns(request))
@@ -68,6 +76,10 @@ function enter(server: AnyServer): Gate {
     else replay(server, request, other, head)
     return true
   }
+}
+
+function addressOf(dropped: unknown): string {
+  return (dropped as { remoteAddress?: string } | undefined)?.remoteAddress ?? ''
 }
 
 /** Whether somebody asks for a WebSocket. "A server MAY ignore a received Upgrade header field" (RFC 9110, 7.8): any other is. */

@@ -42,6 +42,7 @@ export async function handleRequest(context: Context, request: Incoming, respons
     checkMethod(ask)
     checkOpen(context, ask)
     checkRoom(context, ask, request)
+    checkPace(context, ask)
     if (ask.before === 'query') return await serveQuery(context, ask, request, response)
     if (ask.before === 'ticket') return serveTicket(context, ask, response)
     const granted = await grant(ask, context.settings, claim)
@@ -106,6 +107,7 @@ export async function admit(
   if (fault) throw fault
   checkOpen(context, ask)
   checkRoom(context, ask, request)
+  checkPace(context, ask)
   return grant(ask, context.settings, claim)
 }
 
@@ -159,9 +161,21 @@ function checkRoom({ room }: Context, ask: HubRequest, request: Incoming): void 
     throw refusal(503, 'too many connections', 10, 'descriptors')
 }
 
-/** A transport that is refused is gone for good, also for JSONP and frames: no script comes. */
+/** Lets a new line in, if it is one, or throws. The polls that follow and what is sent belong to a line that is in. */
+function checkPace({ settings }: Context, ask: HubRequest): void {
+  const isLater = ask.turn > 0 && ask.sid !== undefined
+  if (ask.via === 'post' || isSlice(ask) || isLater) return
+  const wait = settings.admission.enter()
+  if (wait !== undefined) throw refusal(503, 'too many connect at once', wait, 'admission')
+}
+
+/**
+ * A transport that is refused is gone for good, also for JSONP and frames: no script comes. And of a node that goes away a balancer has to see the status, to take
+ * whoever comes to another one; pages that meet it without one ask for the reason.
+ */
 export function isHidden(context: Context, { via }: { via: string | null }): boolean {
-  return isRefused(context, via as HubRequest['via'])
+  const isSeen = context.away !== undefined && (via === 'websocket' || via === 'eventsource')
+  return isSeen || isRefused(context, via as HubRequest['via'])
 }
 
 function isRefused({ refused, settings }: Context, via: HubRequest['via']): boolean {

@@ -7,6 +7,7 @@ import { type AnyServer, attachTo, isHandshake } from './attach.ts'
 import type { Context } from './context.ts'
 import { createSocketHooks, type SocketHooks } from './crossws.ts'
 import { createConnections } from './delivery/connections.ts'
+import { createDoor } from './door.ts'
 import { createEvents, type Listener } from './events.ts'
 import { FetchAnswer } from './fetch/answer.ts'
 import { createIncoming, type FetchInfo } from './fetch/request.ts'
@@ -253,6 +254,10 @@ export interface Stats {
   messages: number
   /** Requests and handshakes refused so far; `hub.on('refused', …)` tells of each. */
   refused: number
+  /** New lines that are let in a second, as it is now; see the option `admission`. */
+  admission: number
+  /** Of those refused: new lines so far that were told to come again later, since too many came at once. */
+  deferred: number
   /** Bytes that wait for slow readers; see `limits.unsent`. */
   unsent: number
   /** Lines that were cut so far because they took nothing of what waited for them. */
@@ -409,7 +414,12 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   return hub as unknown as Hub<Shared>
 
   function attach(server: AnyServer): () => void {
-    return attachTo(server, { owns: request => isOurs(request) || probes.owns(request), handle, upgrade })
+    return attachTo(server, {
+      owns: request => isOurs(request) || probes.owns(request),
+      handle,
+      upgrade,
+      ...createDoor(context),
+    })
   }
 
   function ticket(principal: string): string {
@@ -578,7 +588,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   }
 
   async function drain({
-    perSecond = admission,
+    perSecond = admission.rate,
     within = Number.POSITIVE_INFINITY,
   }: {
     perSecond?: number
@@ -604,7 +614,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     const began = Date.now()
     await productions.close(within)
     await lines.farewell({
-      perSecond: admission,
+      perSecond: admission.rate,
       hurry: true,
       within: Math.max(0, within - (Date.now() - began)),
     })
@@ -631,6 +641,8 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
       lines: countByTransport(sessions.lines()),
       messages: counts.published,
       refused: sumOf(counts.refusals),
+      admission: admission.rate,
+      deferred: admission.deferred,
       unsent,
       stuck: counts.stuck,
       unhandled: inflow.held,

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { quarterOfHeap } from './heap-size.ts'
+import { type Admission, createAdmission, usual as usualAdmission } from './http/admission.ts'
 import { type IsKnownHost, readHosts } from './http/hosts.ts'
 import { createLongQueries, type LongQueries } from './http/long-queries.ts'
 import { type IsListed, readOrigins } from './http/origins.ts'
@@ -310,8 +311,10 @@ export interface HubOptions extends MemoryLogOptions {
    */
   retry?: number
   /**
-   * Lines per second that this server can admit. More: reconnecting clients are told to spread themselves so.
-   * @default 2000
+   * New lines per second that this server lets in. More: 503 with a `Retry-After` that spreads them, before anything is done for them. Clients are told to
+   * reconnect at that rate. A number is kept to within a tenth, in each second. Without one it begins with the default, and goes by how late the
+   * event loop is: from 100 to 10,000. Later polls of a line and what clients send are not counted.
+   * @default 1000
    */
   admission?: number
   /**
@@ -369,11 +372,13 @@ export interface Settings
       | 'limits'
       | 'refuse'
       | 'presence'
+      | 'admission'
     >
   > {
   limits: Limits
   /** In which topics it is known who is there, if in any. */
   presence: ((topic: string) => boolean) | undefined
+  admission: Admission
   /** Whether other hubs may have the same log. */
   shared: boolean
   isListed: IsListed
@@ -420,7 +425,7 @@ export const limitTable: Record<keyof Limits, Bound> = {
 export const optionTable = {
   heartbeat: { usual: 15_000, unit: 'ms', counters: '' },
   retry: { usual: 1_000, unit: 'ms', counters: '' },
-  admission: { usual: 2_000, unit: 'lines a second', counters: '' },
+  admission: { usual: usualAdmission, unit: 'lines a second', counters: 'admission, deferred' },
   sessionTimeout: { usual: 120_000, unit: 'ms', counters: 'sessions' },
   maxAge: { usual: 7_200_000, unit: 'ms', counters: 'lines' },
 } satisfies Partial<Record<keyof HubOptions, Bound>>
@@ -482,7 +487,7 @@ export function readOptions(options: HubOptions): Settings {
     jsonp: jsonp ?? true,
     heartbeat: heartbeat ?? optionTable.heartbeat.usual,
     retry: retry ?? optionTable.retry.usual,
-    admission: admission ?? optionTable.admission.usual,
+    admission: createAdmission(admission),
     sessionTimeout: sessionTimeout ?? optionTable.sessionTimeout.usual,
     maxAge: maxAge ?? optionTable.maxAge.usual,
     presence: Array.isArray(presence)

@@ -56,7 +56,7 @@ async function carryOut(order: HostOrder): Promise<HostTold> {
 }
 
 function serveHub(retain: number): (text: string) => Promise<string> {
-  const hub = createHub({ retain })
+  const hub = createHub({ retain, admission: 100_000 })
   hub.attach(server)
   return text => hub.publish('bench', text)
 }

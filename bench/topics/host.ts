@@ -17,7 +17,7 @@ export interface HostTold {
   readonly spent?: number
 }
 
-const hub = createHub({ retain: 100, limits: { topics: 2_000 } })
+const hub = createHub({ retain: 100, admission: 100_000, limits: { topics: 2_000 } })
 const server = createServer()
 hub.attach(server)
 const text = 'x'.repeat(100)

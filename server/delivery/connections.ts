@@ -307,7 +307,7 @@ export function createConnections(
   }
 
   function spread(): number {
-    return Math.round((sessions.open / admission) * 1000)
+    return Math.round((sessions.open / admission.rate) * 1000)
   }
 
   function beat(): void {

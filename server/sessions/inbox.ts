@@ -101,7 +101,7 @@ export interface Refused {
   retryAfter: number | undefined
   /** The transport that it names, if it names one. */
   via: string | undefined
-  /** GET, or POST for what a client sends. */
+  /** GET, or POST for what a client sends. Empty, as `path` is, where a connection was turned away before its request was read. */
   method: string
   /** Without the query. */
   path: string

@@ -1,6 +1,9 @@
+import { readSync } from 'node:fs'
 import { type IncomingMessage, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { wrap } from '../../src/wire/encoder.ts'
+import { descriptorOf } from '../http/connection-room.ts'
 import type { HubRequest, Recipient } from '../http/hub-request.ts'
 import { jsString } from '../http/js-string.ts'
 import type { Refusal } from '../http-error.ts'
@@ -87,6 +90,33 @@ function refuseBody(request: Incoming, response: Outgoing, status: number, text:
 
 /** The same on a socket that wanted to become a WebSocket. */
 export function refuseUpgrade(socket: Duplex, why: Refusal): void {
+  socket.once('finish', () => socket.destroy())
+  socket.end(written(why))
+}
+
+/**
+ * The same on a connection whose request nobody has read, and whose descriptor is free when this returns. To close it with bytes unread would be to reset it,
+ * so what has come is read first; what comes later can make the answer go lost.
+ */
+export function refuseConnection(socket: Socket, why: Refusal): void {
+  socket.on('error', ignore)
+  discard(descriptorOf(socket))
+  socket.write(written(why))
+  socket.destroy()
+}
+
+const rubbish = Buffer.alloc(2 ** 16)
+
+function discard(descriptor: number | undefined): void {
+  if (descriptor === undefined || descriptor < 0) return
+  try {
+    readSync(descriptor, rubbish)
+  } catch {
+    // Nothing has come.
+  }
+}
+
+function written(why: Refusal): string {
   const { status, retryAfter } = why
   const text = wordsOf(why)
   const head = [
@@ -98,8 +128,7 @@ export function refuseUpgrade(socket: Duplex, why: Refusal): void {
     ...(status === 426 ? ['Sec-WebSocket-Version: 13'] : []),
     ...(retryAfter === undefined ? [] : [`Retry-After: ${retryAfter}`]),
   ]
-  socket.once('finish', () => socket.destroy())
-  socket.end(`${head.join('\r\n')}\r\n\r\n${status === 204 ? '' : text}`)
+  return `${head.join('\r\n')}\r\n\r\n${status === 204 ? '' : text}`
 }
 
 /** No page sees why a handshake failed, so it succeeds, and the first frame says why. */

@@ -68,6 +68,9 @@ export type Signal =
 /** A line that stayed open this long has shown that the trouble is over, in ms. */
 export const stableAfter = 30_000
 
+/** A line that stayed open this long and is then told to come again is moved from one server to the next, as those restart, in ms. */
+export const movedAfter = 2_000
+
 /** The backoff step before anything ended. */
 export const fresh = -1
 
@@ -102,7 +105,8 @@ export function next(state: State, signal: Signal, now: number): State {
 /**
  * The wait begins anew after a line that was open for long. Any end sooner than that makes it grow, also one in good order: a server that
  * accepts and hangs up is not asked without a pause. The first end of an open line does not, since one cut is no sign that the next
- * connection would be cut too. After a line that had brought something the wait does not grow beyond the first step.
+ * connection would be cut too. After a line that had brought something the wait does not grow beyond the first step. It
+ * does not grow at all where servers that restart one after the other hand a line on: each says goodbye, and knows when it should come again.
  */
 function ended(
   state: State & { backoffStep: number },
@@ -113,7 +117,8 @@ function ended(
   const isOpen = state.name === 'open'
   const isUsual = isOpen && (failure.kind === 'cut' || failure.kind === 'ended')
   const longer = Math.max(state.backoffStep + 1, isUsual ? 0 : 1)
-  const longest = !isOpen ? Infinity : now - state.since >= stableAfter ? 0 : fruitful ? 1 : Infinity
+  const enough = failure.code === 'goodbye' ? movedAfter : stableAfter
+  const longest = !isOpen ? Infinity : now - state.since >= enough ? 0 : fruitful ? 1 : Infinity
   return { name: 'waiting', backoffStep: Math.min(longer, longest), failure }
 }
 

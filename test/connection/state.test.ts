@@ -3,6 +3,7 @@ import {
   fresh,
   hasChannel,
   type LineState,
+  movedAfter,
   next,
   type Signal,
   type State,
@@ -189,6 +190,18 @@ test('one that had brought something does not, but the second within half a minu
 test('an open line that fails otherwise than by its end makes the wait grow at once', () => {
   const failure = { kind: 'silent', code: 'silent' } as const
   expect(ended({ ...states.open, backoffStep: fresh }, { failure })).toMatchObject({ backoffStep: 1 })
+})
+
+test('a line that servers hand on as they restart one after the other waits no longer each time, unless they do so without a pause', () => {
+  const failure = { kind: 'ended', code: 'goodbye', retryAfter: 0 } as const
+  const line = { ...states.open, backoffStep: 1 }
+  expect(ended(line, { failure, fruitful: true, at: 1_000 + movedAfter })).toMatchObject({ backoffStep: 0 })
+  expect(ended(line, { failure, fruitful: true, at: 1_000 + movedAfter - 1 })).toMatchObject({
+    backoffStep: 1,
+  })
+  expect(ended(line, { failure: endedWell, fruitful: true, at: 1_000 + movedAfter })).toMatchObject({
+    backoffStep: 1,
+  })
 })
 
 test('an interruption keeps its reason for the page to hear', () => {

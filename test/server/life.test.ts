@@ -7,6 +7,7 @@ import {
   address,
   ask,
   channels,
+  type Ear,
   listen,
   message,
   parse,
@@ -442,17 +443,25 @@ describe('refuse', () => {
 })
 
 describe('drain', () => {
-  const openAll = async (at: Stand) => {
-    const ears = channels.flatMap(via => [listen(at, via), listen(at, via)])
-    await Promise.all(ears.map(ear => ear.opened()))
+  /** `opened` is called after each: where few are let in, time has to pass until the next. */
+  const openAll = async (at: Stand, opened = () => {}) => {
+    const ears: Ear[] = []
+    for (const via of [...channels, ...channels]) {
+      const ear = listen(at, via)
+      await ear.opened()
+      ears.push(ear)
+      opened()
+    }
     await until(() => Object.values(at.hub.stats().lines).every(count => count === 2 || count === 0))
     return ears
   }
   const linesOf = (at: Stand) => Object.values(at.hub.stats().lines).reduce((sum, count) => sum + count, 0)
 
   it('tells one after the other to come back at once, and lets nobody in', async () => {
-    const at = await stand({ admission: 1 })
-    const ears = await openAll(at)
+    const time = stopTime()
+    const at = await stand({ admission: 3 })
+    const ears = await openAll(at, () => time.pass(350))
+    vi.useRealTimers()
     let leaving = 0
     let most = 0
     const count = setInterval(() => {
@@ -502,9 +511,9 @@ describe('drain', () => {
   )
 
   it('is over within the time that is set, however many there are', async () => {
-    const at = await stand({ admission: 0.001 })
+    const at = await stand()
     await openAll(at)
-    await at.hub.drain({ within: 300 })
+    await at.hub.drain({ perSecond: 0.001, within: 300 })
     expect(linesOf(at)).toBe(0)
   })
 
@@ -584,9 +593,15 @@ describe('close', () => {
   })
 
   it('tells many to come back spread over the time that admission takes', async () => {
+    const time = stopTime()
     const at = await stand({ admission: 2 })
-    const ears = [1, 2, 3, 4].map(() => listen(at, 'websocket'))
-    await Promise.all(ears.map(ear => ear.opened()))
+    const ears: Ear[] = []
+    while (ears.length < 4) {
+      const ear = listen(at, 'websocket')
+      await ear.opened()
+      ears.push(ear)
+      time.pass(500)
+    }
     await at.hub.close()
     const byes = await Promise.all(ears.map(ear => ear.next('rt.bye')))
     const times = byes.map(({ retry = -1 }) => Math.round(retry / 500)).sort()
@@ -697,6 +712,8 @@ it('counts sessions, lines and messages', async () => {
   await at.hub.publish('x', 'one')
   expect(at.hub.stats()).toEqual({
     sessions: 4,
+    admission: 1_000,
+    deferred: 0,
     lines: {
       websocket: 2,
       eventsource: 1,

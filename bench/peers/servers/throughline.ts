@@ -6,7 +6,7 @@ import type { Door } from '../peer.ts'
 const retain = 110_000
 
 export function serveThroughline(server: Server, { joined, heard }: Door): (text: string) => void {
-  const hub = createHub({ retain })
+  const hub = createHub({ retain, admission: 100_000 })
   hub.on('open', ({ session }) =>
     joined({ carrier: session.transport, send: text => void session.send(text) }),
   )
