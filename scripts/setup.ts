@@ -9,6 +9,8 @@ import { downloaded, missingEngines } from '../e2e/fixtures/engines.ts'
 /** The services among the optional ones are for the tests to start, each with a configuration of its own; of prometheus they use promtool alone. */
 const services = ['nginx', 'haproxy', 'redis-server', 'prometheus']
 const optionalPackages = [...services, 'libnginx-mod-nchan', 'php-cli', 'fonts-noto-cjk']
+/** A service that Debian has from version 13 on. */
+const newer = 'valkey-server'
 
 setUp()
 
@@ -30,13 +32,15 @@ function installPackages(): void {
 
   const update = () => run('apt-get', ['update', '-o', 'APT::Update::Error-Mode=any'])
   update() || update()
+  if (isMissing(newer) && isOffered(newer)) optional.push(newer)
   withoutStartingServices(() => {
     if (required.length > 0) install(required)
     const left = optional.filter(name => !install([name]))
     if (left.length > 0)
       console.warn(`Not installed, so the tests that need it are skipped: ${left.join(', ')}`)
   })
-  for (const service of services) if (optional.includes(service)) run('update-rc.d', [service, 'disable'])
+  for (const service of [...services, newer])
+    if (optional.includes(service)) run('update-rc.d', [service, 'disable'])
 }
 
 function browserPackages(): string[] {
@@ -50,6 +54,10 @@ function browserPackages(): string[] {
 function isMissing(name: string): boolean {
   const { stdout } = spawnSync('dpkg', ['--status', name], { encoding: 'utf8' })
   return !stdout.includes('Status: install ok installed')
+}
+
+function isOffered(name: string): boolean {
+  return spawnSync('apt-cache', ['show', name], { stdio: 'ignore' }).status === 0
 }
 
 function install(names: string[]): boolean {

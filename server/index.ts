@@ -42,6 +42,14 @@ export type { Buckets } from './operation/histogram.ts'
 export type { Probe, UnreadyReason } from './operation/probes.ts'
 export type { CloseReason, DoubtCause, HubRecord } from './operation/record.ts'
 export type {
+  RedisClientOptions,
+  RedisCluster,
+  RedisNat,
+  RedisNode,
+  RedisSentinel,
+  RedisSocketOptions,
+} from './log/redis-options.ts'
+export type {
   Authorize,
   AuthorizeRequest,
   HubOptions,

@@ -1,19 +1,15 @@
+import type { RedisClientOptions } from './redis-options.ts'
 import { createWatch } from './watch.ts'
 
 /** What is used of the package redis. */
 export interface Library {
-  createClient(options: {
-    url: string
-    disableOfflineQueue: true
-    socket: { connectTimeout: number; reconnectStrategy: false }
-  }): Client
+  createClient(options: object): Client
   ErrorReply: new (message: string) => Error
 }
 
-interface Client {
+export interface Client {
   readonly isReady: boolean
   connect(): Promise<unknown>
-  duplicate(): Client
   sendCommand(words: string[]): Promise<unknown>
   subscribe(channel: string, heard: (text: string) => void): Promise<unknown>
   on(name: 'error', failed: (error: Error) => void): unknown
@@ -33,6 +29,7 @@ export interface Connection {
 
 export interface ConnectionOptions {
   url: string
+  client: RedisClientOptions
   /** Milliseconds without an answer after which a connection is dead. */
   patience: number
   /** Milliseconds between two looks at whether Redis is still fit for use. */
@@ -65,16 +62,13 @@ const notHere =
   /(?:^|: -?)(LOADING|NOSCRIPT|READONLY|MASTERDOWN|CLUSTERDOWN|TRYAGAIN|MOVED|ASK|BUSY|UNBLOCKED)\b/
 
 export function createConnection(
-  { createClient, ErrorReply }: Library,
-  { url, patience, check, channel, scripts, greeting }: ConnectionOptions,
+  library: Library,
+  { url, client: chosen, patience, check, channel, scripts, greeting }: ConnectionOptions,
   listener: ConnectionListener,
 ): Connection {
-  const main = createClient({
-    url,
-    disableOfflineQueue: true,
-    socket: { connectTimeout: handshake, reconnectStrategy: false }, // the link connects anew
-  })
-  const ear = main.duplicate()
+  const { ErrorReply } = library
+  const main = clientOf(library, chosen, url)
+  const ear = clientOf(library, chosen, url)
   const clients = [main, ear]
   const watches = new Map(clients.map(client => [client, createWatch(patience, silent)]))
   const deadline = setTimeout(() => lose(new Error(`no answer within ${handshake} ms`)), handshake)
@@ -175,6 +169,16 @@ export function createConnection(
     clearTimeout(deadline)
     clearInterval(clock)
   }
+}
+
+/** Not connected yet. It never connects anew by itself: that is for whoever looks for the primary. */
+export function clientOf({ createClient }: Library, chosen: RedisClientOptions, url: string): Client {
+  return createClient({
+    ...chosen,
+    url,
+    disableOfflineQueue: true,
+    socket: { connectTimeout: handshake, ...chosen.socket, reconnectStrategy: false },
+  })
 }
 
 /** A replica would let a node read and hear, but refuse what it publishes. */

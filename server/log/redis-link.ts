@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { createHistogram, type Histogram, latencyBounds } from '../operation/histogram.ts'
 import { type Connection, createConnection, type Library } from './redis-connection.ts'
+import type { RedisClientOptions, Way } from './redis-options.ts'
+import { createFinder, type Finder } from './redis-primary.ts'
 import { type ScriptName, scripts } from './redis-scripts.ts'
 
 /** A way to Redis that outlives its connections. */
@@ -20,11 +22,15 @@ export interface Link {
 }
 
 export interface LinkOptions {
-  url: string
+  /** How the Redis is found that takes what is written. */
+  way: Way
+  client: RedisClientOptions
   patience: number
+  /** On how many replicas a message has to be before that is told. */
+  replicas: number
   /** Milliseconds between two looks at whether the connections lead somewhere, and Redis is fit for use. */
   check: number
-  /** What is published there is heard. */
+  /** What is published there is heard; it has the name of a key of the log. */
   channel: string
   /** Runs first on each connection; told by which process Redis is, if it says so. */
   greeting(run: string | undefined): {
@@ -49,14 +55,24 @@ interface Job {
   reject(error: Error): void
 }
 
+/** The answer of a job, held back. */
+interface Kept {
+  readonly job: Job
+  readonly reply: unknown
+}
+
 type State =
   | { is: 'away'; retry?: NodeJS.Timeout } // nothing is sent
+  | { is: 'looking' } // for the primary
   | { is: 'connecting'; connection: Connection }
   | { is: 'ready'; connection: Connection; since: number }
   | { is: 'closed'; why: Error }
 
 /** A connection that lasted so long, in ms, was well: what ends it is a new trouble, and the next try comes at once. */
 const settled = 2_000
+
+/** How long Redis waits for its replicas at a time, in ms. */
+const replicaWait = 20
 
 /** How long there may be no connection, in ms, until that is told: most restarts are over by then. */
 const grace = 1_000
@@ -65,16 +81,19 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
   const { patience, greeting } = options
   const jobs = new Set<Job>() // in order, until they are answered
   const hints = new Set<string>() // that were given
+  let unsure: Kept[] = [] // on the primary, and it is not known where else
+  let asking = false // whether they are on replicas
   let state: State = { is: 'away' }
-  let url = options.url
+  let finder: Finder | undefined
   let tries = 0
   let connects = 0
   const latency = createHistogram(latencyBounds)
   let trouble: Error | undefined // the latest
   let told = false
+  let away = 0 // since when
   let waiting: NodeJS.Timeout | undefined
   const library = load()
-  void library.then(connect)
+  void library.then(look)
 
   return {
     run,
@@ -107,8 +126,24 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
     })
   }
 
-  function connect(redis: Library | undefined): void {
+  async function look(redis: Library | undefined): Promise<void> {
     if (!redis || state.is !== 'away') return
+    state = { is: 'looking' }
+    finder ??= createFinder(redis, { ...options, key: options.channel }, moved)
+    try {
+      connect(redis, await finder.find(trouble))
+    } catch (error) {
+      if (stateNow().is === 'looking') lost(error as Error)
+    }
+  }
+
+  /** What was awaited may have changed it. */
+  function stateNow(): State {
+    return state
+  }
+
+  function connect(redis: Library, url: string): void {
+    if (state.is !== 'looking') return
     try {
       const connection = createConnection(
         redis,
@@ -143,23 +178,69 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
       job.command,
       reply => {
         latency.observe((performance.now() - sent) / 1000)
-        if (jobs.delete(job)) job.resolve(reply)
+        if (!options.replicas || job.name !== 'append') return answer({ job, reply })
+        if (!isIn(connection)) return // it is sent again
+        unsure.push({ job, reply })
+        askReplicas(connection)
+      },
+      error => refuse(job, error),
+    )
+  }
+
+  function isIn(connection: Connection): boolean {
+    return state.is === 'ready' && state.connection === connection
+  }
+
+  function answer({ job, reply }: Kept): void {
+    if (jobs.delete(job)) job.resolve(reply)
+  }
+
+  function refuse(job: Job, error: Error): void {
+    if (jobs.delete(job)) job.reject(new Error(`Redis refused: ${error.message}`, { cause: error }))
+  }
+
+  /** Once for all that were kept until now. While Redis waits for replicas it answers nothing else here, so it waits briefly, and again. */
+  function askReplicas(connection: Connection): void {
+    if (asking || unsure.length === 0) return
+    asking = true
+    const all = unsure
+    unsure = []
+    connection.send(
+      ['WAIT', String(options.replicas), String(replicaWait)],
+      count => {
+        if (!isIn(connection)) return
+        asking = false
+        if (Number(count) >= options.replicas) for (const each of all) answer(each)
+        else unsure.unshift(...all.filter(({ job }) => jobs.has(job)))
+        askReplicas(connection)
       },
       error => {
-        if (jobs.delete(job)) job.reject(new Error(`Redis refused: ${error.message}`, { cause: error }))
+        asking = false
+        for (const { job } of all) refuse(job, error)
+        askReplicas(connection)
       },
     )
   }
 
+  /** Another has become the primary. */
+  function moved(why: Error): void {
+    if ('connection' in state) state.connection.destroy()
+    else if (state.is === 'away') clearTimeout(state.retry)
+    else return
+    lost(why, 'at once')
+  }
+
   /** What was on its way is sent again when there is another connection. */
-  function lost(error: Error): void {
+  function lost(error: Error, again?: 'at once'): void {
     const wasWell = state.is === 'ready' && Date.now() - state.since >= settled
     if (wasWell) told = false
     tries = wasWell ? 0 : tries + 1
+    asking = false
+    unsure = []
+    if (!waiting) away = Date.now()
     trouble = error
-    url = leadsTo(error, options.url)
-    const pause = tries && Math.min(2_000, 25 * 2 ** tries) * (0.5 + Math.random() / 2)
-    state = { is: 'away', retry: setTimeout(() => void library.then(connect), pause) }
+    const pause = again || !tries ? 0 : Math.min(2_000, 25 * 2 ** tries) * (0.5 + Math.random() / 2)
+    state = { is: 'away', retry: setTimeout(() => void library.then(look), pause) }
     waiting ??= setTimeout(tell, grace)
   }
 
@@ -167,7 +248,10 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
     waiting = undefined
     if (told || !trouble) return
     told = true
-    listener.failed(new Error(`Redis is out of reach: ${trouble.message}; trying again`, { cause: trouble }))
+    const lasts = `for ${Date.now() - away} ms`
+    listener.failed(
+      new Error(`Redis is out of reach ${lasts}: ${trouble.message}; trying again`, { cause: trouble }),
+    )
   }
 
   function blind(error: Error): void {
@@ -179,7 +263,8 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
   function expire(job: Job): void {
     if (!jobs.delete(job)) return
     const why = trouble ? ` (${trouble.message})` : ''
-    const doubt = job.name === 'append' ? '; whether the message was kept is not known' : ''
+    const where = options.replicas ? ` on ${options.replicas + 1} servers` : ''
+    const doubt = job.name === 'append' ? `; whether the message was kept${where} is not known` : ''
     job.reject(new Error(`Redis did not answer within ${patience} ms${why}${doubt}`, { cause: trouble }))
   }
 
@@ -213,6 +298,7 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
   function end(why: Error): void {
     if (state.is === 'away') clearTimeout(state.retry)
     clearTimeout(waiting)
+    finder?.close()
     if (state.is !== 'closed') state = { is: 'closed', why }
   }
 
@@ -220,16 +306,6 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
     for (const job of jobs) job.reject(why)
     jobs.clear()
   }
-}
-
-/** A node of a cluster says where the log has gone. If that leads nowhere, the next try is at the address that was given. */
-function leadsTo({ message }: Error, url: string): string {
-  const [, host = '', port] = /\bMOVED \d+ (\S*):(\d+)/.exec(message) ?? []
-  if (port === undefined) return url
-  const moved = new URL(url)
-  if (host && host !== '?') moved.hostname = host.includes(':') ? `[${host}]` : host
-  moved.port = port
-  return moved.href
 }
 
 const hashes = Object.fromEntries(

@@ -24,15 +24,22 @@ import {
 import { emptyPage, type Page, page } from './page.ts'
 import { type PerTopic, perTopic } from './per-topic.ts'
 import { createLink } from './redis-link.ts'
+import { type RedisClientOptions, type RedisCluster, type RedisSentinel, readWay } from './redis-options.ts'
 import type { ScriptName } from './redis-scripts.ts'
 
 /** Options of `redisLog()`. */
 export interface RedisLogOptions {
   /**
-   * `redis[s]://[[user][:password]@]host[:port][/database]`
+   * `redis[s]://[[user][:password]@]host[:port][/database]`. Exactly one of `url`, `cluster` and `sentinel` says where Redis is.
    * @default 'redis://127.0.0.1:6379'
    */
   url?: string
+  /** A Redis Cluster: some of its nodes. The log is on the one that has the slot of its `prefix`, and is followed when that moves. */
+  cluster?: RedisCluster
+  /** Sentinels, who know which Redis is the primary, and make another one the primary when it fails. */
+  sentinel?: RedisSentinel
+  /** Options of the package `redis` for each connection to Redis: TLS, the user, a name. */
+  client?: RedisClientOptions
   /**
    * What all names in Redis begin with. Logs that share it, and the Redis, are one.
    * @default 'throughline'
@@ -56,6 +63,12 @@ export interface RedisLogOptions {
    * @default 5000
    */
   patience?: number
+  /**
+   * On how many replicas a message has to be before `publish` resolves: with 1, what it said is still there when the primary dies and that replica takes its
+   * place. Where so many are not there, publishing rejects after `patience`, and the message may be kept all the same.
+   * @default 0
+   */
+  replicas?: number
   /**
    * Milliseconds between two looks at whether a message was missed, and whether Redis is still fit for use.
    * @default 1000
@@ -125,22 +138,30 @@ interface Bookmark {
  * A log in Redis, 6.2 or newer, that any number of nodes share: what is published on one is heard on all, and any
  * continues where a client left another. Needs the package `redis`: without it each call rejects, and says so.
  *
- * @throws {TypeError} naming the option, and the pattern if it is about one: `url` has to be `redis:` or `rediss:` with a host, `retain` a whole number, 1
- *   or more, `expire` a positive number of ms or `Infinity`, `patience` and `check` a positive number of ms up to 2147483647
+ * @throws {TypeError} naming the option, and the pattern if it is about one: exactly one of `url`, `cluster` and `sentinel` may be given, addresses have to be
+ *   `redis:` or `rediss:` with a host, `client` must not have what the log needs for itself (`url`, `disableOfflineQueue`, `socket.reconnectStrategy`, …), `retain` a whole number, 1
+ *   or more, `expire` a positive number of ms or `Infinity`, `patience` and `check` a positive number of ms up to 2147483647, `replicas` a
+ *   whole number, 0 or more
  */
 export function redisLog({
-  url = 'redis://127.0.0.1:6379',
+  url,
+  cluster,
+  sentinel,
+  client = {},
   prefix = 'throughline',
   retain = usual.retain,
   expire = usual.expire,
   patience = 5_000,
+  replicas = 0,
   check = 1_000,
 }: RedisLogOptions = {}): RedisLog {
-  checkUrl(url)
+  const way = readWay({ url, cluster, sentinel, client }, prefix)
   const most = perTopic('retain', retain, usual.retain, checkCount)
   const lasting = perTopic('expire', expire, usual.expire, checkTime)
   checkTime('patience', patience, longestTimer)
   checkTime('check', check, longestTimer)
+  if (!Number.isSafeInteger(replicas) || replicas < 0)
+    throw new TypeError(`replicas is ${replicas}; it must be a whole number, 0 or more`)
   const name = (rest: string) => `{${prefix}}:${rest}` // scripts need all of a log on one machine
   const names = {
     log: name('log'),
@@ -167,8 +188,10 @@ export function redisLog({
   let heardAll = performance.now() // when it was known last that nothing is missing
   const link = createLink(
     {
-      url,
+      way,
+      client,
       patience,
+      replicas,
       check,
       channel: names.log,
       greeting: run => ({
@@ -603,10 +626,3 @@ function keepNewest<T>(map: Map<string, T>, key: string, value: T, most: number)
 
 /** Timers of Node are no longer. */
 const longestTimer = 2 ** 31 - 1
-
-function checkUrl(url: string): void {
-  const known = URL.canParse(url) && /^rediss?:$/.test(new URL(url).protocol)
-  // A password is not for logs.
-  const shown = String(url).replace(/\/\/.*@/, '//***@')
-  if (!known) throw new TypeError(`url is '${shown}'; it is redis:// or rediss://, and a host`)
-}

@@ -66,6 +66,7 @@ describe('createHub', () => {
   it.each<[object, RegExp]>([
     [{ url: 'localhost' }, /url is 'localhost'; it is redis:\/\/ or rediss:\/\/, and a host/],
     [{ url: 'http://me:secret@localhost' }, /url is 'http:\/\/\*\*\*@localhost'/],
+    [{ replicas: 1.5 }, /replicas is 1.5; it must be a whole number, 0 or more/],
     [{ retain: 0 }, /retain is 0/],
     [{ expire: -1 }, /expire is -1/],
     [{ patience: 2 ** 31 }, /patience is 2147483648; it must be a positive number of ms up to 2147483647/],
