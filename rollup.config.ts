@@ -10,12 +10,14 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { exports: 
 const browserEntries = { index: 'src/index.ts', ...publishedEntries() }
 const serverEntries = {
   server: 'server/index.ts',
+  'server/nats': 'server/nats.ts',
   testing: 'testing/index.ts',
+  'testing/log': 'testing/log/index.ts',
   'testing/playwright': 'testing/playwright/index.ts',
 }
 /** Each is had by the page that wants it, and is named in the entry of its name alone. */
 const frameworks = ['react', 'svelte/store', 'vue']
-const ofTheServer = [/^node:/, 'ws', 'redis', '@playwright/test']
+const ofTheServer = [/^node:/, 'ws', 'redis', /^@nats-io\//, '@playwright/test']
 
 /** For what still asks by `require`: Jest, Node below 20.19, and resolvers that read `main`. */
 const cjs: OutputOptions = { ...named('dist', 'cjs'), format: 'cjs', exports: 'named' }

@@ -27,7 +27,8 @@ export default defineConfig({
   // Examples in docs/examples import what whoever copies them does.
   resolve: {
     alias: [
-      { find: /^throughline\/(server|testing)$/, replacement: `${resolve('.')}/$1/index.ts` },
+      { find: /^throughline\/(server|testing|testing\/log)$/, replacement: `${resolve('.')}/$1/index.ts` },
+      { find: 'throughline/server/nats', replacement: resolve('server/nats.ts') },
       { find: /^throughline\/(.*)$/, replacement: `${resolve('src')}/$1.ts` },
       { find: /^throughline$/, replacement: resolve('src/index.ts') },
     ],

@@ -67,7 +67,16 @@ async function lookInside(tarball: string, files: readonly string[]): Promise<vo
   const project = join(root, 'contents')
   mkdirSync(project)
   // Some entries import these, and only who uses such an entry has them.
-  await install(project, tarball, '@playwright/test', 'react', 'vue', 'svelte')
+  await install(
+    project,
+    tarball,
+    '@nats-io/jetstream',
+    '@nats-io/transport-node',
+    '@playwright/test',
+    'react',
+    'vue',
+    'svelte',
+  )
   const folder = join(project, 'node_modules', 'throughline')
   for (const [name, check] of Object.entries(contents))
     await report(name, async () => {

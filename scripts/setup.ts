@@ -7,7 +7,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs'
 import { downloaded, missingEngines } from '../e2e/fixtures/engines.ts'
 
 /** The services among the optional ones are for the tests to start, each with a configuration of its own; of prometheus they use promtool alone. */
-const services = ['nginx', 'haproxy', 'redis-server', 'prometheus']
+const services = ['nginx', 'haproxy', 'redis-server', 'nats-server', 'prometheus']
 const optionalPackages = [...services, 'libnginx-mod-nchan', 'php-cli', 'fonts-noto-cjk']
 /** A service that Debian has from version 13 on. */
 const newer = 'valkey-server'

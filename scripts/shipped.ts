@@ -86,9 +86,10 @@ export const shipped: readonly string[] = [
   'docs/types.md',
   'docs/values.md',
   'docs/vue.md',
+  'docs/write-a-log.md',
   ...forPages.flatMap(name => ofEntries.map(ending => `dist/${name}.${ending}`)),
   ...forPages.map(name => `dist/development/${name}.js`),
-  ...['server', 'testing', 'testing/playwright'].flatMap(name =>
+  ...['server', 'server/nats', 'testing', 'testing/log', 'testing/playwright'].flatMap(name =>
     ofEntries.map(ending => `dist/${name}.${ending}`),
   ),
   ...ofModules.map(ending => `dist/cli.${ending}`),

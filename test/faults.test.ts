@@ -107,6 +107,9 @@ function namesIn(file: string, source: string): Names {
   function visit(node: ts.Node): void {
     const parts = read(node)
     if (parts && parts.join('') !== '') words.push(pattern(parts))
+    // The published cases of a log are tables, by name.
+    if (file.startsWith('testing/log/') && ts.isPropertyAssignment(node) && ts.isStringLiteral(node.name))
+      titles.push(pattern([node.name.text]))
     if (ts.isCallExpression(node) && /^(test|it|describe)\b/.test(node.expression.getText())) {
       const title = node.arguments[0] && read(node.arguments[0])
       if (title) titles.push(pattern(title.flatMap(part => part.split(/%[sijd]|\$\w+/))))

@@ -195,6 +195,14 @@ const arrows: Record<string, string[]> = {
   // A room of the server sees those before it, and what several need that is in no room.
   'server/log/': ['server/log/', ...beside],
   'server/log/redis-link.ts': ['server/log/', 'node:', 'redis'],
+  'server/log/nats-link.ts': [
+    'server/log/',
+    'server/random.ts',
+    'node:',
+    '@nats-io/jetstream',
+    '@nats-io/transport-node',
+  ],
+  'server/log/nats-log.ts': ['server/log/', ...beside, '@nats-io/transport-node'],
   'server/wire/': ['server/wire/', 'server/log/log.ts', ...beside],
   'server/http/': ['server/http/', 'server/wire/', ...beside],
   'server/fetch/': ['server/fetch/', 'server/wire/', 'node:'],
@@ -211,6 +219,7 @@ const arrows: Record<string, string[]> = {
   'server/transports/': [...rooms, 'server/context.ts', ...beside, 'ws'],
 
   'testing/': ['testing/', 'server/index.ts', 'server/options.ts', messages],
+  'testing/log/': ['testing/log/', 'server/index.ts', 'src/wire/parser.ts', 'node:assert/strict'],
   'testing/playwright/': ['testing/playwright/', 'node:', '@playwright/test'],
 }
 

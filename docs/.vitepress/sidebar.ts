@@ -52,6 +52,7 @@ const sections: [name: string, entries: Entry[]][] = [
       ['docs/check.md', 'A server in another language'],
       ['docs/write-a-dialect.md', 'Write a dialect'],
       ['docs/write-a-transport.md', 'Write a transport'],
+      ['docs/write-a-log.md', 'Write a log'],
     ],
   ],
   [

@@ -1,11 +1,49 @@
 import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Entry, type History, type Log, memoryLog, type Past } from '../../server/index.ts'
+import { logCases } from '../../testing/log/index.ts'
 import { stopTime } from './harness.ts'
-import { logContract } from './log-contract.ts'
+import { logContract, logOptions } from './log-contract.ts'
 
-logContract(memoryLog, 500)
+logContract({ make: memoryLog, histories: 500 })
+logOptions(memoryLog)
+
+describe('the published cases', () => {
+  const cases = logCases({ make: options => memoryLog({ ...options, retain: 2 }), histories: 1, seed: 7 })
+
+  it('are named by docs/write-a-log.md, each at its clause, and no others', () => {
+    const page = readFileSync('docs/write-a-log.md', 'utf8').split('## Ids')[1] ?? ''
+    const named = [...page.matchAll(/\*(?=[a-z])((?:[^*\n`]|`[^`]*`)+)\*/g)].map(([, name]) => name)
+    expect(named.toSorted()).toEqual(cases.map(({ name }) => name).toSorted())
+  })
+
+  it('fail where a log does not keep them, and say what they saw', async () => {
+    const failed: string[] = []
+    for (const { part, name, run } of cases.filter(({ part }) => part === 'topics'))
+      await run().catch(error => failed.push(`${part}: ${name}: ${error.name}`))
+    expect(failed).toContain(
+      'topics: a topic keeps as many messages as the longest pattern says that fits its name: AssertionError',
+    )
+    const histories = cases.find(({ part }) => part === 'histories')
+    await expect(histories?.run()).rejects.toThrow(/^with seed 7 and one history: /)
+  })
+
+  it('end the logs that they made, also when they fail', async () => {
+    let open = 0
+    const make = () => {
+      open++
+      return { ...memoryLog(), after: () => Promise.reject(new Error('away')) }
+    }
+    const [ids, gap] = ['ids', 'gaps'].map(of =>
+      logCases({ make, close: () => open-- }).find(({ part }) => part === of),
+    )
+    await ids?.run()
+    await expect(gap?.run()).rejects.toThrow('away')
+    expect(open).toBe(0)
+  })
+})
 
 const whole = (log: Log, topic: string, bytes: number) =>
   log.append(topic, { event: undefined, data: 'x'.repeat(bytes), encoding: undefined }) as Entry

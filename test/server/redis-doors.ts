@@ -8,6 +8,8 @@ export interface Door {
   port: number
   /** Those that are open carry nothing any more, and nobody is told; new ones are as before. `which` sees what was sent so far. */
   freeze(which?: (sent: string) => boolean): void
+  /** Those that are open end. */
+  cut(): void
   /** New ones lead to this port. */
   leadTo(port: number): void
   /** Asked before anything is passed on: a text is answered in Redis' stead. */
@@ -53,6 +55,9 @@ export async function openDoor(behind: { url: string }): Promise<Door> {
     port,
     freeze(which = () => true) {
       for (const way of ways) if (which(way.sent)) way.frozen = true
+    },
+    cut() {
+      for (const { inner } of ways) inner.destroy()
     },
     leadTo(next) {
       target = next

@@ -18,7 +18,7 @@ import {
   type Via,
   wait,
 } from './harness.ts'
-import { logContract } from './log-contract.ts'
+import { logContract, logOptions } from './log-contract.ts'
 import { missingRedis, type Redis, startRedis } from './redis.ts'
 
 let redis: Redis
@@ -34,7 +34,8 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
   })
   afterAll(() => redis.close())
 
-  logContract(options => node({ prefix: freshPrefix(), ...options }), 30)
+  logContract({ make: options => node({ prefix: freshPrefix(), ...options }), histories: 30 })
+  logOptions(options => node({ prefix: freshPrefix(), ...options }))
 
   describe('that two nodes share', () => {
     it('is heard on both, in one order, with the same ids', async () => {
