@@ -138,6 +138,8 @@ export function createCatchUp(
       feed.early = []
     }
     if (cursor !== undefined) journal.counts.pages++
+    const hearing = log.followed?.(feeds.flatMap(({ topics }) => topics))
+    if (hearing) await hearing
     const topics = feeds.flatMap(topicsToRead)
     const history = await log.after(cursor, lost === undefined ? topics : [...topics, lost])
     return { feeds, lost, history, told: -1 }

@@ -123,7 +123,7 @@ export function createConnections(
   let toldSpread = 0
   let hurried = false
   let hurry = () => {}
-  const fanout = createFanout(limits.unsent, journal.counts, {
+  const fanout = createFanout(limits.unsent, log, journal.counts, {
     slow: fallBehind,
     answered: connection => rooms.left(connection),
   })

@@ -1,4 +1,4 @@
-import type { Entry } from '../log/log.ts'
+import type { Entry, Log } from '../log/log.ts'
 import type { Counts } from '../operation/journal.ts'
 import { type Connection, type Feed, feedsOf, none } from '../sessions/session.ts'
 import { emptyBatch, extend, type Piece } from '../wire/batch.ts'
@@ -42,7 +42,12 @@ interface Hooks {
   answered(connection: Connection): void
 }
 
-export function createFanout(unsent: number, counts: Counts, { slow, answered }: Hooks): Fanout {
+export function createFanout(
+  unsent: number,
+  log: Pick<Log, 'follow' | 'unfollow'>,
+  counts: Counts,
+  { slow, answered }: Hooks,
+): Fanout {
   // Most topics are a session's own, which one feed hears: it stands there by itself.
   const topics = new Map<string, Feed | Set<Feed>>()
   let waiting: Connection[] = []
@@ -53,8 +58,10 @@ export function createFanout(unsent: number, counts: Counts, { slow, answered }:
   function join(feed: Feed): void {
     for (const topic of feed.topics) {
       const feeds = topics.get(topic)
-      if (!feeds) topics.set(topic, feed)
-      else if (feeds instanceof Set) feeds.add(feed)
+      if (!feeds) {
+        topics.set(topic, feed)
+        log.follow?.(topic)
+      } else if (feeds instanceof Set) feeds.add(feed)
       else topics.set(topic, new Set([feeds, feed]))
     }
   }
@@ -65,7 +72,9 @@ export function createFanout(unsent: number, counts: Counts, { slow, answered }:
     for (const topic of feed.topics) {
       const feeds = topics.get(topic)
       if (feeds instanceof Set) feeds.delete(feed)
-      if (feeds === feed || (feeds instanceof Set && feeds.size === 0)) topics.delete(topic)
+      if (feeds !== feed && !(feeds instanceof Set && feeds.size === 0)) continue
+      topics.delete(topic)
+      log.unfollow?.(topic)
     }
   }
 

@@ -101,6 +101,15 @@ export interface Log {
   pass?(topic: string, message: Packed): void
   /** Gives back the undo. */
   listen(listener: LogListener): () => void
+  /**
+   * Listeners want to hear of this topic, until `unfollow` was called as often.
+   * @default they hear of all topics
+   */
+  follow?(topic: string): void
+  /** What is heard of it may go on for a while: whoever leaves may come back. */
+  unfollow?(topic: string): void
+  /** Settles once all that is appended to these topics from then on is heard; they are followed. `undefined`: it is so already. Rejects where the log is out of reach. */
+  followed?(topics: readonly string[]): Promise<void> | undefined
   /** Forgets a topic and all that it keeps. Who comes back for something in it is told of a gap. */
   drop(topic: string): void | PromiseLike<void>
   /**

@@ -11,7 +11,8 @@ export interface Client {
   readonly isReady: boolean
   connect(): Promise<unknown>
   sendCommand(words: string[]): Promise<unknown>
-  subscribe(channel: string, heard: (text: string) => void): Promise<unknown>
+  subscribe(channels: string[], heard: (text: string) => void): Promise<unknown>
+  unsubscribe(channels: string[]): Promise<unknown>
   on(name: 'error', failed: (error: Error) => void): unknown
   close(): Promise<unknown>
   destroy(): unknown
@@ -21,6 +22,9 @@ export interface Client {
 export interface Connection {
   /** One of the two is called, unless the connection is lost first. */
   send(command: readonly string[], answered: (reply: unknown) => void, refused: (error: Error) => void): void
+  /** Has these channels heard too. Rejects if Redis refuses; it never settles if the connection is lost first. */
+  subscribe(channels: readonly string[]): Promise<void>
+  unsubscribe(channels: readonly string[]): void
   /** Ends it when what was sent is answered. */
   close(): Promise<void>
   /** Ends it at once. */
@@ -34,8 +38,8 @@ export interface ConnectionOptions {
   patience: number
   /** Milliseconds between two looks at whether Redis is still fit for use. */
   check: number
-  /** What is published there is heard. */
-  channel: string
+  /** What is published there is heard from the beginning. */
+  channels(): readonly string[]
   scripts: readonly string[]
   /** A command that makes Redis ready; told by which process Redis is, if it says so. */
   greeting(run: string | undefined): readonly string[]
@@ -51,6 +55,9 @@ export interface ConnectionListener {
   blind(error: Error): void
 }
 
+/** How many channels are asked for at once. */
+const inOne = 1_000
+
 /** How long connecting may take until it is ready, in ms. */
 const handshake = 5_000
 
@@ -63,7 +70,7 @@ const notHere =
 
 export function createConnection(
   library: Library,
-  { url, client: chosen, patience, check, channel, scripts, greeting }: ConnectionOptions,
+  { url, client: chosen, patience, check, channels, scripts, greeting }: ConnectionOptions,
   listener: ConnectionListener,
 ): Connection {
   const { ErrorReply } = library
@@ -77,13 +84,13 @@ export function createConnection(
   for (const client of clients) client.on('error', lose)
   open().catch(lose)
 
-  return { send, close, destroy }
+  return { send, subscribe, unsubscribe, close, destroy }
 
   async function open(): Promise<void> {
     await Promise.all(clients.map(client => client.connect()))
     const loading = scripts.map(script => ask(main, ['SCRIPT', 'LOAD', script]))
     const [run] = await Promise.all([look('everything'), ...loading])
-    await Promise.all([ask(main, greeting(run)), ear.subscribe(channel, listener.heard)])
+    await Promise.all([ask(main, greeting(run)), hear(channels())])
     if (isOver) return
     clearTimeout(deadline)
     clock = setInterval(() => lookAgain().catch(lose), check).unref()
@@ -138,6 +145,34 @@ export function createConnection(
       if (notHere.test(error.message)) lose(error)
       else refused(error)
     })
+  }
+
+  /** What a connection broke of says so itself. */
+  function subscribe(names: readonly string[]): Promise<void> {
+    return new Promise((resolve, reject) => {
+      hear(names).then(resolve, error => {
+        if (!(error instanceof ErrorReply)) return
+        if (notHere.test(error.message)) lose(error)
+        else reject(error)
+      })
+    })
+  }
+
+  function unsubscribe(names: readonly string[]): void {
+    ear.unsubscribe([...names]).catch(() => {})
+  }
+
+  /** So many at once that neither Redis nor others have to wait for long. */
+  async function hear(names: readonly string[]): Promise<void> {
+    const watch = watches.get(ear)
+    for (let from = 0; from < names.length; from += inOne) {
+      watch?.asked()
+      try {
+        await ear.subscribe(names.slice(from, from + inOne), listener.heard)
+      } finally {
+        watch?.answered()
+      }
+    }
   }
 
   function silent(): void {

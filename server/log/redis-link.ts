@@ -12,6 +12,9 @@ export interface Link {
    * connection broke: each must do no harm when it runs twice. Rejects when Redis does not answer for `patience` ms.
    */
   run(name: ScriptName, keys: readonly string[], values: readonly string[]): Promise<unknown>
+  /** Has these channels heard. Rejects when Redis refuses, or does not answer for `patience` ms. */
+  subscribe(channels: readonly string[]): Promise<void>
+  unsubscribe(channels: readonly string[]): void
   /** Whether an answer can be expected soon: false from a failure that was told until there is a connection again. */
   readonly reachable: boolean
   /** How long Redis took to answer what was sent, in seconds. */
@@ -30,8 +33,10 @@ export interface LinkOptions {
   replicas: number
   /** Milliseconds between two looks at whether the connections lead somewhere, and Redis is fit for use. */
   check: number
-  /** What is published there is heard; it has the name of a key of the log. */
-  channel: string
+  /** A key of the log: where it is, the log is. */
+  key: string
+  /** What is published there is heard from the beginning of each connection. */
+  channels(): readonly string[]
   /** Runs first on each connection; told by which process Redis is, if it says so. */
   greeting(run: string | undefined): {
     name: ScriptName
@@ -46,6 +51,13 @@ export interface LinkListener {
   ready(): void
   /** Redis is out of reach, told once until it has been back for a while; or it hides what should be known. */
   failed(error: Error): void
+}
+
+/** Channels that are to be heard. */
+interface Asked {
+  readonly channels: readonly string[]
+  resolve(): void
+  reject(error: Error): void
 }
 
 interface Job {
@@ -80,6 +92,7 @@ const grace = 1_000
 export function createLink(options: LinkOptions, listener: LinkListener): Link {
   const { patience, greeting } = options
   const jobs = new Set<Job>() // in order, until they are answered
+  const subscribing = new Set<Asked>()
   const hints = new Set<string>() // that were given
   let unsure: Kept[] = [] // on the primary, and it is not known where else
   let asking = false // whether they are on replicas
@@ -97,6 +110,8 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
 
   return {
     run,
+    subscribe,
+    unsubscribe,
     get reachable() {
       return state.is === 'ready' || (state.is !== 'closed' && !told)
     },
@@ -126,10 +141,47 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
     })
   }
 
+  function subscribe(channels: readonly string[]): Promise<void> {
+    if (state.is === 'closed') return Promise.reject(state.why)
+    return new Promise((resolve, reject) => {
+      const asked: Asked = {
+        channels,
+        resolve: () => {
+          clearTimeout(timer)
+          resolve()
+        },
+        reject: error => {
+          clearTimeout(timer)
+          reject(error)
+        },
+      }
+      const timer = setTimeout(
+        () => subscribing.delete(asked) && reject(new Error(`Redis did not answer within ${patience} ms`)),
+        patience,
+      )
+      subscribing.add(asked)
+      if (state.is === 'ready') ask(asked, state.connection)
+    })
+  }
+
+  function ask(asked: Asked, connection: Connection): void {
+    connection.subscribe(asked.channels).then(
+      () => void (subscribing.delete(asked) && asked.resolve()),
+      error => {
+        if (subscribing.delete(asked))
+          asked.reject(new Error(`Redis refused: ${error.message}`, { cause: error }))
+      },
+    )
+  }
+
+  function unsubscribe(channels: readonly string[]): void {
+    if (state.is === 'ready') state.connection.unsubscribe(channels)
+  }
+
   async function look(redis: Library | undefined): Promise<void> {
     if (!redis || state.is !== 'away') return
     state = { is: 'looking' }
-    finder ??= createFinder(redis, { ...options, key: options.channel }, moved)
+    finder ??= createFinder(redis, options, moved)
     try {
       connect(redis, await finder.find(trouble))
     } catch (error) {
@@ -169,6 +221,7 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
     trouble = undefined
     connects++
     for (const job of jobs) send(job, connection)
+    for (const asked of subscribing) ask(asked, connection)
     listener.ready()
   }
 
@@ -303,8 +356,9 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
   }
 
   function refuseAll(why: Error): void {
-    for (const job of jobs) job.reject(why)
+    for (const waiting of [...jobs, ...subscribing]) waiting.reject(why)
     jobs.clear()
+    subscribing.clear()
   }
 }
 

@@ -23,6 +23,7 @@ import {
 } from './log.ts'
 import { emptyPage, type Page, page } from './page.ts'
 import { type PerTopic, perTopic } from './per-topic.ts'
+import { channelOf, createHearing, isTopic, type Life, type Missed, type Notice } from './redis-hearing.ts'
 import { createLink } from './redis-link.ts'
 import { type RedisClientOptions, type RedisCluster, type RedisSentinel, readWay } from './redis-options.ts'
 import type { ScriptName } from './redis-scripts.ts'
@@ -113,21 +114,6 @@ const nameable = 10_000
 /** Topics of sessions come and go in large numbers: they are counted for themselves. */
 type Kind = 'public' | 'private'
 
-/** A log as Redis holds it: which life, the newest number, and the keys that numbers are scrambled with. */
-interface Life {
-  readonly epoch: string
-  readonly top: number
-  readonly keys: readonly { from: number; key: number }[]
-}
-
-/** Up to where all entries were heard. */
-type Position = Pick<Entry, 'id' | 'seq'> & { epoch: string }
-
-/** How entries are heard. */
-type Hearing =
-  | { by: 'notice' } // as they are published
-  | { by: 'reading'; early: Entry[] } // those that were missed are read; what is published meanwhile waits
-
 /** Where each topic of a reader goes on, and with which keys the log was when that was found. */
 interface Bookmark {
   readonly keys: string
@@ -170,11 +156,13 @@ export function redisLog({
     trimmed: name('trimmed'),
     due: name('due'),
     whole: name('whole'),
+    channels: name('channels'),
     newest: { public: name('newest:public'), private: name('newest:private') },
     dropped: { public: name('dropped:public'), private: name('dropped:private') },
     kept: name(`kept:${randomName(9)}`),
   }
   const streamOf = (topic: string) => name(`topic:${topic}`)
+  const earOf = (channel: string) => name(`heard:${channel}`)
   const listeners = new Set<LogListener>()
   const numbers = new Set<number>() // of appends that are not answered yet
   const known = new Map<string, Entry>()
@@ -182,10 +170,6 @@ export function redisLog({
   const marked = new Map<string, Bookmark>()
   const told = new Set<string>()
   let appended = 0
-  let position: Position = { epoch: '', seq: 0, id: '' }
-  let hearing: Hearing = { by: 'notice' }
-  let newestKnown = 0 // number that was given
-  let heardAll = performance.now() // when it was known last that nothing is missing
   const link = createLink(
     {
       way,
@@ -193,7 +177,9 @@ export function redisLog({
       patience,
       replicas,
       check,
-      channel: names.log,
+      key: names.log,
+      // One that nobody follows shows whether channels may be heard.
+      channels: () => ['', ...hearing.channels()].map(earOf),
       greeting: run => ({
         name: 'begin',
         keys: [names.log, names.trial],
@@ -201,13 +187,22 @@ export function redisLog({
       }),
     },
     {
-      heard: text => (text.startsWith(passing) ? tellPassing(text) : hear(readNotice(text))),
-      ready: catchUp,
+      heard: text => (text.startsWith(passing) ? tellPassing(text) : hearing.heard(readNotice(text))),
+      ready: () => hearing.look(),
       failed,
     },
   )
+  const hearing = createHearing({
+    subscribe: channels => link.subscribe(channels.map(earOf)),
+    unsubscribe: channels => link.unsubscribe(channels.map(earOf)),
+    newest,
+    after: missedIn,
+    idOf,
+    tell,
+    missed: miss,
+  })
   const clocks = [
-    setInterval(catchUp, check).unref(),
+    setInterval(hearing.look, check).unref(),
     setInterval(sweepAll, Math.min(60_000, Math.max(50, Math.min(...lasting.all) / 10))).unref(),
   ]
 
@@ -217,6 +212,9 @@ export function redisLog({
     back,
     pass,
     listen,
+    follow: hearing.follow,
+    unfollow: hearing.unfollow,
+    followed: hearing.followed,
     drop,
     get ready() {
       return link.reachable
@@ -244,15 +242,18 @@ export function redisLog({
       names.whole,
     ]
     const lasts = whole?.expire ?? (kind === 'private' ? idle : lasting.of(topic))
+    const channel = channelOf(topic)
     const bounds = [String(most.of(topic)), String(recent), lasts < Infinity ? String(Math.ceil(lasts)) : '']
     try {
       const place = await run(
         'append',
-        [names.log, streamOf(topic), ...keys],
-        [String(number), String(lowest), ...bounds, topic, block, kind, whole ? 'whole' : ''],
+        [names.log, streamOf(topic), ...keys, names.channels, earOf(channel)],
+        [
+          ...[String(number), String(lowest), ...bounds, topic, block, kind, whole ? 'whole' : ''],
+          isTopic(channel) ? '' : channel,
+        ],
       )
       const [epoch = '', seq, key] = String(place).split(' ')
-      know(epoch, Number(seq))
       return entryOf(epoch, Number(seq), Number(key), topic, block)
     } finally {
       numbers.delete(number)
@@ -334,17 +335,18 @@ export function redisLog({
     return known.get(id) ?? { id, seq, topic, text: `id: ${id}\n${block}` }
   }
 
-  function readNotice(text: string): Entry {
+  function readNotice(text: string): Notice {
     const first = text.indexOf('\n')
     const second = text.indexOf('\n', first + 1)
-    const [epoch = '', seq, key] = text.slice(0, first).split(' ')
-    return entryOf(epoch, Number(seq), Number(key), text.slice(first + 1, second), text.slice(second + 1))
+    const [epoch = '', seq, key, before] = text.slice(0, first).split(' ')
+    const [topic, block] = [text.slice(first + 1, second), text.slice(second + 1)]
+    return { entry: entryOf(epoch, Number(seq), Number(key), topic, block), before: Number(before) }
   }
 
   /** Nobody waits for it, and nothing is missing where it fails. */
   function pass(topic: string, { event, data, encoding, type }: Packed): void {
     const block = encode({ event, topic, data, encoding, type })
-    void run('pass', [names.log], [`${passing}${topic}\n${block}`]).catch(() => {})
+    void run('pass', [earOf(channelOf(topic))], [`${passing}${topic}\n${block}`]).catch(() => {})
   }
 
   function tellPassing(text: string): void {
@@ -353,13 +355,7 @@ export function redisLog({
     for (const listener of listeners) listener.passed?.(topic, text.slice(at + 1))
   }
 
-  /** A number that was given in this life of the log. */
-  function know(epoch: string, seq: number): void {
-    if (epoch === position.epoch && seq > newestKnown) newestKnown = seq
-  }
-
   function metrics(): readonly Metric[] {
-    const behind = Math.max(0, newestKnown - position.seq)
     return [
       {
         name: 'round_trip_seconds',
@@ -368,82 +364,69 @@ export function redisLog({
         ...link.latency.read(),
       },
       counter('reconnects_total', 'Connections that were made anew.', link.reconnects),
-      gauge('lag_messages', 'Messages that are known to be in the log and were not heard yet.', behind),
+      gauge(
+        'lag_messages',
+        'Messages that were heard of and wait until what came before them is read.',
+        hearing.waiting,
+      ),
       gauge(
         'lag_seconds',
-        'Time since it was known that this node has heard all there is. It is looked each second, unless messages come without a hole.',
-        (performance.now() - heardAll) / 1000,
+        'Time since it was known that this node has heard all that it should. It is looked for each second.',
+        (performance.now() - hearing.sure) / 1000,
       ),
     ]
   }
 
-  function hear(entry: Entry): void {
-    know(epochOf(entry), entry.seq)
-    if (hearing.by === 'reading') hearing.early.push(entry)
-    else if (!take(entry)) catchUp()
-  }
-
-  /** Whether it was the next, or one that was heard before. */
-  function take(entry: Entry): boolean {
-    if (epochOf(entry) !== position.epoch) return false
-    if (entry.seq <= position.seq) return true
-    if (entry.seq > position.seq + 1) return false
-    position = { epoch: position.epoch, seq: entry.seq, id: entry.id }
-    if (entry.seq >= newestKnown) heardAll = performance.now()
+  function tell(entry: Entry): void {
     keepNewest(known, entry.id, entry, shared)
     for (const listener of listeners) listener.heard(entry)
-    return true
+  }
+
+  async function newest(channels: readonly string[]): Promise<{ life: Life; numbers: number[] }> {
+    const keys = [names.log, names.newest.public, names.newest.private, names.channels]
+    const asked = channels.flatMap(channel => [channel, isTopic(channel) ? '' : 'shared'])
+    const [epoch, top, scramble, numbers] = (await run('newest', keys, asked)) as NewestReply
+    return { life: readLife(epoch, top, scramble), numbers: numbers.map(Number) }
   }
 
   /** Notices go missing when a connection breaks: what they told is read. */
-  function catchUp(): void {
-    if (hearing.by === 'reading') return
-    hearing = { by: 'reading', early: [] }
-    void readOn()
-      .catch(() => {}) // the next look finds the same; what is wrong was said by the link
-      .then(() => goOn())
+  function missedIn(channel: string, life: Life, seq: number): Promise<Missed> {
+    return isTopic(channel) ? missedOf(channel, life, seq) : missedOfAll(channel, seq)
   }
 
-  async function readOn(): Promise<void> {
-    const { newest, dropped } = names
-    const keys = [names.log, names.recent, newest.public, newest.private, dropped.public, dropped.private]
-    for (;;) {
-      const { epoch, seq } = position
-      const reply = await run('since', keys, [epoch, String(seq), streamOf(''), String(nameable)])
-      const [lifeEpoch, top, scramble, found, moved = []] = reply as SinceReply
-      const life = readLife(lifeEpoch, top, scramble)
-      know(life.epoch, life.top)
-      if (!found || idOf(life, seq) !== position.id) return jump(life)
-      if (moved.length) return jump(life, moved)
-      takeAll(life, found)
-      if (position.seq >= life.top) {
-        heardAll = performance.now()
-        return
-      }
+  async function missedOf(topic: string, life: Life, after: number): Promise<Missed> {
+    const entries: Entry[] = []
+    for (let seq = after, more = true; more; seq = entries.at(-1)?.seq ?? seq) {
+      const asked = questionOf(idOf(life, seq), [topic])
+      const { found, trimmed } = await reads(asked, () =>
+        read(asked, { epoch: life.epoch, seq, tag: '' }, [topic]),
+      )
+      // An entry that is gone already is told to those who hear its topic: they read for themselves what is left of it.
+      if (trimmed > seq) return { entries: [], moved: [topic] }
+      entries.push(...found.entries)
+      more = found.more
     }
+    return { entries, moved: [] }
   }
 
-  /** An entry that is gone already is told to those who hear its topic: they read for themselves what is left of it. */
-  function takeAll(life: Life, found: readonly Found[]): void {
-    const gone = new Set<string>()
-    for (const each of found) {
-      const entry = readEntry(life, each)
-      const [, topic, block] = each
-      if (block) take(entry)
-      else if (entry.seq === position.seq + 1) {
-        position = { epoch: position.epoch, seq: entry.seq, id: entry.id }
-        if (!gone.has(topic)) miss([topic])
-        gone.add(topic)
+  async function missedOfAll(channel: string, after: number): Promise<Missed> {
+    const keys = [names.log, names.recent, names.newest.private, names.dropped.private]
+    const entries: Entry[] = []
+    const moved = new Set<string>()
+    for (let seq = after; ; ) {
+      const reply = await run('since', keys, [String(seq), streamOf(''), channel, String(nameable)])
+      const [epoch, top, scramble, found, gone, upTo] = reply as SinceReply
+      if (!found || !gone) return { entries: [], moved: undefined }
+      const life = readLife(epoch, top, scramble)
+      for (const each of found) {
+        if (each[2]) entries.push(readEntry(life, each))
+        else moved.add(each[1])
       }
+      for (const topic of gone) moved.add(topic)
+      seq = Number(upTo)
+      if (seq >= life.top)
+        return { entries: entries.filter(({ topic }) => !moved.has(topic)), moved: [...moved] }
     }
-  }
-
-  /** Not all can be told one by one, or all begins anew: each reads for itself. */
-  function jump(life: Life, topics?: readonly string[]): void {
-    position = { epoch: life.epoch, seq: life.top, id: idOf(life, life.top) ?? '' }
-    newestKnown = life.top
-    heardAll = performance.now()
-    miss(topics)
   }
 
   function miss(topics?: readonly string[]): void {
@@ -451,14 +434,6 @@ export function redisLog({
       if (topics && listener.moved) listener.moved(topics)
       else listener.missed()
     }
-  }
-
-  function goOn(): void {
-    if (hearing.by !== 'reading') return
-    const { early } = hearing
-    hearing = { by: 'notice' }
-    // A hole is left to the next look: what can't be read now would be asked for without end.
-    for (const entry of early) if (!take(entry)) return
   }
 
   function listen(listener: LogListener): () => void {
@@ -537,7 +512,9 @@ type SinceReply = readonly [
   keys: string,
   found?: readonly Found[],
   moved?: readonly string[],
+  upTo?: string,
 ]
+type NewestReply = readonly [epoch: string, top: string, keys: string, numbers: readonly string[]]
 
 interface Read {
   life: Life
@@ -575,10 +552,6 @@ function gapIn(life: Life, reason: GapReason, from: string, found: Page = emptyP
   const start = found.entries[0] ? found.entries[0].seq - 1 : life.top
   const to = idOf(life, Math.max(trimmed, start)) ?? from
   return { start: idOf(life, start) ?? to, gap: { reason, from, to }, ...found }
-}
-
-function epochOf({ id }: Entry): string {
-  return id.slice(0, id.indexOf('.'))
 }
 
 /**

@@ -106,7 +106,7 @@ function bySentinels(
   /** Hears first and asks then, so that nothing is missed in between. */
   async function whoIs(node: Client): Promise<Told> {
     const told: Told = { address: '' }
-    await node.subscribe('+switch-master', news => {
+    await node.subscribe(['+switch-master'], news => {
       const [which, , , host, port] = news.split(' ')
       if (which !== name || !host) return
       told.address = addressOf(host, Number(port))

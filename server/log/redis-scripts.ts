@@ -6,6 +6,7 @@
  * `:topic:<name>` a stream of what the topic keeps, ids being `<seq>-<key>`: `b`, the block, and `t`, when it was kept, in ms.
  * `:recent` a stream that says to which topics the newest numbers went.
  * `:trimmed` a hash, topic → the newest number it had to let go.
+ * `:channels` a sorted set of the channels that several topics have, by the newest number in each.
  * `:newest:<kind>` a sorted set of topics, by the newest number in each. `:dropped:<kind>` the same of dropped ones.
  * `:due` a sorted set of topics, by the time in ms at which each is over if nobody publishes in it. One that stays for ever is not in it.
  * `:whole` a hash of the topics that are kept whole, topic → `<ms that it lasts, or nothing>/<the newest number that it had lost before it began>`.
@@ -81,9 +82,10 @@ end
 return {epoch, top, keys}`,
 
   /**
-   * KEYS: log, topic, recent, trimmed, dropped, newest, kept, due, whole.
+   * KEYS: log, topic, recent, trimmed, dropped, newest, kept, due, whole, channels, and the channel that is told.
    * ARGV: epoch, key, number of this append, lowest number not yet answered, retain, recent, ms until the topic is over or nothing, topic,
-   * block, kind, `whole` if the topic is to be kept so. Once it is, it stays so, whoever publishes in it.
+   * block, kind, `whole` if the topic is to be kept so, the name of a channel that several topics have. Once a topic is kept whole, it stays so,
+   * whoever publishes in it. A notice says which number came before it in its channel, so that a hole is seen.
    * When the message is kept nothing can refuse it any more; that its notice went to nobody is found out by `since`.
    */
   append: `${head}
@@ -113,6 +115,14 @@ if length > tonumber(ARGV[5]) and not whole then
   redis.call('HSET', KEYS[4], ARGV[8], seqOf(gone[#gone][1]))
   redis.call('XTRIM', KEYS[2], 'MAXLEN', '=', ARGV[5])
 end
+local before
+if ARGV[12] == '' then
+  before = redis.call('ZSCORE', KEYS[6], ARGV[8])
+else
+  before = redis.call('ZSCORE', KEYS[10], ARGV[12])
+  redis.call('ZADD', KEYS[10], seq, ARGV[12])
+  redis.call('ZREMRANGEBYRANK', KEYS[10], 0, -1001)
+end
 redis.call('ZADD', KEYS[6], seq, ARGV[8])
 if lasts == '' then
   redis.call('ZREM', KEYS[8], ARGV[8])
@@ -125,7 +135,7 @@ end
 local place = epoch .. ' ' .. seq .. ' ' .. key
 redis.call('HSET', KEYS[7], ARGV[3], place, 'from', ARGV[4])
 redis.call('PEXPIRE', KEYS[7], 600000)
-redis.pcall('PUBLISH', log, place .. '\\n' .. ARGV[8] .. '\\n' .. ARGV[9])
+redis.pcall('PUBLISH', KEYS[11], place .. ' ' .. (before or '0') .. '\\n' .. ARGV[8] .. '\\n' .. ARGV[9])
 return place`,
 
   /**
@@ -212,8 +222,18 @@ if #heap > 0 then
 end
 return {epoch, top, keys, text(trimmed), found, following}`,
 
-  /** KEYS: log. ARGV: epoch, key, notice. */
+  /** KEYS: the channel. ARGV: epoch, key, notice. */
   pass: `redis.pcall('PUBLISH', KEYS[1], ARGV[3]) return ''`,
+
+  /** KEYS: log, newest public and private, channels. ARGV: epoch, key, and for each channel its name, and `shared` if several topics have it. The newest number in each, or 0. */
+  newest: `${head}
+local numbers = {}
+for at = 3, #ARGV, 2 do
+  local name = ARGV[at]
+  local set = ARGV[at + 1] == 'shared' and 4 or string.sub(name, 1, 3) == 'rt.' and 3 or 2
+  numbers[#numbers + 1] = redis.call('ZSCORE', KEYS[set], name) or '0'
+end
+return {epoch, top, keys, numbers}`,
 
   /**
    * KEYS: log, topic, trimmed, dropped, whole. ARGV: epoch, key, topic, number before which to begin or nothing, how many, bytes that are enough,
@@ -243,34 +263,38 @@ if whole and tonumber(lost) <= tonumber(string.match(whole, '/(.*)')) then lost 
 return {epoch, top, keys, found, more, begins ~= '' and lost and '1' or ''}`,
 
   /**
-   * KEYS: log, recent, newest public and private, dropped public and private. ARGV: epoch, key, epoch and number after which
-   * to go on, what the keys of topics begin with, how many topics are too many to name.
-   * All that was appended since, some at a time; the block of an entry that is gone already is empty. If not all numbers can
-   * be traced to topics: the topics that have newer ones, all at once. Nothing if it cannot be told.
+   * KEYS: log, recent, newest private, dropped private. ARGV: epoch, key, number after which to go on, what the keys of topics begin with, what the
+   * names of the topics begin with that are meant, how many topics are too many to name.
+   * What was appended since to these, some at a time, and up to which number that goes; the block of an entry that is gone already is empty. If not all
+   * numbers can be traced to topics: the topics that have newer ones, all at once. Nothing if it cannot be told.
    */
   since: `${head}
-local seq = tonumber(ARGV[4])
-if ARGV[3] ~= epoch or seq > tonumber(top) then return {epoch, top, keys} end
+local seq, whose = tonumber(ARGV[3]), ARGV[5]
 local found, bytes = {}, 0
-for _, recent in ipairs(redis.call('XRANGE', KEYS[2], text(seq + 1), '+', 'COUNT', 200)) do
+for _, recent in ipairs(redis.call('XRANGE', KEYS[2], text(seq + 1), '+', 'COUNT', 1000)) do
   if tonumber(seqOf(recent[1])) ~= seq + 1 then break end
   local topic = recent[2][2]
-  local entry = redis.call('XRANGE', ARGV[5] .. topic, recent[1], recent[1])[1]
-  local block = entry and entry[2][2] or ''
   seq = seq + 1
-  found[#found + 1] = {recent[1], topic, block}
-  bytes = bytes + #block
-  if bytes > 1048576 then break end
+  if string.sub(topic, 1, #whose) == whose then
+    local entry = redis.call('XRANGE', ARGV[4] .. topic, recent[1], recent[1])[1]
+    local block = entry and entry[2][2] or ''
+    found[#found + 1] = {recent[1], topic, block}
+    bytes = bytes + #block
+    if bytes > 1048576 then break end
+  end
 end
 local moved = {}
-if #found == 0 and seq < tonumber(top) then
-  for set = 3, 6 do
+if seq == tonumber(ARGV[3]) and seq < tonumber(top) then
+  for set = 3, 4 do
     local some = redis.call('ZRANGEBYSCORE', KEYS[set], text(seq + 1), '+inf', 'LIMIT', 0, ARGV[6])
-    for _, topic in ipairs(some) do moved[#moved + 1] = topic end
+    if #some >= tonumber(ARGV[6]) then return {epoch, top, keys} end
+    for _, topic in ipairs(some) do
+      if string.sub(topic, 1, #whose) == whose then moved[#moved + 1] = topic end
+    end
   end
-  if #moved >= tonumber(ARGV[6]) then return {epoch, top, keys} end
+  seq = tonumber(top)
 end
-return {epoch, top, keys, found, moved}`,
+return {epoch, top, keys, found, moved, text(seq)}`,
 
   /**
    * KEYS: log, topic, trimmed, dropped, newest, due, whole. ARGV: epoch, key, topic, how many dropped ones are remembered, kind, and `due` if

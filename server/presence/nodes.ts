@@ -63,7 +63,7 @@ export function createNodes(log: Log, people: People, lease: number): Nodes {
   const others = new Map<string, Other>()
   let news = new Map<string, readonly [topic: string, id: string, data?: string]>()
   let isGreeted = false // whether the log has taken our hello
-  const hello = createPace(pause, () => tellAll('hello'))
+  const hello = createPace(pause, greet)
   const answer = createPace(pause, () => tellAll('all'))
   const telling = createPace(pause, tellNews)
   const beat = setInterval(
@@ -73,6 +73,7 @@ export function createNodes(log: Log, people: People, lease: number): Nodes {
     },
     Math.min(lease / 4, slowest),
   ).unref()
+  log.follow?.(nodesTopic)
   hello.soon()
 
   return { changed, heard, missed: hello.soon, stop }
@@ -81,6 +82,16 @@ export function createNodes(log: Log, people: People, lease: number): Nodes {
     if (others.size === 0) return
     news.set(keyOf(topic, id), person ? [topic, id, person.data] : [topic, id])
     telling.soon()
+  }
+
+  /** What is answered has to be heard. */
+  function greet(): void {
+    const hearing = log.followed?.([nodesTopic])
+    const later = () => {
+      isGreeted = false
+    }
+    if (hearing) hearing.then(() => tellAll('hello'), later)
+    else tellAll('hello')
   }
 
   function tellNews(): void {
@@ -181,6 +192,7 @@ export function createNodes(log: Log, people: People, lease: number): Nodes {
 
   function stop(): void {
     clearInterval(beat)
+    log.unfollow?.(nodesTopic)
     for (const pace of [hello, answer, telling]) pace.stop()
     for (const { lease } of others.values()) clearTimeout(lease)
   }

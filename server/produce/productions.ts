@@ -25,6 +25,7 @@ export function createProductions(
 ): Productions {
   const running = new Map<string, Running>()
   let isClosed = false
+  log.follow?.(productionsTopic)
 
   return {
     start,
@@ -78,6 +79,7 @@ export function createProductions(
 
   async function close(within: number): Promise<void> {
     isClosed = true
+    log.unfollow?.(productionsTopic)
     const all = [...running.values()]
     for (const production of all) production.close(closed(production.topic))
     if (all.length > 0) await atMost(within, Promise.all(all.map(({ over }) => over)))

@@ -18,7 +18,7 @@ describe.skipIf(missingRedis)(here, { timeout: 180_000 }, () => {
   }, 180_000)
   afterAll(() => cluster?.close())
 
-  logContract(options => logAt({ cluster: { nodes }, ...options }), 5)
+  logContract({ make: options => logAt({ cluster: { nodes }, ...options }), histories: 5 })
 
   it('is found from any one node, a replica too', async () => {
     const prefix = freshPrefix()

@@ -28,7 +28,7 @@ describe.skipIf(missingRedis)(here, { timeout: 180_000 }, () => {
   }, 120_000)
   afterAll(() => watched?.close())
 
-  logContract(options => logAt({ ...of(watched), ...options }), 5)
+  logContract({ make: options => logAt({ ...of(watched), ...options }), histories: 5 })
 
   it('is found though the first sentinel does not answer', async () => {
     const door = await openDoor(watched.primary)

@@ -20,7 +20,7 @@ describe.skipIf(missingValkey)(`a log in Valkey${note}`, { timeout: 180_000 }, (
   }, 60_000)
   afterAll(() => valkey?.close())
 
-  logContract(options => logAt({ url: valkey.url, ...options }), 5)
+  logContract({ make: options => logAt({ url: valkey.url, ...options }), histories: 5 })
 
   it('tells nothing that is wrong', async () => {
     const { log, failures } = await nodeAt({ url: valkey.url })

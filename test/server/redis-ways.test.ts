@@ -108,7 +108,7 @@ describe.skipIf(missing)(
       await certificates?.close()
     })
 
-    logContract(options => logAt({ url: redis.url, client: allowed, ...options }), 5)
+    logContract({ make: options => logAt({ url: redis.url, client: allowed, ...options }), histories: 5 })
 
     it('has the name that it was given, on both connections, and the user', async () => {
       await redis.command('ACL', 'SETUSER', 'somebody', 'on', '>secret', '+@all', '~*', '&*')
@@ -170,7 +170,7 @@ describe.skipIf(missingRedis)(
     }, 60_000)
     afterAll(() => redis?.close())
 
-    logContract(options => logAt({ url, ...options }), 5)
+    logContract({ make: options => logAt({ url, ...options }), histories: 5 })
 
     it('are those of what the scripts call, and of what the connections say themselves', async () => {
       const rights = await rightsIn('docs/growing.md')
