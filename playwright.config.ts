@@ -53,7 +53,7 @@ export default defineConfig({
   // A test that passes at the second try has found something; a retry would hide it.
   retries: 0,
   // Limits, not expectations: two browsers share two cores with their servers, and a line that was cut often waits by design.
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  timeout: 90_000,
+  expect: { timeout: 30_000 },
   forbidOnly: Boolean(process.env.CI),
 })

@@ -66,7 +66,8 @@ for (const kind of ['with a server', 'as files'] as const) {
       await page.click('#play')
       expect(await page.evaluate(() => document.body.dataset.playing)).toBe('false')
       await goesOnHearing(page)
-      expect(await page.text('#transport')).toBe('Long polling')
+      // On a busy machine a stream may look better than it is, for a moment: messages push out what the box holds. It is asked, and left.
+      await goesBy(page, 'Long polling')
       await page.click('#play')
       await goesBy(page, 'JSONP')
       await lostNothing(page)

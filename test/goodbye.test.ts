@@ -97,12 +97,15 @@ describe('close()', () => {
     expect(posts.map(({ body }) => body)).toEqual([bye])
   })
 
-  test('before any session says nothing, and after it is closed neither', async () => {
+  test('before any session says goodbye once, by the name of the line', async () => {
     const { world, posts } = withFetch()
     const { line, transport } = await openLine({ world })
     line.close()
     line.close()
-    expect(posts).toEqual([])
+    expect(posts.map(({ body }) => body)).toEqual([bye])
+    const { searchParams } = new URL(String(posts[0]?.url))
+    expect(searchParams.get('rt.line')).toMatch(/^[0-9a-z]{16,}$/)
+    expect(searchParams.has('rt.sid')).toBe(false)
     expect(transport.channel.sent).toEqual([])
   })
 

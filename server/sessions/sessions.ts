@@ -91,6 +91,9 @@ export function privateTopic(sid: string, principal: string | undefined): string
 /** How long the transports of a race may begin after one another, in ms. */
 const racing = 30_000
 
+/** How many lines are remembered for that: whoever says goodbye for lines that never were must not fill the memory. */
+const mostLines = 50_000
+
 /** How many beats of the hub's clock a channel lasts at least whose client was no passer-by. */
 const stay = 3
 
@@ -297,7 +300,7 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
   function remember(line: string, member: Member | undefined): void {
     const now = Date.now()
     for (const [name, { since }] of lately) {
-      if (now - since < racing) break
+      if (now - since < racing && lately.size < mostLines) break
       lately.delete(name)
     }
     lately.delete(line)

@@ -182,20 +182,31 @@ export function lateByOne(on: readonly Via[]): Fault {
   }
 }
 
-/** So many bytes per second, for each connection. One piece after the other, since late timers do not keep their order. */
+/** So many bytes per second, for each connection, also where timers are late: then what is due goes at once. */
 export function slow(rate: number, on: readonly Via[]): Fault {
+  const size = 100
   return {
     on,
     down(next) {
-      let before: Promise<unknown> = Promise.resolve()
+      const pieces: Buffer[] = []
+      let passing: Promise<void> | undefined
       return {
-        end: () => void before.then(() => next.end()),
+        end: () => void Promise.resolve(passing).then(() => next.end()),
         write(chunk) {
-          for (let at = 0; at < chunk.length; at += 100) {
-            const piece = chunk.subarray(at, at + 100)
-            before = before.then(() => sleep((piece.length / rate) * 1000)).then(() => next.write(piece))
-          }
+          for (let at = 0; at < chunk.length; at += size) pieces.push(chunk.subarray(at, at + size))
+          passing ??= pass()
         },
+      }
+
+      async function pass(): Promise<void> {
+        let due = performance.now()
+        for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
+          due += (piece.length / rate) * 1000
+          const left = due - performance.now()
+          if (left > 0) await sleep(left)
+          next.write(piece)
+        }
+        passing = undefined
       }
     },
   }
