@@ -32,15 +32,12 @@ export type {
   LogListener,
   Packed,
   Past,
+  Registry,
   Whole,
 } from './log/log.ts'
 export { type MemoryLogOptions, memoryLog } from './log/memory-log.ts'
 export type { PerTopic } from './log/per-topic.ts'
 export { type RedisLog, type RedisLogOptions, redisLog } from './log/redis-log.ts'
-export type { Metric, Sample } from './operation/exposition.ts'
-export type { Buckets } from './operation/histogram.ts'
-export type { Probe, UnreadyReason } from './operation/probes.ts'
-export type { CloseReason, DoubtCause, HubRecord } from './operation/record.ts'
 export type {
   RedisClientOptions,
   RedisCluster,
@@ -49,6 +46,10 @@ export type {
   RedisSentinel,
   RedisSocketOptions,
 } from './log/redis-options.ts'
+export type { Metric, Sample } from './operation/exposition.ts'
+export type { Buckets } from './operation/histogram.ts'
+export type { Probe, UnreadyReason } from './operation/probes.ts'
+export type { CloseReason, DoubtCause, HubRecord } from './operation/record.ts'
 export type {
   Authorize,
   AuthorizeRequest,

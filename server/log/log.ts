@@ -110,6 +110,11 @@ export interface Log {
   unfollow?(topic: string): void
   /** Settles once all that is appended to these topics from then on is heard; they are followed. `undefined`: it is so already. Rejects where the log is out of reach. */
   followed?(topics: readonly string[]): Promise<void> | undefined
+  /**
+   * Short texts under keys, which all hubs of the log see.
+   * @default a session stays at the node where it began
+   */
+  readonly registry?: Registry
   /** Forgets a topic and all that it keeps. Who comes back for something in it is told of a gap. */
   drop(topic: string): void | PromiseLike<void>
   /**
@@ -123,6 +128,22 @@ export interface Log {
    * @default nothing
    */
   metrics?(): readonly Metric[]
+}
+
+/** What hubs that share a log tell each other by leaving it there: where a session lives. Each key is one line of at most 200 characters. */
+export interface Registry {
+  /** The text under a key, while it lasts. */
+  get(key: string): string | undefined | Promise<string | undefined>
+  /**
+   * Puts a text under a key for `lasts` ms, if what is there is `expected`: a text, or `undefined` for none. Gives what is there then: `text`, if it was put. All in one step, of
+   * which a call that has to be sent again is one.
+   */
+  compareAndSet(
+    key: string,
+    expected: string | undefined,
+    text: string,
+    lasts: number,
+  ): string | undefined | Promise<string | undefined>
 }
 
 /** What a hub hears of a log. */

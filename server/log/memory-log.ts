@@ -20,6 +20,7 @@ import {
   type Whole,
   writePlace,
 } from './log.ts'
+import { createRegistry } from './memory-registry.ts'
 import { emptyPage, firstPage, type Page, page } from './page.ts'
 import { type PerTopic, perTopic } from './per-topic.ts'
 import { createRing, type Ring } from './ring.ts'
@@ -135,7 +136,7 @@ export function memoryLog({
   let swept = 0
   let newest = idOf(top) // thousands of lines begin here, and share this text
 
-  return { append, after, back, pass, listen, drop }
+  return { append, after, back, pass, listen, drop, registry: createRegistry() }
 
   function append(topic: string, { event, data, encoding, type, re }: Packed, whole?: Whole): Entry {
     const seq = top + 1

@@ -162,6 +162,7 @@ export function redisLog({
     kept: name(`kept:${randomName(9)}`),
   }
   const streamOf = (topic: string) => name(`topic:${topic}`)
+  const registered = (key: string) => name(`registry:${key}`)
   const earOf = (channel: string) => name(`heard:${channel}`)
   const listeners = new Set<LogListener>()
   const numbers = new Set<number>() // of appends that are not answered yet
@@ -215,6 +216,7 @@ export function redisLog({
     follow: hearing.follow,
     unfollow: hearing.unfollow,
     followed: hearing.followed,
+    registry: { get, compareAndSet },
     drop,
     get ready() {
       return link.reachable
@@ -434,6 +436,20 @@ export function redisLog({
       if (topics && listener.moved) listener.moved(topics)
       else listener.missed()
     }
+  }
+
+  async function get(key: string): Promise<string | undefined> {
+    return ((await run('get', [registered(key)], [])) as string | null) ?? undefined
+  }
+
+  async function compareAndSet(
+    key: string,
+    expected: string | undefined,
+    text: string,
+    lasts: number,
+  ): Promise<string | undefined> {
+    const values = [text, String(Math.ceil(lasts)), expected === undefined ? '' : 'over', expected ?? '']
+    return ((await run('compareAndSet', [registered(key)], values)) as string | null) ?? undefined
   }
 
   function listen(listener: LogListener): () => void {

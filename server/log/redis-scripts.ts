@@ -10,6 +10,7 @@
  * `:newest:<kind>` a sorted set of topics, by the newest number in each. `:dropped:<kind>` the same of dropped ones.
  * `:due` a sorted set of topics, by the time in ms at which each is over if nobody publishes in it. One that stays for ever is not in it.
  * `:whole` a hash of the topics that are kept whole, topic → `<ms that it lasts, or nothing>/<the newest number that it had lost before it began>`.
+ * `:registry:<key>` a text that hubs leave for each other.
  * `:kept:<node>` a hash: what a node appended and may not have heard of, its own number → `<epoch> <seq> <key>`.
  * The kinds are `public`, and `private` for the topics of sessions: they come and go in large numbers.
  */
@@ -62,6 +63,9 @@ for _, command in ipairs({
   {'XLEN', trial},
   {'XTRIM', trial, 'MAXLEN', '=', '1'},
   {'EXISTS', trial},
+  {'DEL', trial},
+  {'SET', trial, 'a'},
+  {'GET', trial},
   {'PEXPIRE', trial, 1},
   {'TIME'},
   {'DEL', trial},
@@ -321,6 +325,16 @@ if over > 0 then
   redis.call('ZREMRANGEBYRANK', KEYS[4], 0, over - 1)
 end
 return ''`,
+
+  /** KEYS: the text's. ARGV: epoch, key. */
+  get: `return redis.call('GET', KEYS[1])`,
+
+  /** KEYS: the text's. ARGV: epoch, key, the text, ms, `over` if one is expected to be there, and which. What is there then. */
+  compareAndSet: `
+local there = redis.call('GET', KEYS[1])
+if there ~= (ARGV[5] == 'over' and ARGV[6]) then return there end
+redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4])
+return ARGV[3]`,
 
   /** KEYS: log, due. ARGV: epoch, key. Topics whose time has come, some at a time. */
   sweep: `${head}

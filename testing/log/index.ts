@@ -12,6 +12,7 @@ import { ids } from './ids.ts'
 import { listening } from './listening.ts'
 import { histories } from './model.ts'
 import { pages } from './pages.ts'
+import { registry } from './registry.ts'
 import type { Case, LogOptions } from './steps.ts'
 import { topics } from './topics.ts'
 import { whole } from './whole.ts'
@@ -34,7 +35,16 @@ export interface LogCasesOptions {
 }
 
 /** A part of the contract, as docs/write-a-log.md has it in its headings. */
-export type LogPart = 'ids' | 'gaps' | 'topics' | 'whole' | 'backwards' | 'pages' | 'listening' | 'histories'
+export type LogPart =
+  | 'ids'
+  | 'gaps'
+  | 'topics'
+  | 'whole'
+  | 'backwards'
+  | 'pages'
+  | 'listening'
+  | 'registry'
+  | 'histories'
 
 /** One case. */
 export interface LogCase {
@@ -63,6 +73,7 @@ export function logCases({
     backwards,
     pages,
     listening,
+    registry,
     histories: histories(count, seed),
   }
   return (Object.keys(parts) as LogPart[]).flatMap(part =>

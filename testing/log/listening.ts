@@ -1,5 +1,5 @@
 import { deepEqual, equal } from 'node:assert/strict'
-import type { Entry, LogListener } from '../../server/index.ts'
+import type { Entry, Log, LogListener } from '../../server/index.ts'
 import { append, appendMany, type Case, since, text, until } from './steps.ts'
 
 /** All that it hears. */
@@ -16,11 +16,18 @@ function ear(): LogListener & { entries: Entry[]; passing: [topic: string, text:
   }
 }
 
+/** What is appended to these from then on is heard. */
+async function hear(log: Log, ...topics: string[]): Promise<void> {
+  for (const topic of topics) log.follow?.(topic)
+  await log.followed?.(topics)
+}
+
 export const listening: Record<string, Case> = {
   'a listener hears each entry once, in order, as whoever appended it got it': async make => {
     const log = await make()
     const { entries, ...rest } = ear()
     log.listen(rest)
+    await hear(log, 'a', 'b', 'rt.to.somebody')
     const { id } = await append(log)
     const kept = await appendMany(log, 300, 'a', 'b', 'rt.to.somebody')
     const at = () => entries.findIndex(entry => entry.id === id)
@@ -32,6 +39,7 @@ export const listening: Record<string, Case> = {
     const log = await make()
     const { entries, ...rest } = ear()
     log.listen(rest)
+    await hear(log, 'a', '한')
     await append(log)
     const large = await log.append('한', { ...text, data: '한😀'.repeat(2 ** 16) })
     await until(() => entries.at(-1)?.seq === large.seq)
@@ -43,6 +51,7 @@ export const listening: Record<string, Case> = {
     const [one, other] = [ear(), ear()]
     const undo = log.listen(one)
     log.listen(other)
+    await hear(log, 'a')
     await append(log)
     await until(() => other.entries.length > 0)
     undo()
@@ -59,6 +68,7 @@ export const listening: Record<string, Case> = {
     if (!log.pass) return
     const { passing, ...rest } = ear()
     log.listen(rest)
+    await hear(log, 'typing')
     const { id } = await append(log)
     await until(() => {
       log.pass?.('typing', { ...text, data: 'passing' })
@@ -70,5 +80,16 @@ export const listening: Record<string, Case> = {
       ['typing', 'passing', false],
     )
     deepEqual((await since(log, id, 'typing')).entries, [])
+  },
+
+  'a topic that two have followed is heard until both have left it': async make => {
+    const log = await make()
+    const { entries, ...rest } = ear()
+    log.listen(rest)
+    await hear(log, 'a')
+    await hear(log, 'a')
+    log.unfollow?.('a')
+    const kept = await append(log)
+    await until(() => entries.some(({ id }) => id === kept.id))
   },
 }
