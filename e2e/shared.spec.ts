@@ -207,7 +207,7 @@ async function openStage(browser: Browser, options = {}, hubOptions: HubOptions 
     },
   }
 
-  async function expectHeld(timeout?: number): Promise<void> {
+  async function expectHeld(timeout = 30_000): Promise<void> {
     // Where WebSocket is slow to come back, as in Firefox after a connection that broke, another transport holds at first.
     const holding = async () => (await transports()).filter(name => name !== 'carried').length
     await expect.poll(holding, { timeout }).toBe(1)
