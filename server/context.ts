@@ -1,3 +1,4 @@
+import type { Cluster } from './cluster/cluster.ts'
 import type { Connections } from './delivery/connections.ts'
 import type { Events } from './events.ts'
 import type { Claims } from './http/claims.ts'
@@ -27,6 +28,8 @@ export interface Context {
   /** Transports that are refused just now. */
   readonly refused: ReadonlySet<TransportName | 'post'>
   readonly roaming: Roaming
+  /** The hubs that share the log, where each can be reached. */
+  readonly cluster: Cluster | undefined
   /** Once it is going away it lets nobody in; how long newcomers are told to wait, in seconds. */
   readonly away: number | undefined
 }

@@ -17,7 +17,7 @@ import { printable } from './printer.ts'
 import { serveCarried } from './transports/carried.ts'
 import { isSlice, serveSlice } from './transports/jsonp.ts'
 import { servePoll } from './transports/poll.ts'
-import { servePost } from './transports/post.ts'
+import { readWhole, servePost } from './transports/post.ts'
 import { serveQuery } from './transports/query.ts'
 import { refuse, refuseSocket, refuseUpgrade, setCommonHeaders } from './transports/responses.ts'
 import { serveStream } from './transports/stream.ts'
@@ -37,6 +37,8 @@ export async function handleRequest(context: Context, request: Incoming, respons
     ask = readHubRequest(request, context.settings)
     checkHost(ask, context.settings)
     allowOrigin(ask, response)
+    if (isElsewhere(context, ask, request)) return context.cluster?.refuse(response)
+    if (await isForwarded(context, ask, request, response)) return
     checkOrigin(ask, context.sessions)
     if (ask.method === 'OPTIONS') return answerPreflight(ask, response)
     checkMethod(ask)
@@ -78,6 +80,8 @@ export async function handleUpgrade(
   const claim = context.claims.open()
   try {
     ask = readHubRequest(request, context.settings, true)
+    if (isElsewhere(context, ask, request)) return context.cluster?.refuseUpgrade(socket)
+    if (!fault && (await isUpgradeForwarded(context, ask, request, socket, head))) return
     const granted = await admit(context, ask, request, claim, fault)
     if (socket.destroyed) return
     checkNow(context, ask, granted)
@@ -92,6 +96,43 @@ export async function handleUpgrade(
   } finally {
     context.claims.close(claim)
   }
+}
+
+/** Whether another node has brought what is about a session that is not here. */
+function isElsewhere({ cluster, ...context }: Context, ask: HubRequest, request: Incoming): boolean {
+  const sid = ask.sid ?? ask.url.searchParams.get('rt.by')
+  return cluster !== undefined && cluster.isForwarded(request) && sid !== null && !knows(context, sid)
+}
+
+/** Whether a session is here, or was and has been ended by the application. */
+export function knows({ sessions, expelled }: Pick<Context, 'sessions' | 'expelled'>, sid: string): boolean {
+  return sessions.knows(sid) || expelled.knows(sid)
+}
+
+/** Whether it is answered by the node where its session lives. Of one that is found nowhere the client begins anew. */
+async function isForwarded(
+  context: Context,
+  ask: HubRequest,
+  request: Incoming,
+  response: Outgoing,
+): Promise<boolean> {
+  const { cluster, roaming } = context
+  if (!cluster?.isForeign(ask, request)) return false
+  const isThere = await cluster.forward(ask, request, response, () => readWhole(context, request))
+  if (!isThere && ask.sid) roaming.gone(ask.sid)
+  return isThere
+}
+
+async function isUpgradeForwarded(
+  { cluster, settings }: Context,
+  ask: HubRequest,
+  request: IncomingMessage,
+  socket: Duplex,
+  head: Buffer,
+): Promise<boolean> {
+  if (!cluster?.isForeign(ask, request)) return false
+  checkHost(ask, settings)
+  return cluster.forwardUpgrade(ask, request, socket, head)
 }
 
 /** With which rights a handshake may come in. Throws a refusal, `fault` if it has one that needs no question. */

@@ -4,6 +4,7 @@ import type { Contract, MessagesIn, Only, TopicOf, UsualName } from '../src/cont
 import { show } from '../src/wire/codec.ts'
 import { encode } from '../src/wire/encoder.ts'
 import { type AnyServer, attachTo, isHandshake } from './attach.ts'
+import { type Cluster, createCluster } from './cluster/cluster.ts'
 import type { Context } from './context.ts'
 import { createSocketHooks, type SocketHooks } from './crossws.ts'
 import { createConnections } from './delivery/connections.ts'
@@ -11,7 +12,7 @@ import { createDoor } from './door.ts'
 import { createEvents, type Listener } from './events.ts'
 import { FetchAnswer } from './fetch/answer.ts'
 import { createIncoming, type FetchInfo } from './fetch/request.ts'
-import { handleRequest, handleUpgrade } from './handler.ts'
+import { handleRequest, handleUpgrade, knows } from './handler.ts'
 import { createClaims } from './http/claims.ts'
 import { createConnectionRoom } from './http/connection-room.ts'
 import { targetOf } from './http/hub-request.ts'
@@ -272,6 +273,10 @@ export interface Stats {
   producing: number
   /** How often a client was held back that sends too much, or more than listeners are done with. */
   slowed: number
+  /** How many hubs share the log and can reach each other, this one included. */
+  nodes: number
+  /** Requests so far that were brought to the hub where their session lives. */
+  forwarded: number
 }
 
 /** How long what clients sent may be worked at once they have to go, in ms. */
@@ -384,10 +389,23 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     room: createConnectionRoom(events.report),
     refused,
     roaming,
+    get cluster() {
+      return cluster
+    },
     get away() {
       return away
     },
   }
+  const cluster: Cluster | undefined =
+    settings.shared && log.registry
+      ? createCluster(log.registry, roaming.own, {
+          handle: (request, response) => void handleRequest(context, request as IncomingMessage, response),
+          upgrade: (request, socket, head) => void handleUpgrade(context, request, socket, head),
+          vouch: settings.proxies.vouch,
+          knows: sid => knows(context, sid),
+          failed: events.report,
+        })
+      : undefined
   const hub: Hub = {
     attach,
     handle,
@@ -622,6 +640,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     sessions.clear()
     lines.presence.stop()
     unlisten()
+    await cluster?.close()
     loopDelay.stop()
     journal.over()
   }
@@ -650,6 +669,8 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
       gaps: sumOf(counts.gaps),
       producing: productions.size,
       slowed: inflow.slowed,
+      nodes: cluster?.nodes ?? 1,
+      forwarded: cluster?.forwarded ?? 0,
     }
   }
 

@@ -16,6 +16,7 @@ export interface HubRequest {
   readonly address: string
   /** Whether a proxy that is trusted told of it. */
   readonly proxied: boolean
+  readonly arrival: Arrival
   readonly via: TransportName | 'post'
   /** What a POST is for that comes before a line: to tell a query which is too long for an address, or to fetch a ticket. */
   readonly before: 'query' | 'ticket' | undefined
@@ -73,6 +74,7 @@ export function readHubRequest(request: Incoming, settings: Settings, upgrade = 
     headers,
     address: arrival.address,
     proxied: arrival.proxied,
+    arrival,
     via: before ? 'post' : readVia(query.get('rt.via'), method, upgrade),
     before,
     ...readOrigin(headers, arrival, settings.isListed),

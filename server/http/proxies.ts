@@ -19,6 +19,8 @@ export interface Arrival {
 export interface Proxies {
   /** `named` is the host of an absolute target, which counts instead of `Host` (RFC 9112, 3.2.2). */
   arrival(request: Incoming, named?: string): Arrival
+  /** A node of ours says how a request arrived there, which it has brought here. */
+  vouch(request: Incoming, arrival: Arrival): void
 }
 
 /** Whether the machine at this address is one of our proxies; `hop` is 0 for the one that is connected, 1 for the one before it. */
@@ -40,9 +42,14 @@ const unknown = 'unknown'
 
 export function createProxies(trust: boolean | number | readonly string[]): Proxies {
   const isTrusted = readTrust(trust)
-  return { arrival }
+  const vouched = new WeakMap<Incoming, Arrival>()
+  return { arrival, vouch: (request, arrival) => void vouched.set(request, arrival) }
 
-  function arrival({ headers, socket }: Incoming, named?: string): Arrival {
+  function arrival(request: Incoming, named?: string): Arrival {
+    return vouched.get(request) ?? arrivalOf(request, named)
+  }
+
+  function arrivalOf({ headers, socket }: Incoming, named?: string): Arrival {
     const peer = peerOf(socket)
     const host = named ?? authority(headers) ?? 'localhost'
     const secure = 'encrypted' in socket

@@ -144,6 +144,11 @@ export interface Registry {
     text: string,
     lasts: number,
   ): string | undefined | Promise<string | undefined>
+  /**
+   * The address of this machine by which those that share the log can reach it.
+   * @default nobody can, and a session is served by the node where it began alone
+   */
+  address?(): string | undefined | Promise<string | undefined>
 }
 
 /** What a hub hears of a log. */

@@ -8,7 +8,8 @@ export function createRegistry(): Registry {
   const texts = new Map<string, { text: string; until: number }>()
   let room = least
 
-  return { get, compareAndSet }
+  // Whoever shares it is in this process.
+  return { get, compareAndSet, address: () => '127.0.0.1' }
 
   function get(key: string): string | undefined {
     const there = texts.get(key)

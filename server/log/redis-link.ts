@@ -17,6 +17,8 @@ export interface Link {
   unsubscribe(channels: readonly string[]): void
   /** Whether an answer can be expected soon: false from a failure that was told until there is a connection again. */
   readonly reachable: boolean
+  /** The address of the Redis that is used, or was used last. */
+  readonly where: URL | undefined
   /** How long Redis took to answer what was sent, in seconds. */
   readonly latency: Histogram
   /** How often a connection was there again. */
@@ -100,6 +102,7 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
   let finder: Finder | undefined
   let tries = 0
   let connects = 0
+  let where: URL | undefined
   const latency = createHistogram(latencyBounds)
   let trouble: Error | undefined // the latest
   let told = false
@@ -114,6 +117,9 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
     unsubscribe,
     get reachable() {
       return state.is === 'ready' || (state.is !== 'closed' && !told)
+    },
+    get where() {
+      return where
     },
     latency,
     get reconnects() {
@@ -196,6 +202,7 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
 
   function connect(redis: Library, url: string): void {
     if (state.is !== 'looking') return
+    where = new URL(url)
     try {
       const connection = createConnection(
         redis,

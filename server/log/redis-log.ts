@@ -3,6 +3,7 @@ import { encode } from '../../src/wire/encoder.ts'
 import { counter, gauge, type Metric } from '../operation/exposition.ts'
 import { randomName } from '../random.ts'
 import { reported } from '../reported.ts'
+import { localAddressTo } from './local-address.ts'
 import {
   type Backwards,
   checkCount,
@@ -216,7 +217,7 @@ export function redisLog({
     follow: hearing.follow,
     unfollow: hearing.unfollow,
     followed: hearing.followed,
-    registry: { get, compareAndSet },
+    registry: { get, compareAndSet, address },
     drop,
     get ready() {
       return link.reachable
@@ -450,6 +451,13 @@ export function redisLog({
   ): Promise<string | undefined> {
     const values = [text, String(Math.ceil(lasts)), expected === undefined ? '' : 'over', expected ?? '']
     return ((await run('compareAndSet', [registered(key)], values)) as string | null) ?? undefined
+  }
+
+  function address(): Promise<string | undefined> | undefined {
+    const { hostname, port } = link.where ?? {}
+    return hostname === undefined
+      ? undefined
+      : localAddressTo(hostname.replace(/^\[|\]$/g, ''), Number(port) || 6379)
   }
 
   function listen(listener: LogListener): () => void {

@@ -7,6 +7,8 @@ import type { Member } from './session.ts'
 export interface Expelled {
   remember(member: Member, why: Refusal): void
   forget(member: Member): void
+  /** Whether a session is among them. */
+  knows(sid: string): boolean
   /**
    * Throws the refusal if the request names such a session, and comes from whoever it belonged to. `isUpward`: the request carries what a
    * client sends, and does not open a channel.
@@ -20,7 +22,12 @@ const most = 10_000
 /** `life`: for how many ms each is remembered. */
 export function createExpelled(life: number): Expelled {
   const known = new Map<string, { principal: string | undefined; why: Refusal; until: number }>()
-  return { remember, forget: ({ session }) => void known.delete(session.id), check }
+  return {
+    remember,
+    forget: ({ session }) => void known.delete(session.id),
+    knows: sid => known.has(sid),
+    check,
+  }
 
   function remember({ session: { id, principal } }: Member, why: Refusal): void {
     const now = Date.now()

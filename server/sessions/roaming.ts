@@ -7,8 +7,12 @@ import type { Member } from './session.ts'
  * messages are in the shared log: a new session for each would make its client ask again at once, and find a third node.
  */
 export interface Roaming {
+  /** With what the ids of this hub's sessions begin. */
+  readonly own: string
   /** The id of a new session: which hub's it is can be seen. */
   name(): string
+  /** A session of another hub is over for certain. */
+  gone(sid: string): void
   /**
    * Whether a poll whose session is not known here is a guest. One of a session of ours is not: that session is over. Nor is one that keeps
    * coming: nobody else gets its polls.
@@ -34,14 +38,22 @@ const time = 60_000
 /** `warn` is called once at most. */
 export function createRoaming(warn: (what: Error) => void): Roaming {
   const own = randomName(6)
+  const over = new Set<string>()
   const guests = new Map<string, { turn: number; since: number }>()
   let posts = { all: 0, strayed: 0, since: 0 }
   let warned = false
 
-  return { name: () => own + randomName(), isGuest, polled, posted }
+  return { own, name: () => own + randomName(), gone, isGuest, polled, posted }
+
+  function gone(sid: string): void {
+    over.delete(sid)
+    over.add(sid)
+    const [oldest] = over
+    if (over.size > most && oldest !== undefined) over.delete(oldest)
+  }
 
   function isGuest({ sid, via, turn }: HubRequest): boolean {
-    if (sid === undefined || turn === 0 || !isAnothers(sid)) return false
+    if (sid === undefined || turn === 0 || !isAnothers(sid) || over.has(sid)) return false
     if (via !== 'long-polling' && via !== 'jsonp') return false
     const now = Date.now()
     const before = guests.get(sid)
@@ -70,7 +82,7 @@ export function createRoaming(warn: (what: Error) => void): Roaming {
     const now = Date.now()
     if (now - posts.since > time) posts = { all: 0, strayed: 0, since: now }
     posts.all++
-    if (known || !isAnothers(sid)) return
+    if (known || !isAnothers(sid) || over.has(sid)) return
     posts.strayed++
     if (posts.strayed >= hint && posts.strayed * 3 >= posts.all)
       say(

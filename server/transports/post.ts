@@ -84,6 +84,19 @@ async function* gathered(body: AsyncIterable<unknown>): AsyncIterable<Uint8Array
   if (held > 0) yield small.subarray(0, held)
 }
 
+/** The whole body, for another node that is to have it. Throws a refusal where that is more than it may be, or than there is room for. */
+export async function readWhole(context: Context, request: Incoming): Promise<Buffer> {
+  const { message, batch } = context.settings.limits
+  const pieces: Uint8Array[] = []
+  let size = 0
+  for await (const piece of gathered(bodyOf(context, request))) {
+    size += piece.length
+    if (size > Math.max(message, batch)) throw refusal(413, 'too much at once')
+    pieces.push(Buffer.from(piece))
+  }
+  return Buffer.concat(pieces)
+}
+
 const told = new WeakSet<Context>()
 
 /** What comes, or what a body parser that was before us has left: Express, Fastify and others keep it as `rawBody` or `body`. */

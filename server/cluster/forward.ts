@@ -1,0 +1,174 @@
+import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import type { Duplex } from 'node:stream'
+import { ignore } from '../wire/channel.ts'
+import type { Outgoing } from '../wire/exchange.ts'
+
+/** A request that is brought to another hub. */
+export interface Forwarded {
+  readonly method: string
+  readonly url: string
+  readonly headers: OutgoingHttpHeaders
+  readonly body?: Buffer
+}
+
+/**
+ * What became of it.
+ *
+ * | | |
+ * |---|---|
+ * | `answered` | its client has the answer, or does not wait for it any more |
+ * | `elsewhere` | the hub that was asked has not what it is about, and has taken nothing |
+ * | `unreachable` | nobody was there, and nothing was taken |
+ * | `broken` | the connection ended before the answer: what was taken of it is not known |
+ */
+export type Outcome = 'answered' | 'elsewhere' | 'unreachable' | 'broken'
+
+/** By this header a hub says that it has not what the request is about. */
+export const elsewhereHeader = 'throughline-elsewhere'
+
+/** How long another hub may take to accept a connection, in ms. */
+const patience = 2_000
+
+/** Brings requests to other hubs, and their answers back, as they come. */
+export interface Forwarder {
+  request(address: string, what: Forwarded, response: Outgoing): Promise<Outcome>
+  upgrade(address: string, what: Forwarded, socket: Duplex, head: Buffer): Promise<Outcome>
+  close(): void
+}
+
+/** Connections between hubs are used again: a poll should not cost one. */
+export async function createForwarder(): Promise<Forwarder> {
+  const { Agent, request: ask } = await import('node:http')
+  const agent = new Agent({ keepAlive: true, noDelay: true })
+  return { request, upgrade, close: () => agent.destroy() }
+
+  async function request(address: string, what: Forwarded, response: Outgoing): Promise<Outcome> {
+    const ask = () =>
+      attempt(
+        address,
+        what,
+        response,
+        asking => asking.end(what.body),
+        answer => bring(answer, response),
+      )
+    const outcome = await ask()
+    return outcome === 'stale' ? fresh(await ask()) : outcome
+  }
+
+  async function upgrade(address: string, what: Forwarded, socket: Duplex, head: Buffer): Promise<Outcome> {
+    const ask = () =>
+      attempt(
+        address,
+        what,
+        socket,
+        asking => {
+          asking.once('upgrade', (answer: IncomingMessage, other: Duplex, first: Buffer) => {
+            asking.emit('answered')
+            socket.write(headOf(answer))
+            if (first.length) socket.write(first)
+            if (head.length) other.write(head)
+            join(socket, other)
+          })
+          asking.end()
+        },
+        answer => {
+          socket.write(headOf(answer))
+          answer.pipe(socket)
+        },
+      )
+    const outcome = await ask()
+    return outcome === 'stale' ? fresh(await ask()) : outcome
+  }
+
+  /** `stale`: a connection that was used before had ended meanwhile. Whoever asks again, by which nothing is taken twice, gets another one. */
+  function attempt(
+    address: string,
+    { method, url, headers }: Forwarded,
+    client: Pick<Duplex, 'destroyed'> & { once(name: 'close', listener: () => void): unknown },
+    go: (asking: ClientRequest) => void,
+    answered: (answer: IncomingMessage) => void,
+  ): Promise<Outcome | 'stale'> {
+    return new Promise(resolve => {
+      const [, host, port] = /^(.*):(\d+)$/.exec(address) ?? []
+      const asking = ask({ host, port, method, path: url, headers, agent })
+      let isConnected = false
+      let isAnswered = false
+      asking.once('socket', socket => {
+        isConnected = !socket.connecting
+        if (isConnected) return
+        const timer = setTimeout(() => asking.destroy(), patience)
+        asking.once('close', () => clearTimeout(timer))
+        socket.once('connect', () => {
+          isConnected = true
+          clearTimeout(timer)
+        })
+      })
+      asking.on('error', () => {
+        if (client.destroyed) resolve('answered')
+        else if (!isConnected) resolve('unreachable')
+        else resolve(asking.reusedSocket ? 'stale' : 'broken')
+      })
+      asking.once('answered', () => {
+        isAnswered = true
+        resolve('answered')
+      })
+      asking.once('response', (answer: IncomingMessage) => {
+        if (answer.headers[elsewhereHeader]) {
+          answer.resume()
+          return resolve('elsewhere')
+        }
+        asking.emit('answered')
+        answered(answer)
+      })
+      // What its client does not wait for any more need not go on.
+      client.once('close', () => isAnswered || asking.destroy())
+      go(asking)
+    })
+  }
+}
+
+function fresh(outcome: Outcome | 'stale'): Outcome {
+  return outcome === 'stale' ? 'broken' : outcome
+}
+
+/** What concerns one connection alone (RFC 9110, 7.6.1). */
+export const ofConnection =
+  /^(connection|expect|keep-alive|proxy-connection|te|trailer|transfer-encoding|upgrade)$/
+
+function bring(answer: IncomingMessage, response: Outgoing): void {
+  if (response.destroyed) return void answer.destroy()
+  response.statusCode = answer.statusCode ?? 502
+  for (const [name, value] of Object.entries(answer.headers))
+    if (value !== undefined && !ofConnection.test(name)) response.setHeader(name, value as string)
+  response.flushHeaders()
+  answer.on('data', (piece: Buffer) => {
+    response.write(piece)
+    if (!response.writableNeedDrain) return
+    answer.pause()
+    response.once('drain', () => answer.resume())
+  })
+  answer.once('end', () => response.end())
+  // It broke off: so does this.
+  answer.once('close', () => answer.complete || response.destroy()).on('error', ignore)
+  response.once('close', () => answer.destroy())
+}
+
+function headOf({ statusCode, statusMessage, rawHeaders }: IncomingMessage): string {
+  const lines = [`HTTP/1.1 ${statusCode} ${statusMessage}`]
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    if (rawHeaders[at]?.toLowerCase() !== 'transfer-encoding')
+      lines.push(`${rawHeaders[at]}: ${rawHeaders[at + 1]}`)
+  return `${lines.join('\r\n')}\r\n\r\n`
+}
+
+/** Each is the other's other end. */
+function join(one: Duplex, other: Duplex): void {
+  for (const [from, to] of [
+    [one, other],
+    [other, one],
+  ] as const) {
+    from.on('error', ignore)
+    from.once('close', () => to.destroy())
+    from.pipe(to)
+  }
+}

@@ -1,0 +1,123 @@
+import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import type { Registry } from '../log/log.ts'
+
+/** The hubs that share a log, as one of them sees the others. */
+export interface Nodes {
+  /** How many are known of, this one included. */
+  readonly count: number
+  /** Where a hub takes what is its sessions': `host:port`. Nothing if it is gone. */
+  addressOf(node: string): string | undefined
+  /** It did not answer there: it is gone, until it gives a sign of life. */
+  lost(node: string): void
+  /** This one takes requests there from now on. Settles when the others can know. */
+  enter(address: string): Promise<void>
+  /** It takes none any more. */
+  leave(): Promise<void>
+  /** A text by which the others can tell that one of them says this. */
+  sign(text: string): string
+  isSigned(text: string, signature: string): boolean
+}
+
+/** What the registry has: by node its address, and a number that rises as long as it lives. */
+interface Listed {
+  readonly key: string
+  readonly nodes: Readonly<Record<string, readonly [address: string, beat: number]>>
+}
+
+/** A sign of life comes so often, one that does not come for `patience` is missed, and after `memory` it is forgotten. In ms. */
+const pace = 2_000
+const patience = 10_000
+const memory = 60_000
+
+const place = 'nodes'
+
+/** Clocks of nodes differ, so each goes by its own, and by whether the others' numbers rise. */
+export function createNodes(registry: Registry, self: string): Nodes {
+  const seen = new Map<string, { address: string; beat: number; at: number; toldAt: number }>()
+  let key: Buffer = randomBytes(32)
+  let own: string | undefined
+  let beat = 0
+  let clock: NodeJS.Timeout | undefined
+  let working: Promise<void> = Promise.resolve()
+
+  return {
+    get count() {
+      const now = performance.now()
+      let others = 0
+      for (const [node, { at }] of seen) if (node !== self && now - at < patience) others++
+      return 1 + others
+    },
+    addressOf,
+    lost(node) {
+      const found = seen.get(node)
+      if (found) found.at = Number.NEGATIVE_INFINITY
+    },
+    enter,
+    leave,
+    sign,
+    isSigned: (text, signature) => {
+      const [given, right] = [Buffer.from(signature), Buffer.from(sign(text))]
+      return given.length === right.length && timingSafeEqual(given, right)
+    },
+  }
+
+  function addressOf(node: string): string | undefined {
+    const found = seen.get(node)
+    return found && performance.now() - found.at < patience ? found.address : undefined
+  }
+
+  function sign(text: string): string {
+    return createHmac('sha256', key).update(text).digest('base64url')
+  }
+
+  function enter(address: string): Promise<void> {
+    own = address
+    clock = setInterval(() => void tell(), pace).unref()
+    return tell()
+  }
+
+  function leave(): Promise<void> {
+    clearInterval(clock)
+    own = undefined
+    return tell()
+  }
+
+  /** One after the other: two at once would only be in each other's way. */
+  function tell(): Promise<void> {
+    working = working.then(write).catch(() => {}) // that the log is out of reach it says itself
+    return working
+  }
+
+  async function write(): Promise<void> {
+    for (let there = await registry.get(place); ; ) {
+      const listed = readList(there)
+      look(listed)
+      const text = JSON.stringify(withOwn(listed))
+      const now = await registry.compareAndSet(place, there, text, memory)
+      if (now === text) return look(readList(text))
+      there = now
+    }
+  }
+
+  function withOwn(listed: Listed | undefined): Listed {
+    const now = performance.now()
+    const others = Object.entries(listed?.nodes ?? {}).filter(
+      ([node]) => node !== self && now - (seen.get(node)?.toldAt ?? now) < memory,
+    )
+    const mine = own === undefined ? [] : [[self, [own, ++beat]]]
+    return { key: listed?.key ?? key.toString('base64url'), nodes: Object.fromEntries([...others, ...mine]) }
+  }
+
+  function look(listed: Listed | undefined): void {
+    if (!listed) return
+    key = Buffer.from(listed.key, 'base64url')
+    const now = performance.now()
+    for (const [node, [address, beat]] of Object.entries(listed.nodes))
+      if (seen.get(node)?.beat !== beat) seen.set(node, { address, beat, at: now, toldAt: now })
+    for (const node of seen.keys()) if (!listed.nodes[node]) seen.delete(node)
+  }
+}
+
+function readList(text: string | undefined): Listed | undefined {
+  return text === undefined ? undefined : JSON.parse(text)
+}

@@ -1,0 +1,106 @@
+/** Several nodes behind a balancer that brings each request to the next one. */
+import { once } from 'node:events'
+import { createServer, request } from 'node:http'
+import { type AddressInfo, connect as connectTcp } from 'node:net'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { WebSocket } from 'ws'
+import { type HubOptions, memoryLog } from '../../server/index.ts'
+import { connect, longPolling, native, race, websocket } from '../../src/core.ts'
+import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
+import { type Stand, stand, until } from './harness.ts'
+
+const environment = { WebSocket }
+
+async function nodes(count: number, options: HubOptions = {}) {
+  const log = options.log ?? memoryLog()
+  const all = await Promise.all(Array.from({ length: count }, () => stand({ ...options, log })))
+  const taken: string[] = []
+  const told: string[] = []
+  const errors: unknown[] = []
+  for (const { hub } of all) {
+    hub.on('message', ({ data }) => void taken.push(String(data)))
+    hub.on('open', () => void told.push('open'))
+    hub.on('close', () => void told.push('close'))
+    hub.on('error', error => void errors.push(error))
+  }
+  const balancer = await balance(all)
+  // Each of them knows of the others.
+  await until(() => all.every(({ hub }) => hub.stats().nodes === count))
+  return { all, taken, told, errors, ...balancer }
+}
+
+/** Brings each request to the next node that is there, and counts how many came to each. */
+async function balance(all: readonly Stand[]) {
+  let turn = 0
+  const next = () => new URL(`http://${(all[turn++ % all.length] as Stand).host}`)
+  const server = createServer((asked, answer) => {
+    const { url, method, headers } = asked
+    const { hostname, port } = next()
+    const onward = request({ hostname, port, path: url, method, headers }, response => {
+      answer.writeHead(response.statusCode ?? 500, response.headers)
+      response.pipe(answer)
+    })
+    onward.on('error', () => answer.destroy())
+    answer.once('close', () => onward.destroy())
+    asked.pipe(onward)
+  })
+  server.on('upgrade', (asked, socket, head) => {
+    const { hostname, port } = next()
+    const lines = [`GET ${asked.url} HTTP/1.1`]
+    for (let at = 0; at < asked.rawHeaders.length; at += 2)
+      lines.push(`${asked.rawHeaders[at]}: ${asked.rawHeaders[at + 1]}`)
+    const onward = connectTcp(Number(port), hostname)
+    onward.write(`${lines.join('\r\n')}\r\n\r\n`)
+    onward.write(head)
+    socket.pipe(onward)
+    onward.pipe(socket)
+    for (const [one, other] of [
+      [socket, onward],
+      [onward, socket],
+    ] as const)
+      one.on('error', () => {}).once('close', () => other.destroy())
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/live` }
+}
+
+function open(url: string, transport: Parameters<typeof connect>[1]['transport'], topic = 'x') {
+  const heard: string[] = []
+  const line = connect(`${url}?topic=${topic}`, { transport, dialect: native, environment })
+  line.onmessage = ({ data }) => heard.push(String(data))
+  onTestFinished(() => line.close())
+  return { line, heard }
+}
+
+const numbers = (count: number) => Array.from({ length: count }, (_, index) => `${index}`)
+
+describe('a line whose every request comes to another node', () => {
+  it.each([
+    ['websocket', websocket],
+    ['streams', fetchStreaming],
+    ['polls', longPolling],
+    ['a race of all', race(websocket, fetchStreaming, longPolling)],
+  ])('over %s is one session, hears each message once and is taken from once', async (_, transport) => {
+    const { all, taken, told, url } = await nodes(3)
+    const { line, heard } = open(url, transport)
+    await line.opened
+    for (const number of numbers(50)) {
+      const sent = line.send(number)
+      await all[Number(number) % 3]?.hub.publish('x', number)
+      await sent
+    }
+    await until(() => heard.length === 50)
+    expect(heard).toEqual(numbers(50))
+    expect(taken).toEqual(numbers(50))
+    expect(told).toEqual(['open'])
+    expect(all.reduce((sum, { hub }) => sum + hub.stats().sessions, 0)).toBe(1)
+    line.close()
+    await until(() => told.length === 2)
+    expect(told).toEqual(['open', 'close'])
+  })
+})
