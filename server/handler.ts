@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { sidOf } from './cluster/cluster.ts'
 import type { Context } from './context.ts'
 import {
   allowOrigin,
@@ -14,6 +15,7 @@ import type { Claim } from './http/claims.ts'
 import { type HubRequest, readHubRequest, readRecipient, targetOf } from './http/hub-request.ts'
 import { answerTo, type Refusal, reasonOf, refusal } from './http-error.ts'
 import { printable } from './printer.ts'
+import type { Rest } from './sessions/sessions.ts'
 import { serveCarried } from './transports/carried.ts'
 import { isSlice, serveSlice } from './transports/jsonp.ts'
 import { servePoll } from './transports/poll.ts'
@@ -49,6 +51,7 @@ export async function handleRequest(context: Context, request: Incoming, respons
     if (ask.before === 'ticket') return serveTicket(context, ask, response)
     const granted = await grant(ask, context.settings, claim)
     if (response.destroyed) return
+    await takeUp(context, ask, granted)
     checkNow(context, ask, granted)
     if (ask.via === 'post') await servePost(context, ask, granted, request, response)
     else if (isSlice(ask)) await serveSlice(context, ask, granted, response)
@@ -100,8 +103,8 @@ export async function handleUpgrade(
 
 /** Whether another node has brought what is about a session that is not here. */
 function isElsewhere({ cluster, ...context }: Context, ask: HubRequest, request: Incoming): boolean {
-  const sid = ask.sid ?? ask.url.searchParams.get('rt.by')
-  return cluster !== undefined && cluster.isForwarded(request) && sid !== null && !knows(context, sid)
+  const sid = sidOf(ask)
+  return cluster?.isForwarded(request) === true && sid !== undefined && !knows(context, sid)
 }
 
 /** Whether a session is here, or was and has been ended by the application. */
@@ -149,7 +152,17 @@ export async function admit(
   checkOpen(context, ask)
   checkRoom(context, ask, request)
   checkPace(context, ask)
-  return grant(ask, context.settings, claim)
+  const granted = await grant(ask, context.settings, claim)
+  await takeUp(context, ask, granted)
+  return granted
+}
+
+/** A session that was left by its node is this one's from now on, if it belongs to who asks. */
+async function takeUp({ cluster, sessions }: Context, ask: HubRequest, granted: Granted): Promise<void> {
+  const { sid } = ask
+  if (!cluster || sid === undefined || sessions.knows(sid)) return
+  const rest = await cluster.takeUp(sid)
+  if (rest) sessions.takeUp(ask, granted, rest as Rest)
 }
 
 /** All of this may have changed while `authorize` answered. */

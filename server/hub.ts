@@ -325,6 +325,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     ended(member, bye, vanished) {
       const { session, topic, stage } = member
       dropSlices(inflow, member)
+      cluster?.ended(session.id)
       lines.presence.ended(member, vanished)
       // A session outlives a planned restart, be it on another node: what it has not heard is kept for it.
       if (away === undefined) void log.drop(topic)
@@ -342,6 +343,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     {
       began: ({ session }) => void events.tell('open', { session }),
       mayHear: createPermission(events, limits),
+      leave,
       failed: events.report,
     },
     journal,
@@ -403,6 +405,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
           upgrade: (request, socket, head) => void handleUpgrade(context, request, socket, head),
           vouch: settings.proxies.vouch,
           knows: sid => knows(context, sid),
+          sessionTimeout: settings.sessionTimeout,
           failed: events.report,
         })
       : undefined
@@ -614,7 +617,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   } = {}): Promise<void> {
     checkAmount('drain', 'perSecond', perSecond, perSecond > 0, 'a positive number')
     checkAmount('drain', 'within', within, within > 0, 'a positive number of ms')
-    leave()
+    depart()
     const enough = (sessions.open / within) * 1000
     return lines.farewell({ perSecond: Math.max(perSecond, enough), within: Math.min(within, patience) })
   }
@@ -627,7 +630,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
       within >= 0 && within < 2 ** 31,
       'a number of ms from 0 to 2147483647',
     )
-    leave()
+    depart()
     isClosed = true
     const began = Date.now()
     await productions.close(within)
@@ -645,8 +648,17 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     journal.over()
   }
 
+  /** Its people are there as long as their clients may take to come back. */
+  async function leave(member: Member): Promise<boolean> {
+    const isLeft = (await cluster?.leave(member.session.id, sessions.restOf(member))) ?? false
+    if (!isLeft) return false
+    sessions.letGo(member)
+    setTimeout(() => lines.presence.ended(member, true), settings.sessionTimeout).unref()
+    return true
+  }
+
   /** Another node may let newcomers in at once, but not all of them. */
-  function leave(): void {
+  function depart(): void {
     if (away !== undefined) return
     away = Math.max(1, Math.ceil(lines.spread() / 1000))
     journal.draining(sessions.size, sessions.open)

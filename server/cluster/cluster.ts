@@ -27,6 +27,12 @@ export interface Cluster {
     body: () => Promise<Buffer>,
   ): Promise<boolean>
   forwardUpgrade(ask: HubRequest, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean>
+  /** Leaves a session for whichever hub is asked for it next. Whether that is possible. */
+  leave(sid: string, rest: unknown): Promise<boolean>
+  /** Takes up the session that is asked for, if one was left that `forward` has found. */
+  takeUp(sid: string): Promise<unknown>
+  /** A session that was taken up is over. */
+  ended(sid: string): void
   /** Whether another hub has brought it. */
   isForwarded(request: Incoming): boolean
   /** Tells the hub that has brought it that what it is about is not here. */
@@ -45,10 +51,18 @@ export interface Service {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** It came so to the hub that brings it. */
   vouch(request: Incoming, arrival: Arrival): void
+  /** How long a session may be without a channel, in ms. */
+  readonly sessionTimeout: number
   /** Whether a session is known here, be it that it was ended. */
   knows(sid: string): boolean
   failed(error: unknown): void
 }
+
+/** What the registry has of a session that does not live where it began: the hub where it does, or what was left of it. */
+type Whereabouts = { readonly at: string } | { readonly rest: unknown }
+
+/** For how long it is known where a session lives that has moved, unless that is told again. In ms. */
+const lasting = 600_000
 
 /** For how long all transports of a race go to one hub, in ms. */
 const racing = 30_000
@@ -64,10 +78,16 @@ export function createCluster(registry: Registry, self: string, service: Service
   const lines = new Map<string, string>() // by line, whose it is
   let server: Server | undefined
   let forwarder: Forwarder | undefined
+  const left = new Map<string, string>() // sessions that nobody has taken up, as the registry has them
+  const takenUp = new Map<string, string>() // those that live here now, likewise
+  const clock = setInterval(keepTelling, lasting / 4).unref()
   const started = start().catch(service.failed)
 
   return {
     isForeign,
+    leave,
+    takeUp,
+    ended,
     forward,
     forwardUpgrade,
     isForwarded: request => forwarded.has(request),
@@ -124,10 +144,10 @@ export function createCluster(registry: Registry, self: string, service: Service
   }
 
   function isForeign(ask: HubRequest, request: Incoming): boolean {
-    if (!forwarder || ask.before || nodes.count === 1 || forwarded.has(request)) return false
-    const sid = ask.sid ?? ask.url.searchParams.get('rt.by')
-    if (sid) return !sid.startsWith(self) && !service.knows(sid)
-    return ask.line !== undefined && lines.get(ask.line) !== self
+    if (!forwarder || ask.before || forwarded.has(request)) return false
+    const sid = sidOf(ask)
+    if (sid !== undefined) return !service.knows(sid)
+    return ask.line !== undefined && nodes.count > 1 && lines.get(ask.line) !== self
   }
 
   async function forward(
@@ -136,13 +156,13 @@ export function createCluster(registry: Registry, self: string, service: Service
     response: Outgoing,
     body: () => Promise<Buffer>,
   ): Promise<boolean> {
-    const node = await homeOf(ask)
-    const address = node === undefined ? undefined : nodes.addressOf(node)
-    if (!node || !address) return false
-    const what = forwardedOf(ask, request, ask.via === 'post' ? await body() : undefined)
-    const outcome = await forwarder?.request(address, what, response)
-    if (outcome === 'broken') response.destroy()
-    return isDone(node, outcome)
+    let what: Forwarded | undefined
+    const isDone = await bring(ask, async (to, address) => {
+      what ??= forwardedOf(ask, request, ask.via === 'post' ? await body() : undefined)
+      return to.request(address, what, response)
+    })
+    if (isDone === 'broken') response.destroy()
+    return isDone !== undefined
   }
 
   async function forwardUpgrade(
@@ -151,18 +171,80 @@ export function createCluster(registry: Registry, self: string, service: Service
     socket: Duplex,
     head: Buffer,
   ): Promise<boolean> {
-    const node = await homeOf(ask)
-    const address = node === undefined ? undefined : nodes.addressOf(node)
-    if (!node || !address) return false
-    const outcome = await forwarder?.upgrade(address, forwardedOf(ask, request), socket, head)
-    if (outcome === 'broken') socket.destroy()
-    return isDone(node, outcome)
+    const isDone = await bring(ask, (to, address) =>
+      to.upgrade(address, forwardedOf(ask, request), socket, head),
+    )
+    if (isDone === 'broken') socket.destroy()
+    return isDone !== undefined
   }
 
-  function isDone(node: string, outcome: Outcome | undefined): boolean {
+  /** To where it began, or where it has moved since. */
+  async function bring(
+    ask: HubRequest,
+    act: (to: Forwarder, address: string) => Promise<Outcome>,
+  ): Promise<'answered' | 'broken' | undefined> {
+    const sid = sidOf(ask)
+    const first = sid === undefined ? await claim(ask.line as string) : startOf(sid)
+    const outcome = await tryAt(first, act)
+    if (sid === undefined || outcome) return outcome
+    const there = await registry.get(placeOf(sid))
+    const found: Whereabouts | undefined = there && JSON.parse(there)
+    if (!found || !there) return undefined
+    if ('at' in found) return found.at === first ? undefined : tryAt(found.at, act)
+    left.set(sid, there)
+    return undefined
+  }
+
+  async function tryAt(
+    node: string | undefined,
+    act: (to: Forwarder, address: string) => Promise<Outcome>,
+  ): Promise<'answered' | 'broken' | undefined> {
+    const address = node === undefined || node === self ? undefined : nodes.addressOf(node)
+    if (!forwarder || !node || !address) return undefined
+    const outcome = await act(forwarder, address)
     if (outcome === 'unreachable') nodes.lost(node)
-    if (outcome === 'answered') count++
-    return outcome === 'answered' || outcome === 'broken'
+    if (outcome === 'unreachable' || outcome === 'elsewhere') return undefined
+    count++
+    return outcome
+  }
+
+  async function leave(sid: string, rest: unknown): Promise<boolean> {
+    const text = JSON.stringify({ rest })
+    try {
+      const before = takenUp.get(sid)
+      const there = await registry.compareAndSet(placeOf(sid), before, text, service.sessionTimeout)
+      takenUp.delete(sid)
+      return there === text
+    } catch {
+      return false
+    }
+  }
+
+  async function takeUp(sid: string): Promise<unknown> {
+    const there = left.get(sid)
+    if (there === undefined) return undefined
+    left.delete(sid)
+    const text = JSON.stringify({ at: self })
+    const now = await registry.compareAndSet(placeOf(sid), there, text, lasting)
+    if (now !== text) return undefined
+    takenUp.set(sid, text)
+    return JSON.parse(there).rest
+  }
+
+  function ended(sid: string): void {
+    const text = takenUp.get(sid)
+    if (text === undefined) return
+    takenUp.delete(sid)
+    void set(sid, text, 1)
+  }
+
+  function keepTelling(): void {
+    for (const [sid, text] of takenUp) void set(sid, text, lasting)
+  }
+
+  /** Where it fails, whoever looks for the session finds it gone. */
+  async function set(sid: string, text: string, lasts: number): Promise<void> {
+    await Promise.resolve(registry.compareAndSet(placeOf(sid), text, text, lasts)).catch(() => {})
   }
 
   function forwardedOf({ arrival, via }: HubRequest, request: Incoming, body?: Buffer): Forwarded {
@@ -185,10 +267,8 @@ export function createCluster(registry: Registry, self: string, service: Service
     }
   }
 
-  async function homeOf(ask: HubRequest): Promise<string | undefined> {
-    const sid = ask.sid ?? ask.url.searchParams.get('rt.by') ?? undefined
-    if (sid !== undefined) return /^[\w-]{32}$/.test(sid) ? sid.slice(0, self.length) : undefined
-    return ask.line === undefined ? undefined : claim(ask.line)
+  function startOf(sid: string): string | undefined {
+    return /^[\w-]{32}$/.test(sid) ? sid.slice(0, self.length) : undefined
   }
 
   /** All transports of a race go where the first of them came to: none of them has been told a session yet. */
@@ -203,10 +283,20 @@ export function createCluster(registry: Registry, self: string, service: Service
   }
 
   async function close(): Promise<void> {
+    clearInterval(clock)
     await started
     await nodes.leave()
     forwarder?.close()
     server?.close()
     server?.closeAllConnections()
   }
+}
+
+/** The session that a request is about: its own, or the one that is to carry it. */
+export function sidOf({ sid, url }: HubRequest): string | undefined {
+  return sid ?? url.searchParams.get('rt.by') ?? undefined
+}
+
+function placeOf(sid: string): string {
+  return `session:${sid}`
 }

@@ -97,6 +97,8 @@ interface Hooks {
   mayHear: Decide
   /** A session hears for the first time. */
   began(member: Member): void
+  /** Leaves a session to whichever node is asked for it next. Whether that is possible. */
+  leave(member: Member): Promise<boolean>
   failed(error: unknown): void
 }
 
@@ -460,7 +462,9 @@ export function createConnections(
     const isOver = member.acked === member.taken || (await atMost(within, member.done))
     if (isOver) member.taken = member.acked
     else journal.doubt(member.session.id, 'drain')
-    for (const connection of member.connections) end(connection, farewellBlock(connection, retry()), 'drain')
+    const goesOn = isOver && isKnown(member) && (await hooks.leave(member))
+    for (const connection of member.connections)
+      end(connection, goesOn ? byeBlock(retry()) : farewellBlock(connection, retry()), 'drain')
   }
 
   function gone(connection: Connection): void {
@@ -501,4 +505,9 @@ export function createConnections(
 
 function isOfAnother({ channel }: Connection): boolean {
   return channel.transport === 'carried'
+}
+
+/** Whether its client has heard of it. */
+function isKnown({ stage }: Member): boolean {
+  return stage === 'begun' || stage === 'proven'
 }

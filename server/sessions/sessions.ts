@@ -49,6 +49,12 @@ export interface Sessions {
   enter(connection: Connection): void
   /** Whether it was there. */
   leave(connection: Connection): boolean
+  /** What another node takes it up by. */
+  restOf(member: Member): Rest
+  /** Lets go of one that another node may have taken up by now: nobody is told that it is over. */
+  letGo(member: Member): void
+  /** Takes up one that another node has let go. Throws a refusal when there are too many. */
+  takeUp(ask: HubRequest, granted: Granted, rest: Rest): void
   /** Ends one that has no channel any more. `bye`: what its client said, if it said goodbye. */
   end(member: Member, bye?: Farewell): void
   clear(): void
@@ -59,6 +65,17 @@ export interface Sessions {
   /** The lines of all. */
   lines(): Iterable<Connection>
   readonly open: number
+}
+
+/** What belongs to a session while it is with no node. */
+export interface Rest {
+  readonly principal: string | undefined
+  readonly taken: number
+  readonly acked: number
+  readonly refused: readonly (readonly [number, Refusal])[]
+  readonly subscribed: readonly string[]
+  /** What JSON can hold of `session.data`. */
+  readonly data: Record<string, unknown>
 }
 
 interface Hooks {
@@ -171,6 +188,9 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     unsubscribe,
     begin,
     invite,
+    restOf,
+    letGo,
+    takeUp,
     knows: sid => members.has(sid),
     vouches: ({ sid = '', origin }) => origin !== undefined && members.get(sid)?.origin === origin,
     enter,
@@ -311,6 +331,40 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     const member = make(ask.sid ?? '', 'guest', ask, granted)
     guests.add(member)
     return member
+  }
+
+  function restOf({ session, taken, acked, refused, subscribed }: Member): Rest {
+    return {
+      principal: session.principal,
+      taken,
+      acked,
+      refused: [...(refused ?? [])],
+      subscribed: [...subscribed],
+      data: dataOf(session),
+    }
+  }
+
+  function letGo(member: Member): void {
+    away.delete(member)
+    leaveGroups(member)
+    members.delete(member.session.id)
+    member.stage = 'over'
+  }
+
+  function takeUp(ask: HubRequest, granted: Granted, rest: Rest): void {
+    if (rest.principal !== granted.principal) return
+    const member = make(ask.sid ?? '', 'proven', ask, granted)
+    const { taken, acked, refused, subscribed, data } = rest
+    Object.assign(member, {
+      taken,
+      acked,
+      refused: refused.length ? new Map(refused) : undefined,
+      addressed: true,
+    })
+    Object.assign(member.session.data, data)
+    members.set(member.session.id, member)
+    wait(member)
+    for (const topic of subscribed) subscribe(member, topic)
   }
 
   /** Takes it into its groups. Where one is full, sessions whose client never came back are ended. */
@@ -459,6 +513,14 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     if (bye) parted.add(member)
     const isOurs = members.get(member.session.id) === member
     if (!isOurs && !guests.delete(member)) return
+    leaveGroups(member)
+    if (!isOurs) return
+    members.delete(member.session.id)
+    ended(member, bye, vanished)
+    member.stage = 'over'
+  }
+
+  function leaveGroups(member: Member): void {
     // What is decided later finds nobody, and counts nothing.
     for (const decision of member.deciding?.values() ?? []) decision.cancelled = true
     for (const group of member.groups) {
@@ -466,10 +528,15 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
       group.names -= member.names
       if (--group.size === 0 && group.key !== undefined) groups.delete(group.key)
     }
-    if (!isOurs) return
-    members.delete(member.session.id)
-    ended(member, bye, vanished)
-    member.stage = 'over'
+  }
+}
+
+/** What can be written down of it. */
+function dataOf({ data }: Session): Record<string, unknown> {
+  try {
+    return JSON.parse(JSON.stringify(data))
+  } catch {
+    return {}
   }
 }
 

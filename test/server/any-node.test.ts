@@ -77,30 +77,66 @@ function open(url: string, transport: Parameters<typeof connect>[1]['transport']
   return { line, heard }
 }
 
+const transports = [
+  ['websocket', websocket],
+  ['streams', fetchStreaming],
+  ['polls', longPolling],
+  ['a race of all', race(websocket, fetchStreaming, longPolling)],
+] as const
+
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => `${index}`)
 
 describe('a line whose every request comes to another node', () => {
-  it.each([
-    ['websocket', websocket],
-    ['streams', fetchStreaming],
-    ['polls', longPolling],
-    ['a race of all', race(websocket, fetchStreaming, longPolling)],
-  ])('over %s is one session, hears each message once and is taken from once', async (_, transport) => {
+  it.each(transports)(
+    'over %s is one session, hears each message once and is taken from once',
+    async (_, transport) => {
+      const { all, taken, told, url } = await nodes(3)
+      const { line, heard } = open(url, transport)
+      await line.opened
+      for (const number of numbers(50)) {
+        const sent = line.send(number)
+        await all[Number(number) % 3]?.hub.publish('x', number)
+        await sent
+      }
+      await until(() => heard.length === 50)
+      expect(heard).toEqual(numbers(50))
+      expect(taken).toEqual(numbers(50))
+      expect(told).toEqual(['open'])
+      expect(all.reduce((sum, { hub }) => sum + hub.stats().sessions, 0)).toBe(1)
+      line.close()
+      await until(() => told.length === 2)
+      expect(told).toEqual(['open', 'close'])
+    },
+  )
+})
+
+describe('a session whose node lets it go', () => {
+  it.each(transports)('over %s goes on at another one, with all that belongs to it', async (_, transport) => {
     const { all, taken, told, url } = await nodes(3)
+    const counted: unknown[] = []
+    for (const { hub } of all)
+      hub.on('message', ({ session, data }) => {
+        const { data: own } = session
+        own.count = Number(own.count ?? 0) + 1
+        counted.push(own.count)
+        return hub.publish('x', String(data))
+      })
     const { line, heard } = open(url, transport)
     await line.opened
-    for (const number of numbers(50)) {
-      const sent = line.send(number)
-      await all[Number(number) % 3]?.hub.publish('x', number)
-      await sent
+    const sent: Promise<unknown>[] = []
+    const home = () => all.find(({ hub }) => hub.stats().sessions === 1) as Stand
+    const first = home()
+    for (const number of numbers(200)) {
+      sent.push(line.send(number))
+      if (number === '50') void first.hub.drain()
+      await new Promise(resolve => setTimeout(resolve, 2))
     }
-    await until(() => heard.length === 50)
-    expect(heard).toEqual(numbers(50))
-    expect(taken).toEqual(numbers(50))
+    await Promise.all(sent)
+    await until(() => heard.length === 200)
+    expect(taken).toEqual(numbers(200))
+    expect(heard).toEqual(numbers(200))
+    expect(counted).toEqual(numbers(200).map(number => Number(number) + 1))
+    expect(home()).not.toBe(first)
     expect(told).toEqual(['open'])
-    expect(all.reduce((sum, { hub }) => sum + hub.stats().sessions, 0)).toBe(1)
-    line.close()
-    await until(() => told.length === 2)
-    expect(told).toEqual(['open', 'close'])
   })
 })
