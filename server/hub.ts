@@ -143,7 +143,8 @@ export interface Hub<Shared = Contract> {
    *
    * What was taken is acknowledged; then their clients are told the status and the message. With 403 or 204 their line ends; with 401 it asks `token()` for a
    * fresh token, once, and comes again; with any other status it comes again later. Whoever comes again begins a new session, if `authorize` lets it. A client
-   * that cannot be told at once is told when it comes next, within `sessionTimeout`. Each node ends its own sessions: call it on all of them.
+   * that cannot be told at once is told when it comes next, within `sessionTimeout`. Hubs that share the log and can reach each other do the same with their sessions, a moment later; what this gives back counts
+   * those of this one.
    *
    * @throws {TypeError} for a selector, a status, a message or a time that cannot be
    */
@@ -151,7 +152,7 @@ export interface Hub<Shared = Contract> {
   /**
    * Lets `authorize` decide anew on all lines of a principal, after its rights have changed: they are told to come back at once, in the session that
    * they have. No message is lost, and sends go on. Nothing that is published after the call reaches a line that was open before it. Gives back how many lines
-   * there were on this node: call it on all of them. Polls and POSTs are authorized each for itself anyway.
+   * there were on this node; hubs that share the log and can reach each other do the same a moment later. Polls and POSTs are authorized each for itself anyway.
    *
    * @throws {TypeError} when the principal is no text
    */
@@ -404,6 +405,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
           handle: (request, response) => void handleRequest(context, request as IncomingMessage, response),
           upgrade: (request, socket, head) => void handleUpgrade(context, request, socket, head),
           vouch: settings.proxies.vouch,
+          obey,
           knows: sid => knows(context, sid),
           sessionTimeout: settings.sessionTimeout,
           failed: events.report,
@@ -450,6 +452,13 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   }
 
   function disconnect(whom: Whom, options: DisconnectOptions = {}): number {
+    const order = { disconnect: [nameSession(whom), options] as const }
+    const ended = expel(...order.disconnect)
+    cluster?.tellAll(order)
+    return ended
+  }
+
+  function expel(whom: Whom, options: DisconnectOptions): number {
     const why = readReason(options)
     if (!Object.hasOwn(Object(whom), 'topic')) return lines.expel(readWhom(whom), why)
     const { topic, ...others } = whom
@@ -462,8 +471,23 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   function reauthorize(principal: string): number {
     if (typeof principal !== 'string')
       throw new TypeError(`reauthorize: the principal is ${show(principal)}; it has to be a text`)
+    cluster?.tellAll({ reauthorize: principal })
+    return renew(principal)
+  }
+
+  function renew(principal: string): number {
     claims.withdraw(principal)
     return lines.renew(({ session }) => session.principal === principal)
+  }
+
+  /** What another node was asked for concerns the sessions here too. One of another version may say what is not known here. */
+  function obey(order: Order): void {
+    try {
+      if (order.disconnect) expel(...order.disconnect)
+      if (order.reauthorize !== undefined) renew(order.reauthorize)
+    } catch (error) {
+      events.report(error)
+    }
   }
 
   function handle(request: IncomingMessage, response: ServerResponse, next?: () => void): boolean {
@@ -714,6 +738,18 @@ const selectors: {
     'a text',
     value => (typeof value === 'string' ? ({ session }) => session.principal === value : undefined),
   ],
+}
+
+/** What all nodes are to do. */
+interface Order {
+  readonly disconnect?: readonly [Whom, DisconnectOptions]
+  readonly reauthorize?: string
+}
+
+/** A session has its id for a name everywhere. */
+function nameSession(whom: Whom): Whom {
+  const { session } = Object(whom)
+  return typeof session === 'object' && session ? { ...whom, session: session.id } : whom
 }
 
 /** An absent selector means all: whoever gives none means nobody. */

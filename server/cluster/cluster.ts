@@ -33,6 +33,8 @@ export interface Cluster {
   takeUp(sid: string): Promise<unknown>
   /** A session that was taken up is over. */
   ended(sid: string): void
+  /** Has all others do something too: those that are there, and each for as long as it is. */
+  tellAll(order: object): void
   /** Whether another hub has brought it. */
   isForwarded(request: Incoming): boolean
   /** Tells the hub that has brought it that what it is about is not here. */
@@ -51,6 +53,8 @@ export interface Service {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** It came so to the hub that brings it. */
   vouch(request: Incoming, arrival: Arrival): void
+  /** What another one has all of them do. */
+  obey(order: object): void
   /** How long a session may be without a channel, in ms. */
   readonly sessionTimeout: number
   /** Whether a session is known here, be it that it was ended. */
@@ -69,6 +73,12 @@ const racing = 30_000
 
 /** By this header a hub says how a request came to it, and proves that it is one of them. */
 const sealHeader = 'throughline-forwarded'
+
+/** By this one it says what all are to do. */
+const orderHeader = 'throughline-order'
+
+/** How long to wait with telling it once more, in ms. */
+const again = 500
 
 /** `self`: with what the ids of this hub's sessions begin. */
 export function createCluster(registry: Registry, self: string, service: Service): Cluster {
@@ -90,6 +100,7 @@ export function createCluster(registry: Registry, self: string, service: Service
     ended,
     forward,
     forwardUpgrade,
+    tellAll,
     isForwarded: request => forwarded.has(request),
     refuse(response) {
       response.setHeader(elsewhereHeader, '1')
@@ -117,9 +128,11 @@ export function createCluster(registry: Registry, self: string, service: Service
     const { createServer } = await import('node:http')
     forwarder = await createForwarder()
     server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 })
-    server.on('request', (request, response) =>
-      isOurs(request) ? service.handle(request, response) : request.destroy(),
-    )
+    server.on('request', (request, response) => {
+      if (isOurs(request)) service.handle(request, response)
+      else if (isOrder(request)) response.end()
+      else request.destroy()
+    })
     server.on('upgrade', (request, socket, head) =>
       isOurs(request) ? service.upgrade(request, socket, head) : socket.destroy(),
     )
@@ -137,6 +150,26 @@ export function createCluster(registry: Registry, self: string, service: Service
     delete request.headers[sealHeader]
     service.vouch(request, JSON.parse(Buffer.from(text, 'base64url').toString()))
     return true
+  }
+
+  /** Whether a hub says what is to be done. It is. */
+  function isOrder(request: IncomingMessage): boolean {
+    const [text = '', signature = ''] = String(request.headers[orderHeader] ?? '').split('.')
+    if (!nodes.isSigned(text, signature)) return false
+    service.obey(JSON.parse(Buffer.from(text, 'base64url').toString()))
+    return true
+  }
+
+  function tellAll(order: object): void {
+    const text = Buffer.from(JSON.stringify(order)).toString('base64url')
+    for (const node of nodes.others()) void tell(node, text)
+  }
+
+  async function tell(node: string, text: string): Promise<void> {
+    for (let address = nodes.addressOf(node); address; address = nodes.addressOf(node)) {
+      if (await forwarder?.tell(address, { [orderHeader]: `${text}.${nodes.sign(text)}` })) return
+      await new Promise(resolve => setTimeout(resolve, again).unref())
+    }
   }
 
   function sealed({ method, url }: Pick<Incoming, 'method' | 'url'>, text: string): string {

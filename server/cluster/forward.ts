@@ -33,6 +33,8 @@ const patience = 2_000
 export interface Forwarder {
   request(address: string, what: Forwarded, response: Outgoing): Promise<Outcome>
   upgrade(address: string, what: Forwarded, socket: Duplex, head: Buffer): Promise<Outcome>
+  /** Says something to another hub itself. Whether it has heard it. */
+  tell(address: string, headers: OutgoingHttpHeaders): Promise<boolean>
   close(): void
 }
 
@@ -40,7 +42,20 @@ export interface Forwarder {
 export async function createForwarder(): Promise<Forwarder> {
   const { Agent, request: ask } = await import('node:http')
   const agent = new Agent({ keepAlive: true, noDelay: true })
-  return { request, upgrade, close: () => agent.destroy() }
+  return { request, upgrade, tell, close: () => agent.destroy() }
+
+  async function tell(address: string, headers: OutgoingHttpHeaders): Promise<boolean> {
+    const what = { method: 'POST', url: '/', headers }
+    const nobody = { destroyed: false, once() {} }
+    const outcome = await attempt(
+      address,
+      what,
+      nobody,
+      asking => asking.end(),
+      answer => answer.resume(),
+    )
+    return outcome === 'answered'
+  }
 
   async function request(address: string, what: Forwarded, response: Outgoing): Promise<Outcome> {
     const ask = () =>

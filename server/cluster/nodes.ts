@@ -5,6 +5,8 @@ import type { Registry } from '../log/log.ts'
 export interface Nodes {
   /** How many are known of, this one included. */
   readonly count: number
+  /** The others. */
+  others(): string[]
   /** Where a hub takes what is its sessions': `host:port`. Nothing if it is gone. */
   addressOf(node: string): string | undefined
   /** It did not answer there: it is gone, until it gives a sign of life. */
@@ -42,11 +44,9 @@ export function createNodes(registry: Registry, self: string): Nodes {
 
   return {
     get count() {
-      const now = performance.now()
-      let others = 0
-      for (const [node, { at }] of seen) if (node !== self && now - at < patience) others++
-      return 1 + others
+      return 1 + others().length
     },
+    others,
     addressOf,
     lost(node) {
       const found = seen.get(node)
@@ -59,6 +59,10 @@ export function createNodes(registry: Registry, self: string): Nodes {
       const [given, right] = [Buffer.from(signature), Buffer.from(sign(text))]
       return given.length === right.length && timingSafeEqual(given, right)
     },
+  }
+
+  function others(): string[] {
+    return [...seen.keys()].filter(node => node !== self && addressOf(node) !== undefined)
   }
 
   function addressOf(node: string): string | undefined {

@@ -140,3 +140,36 @@ describe('a session whose node lets it go', () => {
     expect(told).toEqual(['open'])
   })
 })
+
+describe('what is asked of one node', () => {
+  it('is done on all: sessions of a principal are ended, and authorized anew', async () => {
+    let rights = ['x']
+    const { all, url } = await nodes(3, {
+      authorize: ({ url }) => ({
+        principal: url.searchParams.get('who') ?? undefined,
+        topics: rights,
+        send: true,
+      }),
+    })
+    const lines = ['ann', 'bob', 'ann', 'bob', 'ann', 'bob'].map(who => {
+      const line = connect(`${url}?who=${who}`, { transport: websocket, dialect: native, environment })
+      onTestFinished(() => line.close())
+      return line
+    })
+    await Promise.all(lines.map(line => line.opened))
+    rights = ['x', 'y']
+    const heard = new Set<number>()
+    for (const [index, line] of lines.entries()) line.onmessage = () => void heard.add(index)
+    const publishing = setInterval(() => void all[1]?.hub.publish('y', 'to ann'), 20)
+    onTestFinished(() => clearInterval(publishing))
+    all[0]?.hub.reauthorize('ann')
+    await expect.poll(() => heard.size).toBe(3)
+    expect([...heard].toSorted()).toEqual([0, 2, 4])
+    const ended: number[] = []
+    for (const line of lines)
+      line.addEventListener('error', ({ error }) => void ended.push(Number(error.status)))
+    all[2]?.hub.disconnect({ principal: 'bob' })
+    await expect.poll(() => ended).toEqual([403, 403, 403])
+    expect(lines.map(({ readyState }) => readyState)).toEqual([1, 2, 1, 2, 1, 2])
+  })
+})
