@@ -734,6 +734,8 @@ it('counts sessions, lines and messages', async () => {
     gaps: 0,
     producing: 0,
     slowed: 0,
+    nodes: 1,
+    forwarded: 0,
   })
 })
 

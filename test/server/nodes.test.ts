@@ -15,9 +15,9 @@ import {
   until,
 } from './harness.ts'
 
-/** Several nodes that share a log, and a balancer that does not keep a client on its node. */
+/** Several nodes that share a log and cannot reach each other, and a balancer that does not keep a client on its node. */
 async function nodes(count: number, options: HubOptions = {}) {
-  const log = memoryLog()
+  const { registry: _, ...log } = memoryLog()
   const all = await Promise.all(Array.from({ length: count }, () => stand({ ...options, log })))
   const errors: string[] = []
   const begun: string[] = []
