@@ -63,7 +63,12 @@ export function createNodes(log: Log, people: People, lease: number): Nodes {
   const others = new Map<string, Other>()
   let news = new Map<string, readonly [topic: string, id: string, data?: string]>()
   let isGreeted = false // whether the log has taken our hello
+<<<<<<< HEAD
   const hello = createPace(pause, greet)
+=======
+  let isUntold = false // whether something has changed since then that was told to nobody
+  const hello = createPace(pause, () => tellAll('hello'))
+>>>>>>> origin/main
   const answer = createPace(pause, () => tellAll('all'))
   const telling = createPace(pause, tellNews)
   const beat = setInterval(
@@ -79,7 +84,10 @@ export function createNodes(log: Log, people: People, lease: number): Nodes {
   return { changed, heard, missed: hello.soon, stop }
 
   function changed(topic: string, id: string, person: Present | undefined): void {
-    if (others.size === 0) return
+    if (others.size === 0) {
+      isUntold = true
+      return
+    }
     news.set(keyOf(topic, id), person ? [topic, id, person.data] : [topic, id])
     telling.soon()
   }
@@ -112,6 +120,7 @@ export function createNodes(log: Log, people: People, lease: number): Nodes {
     telling.stop()
     news = new Map()
     isGreeted = true
+    isUntold = false
     const here = Array.from(people.here(), ([topic, { id, data }]) => [topic, id, data] as const)
     for (let part = 0; part * inOnePart <= here.length; part++) {
       const some = here.slice(part * inOnePart, (part + 1) * inOnePart)
@@ -170,6 +179,8 @@ export function createNodes(log: Log, people: People, lease: number): Nodes {
       lease: setTimeout(look, lasts).unref(),
     }
     others.set(name, other)
+    // It has heard our hello, and answers it, and knows of nobody who came after that.
+    if (isUntold) answer.soon()
     return other
 
     function look(): void {

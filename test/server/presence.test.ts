@@ -456,6 +456,27 @@ describe('over nodes that share a log in memory', () => {
     for (const ear of ears) ear.close()
   })
 
+  it('whoever comes while a node waits for the answer to its hello is known to the others', async () => {
+    const log = memoryLog()
+    const late = delayed(log)
+    const told: string[] = []
+    log.listen({
+      heard: ({ topic, text }) => void (topic === 'rt.presence' && told.push(text)),
+      missed() {},
+      failed() {},
+    })
+    const first = await stand({ ...byName, log })
+    await open(first, 'alice').subscribe('room').opened
+    late.waits = true
+    const second = await stand({ ...byName, log: late.log })
+    await until(() => told.filter(text => text.includes('"all"')).length === 1)
+    await open(second, 'bob').subscribe('room').opened
+    await until(() => known(second).join() === 'bob')
+    late.goOn()
+    await until(() => known(first).length === 2 && known(second).length === 2)
+    expect(known(first)).toEqual(['alice', 'bob'])
+  })
+
   it('what was missed is asked for anew', async () => {
     const log = memoryLog()
     const deaf = lossy(log)
@@ -550,6 +571,27 @@ function lossy(log: Log) {
         found.missed = listener.missed
         return log.listen({ ...listener, heard: entry => found.loses || listener.heard(entry) })
       },
+    } as Log,
+  }
+  return found
+}
+
+/** A log whose listeners hear of what was appended elsewhere only when they may. */
+function delayed(log: Log) {
+  const waiting: (() => void)[] = []
+  const found = {
+    waits: false,
+    goOn() {
+      found.waits = false
+      for (const tell of waiting.splice(0)) tell()
+    },
+    log: {
+      ...log,
+      listen: listener =>
+        log.listen({
+          ...listener,
+          heard: entry => (found.waits ? waiting.push(() => listener.heard(entry)) : listener.heard(entry)),
+        }),
     } as Log,
   }
   return found
