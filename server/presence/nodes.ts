@@ -63,12 +63,8 @@ export function createNodes(log: Log, people: People, lease: number): Nodes {
   const others = new Map<string, Other>()
   let news = new Map<string, readonly [topic: string, id: string, data?: string]>()
   let isGreeted = false // whether the log has taken our hello
-<<<<<<< HEAD
-  const hello = createPace(pause, greet)
-=======
   let isUntold = false // whether something has changed since then that was told to nobody
-  const hello = createPace(pause, () => tellAll('hello'))
->>>>>>> origin/main
+  const hello = createPace(pause, greet)
   const answer = createPace(pause, () => tellAll('all'))
   const telling = createPace(pause, tellNews)
   const beat = setInterval(
