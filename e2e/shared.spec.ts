@@ -26,6 +26,8 @@ interface Stage extends AsyncDisposable {
   transports(): Promise<(string | null)[]>
   /** Waits until one tab holds the connection, by whichever transport, and carries the others. */
   expectHeld(timeout?: number): Promise<void>
+  /** Waits until the tab that holds the connection has a WebSocket, whatever it had at first. */
+  expectWebSocket(): Promise<void>
   /** Takes the tab that holds the connection off the stage. */
   holder(): Promise<Tab>
   expectExact(): Promise<void>
@@ -59,6 +61,7 @@ for (const [what, go] of [
       await go(holder)
       await stage.expectHeld()
     }
+    await stage.expectWebSocket()
     await flow.stop()
     await stage.expectExact()
   })
@@ -76,6 +79,7 @@ test('goes on without loss when the tab that holds the connection crashes', asyn
   page.goto('chrome://crash').catch(() => {})
   await crashed
   await stage.expectHeld()
+  await stage.expectWebSocket()
   await flow.stop()
   await stage.expectExact()
 })
@@ -94,6 +98,7 @@ test('takes over from a tab that stands still, which is carried when it moves ag
   stage.tabs.push(still)
   await stage.expectHeld(20_000)
   await send(still.as, 5)
+  await stage.expectWebSocket()
   await flow.stop()
   await stage.expectExact()
 })
@@ -127,6 +132,7 @@ test('goes on without loss when the network cuts the connection, and when the se
   await place.stop()
   await place.restart()
   for (const { as } of stage.tabs) await send(as, 5)
+  await stage.expectWebSocket()
   await flow.stop()
   await stage.expectExact()
 })
@@ -194,6 +200,7 @@ async function openStage(browser: Browser, options = {}, hubOptions: HubOptions 
     tabs,
     transports,
     expectHeld,
+    expectWebSocket,
     async holder() {
       const at = (await transports()).findIndex(name => name !== 'carried')
       return tabs.splice(at, 1)[0] as Tab
@@ -211,6 +218,11 @@ async function openStage(browser: Browser, options = {}, hubOptions: HubOptions 
     // Where WebSocket is slow to come back, as in Firefox after a connection that broke, another transport holds at first.
     const holding = async () => (await transports()).filter(name => name !== 'carried').length
     await expect.poll(holding, { timeout }).toBe(1)
+  }
+
+  async function expectWebSocket(): Promise<void> {
+    // The third look upward comes after 35 s.
+    await expect.poll(transports, { timeout: 60_000 }).toContain('websocket')
   }
 
   async function transports(): Promise<(string | null)[]> {

@@ -175,7 +175,7 @@ export function createNodes(log: Log, people: People, lease: number): Nodes {
       lease: setTimeout(look, lasts).unref(),
     }
     others.set(name, other)
-    // It has heard our hello, and answers it, and knows of nobody who came after that.
+    // The other node answers our hello, and does not know who came or left after it.
     if (isUntold) answer.soon()
     return other
 

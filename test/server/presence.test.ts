@@ -456,7 +456,7 @@ describe('over nodes that share a log in memory', () => {
     for (const ear of ears) ear.close()
   })
 
-  it('whoever comes while a node waits for the answer to its hello is known to the others', async () => {
+  it('whoever comes or leaves while a node waits for the answer to its hello is known of by the others', async () => {
     const log = memoryLog()
     const late = delayed(log)
     const told: string[] = []
@@ -469,12 +469,18 @@ describe('over nodes that share a log in memory', () => {
     await open(first, 'alice').subscribe('room').opened
     late.waits = true
     const second = await stand({ ...byName, log: late.log })
-    await until(() => told.filter(text => text.includes('"all"')).length === 1)
+    const carol = open(second, 'carol')
+    await carol.subscribe('room').opened
+    // It says hello once more, with carol.
+    late.missed()
+    await until(() => known(first).join() === 'alice,carol')
+    await until(() => told.filter(text => text.includes('"all"')).length === 2)
+    carol.close()
     await open(second, 'bob').subscribe('room').opened
     await until(() => known(second).join() === 'bob')
     late.goOn()
-    await until(() => known(first).length === 2 && known(second).length === 2)
-    expect(known(first)).toEqual(['alice', 'bob'])
+    await until(() => known(first).join() === 'alice,bob' && known(second).length === 2)
+    expect(known(second).toSorted()).toEqual(['alice', 'bob'])
   })
 
   it('what was missed is asked for anew', async () => {
@@ -581,17 +587,20 @@ function delayed(log: Log) {
   const waiting: (() => void)[] = []
   const found = {
     waits: false,
+    missed: () => {},
     goOn() {
       found.waits = false
       for (const tell of waiting.splice(0)) tell()
     },
     log: {
       ...log,
-      listen: listener =>
-        log.listen({
+      listen(listener) {
+        found.missed = listener.missed
+        return log.listen({
           ...listener,
           heard: entry => (found.waits ? waiting.push(() => listener.heard(entry)) : listener.heard(entry)),
-        }),
+        })
+      },
     } as Log,
   }
   return found
