@@ -91,7 +91,9 @@ export function createCluster(registry: Registry, self: string, service: Service
   const left = new Map<string, string>() // sessions that nobody has taken up, as the registry has them
   const takenUp = new Map<string, string>() // those that live here now, likewise
   const clock = setInterval(keepTelling, lasting / 4).unref()
-  const started = start().catch(service.failed)
+  let isOver = false
+  let joined: Promise<void> | undefined
+  void start().catch(service.failed)
 
   return {
     isForeign,
@@ -124,7 +126,12 @@ export function createCluster(registry: Registry, self: string, service: Service
   /** What others bring comes by a server of its own: whatever serves the application's clients is not in the way. */
   async function start(): Promise<void> {
     const address = await registry.address?.()
-    if (address === undefined) return
+    if (address === undefined || isOver) return
+    joined = join(address)
+    await joined
+  }
+
+  async function join(address: string): Promise<void> {
     const { createServer } = await import('node:http')
     forwarder = await createForwarder()
     server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 })
@@ -317,8 +324,8 @@ export function createCluster(registry: Registry, self: string, service: Service
 
   async function close(): Promise<void> {
     clearInterval(clock)
-    await started
-    await nodes.leave()
+    isOver = true
+    await joined?.then(nodes.leave).catch(ignore) // it was told already
     forwarder?.close()
     server?.close()
     server?.closeAllConnections()
