@@ -29,8 +29,8 @@ export interface Cluster {
   forwardUpgrade(ask: HubRequest, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean>
   /** Leaves a session for whichever hub is asked for it next. Whether that is possible. */
   leave(sid: string, rest: unknown): Promise<boolean>
-  /** Takes up the session that is asked for, if one was left that `forward` has found. */
-  takeUp(sid: string): Promise<unknown>
+  /** Takes up the session that is asked for, if one was left that `forward` has found. `another`: another hub was quicker, and `forward` finds that. */
+  takeUp(sid: string): Promise<{ readonly rest: unknown } | 'another' | undefined>
   /** A session that was taken up is over. */
   ended(sid: string): void
   /** Has all others do something too: those that are there, and each for as long as it is. */
@@ -260,15 +260,15 @@ export function createCluster(registry: Registry, self: string, service: Service
     }
   }
 
-  async function takeUp(sid: string): Promise<unknown> {
+  async function takeUp(sid: string): Promise<{ readonly rest: unknown } | 'another' | undefined> {
     const there = left.get(sid)
     if (there === undefined) return undefined
     left.delete(sid)
     const text = JSON.stringify({ at: self })
     const now = await registry.compareAndSet(placeOf(sid), there, text, lasting)
-    if (now !== text) return undefined
+    if (now !== text) return now === undefined ? undefined : 'another'
     takenUp.set(sid, text)
-    return JSON.parse(there).rest
+    return JSON.parse(there)
   }
 
   function ended(sid: string): void {
