@@ -1,4 +1,4 @@
-import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { Agent, request as ask, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ignore } from '../wire/channel.ts'
 import type { Outgoing } from '../wire/exchange.ts'
@@ -39,69 +39,53 @@ export interface Forwarder {
 }
 
 /** Connections between hubs are used again: a poll should not cost one. */
-export async function createForwarder(): Promise<Forwarder> {
-  const { Agent, request: ask } = await import('node:http')
+export function createForwarder(): Forwarder {
   const agent = new Agent({ keepAlive: true, noDelay: true })
   return { request, upgrade, tell, close: () => agent.destroy() }
 
   async function tell(address: string, headers: OutgoingHttpHeaders): Promise<boolean> {
-    const what = { method: 'POST', url: '/', headers }
     const nobody = { destroyed: false, once() {} }
-    const outcome = await attempt(
+    const what = { method: 'POST', url: '/', headers }
+    const answered = (answer: IncomingMessage) => void answer.resume()
+    return (await attempt(address, what, nobody, answered)) === 'answered'
+  }
+
+  function request(address: string, what: Forwarded, response: Outgoing): Promise<Outcome> {
+    return attempt(address, what, response, answer => bring(answer, response))
+  }
+
+  function upgrade(address: string, what: Forwarded, socket: Duplex, head: Buffer): Promise<Outcome> {
+    return attempt(
       address,
       what,
-      nobody,
-      asking => asking.end(),
-      answer => answer.resume(),
+      socket,
+      answer => {
+        socket.write(headOf(answer))
+        answer.pipe(socket)
+      },
+      (answer, other, first) => {
+        socket.write(headOf(answer))
+        if (first.length) socket.write(first)
+        if (head.length) other.write(head)
+        join(socket, other)
+      },
     )
-    return outcome === 'answered'
   }
 
-  async function request(address: string, what: Forwarded, response: Outgoing): Promise<Outcome> {
-    const ask = () =>
-      attempt(
-        address,
-        what,
-        response,
-        asking => asking.end(what.body),
-        answer => bring(answer, response),
-      )
-    const outcome = await ask()
-    return outcome === 'stale' ? fresh(await ask()) : outcome
+  /** On a connection that was used before and has ended meanwhile, once more: nothing is taken twice, for all that is sent has a number. */
+  async function attempt(...asked: Parameters<typeof askOnce>): Promise<Outcome> {
+    const outcome = await askOnce(...asked)
+    if (outcome !== 'stale') return outcome
+    const second = await askOnce(...asked)
+    return second === 'stale' ? 'broken' : second
   }
 
-  async function upgrade(address: string, what: Forwarded, socket: Duplex, head: Buffer): Promise<Outcome> {
-    const ask = () =>
-      attempt(
-        address,
-        what,
-        socket,
-        asking => {
-          asking.once('upgrade', (answer: IncomingMessage, other: Duplex, first: Buffer) => {
-            asking.emit('answered')
-            socket.write(headOf(answer))
-            if (first.length) socket.write(first)
-            if (head.length) other.write(head)
-            join(socket, other)
-          })
-          asking.end()
-        },
-        answer => {
-          socket.write(headOf(answer))
-          answer.pipe(socket)
-        },
-      )
-    const outcome = await ask()
-    return outcome === 'stale' ? fresh(await ask()) : outcome
-  }
-
-  /** `stale`: a connection that was used before had ended meanwhile. Whoever asks again, by which nothing is taken twice, gets another one. */
-  function attempt(
+  function askOnce(
     address: string,
-    { method, url, headers }: Forwarded,
+    { method, url, headers, body }: Forwarded,
     client: Pick<Duplex, 'destroyed'> & { once(name: 'close', listener: () => void): unknown },
-    go: (asking: ClientRequest) => void,
     answered: (answer: IncomingMessage) => void,
+    upgraded?: (answer: IncomingMessage, other: Duplex, first: Buffer) => void,
   ): Promise<Outcome | 'stale'> {
     return new Promise(resolve => {
       const [, host, port] = /^(.*):(\d+)$/.exec(address) ?? []
@@ -123,27 +107,28 @@ export async function createForwarder(): Promise<Forwarder> {
         else if (!isConnected) resolve('unreachable')
         else resolve(asking.reusedSocket ? 'stale' : 'broken')
       })
-      asking.once('answered', () => {
-        isAnswered = true
-        resolve('answered')
-      })
       asking.once('response', (answer: IncomingMessage) => {
         if (answer.headers[elsewhereHeader]) {
           answer.resume()
           return resolve('elsewhere')
         }
-        asking.emit('answered')
+        settle()
         answered(answer)
+      })
+      asking.once('upgrade', (...answer: [IncomingMessage, Duplex, Buffer]) => {
+        settle()
+        upgraded?.(...answer)
       })
       // What its client does not wait for any more need not go on.
       client.once('close', () => isAnswered || asking.destroy())
-      go(asking)
+      asking.end(body)
+
+      function settle(): void {
+        isAnswered = true
+        resolve('answered')
+      }
     })
   }
-}
-
-function fresh(outcome: Outcome | 'stale'): Outcome {
-  return outcome === 'stale' ? 'broken' : outcome
 }
 
 /** What concerns one connection alone (RFC 9110, 7.6.1). */
