@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type HubRequest, targetOf } from '../http/hub-request.ts'
+import { refusal } from '../http-error.ts'
 import type { Registry } from '../log/log.ts'
 import type { Incoming, Outgoing } from '../wire/exchange.ts'
 import { createForwarder, type Forwarded, type Outcome, ofConnection } from './forward.ts'
 import { createGateway, type Gateway, type Service } from './gateway.ts'
 import { createNodes } from './nodes.ts'
+import { createReach } from './reach.ts'
 import { createSeals } from './seals.ts'
 import { createWhereabouts, type Whereabouts } from './whereabouts.ts'
 
@@ -15,14 +17,9 @@ export interface Cluster
     Pick<Whereabouts, 'leave' | 'takeUp' | 'ended'> {
   /** Whether a request may be another hub's, which is to be asked for by the next two. */
   isForeign(ask: HubRequest, request: Incoming): boolean
-  /** Has it answered where its session lives. `false`: that is here, or nowhere. */
-  forward(
-    ask: HubRequest,
-    request: Incoming,
-    response: Outgoing,
-    body: () => Promise<Buffer>,
-  ): Promise<boolean>
-  forwardUpgrade(ask: HubRequest, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean>
+  /** Has it answered where its session lives. Throws a refusal where that is not to be had just now. */
+  forward(ask: HubRequest, request: Incoming, response: Outgoing, body: () => Promise<Buffer>): Promise<Whose>
+  forwardUpgrade(ask: HubRequest, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Whose>
   /** Has all others do something too: those that are there, and each for as long as it is. */
   tellAll(order: object): void
   /** How many hubs there are, this one included. */
@@ -31,6 +28,17 @@ export interface Cluster
   readonly forwarded: number
   close(): Promise<void>
 }
+
+/**
+ * What came of bringing a request to another hub.
+ *
+ * | | |
+ * |---|---|
+ * | `answered` | its client has the answer there is |
+ * | `ours` | it is to be answered here: its session is new, was left for whoever asks, or is over |
+ * | `walled` | its session may live at a hub that cannot be reached from here, and never could |
+ */
+export type Whose = 'answered' | 'ours' | 'walled'
 
 /** What a cluster needs of its hub. */
 interface Hub extends Service {
@@ -51,6 +59,12 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   const gateway = createGateway(seals, hub)
   const whereabouts = createWhereabouts(registry, self, hub.sessionTimeout)
   const forwarder = createForwarder()
+  const reach = createReach(
+    nodes,
+    address => forwarder.tell(address, seals.onOrder({})),
+    forwarder.cut,
+    walled,
+  )
   let isIn = false
   let count = 0
   const started = start().catch(hub.failed)
@@ -97,14 +111,12 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     request: Incoming,
     response: Outgoing,
     body: () => Promise<Buffer>,
-  ): Promise<boolean> {
+  ): Promise<Whose> {
     let what: Forwarded | undefined
-    const done = await bring(ask, async address => {
+    return bring(ask, response, async address => {
       what ??= forwardedOf(ask, request, ask.via === 'post' ? await body() : undefined)
       return forwarder.request(address, what, response)
     })
-    if (done === 'broken') response.destroy()
-    return done !== undefined
   }
 
   async function forwardUpgrade(
@@ -112,32 +124,46 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-  ): Promise<boolean> {
+  ): Promise<Whose> {
     const what = forwardedOf(ask, request)
-    const done = await bring(ask, address => forwarder.upgrade(address, what, socket, head))
-    if (done === 'broken') socket.destroy()
-    return done !== undefined
+    return bring(ask, socket, address => forwarder.upgrade(address, what, socket, head))
   }
 
   /** To where its session began, or where that has moved since. */
-  async function bring(ask: HubRequest, act: Act): Promise<Done | undefined> {
+  async function bring(ask: HubRequest, client: { destroy(): unknown }, act: Act): Promise<Whose> {
     const sid = sidOf(ask)
-    if (sid === undefined) return tryAt(await whereabouts.claim(ask.line as string), act)
-    const first = startOf(sid)
-    const done = await tryAt(first, act)
-    if (done) return done
-    const now = await whereabouts.movedTo(sid)
-    return now === first ? undefined : tryAt(now, act)
+    const first = sid === undefined ? await whereabouts.claim(ask.line as string) : startOf(sid)
+    let outcome = await tryAt(first, act)
+    if (outcome === 'nowhere' && sid !== undefined) {
+      const now = await whereabouts.movedTo(sid)
+      if (now !== first) outcome = await tryAt(now, act)
+    }
+    if (outcome === 'silent') throw refusal(503, 'the node of this session does not answer', 1, 'node')
+    if (outcome === 'broken') client.destroy()
+    if (outcome === 'answered' || outcome === 'broken') return 'answered'
+    return outcome === 'walled' ? 'walled' : 'ours'
   }
 
-  async function tryAt(node: string | undefined, act: Act): Promise<Done | undefined> {
-    const address = node === undefined || node === self ? undefined : nodes.addressOf(node)
-    if (node === undefined || address === undefined) return undefined
+  async function tryAt(node: string | undefined, act: Act): Promise<Tried> {
+    if (node === undefined || node === self) return 'nowhere'
+    const standing = reach.standing(node)
+    const address = nodes.addressOf(node)
+    if (standing === 'gone' || address === undefined) return 'nowhere'
+    if (standing !== 'there') return standing
     const outcome = await act(address)
-    if (outcome === 'unreachable') nodes.lost(node)
-    if (outcome === 'unreachable' || outcome === 'elsewhere') return undefined
+    reach.met(node, outcome)
+    if (outcome === 'absent' || outcome === 'elsewhere') return 'nowhere'
+    if (outcome === 'silent') return reach.standing(node) === 'walled' ? 'walled' : 'silent'
     count++
     return outcome
+  }
+
+  function walled(address: string): void {
+    hub.failed(
+      new Error(
+        `the node at ${address}, which shares the log, cannot be reached from here: what is asked of its sessions is answered only there. Let nodes reach each other, or have the balancer keep clients on their node`,
+      ),
+    )
   }
 
   function forwardedOf({ arrival, via }: HubRequest, request: Incoming, body?: Buffer): Forwarded {
@@ -171,7 +197,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
 
   async function tell(node: string, headers: Forwarded['headers']): Promise<void> {
     for (let address = nodes.addressOf(node); address; address = nodes.addressOf(node)) {
-      if (await forwarder.tell(address, headers)) return
+      if ((await forwarder.tell(address, headers)) === 'answered') return
       await new Promise(resolve => setTimeout(resolve, again).unref())
     }
   }
@@ -179,6 +205,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   async function close(): Promise<void> {
     await started
     await nodes.leave()
+    reach.close()
     whereabouts.close()
     forwarder.close()
     gateway.close()
@@ -188,8 +215,8 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
 /** Asks the hub at an address. */
 type Act = (address: string) => Promise<Outcome>
 
-/** Another hub has answered, or broke off. */
-type Done = 'answered' | 'broken'
+/** `nowhere`: nobody has what it is about, as far as that node goes. */
+type Tried = 'answered' | 'broken' | 'nowhere' | 'silent' | 'walled'
 
 /** The session that a request is about: its own, or the one that is to carry it. */
 export function sidOf({ sid, url }: HubRequest): string | undefined {

@@ -18,10 +18,11 @@ export interface Forwarded {
  * |---|---|
  * | `answered` | its client has the answer, or does not wait for it any more |
  * | `elsewhere` | the hub that was asked has not what it is about, and has taken nothing |
- * | `unreachable` | nobody was there, and nothing was taken |
+ * | `absent` | nobody listens there, and nothing was taken |
+ * | `silent` | it accepts no connection in time, and nothing was taken |
  * | `broken` | the connection ended before the answer: what was taken of it is not known |
  */
-export type Outcome = 'answered' | 'elsewhere' | 'unreachable' | 'broken'
+export type Outcome = 'answered' | 'elsewhere' | 'absent' | 'silent' | 'broken'
 
 /** By this header a hub says that it has not what the request is about. */
 export const elsewhereHeader = 'throughline-elsewhere'
@@ -29,25 +30,51 @@ export const elsewhereHeader = 'throughline-elsewhere'
 /** How long another hub may take to accept a connection, in ms. */
 const patience = 2_000
 
+/** Why a connection was given up. */
+const silence = new Error('it does not answer')
+
+/** How long it may take to answer what it is told itself, in ms. */
+const thought = 5_000
+
 /** Brings requests to other hubs, and their answers back, as they come. */
 export interface Forwarder {
   request(address: string, what: Forwarded, response: Outgoing): Promise<Outcome>
   upgrade(address: string, what: Forwarded, socket: Duplex, head: Buffer): Promise<Outcome>
-  /** Says something to another hub itself. Whether it has heard it. */
-  tell(address: string, headers: OutgoingHttpHeaders): Promise<boolean>
+  /** Says something to another hub itself. `silent`: it may not have heard it. */
+  tell(address: string, headers: OutgoingHttpHeaders): Promise<Outcome>
+  /** Ends all connections to a hub, and what waits for it there. */
+  cut(address: string): void
   close(): void
 }
 
 /** Connections between hubs are used again: a poll should not cost one. */
 export function createForwarder(): Forwarder {
   const agent = new Agent({ keepAlive: true, noDelay: true })
-  return { request, upgrade, tell, close: () => agent.destroy() }
+  const sockets = new Map<string, Set<Duplex>>() // by address
+  return { request, upgrade, tell, cut, close: () => agent.destroy() }
 
-  async function tell(address: string, headers: OutgoingHttpHeaders): Promise<boolean> {
-    const nobody = { destroyed: false, once() {} }
+  async function tell(address: string, headers: OutgoingHttpHeaders): Promise<Outcome> {
     const what = { method: 'POST', url: '/', headers }
-    const answered = (answer: IncomingMessage) => void answer.resume()
-    return (await attempt(address, what, nobody, answered)) === 'answered'
+    let timer: NodeJS.Timeout | undefined
+    const asker = {
+      destroyed: false,
+      once(_: 'close', giveUp: () => void) {
+        timer = setTimeout(giveUp, thought).unref()
+      },
+    }
+    const outcome = await attempt(address, what, asker, answer => void answer.resume())
+    clearTimeout(timer)
+    return outcome === 'broken' ? 'silent' : outcome
+  }
+
+  function cut(address: string): void {
+    for (const socket of sockets.get(address) ?? []) socket.destroy(silence)
+  }
+
+  function keep(address: string, socket: Duplex): void {
+    const those = sockets.get(address) ?? new Set()
+    sockets.set(address, those.add(socket))
+    socket.once('close', () => those.delete(socket) && those.size === 0 && sockets.delete(address))
   }
 
   function request(address: string, what: Forwarded, response: Outgoing): Promise<Outcome> {
@@ -95,17 +122,18 @@ export function createForwarder(): Forwarder {
       asking.once('socket', socket => {
         isConnected = !socket.connecting
         if (isConnected) return
-        const timer = setTimeout(() => asking.destroy(), patience)
+        keep(address, socket)
+        const timer = setTimeout(() => asking.destroy(silence), patience)
         asking.once('close', () => clearTimeout(timer))
         socket.once('connect', () => {
           isConnected = true
           clearTimeout(timer)
         })
       })
-      asking.on('error', () => {
+      asking.on('error', (error: NodeJS.ErrnoException) => {
         if (client.destroyed) resolve('answered')
-        else if (!isConnected) resolve('unreachable')
-        else resolve(asking.reusedSocket ? 'stale' : 'broken')
+        else if (!isConnected) resolve(error.code === 'ECONNREFUSED' ? 'absent' : 'silent')
+        else resolve(asking.reusedSocket && error !== silence ? 'stale' : 'broken')
       })
       asking.once('response', (answer: IncomingMessage) => {
         if (answer.headers[elsewhereHeader]) {
@@ -120,7 +148,7 @@ export function createForwarder(): Forwarder {
         upgraded?.(...answer)
       })
       // What its client does not wait for any more need not go on.
-      client.once('close', () => isAnswered || asking.destroy())
+      client.once('close', () => isAnswered || asking.destroy(silence))
       asking.end(body)
 
       function settle(): void {
