@@ -123,10 +123,15 @@ async function isForwarded(
   response: Outgoing,
 ): Promise<boolean> {
   const { cluster, roaming } = context
-  if (!cluster?.isForeign(ask, request)) return false
+  if (!cluster?.isForeign(ask, request) || isTooEarly(context, ask)) return false
   const whose = await cluster.forward(ask, request, response, () => readWhole(context, request))
   if (whose === 'ours' && ask.sid) roaming.gone(ask.sid)
   return whose === 'answered'
+}
+
+/** While the log is out of reach it cannot say where a new line belongs, which is refused then. */
+function isTooEarly({ settings }: Pick<Context, 'settings'>, ask: HubRequest): boolean {
+  return settings.log.ready === false && sidOf(ask) === undefined
 }
 
 async function isUpgradeForwarded(
@@ -136,7 +141,7 @@ async function isUpgradeForwarded(
   socket: Duplex,
   head: Buffer,
 ): Promise<boolean> {
-  if (!cluster?.isForeign(ask, request)) return false
+  if (!cluster?.isForeign(ask, request) || isTooEarly({ settings }, ask)) return false
   checkHost(ask, settings)
   return (await cluster.forwardUpgrade(ask, request, socket, head)) === 'answered'
 }

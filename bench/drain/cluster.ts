@@ -78,7 +78,6 @@ export async function startCluster({
   // No balancer leads to it.
   const log = redisLog({ url: redis, retain: 100_000, patience: 2_000 })
   const publisher = createHub({ log })
-  publisher.on('error', error => void failures.push(String(error)))
   const books = createClient({ url: where })
   await books.connect()
   return {
@@ -114,19 +113,25 @@ export async function startCluster({
   }
 
   async function begin(child: ChildProcess, port: number): Promise<ChildProcess> {
+    const listens = word(child, 'listens')
     child.send(port)
-    await word(child, 'listens')
+    await listens
     return child
   }
 
-  async function word<Type extends Told['type']>(
+  /** Of two words that come at once both are heard. */
+  function word<Type extends Told['type']>(
     child: ChildProcess,
     type: Type,
   ): Promise<Extract<Told, { type: Type }>> {
-    for (;;) {
-      const [told] = (await once(child, 'message')) as [Told]
-      if (told.type === type) return told as Extract<Told, { type: Type }>
-    }
+    return new Promise(resolve => {
+      const listen = (told: Told) => {
+        if (told.type !== type) return
+        child.off('message', listen)
+        resolve(told as Extract<Told, { type: Type }>)
+      }
+      child.on('message', listen)
+    })
   }
 
   function flow(every: number): () => Promise<void> {
@@ -136,8 +141,8 @@ export async function startCluster({
       while (going) {
         const data = `message ${++last}`
         // What is told as a failure may have been kept: `history` knows.
-        const id = await publisher.publish('lobby', data).catch(() => undefined)
-        if (id !== undefined) published.push({ id, data })
+        const id = await publisher.publish('lobby', data).catch(error => void failures.push(String(error)))
+        if (id) published.push({ id, data })
         await sleep(every)
       }
     })()

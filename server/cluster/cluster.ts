@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { type HubRequest, targetOf } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
 import type { Registry } from '../log/log.ts'
-import { ignore } from '../wire/channel.ts'
+import { atMost } from '../patience.ts'
 import type { Incoming, Outgoing } from '../wire/exchange.ts'
 import { createForwarder, type Forwarded, type Outcome, ofConnection } from './forward.ts'
 import { createGateway, type Gateway, type Service } from './gateway.ts'
@@ -52,6 +52,9 @@ interface Hub extends Service {
   failed(error: unknown): void
 }
 
+/** How long who asks waits for this hub to find the others, in ms. */
+const patience = 2_000
+
 /** How long to wait with telling another hub once more, in ms. */
 const again = 500
 
@@ -68,11 +71,13 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     forwarder.cut,
     walled,
   )
-  let isIn = false
-  let count = 0
+  let state: 'entering' | 'listed' | 'in' | 'alone' = 'entering'
   let isOver = false
-  let joined: Promise<void> | undefined
-  void start().catch(hub.failed)
+  let count = 0
+  const started = start().catch(error => {
+    state = 'alone'
+    hub.failed(error)
+  })
   const { isForwarded, refuse, refuseUpgrade } = gateway
   const { leave, takeUp, ended } = whereabouts
 
@@ -99,15 +104,14 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
 
   async function start(): Promise<void> {
     const address = await registry.address?.()
-    if (address === undefined || isOver) return
-    joined = join(address)
-    await joined
-  }
-
-  async function join(address: string): Promise<void> {
-    const own = await gateway.open(address)
-    isIn = true
+    const own = address === undefined || isOver ? undefined : await gateway.open(address)
+    if (own === undefined || isOver) {
+      state = 'alone'
+      return gateway.close()
+    }
+    state = 'listed'
     await nodes.enter(own)
+    state = 'in'
     reach.look()
     tellAll({ hello: self })
   }
@@ -119,7 +123,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   }
 
   function isForeign(ask: HubRequest, request: Incoming): boolean {
-    if (!isIn || ask.before || isForwarded(request)) return false
+    if (state === 'alone' || ask.before || isForwarded(request)) return false
     const sid = sidOf(ask)
     if (sid !== undefined) return !hub.knows(sid)
     return ask.line !== undefined && nodes.count > 1 && !whereabouts.isOurs(ask.line)
@@ -151,16 +155,40 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   /** To where its session began, or where that has moved since. */
   async function bring(ask: HubRequest, client: { destroy(): unknown }, act: Act): Promise<Whose> {
     const sid = sidOf(ask)
-    const first = sid === undefined ? await whereabouts.claim(ask.line as string) : startOf(sid)
+    if (sid !== undefined) await enter()
+    const first = sid === undefined ? await claim(ask.line as string) : startOf(sid)
     let outcome = await tryAt(first, act)
     if (outcome === 'nowhere' && sid !== undefined) {
-      const now = await whereabouts.movedTo(sid)
+      const now = await movedTo(sid)
       if (now !== first) outcome = await tryAt(now, act)
     }
     if (outcome === 'silent') throw refusal(503, 'the node of this session does not answer', 1, 'node')
     if (outcome === 'broken') client.destroy()
     if (outcome === 'answered' || outcome === 'broken') return 'answered'
     return outcome === 'walled' ? 'walled' : 'ours'
+  }
+
+  /** Until it has found the others, a hub cannot say of any session that it is over. */
+  async function enter(): Promise<void> {
+    if (state !== 'in' && !(await atMost(patience, started)))
+      throw refusal(503, 'this node has not found the others yet', 1, 'node')
+  }
+
+  /** Where the log takes nothing, the transports of a race may begin a session each. */
+  async function claim(line: string): Promise<string | undefined> {
+    try {
+      return await whereabouts.claim(line)
+    } catch {
+      return undefined
+    }
+  }
+
+  async function movedTo(sid: string): Promise<string | undefined> {
+    try {
+      return await whereabouts.movedTo(sid)
+    } catch {
+      throw refusal(503, 'where this session is cannot be read just now', 1, 'node')
+    }
   }
 
   async function tryAt(node: string | undefined, act: Act): Promise<Tried> {
@@ -213,7 +241,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   async function call(sid: string, principal: string | undefined): Promise<void> {
     const home = (await whereabouts.movedTo(sid)) ?? startOf(sid)
     const address = home === undefined || home === self ? undefined : nodes.addressOf(home)
-    if (!isIn || address === undefined) return
+    if (state !== 'in' || address === undefined) return
     await forwarder.tell(address, seals.onOrder({ release: { sid, principal } }))
     await whereabouts.movedTo(sid)
   }
@@ -232,7 +260,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
 
   async function close(): Promise<void> {
     isOver = true
-    await joined?.then(nodes.leave).catch(ignore) // it was told already
+    if (state === 'listed' || state === 'in') await nodes.leave()
     reach.close()
     whereabouts.close()
     forwarder.close()

@@ -104,7 +104,8 @@ export function createForwarder(): Forwarder {
     const outcome = await askOnce(...asked)
     if (outcome !== 'stale') return outcome
     const second = await askOnce(...asked)
-    return second === 'stale' ? 'broken' : second
+    // It may have been taken the first time, by a hub that is not there any more.
+    return second === 'stale' || second === 'absent' ? 'broken' : second
   }
 
   function askOnce(

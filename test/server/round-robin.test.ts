@@ -6,6 +6,7 @@ import { type Cluster, startCluster } from '../../bench/drain/cluster.ts'
 import { upwardViolations, violations } from '../history.ts'
 import { wait } from './harness.ts'
 import { missingRedis, type Redis, startRedis } from './redis.ts'
+import { type LossyWay, startLossyWay } from './redis-losses.ts'
 
 const nginx = '/usr/sbin/nginx'
 const missing = missingRedis ?? (existsSync(nginx) ? undefined : `${nginx} is not there`)
@@ -17,19 +18,27 @@ const all = nodes.length + 1 // the one that publishes has a hub of its own
 describe.skipIf(missing)('behind a balancer that keeps nobody on a node', () => {
   let redis: Redis
   let books: Redis
+  let way: LossyWay
   let cluster: Cluster
   let begun = 0
 
   beforeAll(async () => {
     redis = await startRedis()
     books = await startRedis('saved')
-    const hub = { admission: 1_000, presence: ['lobby'], sessionTimeout: 8_000 }
-    cluster = await startCluster({ redis: redis.url, books: books.url, balancer: 'round-robin', hub })
+    way = await startLossyWay(redis)
+    cluster = await startCluster({
+      redis: redis.url,
+      way: way.url,
+      books: books.url,
+      balancer: 'round-robin',
+      hub: { admission: 1_000, presence: ['lobby'], sessionTimeout: 8_000 },
+    })
     await settled(0)
   }, 120_000)
 
   afterAll(async () => {
     await cluster?.close()
+    way?.close()
     await Promise.all([redis?.close(), books?.close()])
   }, 120_000)
 
@@ -42,6 +51,118 @@ describe.skipIf(missing)('behind a balancer that keeps nobody on a node', () => 
     await settled(9)
     const looks = await look()
     expect(looks.every(({ forwarded }) => forwarded > 0)).toBe(true)
+  }, 120_000)
+
+  it('a node that goes by SIGTERM leaves its sessions to others', async () => {
+    const clients = begin(9)
+    await exact(clients, async () => {
+      await settled(9)
+      await cluster.end(0, 'SIGTERM')
+      await wait(500)
+      await cluster.replace(0)
+      await settled(9)
+    })
+  }, 120_000)
+
+  it('of a node that is killed only what it was working at is in doubt, and its lines go on in new sessions', async () => {
+    const clients = begin(12)
+    let lost: readonly string[] = []
+    const before = new Map<string, number>()
+    const after = new Map<string, number>()
+    await exact(
+      clients,
+      async () => {
+        await settled(12)
+        // Then it is known of each where it lives.
+        while (!clients.every(({ sent }) => sent.some(({ outcome }) => outcome === 'taken'))) await wait(20)
+        lost = (await cluster.tell(1, 'look')).homeOf
+        for (const { name, sent } of clients)
+          before.set(name, sent.filter(({ outcome }) => outcome === 'taken').length)
+        await cluster.end(1, 'SIGKILL')
+        for (const { name, sent } of clients) after.set(name, sent.length)
+        await wait(500)
+        await cluster.replace(1)
+        await settled(12)
+      },
+      ({ name, sent }, data) => {
+        const nth = sent.findIndex(each => each.data === data)
+        return lost.includes(name) && nth >= (before.get(name) ?? 0) && nth < (after.get(name) ?? 0)
+      },
+    )
+  }, 120_000)
+
+  it('all nodes restart one after the other', async () => {
+    const clients = begin(9)
+    await exact(clients, async () => {
+      await settled(9)
+      await cluster.restart()
+      await settled(9)
+    })
+  }, 180_000)
+
+  it('nothing gets through to a node from the others for a while', async () => {
+    const clients = begin(9)
+    await exact(clients, async () => {
+      await settled(9)
+      await cluster.tell(2, 'stall')
+      await wait(8_000)
+      await cluster.tell(2, 'resume')
+      await settled(9)
+    })
+  }, 120_000)
+
+  it('their Redis stands still, and goes on', async () => {
+    const clients = begin(9)
+    await exact(clients, async () => {
+      await settled(9)
+      const pid = await pidOf(redis)
+      process.kill(pid, 'SIGSTOP')
+      await wait(3_000)
+      process.kill(pid, 'SIGCONT')
+      await settled(9)
+    })
+  }, 120_000)
+
+  it('their Redis is killed, and comes back with what it has saved', async () => {
+    const clients = begin(9)
+    await exact(clients, async () => {
+      await settled(9)
+      process.kill(await pidOf(redis), 'SIGKILL')
+      await redis.stop()
+      await wait(12_000)
+      await redis.start()
+      await settled(9)
+    })
+  }, 120_000)
+
+  it('the memory of their Redis is full: publishing says so, what is sent is taken, and who comes is let in', async () => {
+    const clients = begin(9)
+    await exact(clients, async () => {
+      await settled(9)
+      const { length } = cluster.failures
+      await redis.command('CONFIG', 'SET', 'maxmemory', '1')
+      onTestFinished(async () => void (await redis.command('CONFIG', 'SET', 'maxmemory', '0')))
+      await wait(13_000)
+      const late = begin(3)
+      await Promise.all(late.map(({ opened }) => opened))
+      for (const client of late) client.send()
+      await Promise.all(late.map(client => client.settled()))
+      expect(late.flatMap(({ sent }) => sent.map(({ outcome }) => outcome))).toEqual(late.map(() => 'taken'))
+      await redis.command('CONFIG', 'SET', 'maxmemory', '0')
+      expect(cluster.failures.slice(length)).toContainEqual(expect.stringMatching(/Redis refused: .*OOM/))
+      await settled(12)
+    })
+  }, 120_000)
+
+  it('2 % of the notices are lost', async () => {
+    const clients = begin(9)
+    const { lost } = way
+    await exact(clients, async () => {
+      way.lose(50)
+      await vi.waitFor(() => expect(way.lost - lost).toBeGreaterThan(10), { timeout: 60_000 })
+      way.lose(0)
+      await settled(9)
+    })
   }, 120_000)
 
   function begin(count: number): Client[] {
@@ -96,3 +217,7 @@ describe.skipIf(missing)('behind a balancer that keeps nobody on a node', () => 
     }
   }
 })
+
+async function pidOf(redis: Redis): Promise<number> {
+  return Number(/^process_id:(\d+)/m.exec(String(await redis.command('INFO', 'server')))?.[1])
+}
