@@ -454,13 +454,14 @@ export function isFull(error: unknown): boolean {
   return error instanceof JetStreamApiError && noRoom.includes(error.code)
 }
 
-function unlessWrong(error: unknown): { seq: number } {
+/** A publish that named another number than the newest of its subject has none. */
+export function unlessWrong(error: unknown): { seq: number } {
   if (error instanceof JetStreamApiError && [10_071, 10_164].includes(error.code)) return { seq: 0 }
   throw error
 }
 
 /** What is not there is an error to some servers. */
-function nothing(error: unknown): null {
+export function nothing(error: unknown): null {
   if (error instanceof JetStreamApiError && error.code === 10_037) return null
   throw error
 }
