@@ -121,9 +121,9 @@ async function isForwarded(
 ): Promise<boolean> {
   const { cluster, roaming } = context
   if (!cluster?.isForeign(ask, request)) return false
-  const isThere = await cluster.forward(ask, request, response, () => readWhole(context, request))
-  if (!isThere && ask.sid) roaming.gone(ask.sid)
-  return isThere
+  const whose = await cluster.forward(ask, request, response, () => readWhole(context, request))
+  if (whose === 'ours' && ask.sid) roaming.gone(ask.sid)
+  return whose === 'answered'
 }
 
 async function isUpgradeForwarded(
@@ -135,7 +135,7 @@ async function isUpgradeForwarded(
 ): Promise<boolean> {
   if (!cluster?.isForeign(ask, request)) return false
   checkHost(ask, settings)
-  return cluster.forwardUpgrade(ask, request, socket, head)
+  return (await cluster.forwardUpgrade(ask, request, socket, head)) === 'answered'
 }
 
 /** With which rights a handshake may come in. Throws a refusal, `fault` if it has one that needs no question. */

@@ -50,6 +50,9 @@ const beside = [
   'server/reported.ts',
   'server/patience.ts',
   'server/heap-size.ts',
+  'server/operation/exposition.ts',
+  'server/operation/record.ts',
+  'server/operation/journal.ts',
   messages,
   'src/wire/',
   'node:',
@@ -194,7 +197,7 @@ const arrows: Record<string, string[]> = {
   'server/': ['server/', messages, 'src/wire/', 'node:', 'ws'],
   // A room of the server sees those before it, and what several need that is in no room.
   'server/log/': ['server/log/', ...beside],
-  'server/log/redis-link.ts': ['server/log/', 'node:', 'redis'],
+  'server/log/redis-link.ts': ['server/log/', 'server/operation/histogram.ts', 'node:', 'redis'],
   'server/log/nats-link.ts': [
     'server/log/',
     'server/random.ts',
@@ -205,6 +208,7 @@ const arrows: Record<string, string[]> = {
   'server/log/nats-log.ts': ['server/log/', ...beside, '@nats-io/transport-node'],
   'server/wire/': ['server/wire/', 'server/log/log.ts', ...beside],
   'server/http/': ['server/http/', 'server/wire/', ...beside],
+  'server/cluster/': ['server/cluster/', 'server/http/', 'server/wire/', 'server/log/log.ts', ...beside],
   'server/fetch/': ['server/fetch/', 'server/wire/', 'node:'],
   'server/sessions/': [...rooms.slice(0, 3), 'server/events.ts', 'server/log/log.ts', ...beside],
   'server/produce/': [

@@ -1,10 +1,15 @@
 /** Several nodes behind a balancer that brings each request to the next one. */
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
-import { type AddressInfo, connect as connectTcp } from 'node:net'
+import {
+  type AddressInfo,
+  connect as connectTcp,
+  createServer as createTcpServer,
+  type Socket,
+} from 'node:net'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
-import { type HubOptions, type Log, memoryLog } from '../../server/index.ts'
+import { type HubOptions, memoryLog } from '../../server/index.ts'
 import { natsLog } from '../../server/nats.ts'
 import { connect, longPolling, native, race, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
@@ -14,11 +19,8 @@ import { missingNats, type Nats, startNats } from './nats.ts'
 const environment = { WebSocket }
 
 /** Each has its own end of the log that `end` gives, if they do not share one in this process. */
-async function nodes(count: number, options: HubOptions = {}, end?: () => Log) {
-  const log = options.log ?? memoryLog()
-  const all = await Promise.all(
-    Array.from({ length: count }, () => stand({ ...options, log: end?.() ?? log })),
-  )
+async function nodes(count: number, { log = memoryLog(), ...options }: HubOptions = {}, end = () => log) {
+  const all = await Promise.all(Array.from({ length: count }, () => stand({ ...options, log: end() })))
   const taken: string[] = []
   const told: string[] = []
   const errors: unknown[] = []
@@ -222,3 +224,106 @@ describe('what is asked of one node', () => {
     expect(lines.map(({ readyState }) => readyState)).toEqual([1, 2, 1, 2, 1, 2])
   })
 })
+
+describe('nodes between which nothing goes', () => {
+  it('give up nothing: who asks the wrong one comes again, and goes on when it can be reached', async () => {
+    const wall = await walls()
+    const { all, taken, told, url } = await nodes(2, { log: wall.log })
+    const { line, heard } = open(url, longPolling)
+    await line.opened
+    await line.send('before')
+    wall.stand()
+    const sent: Promise<unknown>[] = []
+    while (all.every(({ hub }) => hub.stats().refused === 0)) {
+      sent.push(line.send(`meanwhile ${sent.length}`))
+      await new Promise(resolve => setTimeout(resolve, 100))
+    }
+    wall.fall()
+    await Promise.all(sent)
+    await all[0]?.hub.publish('x', 'after')
+    await until(() => heard.length === 1)
+    expect(taken).toEqual(['before', ...sent.map((_, nth) => `meanwhile ${nth}`)])
+    expect(heard).toEqual(['after'])
+    expect(told).toEqual(['open'])
+  })
+
+  it('say so once if it was never otherwise, and answer the polls of each other', async () => {
+    const wall = await walls()
+    wall.stand()
+    const { errors, url, all } = await nodes(2, { log: wall.log })
+    await until(() => errors.length === 2)
+    expect(errors.map(String)).toEqual([
+      expect.stringMatching(
+        /^Error: the node at 127\.0\.0\.1:\d+, which shares the log, cannot be reached from here/,
+      ),
+      expect.stringMatching(
+        /^Error: the node at 127\.0\.0\.1:\d+, which shares the log, cannot be reached from here/,
+      ),
+    ])
+    const { line, heard } = open(url, longPolling)
+    await line.opened
+    for (const number of numbers(10)) await all[Number(number) % 2]?.hub.publish('x', number)
+    await until(() => heard.length === 10)
+    expect(heard).toEqual(numbers(10))
+  })
+})
+
+/** Between all nodes of a log, by what they say of where they are: as long as a wall stands, what they send each other leads nowhere. */
+async function walls() {
+  const doors = new Map<string, string>() // by the address that a node gives, where the others find it
+  const sockets = new Set<Socket>()
+  let stands = false
+  const { registry, ...log } = memoryLog()
+  const outside = (text: string | undefined) => translate(text, doors)
+  const inside = (text: string | undefined) =>
+    translate(text, new Map([...doors].map(([one, other]) => [other, one])))
+  return {
+    log: {
+      ...log,
+      registry: {
+        address: () => '127.0.0.1',
+        get: async (key: string) => outside(await registry?.get(key)),
+        async compareAndSet(key: string, expected: string | undefined, text: string, lasts: number) {
+          for (const [, port] of text.matchAll(/"127\.0\.0\.1:(\d+)"/g)) await build(`127.0.0.1:${port}`)
+          const put = inside(text) as string
+          const now = await registry?.compareAndSet(key, inside(expected), put, lasts)
+          return now === put ? text : outside(now)
+        },
+      },
+    },
+    stand() {
+      stands = true
+      for (const socket of sockets) socket.pause()
+    },
+    fall() {
+      stands = false
+      for (const socket of sockets) socket.resume()
+    },
+  }
+
+  async function build(behind: string): Promise<void> {
+    if (doors.has(behind) || [...doors.values()].includes(behind)) return
+    const [hostname = '', port] = behind.split(':')
+    const server = createTcpServer({ pauseOnConnect: true }, socket => {
+      const onward = connectTcp(Number(port), hostname)
+      for (const [one, other] of [
+        [socket, onward],
+        [onward, socket],
+      ] as const) {
+        sockets.add(one)
+        one.on('data', piece => void other.write(piece)).on('error', () => {})
+        one.once('close', () => sockets.delete(one) && other.destroy())
+        if (stands) one.pause()
+        else one.resume()
+      }
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    doors.set(behind, `127.0.0.1:${(server.address() as AddressInfo).port}`)
+  }
+}
+
+function translate(text: string | undefined, words: ReadonlyMap<string, string>): string | undefined {
+  return text?.replace(/127\.0\.0\.1:\d+/g, word => words.get(word) ?? word)
+}
