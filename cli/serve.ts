@@ -1,7 +1,6 @@
 import { createServer } from 'node:http'
 import { hostnameOf, ownHosts, readHosts } from '../server/http/hosts.ts'
-import { createHub, createPublishEndpoint, redisLog } from '../server/index.ts'
-import type { Log } from '../server/log/log.ts'
+import { createHub, createPublishEndpoint, type Log, redisLog } from '../server/index.ts'
 import { type Command, readArguments, UsageError } from './arguments.ts'
 
 const help = `throughline serve [options]

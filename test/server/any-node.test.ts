@@ -138,27 +138,35 @@ describe.skipIf(missingNats)(overNats, { timeout: 120_000 }, () => {
   it.each([
     ['polls', longPolling],
     ['a race of all', race(websocket, fetchStreaming, longPolling)],
-  ] as const)(
-    'let a line over %s be one session, wherever its requests come, and go on when its node lets it go',
-    async (name, transport) => {
-      const { all, taken, told, url } = await natsNodes(name.replaceAll(' ', '-'))
-      const { line, heard } = open(url, transport)
-      await line.opened
-      const home = () => all.find(({ hub }) => hub.stats().sessions === 1) as Stand
-      const first = home()
-      for (const number of numbers(30)) {
-        const sent = line.send(number)
-        await all[Number(number) % 3]?.hub.publish('x', number)
-        if (number === '15') await first.hub.drain()
-        await sent
-      }
-      await until(() => heard.length === 30)
-      expect(heard).toEqual(numbers(30))
-      expect(taken).toEqual(numbers(30))
-      expect(told).toEqual(['open'])
-      expect(home()).not.toBe(first)
-    },
-  )
+  ] as const)('let a line over %s be one session, wherever its requests come', async (name, transport) => {
+    const { all, taken, told, url } = await natsNodes(name.replaceAll(' ', '-'))
+    const { line, heard } = open(url, transport)
+    await line.opened
+    for (const number of numbers(30)) {
+      const sent = line.send(number)
+      await all[Number(number) % 3]?.hub.publish('x', number)
+      await sent
+    }
+    await until(() => heard.length === 30)
+    expect(heard).toEqual(numbers(30))
+    expect(taken).toEqual(numbers(30))
+    expect(told).toEqual(['open'])
+  })
+
+  it('let a session go on at another one when its node lets it go', async () => {
+    const { all, taken, told, url } = await natsNodes('moved')
+    const { line } = open(url, websocket)
+    await line.opened
+    const home = () => all.find(({ hub }) => hub.stats().sessions === 1) as Stand
+    const first = home()
+    await line.send('before')
+    const draining = first.hub.drain()
+    await Promise.all(numbers(5).map(number => line.send(number)))
+    await draining
+    expect(taken).toEqual(['before', ...numbers(5)])
+    expect(told).toEqual(['open'])
+    expect(home()).not.toBe(first)
+  })
 })
 
 describe('a session whose node lets it go', () => {
