@@ -24,6 +24,8 @@ export interface Cluster
   tellAll(order: object): void
   /** How many hubs there are, this one included. */
   readonly nodes: number
+  /** Whether it is known that no other can reach this one. */
+  readonly isAlone: boolean
   /** How many requests others have answered for it. */
   readonly forwarded: number
   close(): Promise<void>
@@ -66,8 +68,12 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     walled,
   )
   let isIn = false
+  let isAlone = false
   let count = 0
-  const started = start().catch(hub.failed)
+  const started = start().catch(error => {
+    isAlone = true
+    hub.failed(error)
+  })
   const { isForwarded, refuse, refuseUpgrade } = gateway
   const { leave, takeUp, ended } = whereabouts
 
@@ -85,6 +91,9 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     get nodes() {
       return nodes.count
     },
+    get isAlone() {
+      return isAlone
+    },
     get forwarded() {
       return count
     },
@@ -93,6 +102,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
 
   async function start(): Promise<void> {
     const address = await registry.address?.()
+    isAlone = address === undefined
     if (address === undefined) return
     const own = await gateway.open(address)
     isIn = true
