@@ -51,7 +51,8 @@ export async function handleRequest(context: Context, request: Incoming, respons
     if (ask.before === 'ticket') return serveTicket(context, ask, response)
     const granted = await grant(ask, context.settings, claim)
     if (response.destroyed) return
-    await takeUp(context, ask, granted)
+    while ((await takeUp(context, ask, granted)) === 'another')
+      if (await isForwarded(context, ask, request, response)) return
     checkNow(context, ask, granted)
     if (ask.via === 'post') await servePost(context, ask, granted, request, response)
     else if (isSlice(ask)) await serveSlice(context, ask, granted, response)
@@ -87,6 +88,8 @@ export async function handleUpgrade(
     if (!fault && (await isUpgradeForwarded(context, ask, request, socket, head))) return
     const granted = await admit(context, ask, request, claim, fault)
     if (socket.destroyed) return
+    while ((await takeUp(context, ask, granted)) === 'another')
+      if (await isUpgradeForwarded(context, ask, request, socket, head)) return
     checkNow(context, ask, granted)
     serveWebSocket(context, ask, granted, request, socket, head)
   } catch (thrown) {
@@ -152,17 +155,21 @@ export async function admit(
   checkOpen(context, ask)
   checkRoom(context, ask, request)
   checkPace(context, ask)
-  const granted = await grant(ask, context.settings, claim)
-  await takeUp(context, ask, granted)
-  return granted
+  return grant(ask, context.settings, claim)
 }
 
-/** A session that was left by its node is this one's from now on, if it belongs to who asks. */
-async function takeUp({ cluster, sessions }: Context, ask: HubRequest, granted: Granted): Promise<void> {
+/** A session that was left by its node is this one's from now on, if it belongs to who asks. `another`: it is another node's by now. */
+async function takeUp(
+  { cluster, sessions }: Context,
+  ask: HubRequest,
+  granted: Granted,
+): Promise<'another' | undefined> {
   const { sid } = ask
-  if (!cluster || sid === undefined || sessions.knows(sid)) return
-  const rest = await cluster.takeUp(sid)
-  if (rest) sessions.takeUp(ask, granted, rest as Rest)
+  if (!cluster || sid === undefined || sessions.knows(sid)) return undefined
+  const found = await cluster.takeUp(sid)
+  if (found === 'another') return found
+  if (found) sessions.takeUp(ask, granted, found.rest as Rest)
+  return undefined
 }
 
 /** All of this may have changed while `authorize` answered. */

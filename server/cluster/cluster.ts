@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { type HubRequest, targetOf } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
 import type { Registry } from '../log/log.ts'
+import { ignore } from '../wire/channel.ts'
 import type { Incoming, Outgoing } from '../wire/exchange.ts'
 import { createForwarder, type Forwarded, type Outcome, ofConnection } from './forward.ts'
 import { createGateway, type Gateway, type Service } from './gateway.ts'
@@ -70,7 +71,9 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   let isIn = false
   let isAlone = false
   let count = 0
-  const started = start().catch(error => {
+  let isOver = false
+  let joined: Promise<void> | undefined
+  void start().catch(error => {
     isAlone = true
     hub.failed(error)
   })
@@ -103,7 +106,12 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   async function start(): Promise<void> {
     const address = await registry.address?.()
     isAlone = address === undefined
-    if (address === undefined) return
+    if (address === undefined || isOver) return
+    joined = join(address)
+    await joined
+  }
+
+  async function join(address: string): Promise<void> {
     const own = await gateway.open(address)
     isIn = true
     await nodes.enter(own)
@@ -213,8 +221,8 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   }
 
   async function close(): Promise<void> {
-    await started
-    await nodes.leave()
+    isOver = true
+    await joined?.then(nodes.leave).catch(ignore) // it was told already
     reach.close()
     whereabouts.close()
     forwarder.close()

@@ -6,8 +6,8 @@ export interface Whereabouts {
   movedTo(sid: string): Promise<string | undefined>
   /** Leaves a session for whichever hub is asked for it next. Whether that is possible. */
   leave(sid: string, rest: unknown): Promise<boolean>
-  /** Takes up a session that was left, if `movedTo` has found it so and no other hub was faster. */
-  takeUp(sid: string): Promise<unknown>
+  /** Takes up a session that was left, if `movedTo` has found it so. `another`: another hub was faster, and `movedTo` finds that. */
+  takeUp(sid: string): Promise<{ readonly rest: unknown } | 'another' | undefined>
   /** A session that was taken up is over. */
   ended(sid: string): void
   /** Whether all transports of a line come here. */
@@ -66,14 +66,15 @@ export function createWhereabouts(registry: Registry, self: string, sessionTimeo
     }
   }
 
-  async function takeUp(sid: string): Promise<unknown> {
+  async function takeUp(sid: string): Promise<{ readonly rest: unknown } | 'another' | undefined> {
     const there = left.get(sid)
     if (there === undefined) return undefined
     left.delete(sid)
     const text = JSON.stringify({ at: self })
-    if ((await registry.compareAndSet(keyOf(sid), there, text, lasting)) !== text) return undefined
+    const now = await registry.compareAndSet(keyOf(sid), there, text, lasting)
+    if (now !== text) return now === undefined ? undefined : 'another'
     takenUp.set(sid, text)
-    return JSON.parse(there).rest
+    return JSON.parse(there)
   }
 
   function ended(sid: string): void {

@@ -9,12 +9,13 @@ import {
 } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
-import { type HubOptions, memoryLog } from '../../server/index.ts'
+import { type HubOptions, memoryLog, redisLog } from '../../server/index.ts'
 import { natsLog } from '../../server/nats.ts'
 import { connect, longPolling, native, race, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
 import { type Stand, stand, until } from './harness.ts'
 import { missingNats, type Nats, startNats } from './nats.ts'
+import { missingRedis, startRedis } from './redis.ts'
 
 const environment = { WebSocket }
 
@@ -335,3 +336,30 @@ async function walls() {
 function translate(text: string | undefined, words: ReadonlyMap<string, string>): string | undefined {
   return text?.replace(/127\.0\.0\.1:\d+/g, word => words.get(word) ?? word)
 }
+
+it.skipIf(missingRedis)(
+  'hubs that share a Redis find each other, also where that is not there yet',
+  async () => {
+    const redis = await startRedis()
+    onTestFinished(() => redis.close())
+    await redis.stop()
+    const all = await Promise.all(
+      [1, 2].map(() => {
+        const log = redisLog({ url: redis.url })
+        onTestFinished(() => log.close())
+        return stand({ log })
+      }),
+    )
+    await redis.start()
+    await until(() => all.every(({ hub }) => hub.stats().nodes === 2))
+  },
+)
+
+it.skipIf(missingRedis)('a hub whose Redis never came can be closed', async () => {
+  const redis = await startRedis()
+  await redis.close()
+  const log = redisLog({ url: redis.url })
+  const { hub } = await stand({ log })
+  await hub.close()
+  await log.close()
+})
