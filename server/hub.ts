@@ -321,7 +321,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   )
   const { counts } = journal
   const loopDelay = createLoopDelay()
-  const roaming = createRoaming(events.report)
+  const roaming = createRoaming(events.report, () => cluster?.isAlone ?? true)
   const inflow = createInflow(limits)
   const sessions = createSessions(settings, {
     name: roaming.name,
