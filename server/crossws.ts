@@ -1,6 +1,6 @@
 import type { Context } from './context.ts'
 import { createIncoming } from './fetch/request.ts'
-import { admit, checkNow, explain, isHidden } from './handler.ts'
+import { admit, checkNow, explain, fetchSession, isHidden } from './handler.ts'
 import type { Granted } from './http/access.ts'
 import type { Claim } from './http/claims.ts'
 import { type HubRequest, readHubRequest, readRecipient } from './http/hub-request.ts'
@@ -74,6 +74,7 @@ export function createSocketHooks(
     try {
       ask = readHubRequest(incoming, context.settings, true)
       const granted = await admit(context, ask, incoming, claim)
+      await fetchSession(context, ask, granted)
       checkNow(context, ask, granted)
       context.sessions.checkNext(ask, granted)
       setTimeout(forget, patience).unref?.()

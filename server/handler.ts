@@ -171,10 +171,20 @@ async function takeUp(
 ): Promise<'another' | undefined> {
   const { sid } = ask
   if (!cluster || sid === undefined || sessions.knows(sid)) return undefined
-  const found = await cluster.takeUp(sid)
+  const isTheirs = (rest: unknown) => (rest as Rest).principal === granted.principal
+  const found = await cluster.takeUp(sid, isTheirs)
   if (found === 'another') return found
   if (found) sessions.takeUp(ask, granted, found.rest as Rest)
   return undefined
+}
+
+/** A socket that the platform makes cannot be brought to another node: so the session comes here, if it can. */
+export async function fetchSession(context: Context, ask: HubRequest, granted: Granted): Promise<void> {
+  const { cluster } = context
+  const { sid } = ask
+  if (!cluster || sid === undefined || knows(context, sid)) return
+  await cluster.call(sid, granted.principal)
+  await takeUp(context, ask, granted)
 }
 
 /** All of this may have changed while `authorize` answered. */

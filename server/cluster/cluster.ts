@@ -21,6 +21,8 @@ export interface Cluster
   /** Has it answered where its session lives. Throws a refusal where that is not to be had just now. */
   forward(ask: HubRequest, request: Incoming, response: Outgoing, body: () => Promise<Buffer>): Promise<Whose>
   forwardUpgrade(ask: HubRequest, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Whose>
+  /** Has the hub where a session lives leave it, if it is this principal's: for who cannot be brought there. */
+  call(sid: string, principal: string | undefined): Promise<void>
   /** Has all others do something too: those that are there, and each for as long as it is. */
   tellAll(order: object): void
   /** How many hubs there are, this one included. */
@@ -60,7 +62,7 @@ const again = 500
 export function createCluster(registry: Registry, self: string, hub: Hub): Cluster {
   const nodes = createNodes(registry, self)
   const seals = createSeals(nodes)
-  const gateway = createGateway(seals, hub)
+  const gateway = createGateway(seals, { ...hub, obey })
   const whereabouts = createWhereabouts(registry, self, hub.sessionTimeout)
   const forwarder = createForwarder()
   const reach = createReach(
@@ -83,6 +85,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     isForeign,
     forward,
     forwardUpgrade,
+    call,
     tellAll,
     isForwarded,
     refuse,
@@ -109,6 +112,14 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     state = 'listed'
     await nodes.enter(own)
     state = 'in'
+    reach.look()
+    tellAll({ hello: self })
+  }
+
+  async function obey(order: { hello?: string }): Promise<void> {
+    if (order.hello === undefined) return hub.obey(order)
+    await nodes.read()
+    reach.look()
   }
 
   function isForeign(ask: HubRequest, request: Incoming): boolean {
@@ -182,6 +193,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
 
   async function tryAt(node: string | undefined, act: Act): Promise<Tried> {
     if (node === undefined || node === self) return 'nowhere'
+    if (nodes.addressOf(node) === undefined) await nodes.read()
     const standing = reach.standing(node)
     const address = nodes.addressOf(node)
     if (standing === 'gone' || address === undefined) return 'nowhere'
@@ -224,6 +236,14 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   /** The hub where a session began, by its id. */
   function startOf(sid: string): string | undefined {
     return /^[\w-]{32}$/.test(sid) ? sid.slice(0, self.length) : undefined
+  }
+
+  async function call(sid: string, principal: string | undefined): Promise<void> {
+    const home = (await whereabouts.movedTo(sid)) ?? startOf(sid)
+    const address = home === undefined || home === self ? undefined : nodes.addressOf(home)
+    if (!isIn || address === undefined) return
+    await forwarder.tell(address, seals.onOrder({ release: { sid, principal } }))
+    await whereabouts.movedTo(sid)
   }
 
   function tellAll(order: object): void {

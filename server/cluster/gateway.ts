@@ -12,8 +12,8 @@ export interface Service {
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
   /** It came so to the hub that brings it. */
   vouch(request: Incoming, arrival: Arrival): void
-  /** What another one has all of them do. */
-  obey(order: object): void
+  /** What another one has it do. Settles when it is done. */
+  obey(order: object): Promise<void>
 }
 
 /** Where a hub takes what others bring it: a server of its own, so that whatever serves the application's clients is not in the way. */
@@ -41,8 +41,7 @@ export function createGateway(seals: Seals, service: Service): Gateway {
       if (isBrought(request)) return service.handle(request, response)
       const order = seals.orderOf(request)
       if (!order) return request.destroy()
-      service.obey(order)
-      response.end()
+      void service.obey(order).finally(() => response.end())
     })
     own.on('upgrade', (request, socket, head) =>
       isBrought(request) ? service.upgrade(request, socket, head) : socket.destroy(),

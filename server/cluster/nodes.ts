@@ -1,5 +1,6 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Registry } from '../log/log.ts'
+import { ignore } from '../wire/channel.ts'
 
 /** The hubs that share a log, as one of them sees the others. */
 export interface Nodes {
@@ -9,6 +10,8 @@ export interface Nodes {
   others(): string[]
   /** Where a hub takes what is its sessions': `host:port`. Nothing if it is gone. */
   addressOf(node: string): string | undefined
+  /** Reads the list anew: a hub that is not known may have come a moment ago. It never rejects. */
+  read(): Promise<void>
   /** It did not answer there: it is gone, until it gives a sign of life. */
   lost(node: string): void
   /** This one takes requests there from now on. Settles when the others can know, and are known here. */
@@ -51,6 +54,7 @@ export function createNodes(registry: Registry, self: string): Nodes {
   let clock: NodeJS.Timeout | undefined
   let working: Promise<void> = Promise.resolve()
   let entered = () => {}
+  let reading: Promise<void> | undefined
 
   return {
     get count() {
@@ -58,6 +62,7 @@ export function createNodes(registry: Registry, self: string): Nodes {
     },
     others,
     addressOf,
+    read,
     lost(node) {
       const found = seen.get(node)
       if (found) found.isLost = true
@@ -99,9 +104,20 @@ export function createNodes(registry: Registry, self: string): Nodes {
     return tell()
   }
 
+  /** Once for all who ask meanwhile. */
+  function read(): Promise<void> {
+    reading ??= Promise.resolve(registry.get(place))
+      .then(there => look(readList(there)))
+      .catch(ignore)
+      .finally(() => {
+        reading = undefined
+      })
+    return reading
+  }
+
   /** One after the other: two at once would only be in each other's way. */
   function tell(): Promise<void> {
-    working = working.then(write).catch(() => {}) // that the log is out of reach it says itself
+    working = working.then(write).catch(ignore) // that the log is out of reach it says itself
     return working
   }
 

@@ -16,6 +16,8 @@ export type Standing = 'there' | 'silent' | 'walled' | 'gone'
 /** Knows which of the other hubs answer, by asking them. */
 export interface Reach {
   standing(node: string): Standing
+  /** Asks all of them now. */
+  look(): void
   /** What came of something that a hub was asked for. */
   met(node: string, outcome: Outcome): void
   close(): void
@@ -34,7 +36,7 @@ export function createReach(
   const standings = new Map<string, Standing>()
   const clock = setInterval(look, pace).unref()
 
-  return { standing, met, close: () => clearInterval(clock) }
+  return { standing, look, met, close: () => clearInterval(clock) }
 
   function standing(node: string): Standing {
     return nodes.addressOf(node) === undefined ? 'gone' : (standings.get(node) ?? 'there')

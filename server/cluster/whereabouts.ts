@@ -6,8 +6,8 @@ export interface Whereabouts {
   movedTo(sid: string): Promise<string | undefined>
   /** Leaves a session for whichever hub is asked for it next. Whether that is possible. */
   leave(sid: string, rest: unknown): Promise<boolean>
-  /** Takes up a session that was left, if `movedTo` has found it so. `another`: another hub was faster, and `movedTo` finds that. */
-  takeUp(sid: string): Promise<{ readonly rest: unknown } | 'another' | undefined>
+  /** Takes up a session that was left, if `movedTo` has found it so and `isTheirs` says of what was left that it is whose it should be. `another`: another hub was faster, and `movedTo` finds that. */
+  takeUp(sid: string, isTheirs: (rest: unknown) => boolean): Promise<Left | 'another' | undefined>
   /** A session that was taken up is over. */
   ended(sid: string): void
   /** Whether all transports of a line come here. */
@@ -17,8 +17,13 @@ export interface Whereabouts {
   close(): void
 }
 
+/** What was left of a session. */
+export interface Left {
+  readonly rest: unknown
+}
+
 /** Of a session that does not live where it began: the hub where it does, or what was left of it. */
-type Found = { readonly at: string } | { readonly rest: unknown }
+type Found = { readonly at: string } | Left
 
 /** For how long it is known where a session lives that has moved, unless that is told again. In ms. */
 const lasting = 600_000
@@ -66,15 +71,20 @@ export function createWhereabouts(registry: Registry, self: string, sessionTimeo
     }
   }
 
-  async function takeUp(sid: string): Promise<{ readonly rest: unknown } | 'another' | undefined> {
+  async function takeUp(
+    sid: string,
+    isTheirs: (rest: unknown) => boolean,
+  ): Promise<Left | 'another' | undefined> {
     const there = left.get(sid)
     if (there === undefined) return undefined
     left.delete(sid)
+    const found: Left = JSON.parse(there)
+    if (!isTheirs(found.rest)) return undefined
     const text = JSON.stringify({ at: self })
     const now = await registry.compareAndSet(keyOf(sid), there, text, lasting)
     if (now !== text) return now === undefined ? undefined : 'another'
     takenUp.set(sid, text)
-    return JSON.parse(there)
+    return found
   }
 
   function ended(sid: string): void {

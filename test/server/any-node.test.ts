@@ -146,6 +146,41 @@ describe('a session whose node lets it go', () => {
   })
 })
 
+describe('a WebSocket that comes back at another node than its session lives at', () => {
+  it('goes on in its session, with what the application keeps of it', async () => {
+    const { all, taken, told, url } = await nodes(2)
+    const counted: unknown[] = []
+    for (const { hub } of all)
+      hub.on('message', ({ session: { data } }) => {
+        data.count = Number(data.count ?? 0) + 1
+        counted.push(data.count)
+      })
+    const sockets: WebSocket[] = []
+    class Kept extends WebSocket {
+      constructor(address: string, protocols?: string | string[]) {
+        super(address, protocols)
+        sockets.push(this)
+      }
+    }
+    const line = connect(`${url}?topic=x`, {
+      transport: websocket,
+      dialect: native,
+      environment: { WebSocket: Kept },
+    })
+    onTestFinished(() => line.close())
+    await line.opened
+    for (const number of numbers(4)) {
+      await line.send(number)
+      // Two handshakes come to the two nodes in turn.
+      sockets.at(-1)?.terminate()
+    }
+    expect(taken).toEqual(numbers(4))
+    expect(counted).toEqual([1, 2, 3, 4])
+    expect(told).toEqual(['open'])
+    expect(all.reduce((sum, { hub }) => sum + hub.stats().sessions, 0)).toBe(1)
+  })
+})
+
 describe('what is asked of one node', () => {
   it('is done on all: sessions of a principal are ended, and authorized anew', async () => {
     let rights = ['x']
