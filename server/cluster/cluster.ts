@@ -239,9 +239,10 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   }
 
   async function call(sid: string, principal: string | undefined): Promise<void> {
+    await enter()
     const home = (await whereabouts.movedTo(sid)) ?? startOf(sid)
     const address = home === undefined || home === self ? undefined : nodes.addressOf(home)
-    if (!isIn || address === undefined) return
+    if (address === undefined) return
     await forwarder.tell(address, seals.onOrder({ release: { sid, principal } }))
     await whereabouts.movedTo(sid)
   }

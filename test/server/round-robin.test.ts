@@ -31,7 +31,7 @@ describe.skipIf(missing)('behind a balancer that keeps nobody on a node', () => 
       way: way.url,
       books: books.url,
       balancer: 'round-robin',
-      hub: { admission: 1_000, presence: ['lobby'], sessionTimeout: 8_000 },
+      hub: { admission: 1_000, presence: ['lobby'], sessionTimeout: 10_000 },
     })
     await settled(0)
   }, 120_000)
@@ -131,7 +131,7 @@ describe.skipIf(missing)('behind a balancer that keeps nobody on a node', () => 
       await settled(9)
       process.kill(await pidOf(redis), 'SIGKILL')
       await redis.stop()
-      await wait(12_000)
+      await wait(5_000)
       await redis.start()
       await settled(9)
     })
