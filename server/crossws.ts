@@ -6,6 +6,7 @@ import type { Claim } from './http/claims.ts'
 import { type HubRequest, readHubRequest, readRecipient } from './http/hub-request.ts'
 import type { Refusal } from './http-error.ts'
 import { openPeer, type PeerChannel, type SocketPeer } from './transports/peer.ts'
+import { learnQuery } from './transports/query.ts'
 import { closeCode, shortened } from './transports/responses.ts'
 import { chosenProtocol } from './transports/websocket-server.ts'
 import { failBlock } from './wire/control-events.ts'
@@ -72,6 +73,7 @@ export function createSocketHooks(
     }
     let ask: HubRequest | undefined
     try {
+      await learnQuery(context, incoming)
       ask = readHubRequest(incoming, context.settings, true)
       const granted = await admit(context, ask, incoming, claim)
       await fetchSession(context, ask, granted)

@@ -20,7 +20,7 @@ import { serveCarried } from './transports/carried.ts'
 import { isSlice, serveSlice } from './transports/jsonp.ts'
 import { servePoll } from './transports/poll.ts'
 import { readWhole, servePost } from './transports/post.ts'
-import { serveQuery } from './transports/query.ts'
+import { learnQuery, serveQuery } from './transports/query.ts'
 import { refuse, refuseSocket, refuseUpgrade, setCommonHeaders } from './transports/responses.ts'
 import { serveStream } from './transports/stream.ts'
 import { serveTicket } from './transports/ticket.ts'
@@ -36,6 +36,7 @@ export async function handleRequest(context: Context, request: Incoming, respons
   const claim = context.claims.open()
   try {
     setCommonHeaders(response)
+    await learnQuery(context, request)
     ask = readHubRequest(request, context.settings)
     checkHost(ask, context.settings)
     allowOrigin(ask, response)
@@ -83,6 +84,7 @@ export async function handleUpgrade(
   const fault = faultOf(request)
   const claim = context.claims.open()
   try {
+    await learnQuery(context, request)
     ask = readHubRequest(request, context.settings, true)
     if (isElsewhere(context, ask, request)) return context.cluster?.refuseUpgrade(socket)
     if (!fault && (await isUpgradeForwarded(context, ask, request, socket, head))) return

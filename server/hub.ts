@@ -411,9 +411,11 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
           obey,
           knows: sid => knows(context, sid),
           sessionTimeout: settings.sessionTimeout,
+          queries: limits.queries,
           failed: events.report,
         })
       : undefined
+  settings.tickets.share(() => cluster?.common)
   const hub: Hub = {
     attach,
     handle,

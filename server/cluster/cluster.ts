@@ -5,6 +5,7 @@ import { refusal } from '../http-error.ts'
 import type { Registry } from '../log/log.ts'
 import { atMost } from '../patience.ts'
 import type { Incoming, Outgoing } from '../wire/exchange.ts'
+import { type Common, createCommon } from './common.ts'
 import { createForwarder, type Forwarded, type Outcome, ofConnection } from './forward.ts'
 import { createGateway, type Gateway, type Service } from './gateway.ts'
 import { createNodes } from './nodes.ts'
@@ -25,6 +26,8 @@ export interface Cluster
   call(sid: string, principal: string | undefined): Promise<void>
   /** Has all others do something too: those that are there, and each for as long as it is. */
   tellAll(order: object): void
+  /** What all hubs have in common. Nothing until this one has found the others, or where there can be none. */
+  readonly common: Common | undefined
   /** How many hubs there are, this one included. */
   readonly nodes: number
   /** Whether it is known that no other can reach this one. */
@@ -49,6 +52,8 @@ export type Whose = 'answered' | 'ours' | 'walled'
 interface Hub extends Service {
   /** How long a session may be without a channel, in ms. */
   readonly sessionTimeout: number
+  /** How many characters of long queries there may be. */
+  readonly queries: number
   /** Whether a session is known here, be it that it was ended. */
   knows(sid: string): boolean
   failed(error: unknown): void
@@ -66,6 +71,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   const seals = createSeals(nodes)
   const gateway = createGateway(seals, { ...hub, obey })
   const whereabouts = createWhereabouts(registry, self, hub.sessionTimeout)
+  const common = createCommon(registry, nodes, hub.queries)
   const forwarder = createForwarder()
   const reach = createReach(
     nodes,
@@ -95,6 +101,9 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     leave,
     takeUp,
     ended,
+    get common() {
+      return state === 'in' ? common : undefined
+    },
     get nodes() {
       return nodes.count
     },
@@ -244,9 +253,10 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   }
 
   async function call(sid: string, principal: string | undefined): Promise<void> {
+    await enter()
     const home = (await whereabouts.movedTo(sid)) ?? startOf(sid)
     const address = home === undefined || home === self ? undefined : nodes.addressOf(home)
-    if (state !== 'in' || address === undefined) return
+    if (address === undefined) return
     await forwarder.tell(address, seals.onOrder({ release: { sid, principal } }))
     await whereabouts.movedTo(sid)
   }

@@ -53,8 +53,8 @@ export function createNodes(registry: Registry, self: string): Nodes {
   let beat = 0
   let clock: NodeJS.Timeout | undefined
   let working: Promise<void> = Promise.resolve()
-  let reading: Promise<void> | undefined
   let entered = () => {}
+  let reading: Promise<void> | undefined
 
   return {
     get count() {

@@ -1,6 +1,6 @@
 /** Three nodes behind nginx that brings each request to the next one: whatever happens to nodes, their ways to each other and their Redis, the books are exact. */
 import { existsSync } from 'node:fs'
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type Client, startClient, type TransportName, underTraffic } from '../../bench/drain/clients.ts'
 import { type Cluster, startCluster } from '../../bench/drain/cluster.ts'
 import { upwardViolations, violations } from '../history.ts'
@@ -31,10 +31,12 @@ describe.skipIf(missing)('behind a balancer that keeps nobody on a node', () => 
       way: way.url,
       books: books.url,
       balancer: 'round-robin',
-      hub: { admission: 1_000, presence: ['lobby'], sessionTimeout: 8_000 },
+      hub: { admission: 1_000, presence: ['lobby'], sessionTimeout: 10_000 },
     })
     await settled(0)
   }, 120_000)
+
+  afterEach(() => settled(0), 120_000)
 
   afterAll(async () => {
     await cluster?.close()
@@ -129,7 +131,7 @@ describe.skipIf(missing)('behind a balancer that keeps nobody on a node', () => 
       await settled(9)
       process.kill(await pidOf(redis), 'SIGKILL')
       await redis.stop()
-      await wait(12_000)
+      await wait(5_000)
       await redis.start()
       await settled(9)
     })
@@ -169,9 +171,8 @@ describe.skipIf(missing)('behind a balancer that keeps nobody on a node', () => 
     const clients = Array.from({ length: count }, (_, nth) =>
       startClient(cluster.url, `line ${++begun}`, transports[nth % transports.length] as TransportName),
     )
-    onTestFinished(async () => {
+    onTestFinished(() => {
       for (const client of clients) client.close()
-      await settled(0)
     })
     return clients
   }
