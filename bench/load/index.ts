@@ -6,7 +6,7 @@
  * them, and no two nodes the same. Messages have 100 bytes, and go to the topics in turn. Nothing counts of which not every message was heard that should be.
  *
  * Places: 1, 2, 3 nodes with 1 and 3 Redises. First 1,000 messages a second for some seconds: p50 and p99 are from `publish` to the client's handler. Then the pace doubles for as long as it is carried: until a quarter
- * of a second's messages, or more, are not acknowledged at its end, or a hundredth takes a second or more. Then a burst, in which 200 messages are on their way at any time: what it takes is what a
+ * of a second's messages, or more, are not acknowledged at its end, or a hundredth takes a second or more. Then a burst, in which 200 messages for each Redis are on their way at any time: what it takes is what a
  * Redis or a publisher takes that has all hands full, since much then shares a reading and a writing.
  *
  * Costs are the time of the processor that a process has used (`process.cpuUsage`; of Redis `INFO cpu`), less what it uses while nothing happens. They are what counts here: processes that share two cores
@@ -27,7 +27,7 @@ import type { Effort, Question } from '../question.ts'
 import { type Findings, type Found, question } from '../report/findings.ts'
 import { type Cluster, type Course, startCluster } from './cluster.ts'
 import { missingLog } from './log.ts'
-import type { Costs } from './model.ts'
+import { type Costs, costsOf } from './model.ts'
 import { barsOf, costTable, modelTables, type Place, type Sample, tableOf } from './tables.ts'
 
 /** What `npm run load` finds. The model is computed anew from the costs. */
@@ -38,7 +38,7 @@ export interface Loads extends Findings {
 const topics = 10_000
 const ofNode = 100
 
-/** Messages of a burst that are on their way at a time. */
+/** Messages of a burst that are on their way at a time, for each Redis. */
 const together = 200
 
 export const load = question(
@@ -52,7 +52,7 @@ export const load = question(
 ) as Question<Loads>
 
 async function find({ quick, part }: Effort): Promise<Found & { costs: Costs }> {
-  const rounds = quick ? 1 : 5
+  const rounds = quick ? 1 : 3
   const places = [1, 3].flatMap(redises =>
     [1, 2, 3].map((nodes): Place => ({ nodes, redises, missing: missingLog(redises), samples: [] })),
   )
@@ -65,7 +65,7 @@ async function find({ quick, part }: Effort): Promise<Found & { costs: Costs }> 
     costs.push(found.costs)
     follows.push(found.follows)
   }
-  const middle = middleOf(costs)
+  const middle = costsOf(costs)
   return {
     machine: { cores: cpus().length, node: process.version, browser: '' },
     rounds,
@@ -84,11 +84,12 @@ async function carry({ nodes, redises }: Place, quick: boolean): Promise<Sample>
   try {
     const times = quick ? 1 : 5
     for (let node = 0; node < nodes; node++) await cluster.hear(node, topicsOf(node), times)
-    await cluster.burst({ count: topics, together, topics })
+    const burst = { together: together * redises, topics }
+    await cluster.burst({ ...burst, count: topics })
     const still = await cluster.rest(2)
     const paced = await cluster.pace({ perSecond: 1_000, seconds: quick ? 2 : 4, topics })
     const carried = await double(cluster, quick ? 2 : 3)
-    const full = await cluster.burst({ count: quick ? 10_000 : 30_000, together, topics })
+    const full = await cluster.burst({ ...burst, count: quick ? 10_000 : 30_000 })
     const shares = full.redises.map(({ count }) => count)
     return {
       lines: nodes * ofNode * times,
@@ -142,7 +143,7 @@ async function weighOne(quick: boolean): Promise<Omit<Costs, 'redisNotice' | 'be
     const full = await cluster.burst({ count: quick ? 10_000 : 30_000, together, topics })
     const delivered = (many - few) / 9
     return {
-      ...(await follow(cluster, quick ? 1 : 5)),
+      ...(await follow(cluster, quick ? 1 : 3)),
       redisPublish: redisCost(full, still),
       publish: (full.publisher - still.publisher * (full.seconds / still.seconds)) / full.published,
       heard: few - delivered,
@@ -224,15 +225,4 @@ function heardBy({ nodes }: Course): number {
 /** What the first node used in a second, in µs. */
 function perSecond({ nodes, seconds }: Course): number {
   return (nodes[0]?.spent ?? Number.NaN) / seconds
-}
-
-/** What is below zero in a round cannot be told from zero. */
-function middleOf(costs: readonly Costs[]): Costs {
-  const [first] = costs
-  if (!first) throw new Error('nothing was measured')
-  const names = Object.keys(first) as (keyof Costs)[]
-  const middle = (all: readonly number[]) => (Math.min(...all) <= 0 ? 0 : median(all))
-  return Object.fromEntries(
-    names.map(name => [name, middle(costs.map(cost => cost[name]))]),
-  ) as unknown as Costs
 }

@@ -1,4 +1,5 @@
 /** How many nodes and Redises a load takes, computed from what single things were measured to cost. */
+import { median } from '../numbers.ts'
 
 /** What was measured. Times are of one processor, in µs; sizes are in bytes. */
 export interface Costs {
@@ -59,6 +60,19 @@ export interface Size {
   readonly memory: number
 }
 
+/** The medians of several rounds. What is not above zero in each of them cannot be told from zero, and is none. */
+export function costsOf(rounds: readonly Costs[]): Costs {
+  const [first] = rounds
+  if (!first) throw new RangeError('there are no rounds')
+  const middle = (name: keyof Costs) => {
+    const all = rounds.map(costs => costs[name])
+    return Math.min(...all) > 0 ? median(all) : 0
+  }
+  return Object.fromEntries(
+    Object.keys(first).map(name => [name, middle(name as keyof Costs)]),
+  ) as unknown as Costs
+}
+
 /** The fewest nodes that carry the load, and the fewest Redises with so many nodes. */
 export function sizeOf(load: Load, costs: Costs, assumptions: Assumptions = assumed): Size {
   const { lines, delivered, fanout } = load
@@ -95,7 +109,7 @@ export function sizeOf(load: Load, costs: Costs, assumptions: Assumptions = assu
 
 /** On how many of the nodes somebody hears a message, where it falls to chance which line is on which node. */
 export function nodesThatHear(fanout: number, nodes: number): number {
-  return nodes * (1 - (1 - 1 / nodes) ** fanout)
+  return nodes < Number.POSITIVE_INFINITY ? nodes * (1 - (1 - 1 / nodes) ** fanout) : fanout
 }
 
 /** The lowest number from `least` on that fits, where every higher one fits too; infinite if none does. */
