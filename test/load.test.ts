@@ -18,16 +18,19 @@ const free: Costs = {
   heard: 0,
   delivered: 0,
   unheard: 0,
+  look: 0,
+  redisLook: 0,
   beat: 0,
   line: 0,
   node: 0,
 }
-const all: Assumptions = { heartbeat: 10, busy: 0.5, linesOfNode: 1_000, memory: 1e6 }
+const all: Assumptions = { heartbeat: 10, check: 2, busy: 0.5, linesOfNode: 1_000, memory: 1e6 }
 
 describe('the model', () => {
   test.each([
     ['what is delivered', { delivered: 10 }, 100_000, 2],
     ['what is published', { publish: 10 }, 100_000, 1],
+    ['the looks of what they hear', { look: 1_000 }, 1_000, 1],
     ['signs of life', { beat: 1_000 }, 0, 2],
   ])('has nodes for %s', (_, cost, delivered, nodes) => {
     // 100,000 × 10 µs are a second of the processor, and 10,000 lines with a beat each ten seconds 1,000 × 1 ms; a node has half a second.
@@ -63,6 +66,9 @@ describe('the model', () => {
     const load = { lines: 10, delivered: 100_000, fanout: 1 }
     expect(sizeOf(load, { ...free, redisPublish: 20 }, all)).toMatchObject({ redises: 4, redisBusy: 0.5 })
     expect(sizeOf(load, { ...free, redisNotice: 20 }, all)).toMatchObject({ redises: 4, tellsNodes: 1 })
+    // A topic for each line: a million of them are looked at in two seconds.
+    const quiet = { lines: 1_000_000, delivered: 1, fanout: 1 }
+    expect(sizeOf(quiet, { ...free, redisLook: 1.9 }, all)).toMatchObject({ redises: 2 })
     const wide = { ...load, fanout: 1_000 }
     const many = { ...all, linesOfNode: 1 }
     const { tellsNodes, redises } = sizeOf(wide, { ...free, redisNotice: 1_000 }, many)

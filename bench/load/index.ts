@@ -17,6 +17,7 @@
  * - A heard message and a delivered one: 2,000 messages a second in the node's topics, with 1 line on each topic, and with 10. The difference is that of 9 lines.
  * - A notice of Redis: a burst that three nodes hear, and one that no node hears.
  * - A sign of life: 1,000 lines that are told one each 300 ms.
+ * - A look: each second a node asks Redis which is the newest message of each topic that it hears, so that a lost notice is found. 2,000 topics with a line each, of which nothing is published.
  * - Memory: heap and buffers, and RSS, after garbage collections, before and after 900 lines come.
  *
  * Each round has fresh processes, another one first each round; all figures are medians of the rounds. The model (model.ts) computes from them what a load takes.
@@ -120,13 +121,20 @@ async function double(cluster: Cluster, seconds: number): Promise<number> {
 }
 
 async function weighAll(quick: boolean): Promise<{ costs: Costs; follows: number }> {
-  const [one, three, beat] = [await weighOne(quick), await weighNotices(quick), await weighBeats(quick)]
-  const { follows, ...costs } = one
-  return { costs: { ...costs, redisNotice: three, beat }, follows }
+  const { follows, ...ofOne } = await weighOne(quick)
+  const costs = {
+    ...ofOne,
+    redisNotice: await weighNotices(quick),
+    beat: await weighBeats(quick),
+    ...(await weighLooks(quick)),
+  }
+  return { costs, follows }
 }
 
 /** One node, and what its lines cost it. */
-async function weighOne(quick: boolean): Promise<Omit<Costs, 'redisNotice' | 'beat'> & { follows: number }> {
+async function weighOne(
+  quick: boolean,
+): Promise<Omit<Costs, 'redisNotice' | 'beat' | 'look' | 'redisLook'> & { follows: number }> {
   const cluster = await startCluster(1, 1)
   try {
     const own = { perSecond: 2_000, seconds: quick ? 2 : 4, topics: ofNode }
@@ -198,6 +206,30 @@ async function weighBeats(quick: boolean): Promise<number> {
     await cluster.hear(0, topicsOf(0), 10)
     const beating = await cluster.rest(seconds)
     return (perSecond(beating) - perSecond(still)) / ((10 * ofNode) / every)
+  } finally {
+    await cluster.close()
+  }
+}
+
+/** Before the first sign of life is due. */
+async function weighLooks(quick: boolean): Promise<Pick<Costs, 'look' | 'redisLook'>> {
+  const seconds = quick ? 3 : 8
+  const many = 2_000
+  const cluster = await startCluster(1, 1)
+  try {
+    await cluster.rest(1)
+    const still = await cluster.rest(seconds)
+    await cluster.hear(
+      0,
+      Array.from({ length: many }, (_, topic) => topic),
+      1,
+    )
+    const looking = await cluster.rest(seconds)
+    const ofRedis = ({ redises, seconds }: Course) => (redises[0]?.spent ?? Number.NaN) / seconds
+    return {
+      look: (perSecond(looking) - perSecond(still)) / many,
+      redisLook: (ofRedis(looking) - ofRedis(still)) / many,
+    }
   } finally {
     await cluster.close()
   }

@@ -15,6 +15,9 @@ export interface Costs {
   readonly delivered: number
   /** A node, for each message that is published and that none of its lines hears. */
   readonly unheard: number
+  /** A node and Redis, for each topic that the node hears, each time that it looks whether it has missed something in it. */
+  readonly look: number
+  readonly redisLook: number
   /** A node, for each sign of life of an idle line. */
   readonly beat: number
   /** What an idle line occupies. */
@@ -36,6 +39,8 @@ export interface Load {
 export interface Assumptions {
   /** Seconds between two signs of life of a line. */
   readonly heartbeat: number
+  /** Seconds between two looks of a node: `check` of `redisLog`. */
+  readonly check: number
   /** Which part of its core a node and a Redis use at most: the rest is for those who come back, for rereading, and for bad moments. */
   readonly busy: number
   /** Lines that a node has at most: it has to let them in again, at 1,000 a second. */
@@ -44,7 +49,7 @@ export interface Assumptions {
   readonly memory: number
 }
 
-export const assumed: Assumptions = { heartbeat: 15, busy: 0.6, linesOfNode: 25_000, memory: 1e9 }
+export const assumed: Assumptions = { heartbeat: 15, check: 1, busy: 0.6, linesOfNode: 25_000, memory: 1e9 }
 
 export interface Size {
   readonly nodes: number
@@ -76,13 +81,17 @@ export function costsOf(rounds: readonly Costs[]): Costs {
 /** The fewest nodes that carry the load, and the fewest Redises with so many nodes. */
 export function sizeOf(load: Load, costs: Costs, assumptions: Assumptions = assumed): Size {
   const { lines, delivered, fanout } = load
-  const { heartbeat, busy, linesOfNode, memory } = assumptions
+  const { heartbeat, check, busy, linesOfNode, memory } = assumptions
   const published = delivered / fanout
+  const topics = lines / fanout
   const fits = (nodes: number) => nodeBusy(nodes) <= busy
   const least = Math.max(1, Math.ceil(lines / linesOfNode), Math.ceil((lines * costs.line) / memory))
   const nodes = fewest(least, fits)
   const tellsNodes = nodesThatHear(fanout, nodes)
-  const allRedis = (published * (costs.redisPublish + tellsNodes * costs.redisNotice)) / 1e6
+  const allRedis =
+    (published * (costs.redisPublish + tellsNodes * costs.redisNotice) +
+      ((topics * tellsNodes) / check) * costs.redisLook) /
+    1e6
   const redises = Math.max(1, Math.ceil(allRedis / busy))
   return {
     nodes,
@@ -96,12 +105,14 @@ export function sizeOf(load: Load, costs: Costs, assumptions: Assumptions = assu
 
   /** More nodes hear more of what is published in all, but each of them less. */
   function nodeBusy(nodes: number): number {
-    const heard = (published * nodesThatHear(fanout, nodes)) / nodes
+    const share = nodesThatHear(fanout, nodes) / nodes
+    const heard = published * share
     const work =
       (published / nodes) * costs.publish +
       heard * costs.heard +
       (published - heard) * costs.unheard +
       (delivered / nodes) * costs.delivered +
+      ((topics * share) / check) * costs.look +
       (lines / nodes / heartbeat) * costs.beat
     return work / 1e6
   }

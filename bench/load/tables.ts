@@ -78,6 +78,8 @@ export function costTable(costs: readonly Costs[]): Table {
     heard: ['a node: a message that it hears, µs', 1],
     delivered: ['a node: each line that it is brought to, µs', 1],
     unheard: ['a node: a message that none of its lines hears, µs', 1],
+    look: ['a node: each topic that it hears, each second, µs', 1],
+    redisLook: ['Redis: each topic that a node hears, each second, µs', 1],
     beat: ['a node: a sign of life of a line, µs', 1],
     line: ['an idle line, kB of RSS', 1e-3],
     node: ['a node without lines, MB of RSS', 1e-6],
@@ -127,7 +129,7 @@ export function modelTables(costs: Costs): Table[] {
     {
       name: 'load-model',
       title: 'What a load takes, by the model',
-      what: `Arithmetic from the costs above, no measurement. A node and a Redis have a core each, of which they use ${100 * assumed.busy} % at most; a node has ${inWords(assumed.linesOfNode)} lines and ${assumed.memory / 1e6} MB of them at most; a line has a sign of life each ${assumed.heartbeat} s; which line is on which node falls to chance, and every node publishes its part.`,
+      what: `Arithmetic from the costs above, no measurement. A node and a Redis have a core each, of which they use ${100 * assumed.busy} % at most; a node has ${inWords(assumed.linesOfNode)} lines and ${assumed.memory / 1e6} MB of them at most; a line hears one topic, and has a sign of life each ${assumed.heartbeat} s; which line is on which node falls to chance, and every node publishes its part.`,
       columns: [
         { name: 'published/s', digits: 0 },
         { name: 'nodes', digits: 0 },
