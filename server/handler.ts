@@ -14,7 +14,7 @@ import {
 import type { Claim } from './http/claims.ts'
 import { type HubRequest, readHubRequest, readRecipient, targetOf } from './http/hub-request.ts'
 import { answerTo, type Refusal, reasonOf, refusal } from './http-error.ts'
-import { isReadyFor, spaceOf } from './log/spaces.ts'
+import { isReadyFor, spaceOf } from './log/log.ts'
 import { printable } from './printer.ts'
 import { privateTopic, type Rest } from './sessions/sessions.ts'
 import { serveCarried } from './transports/carried.ts'

@@ -1,5 +1,4 @@
-import { type History, isId, readPlace } from '../log/log.ts'
-import { isReadyFor, spaceOf } from '../log/spaces.ts'
+import { type History, isId, isReadyFor, readPlace, spaceOf } from '../log/log.ts'
 import type { Journal } from '../operation/journal.ts'
 import type { Settings } from '../options.ts'
 import { ackedForSure } from '../sessions/acknowledgement.ts'

@@ -1,5 +1,4 @@
-import type { Entry, Log } from '../log/log.ts'
-import { spaceOf } from '../log/spaces.ts'
+import { type Entry, type Log, spaceOf } from '../log/log.ts'
 import type { Counts } from '../operation/journal.ts'
 import { type Connection, type Feed, feedsOf, none, reach, reachedIn } from '../sessions/session.ts'
 import { emptyBatch, extend, type Piece } from '../wire/batch.ts'

@@ -153,6 +153,24 @@ export interface Log {
   metrics?(): readonly Metric[]
 }
 
+/** Where a topic is. A log that is not spread has one space. */
+export function spaceOf({ spaces }: Pick<Log, 'spaces'>, topic: string): number {
+  return spaces ? spaces.of(topic) : 0
+}
+
+/** Whether the part of the log can be read that has this topic. */
+export function isReadyFor(log: Pick<Log, 'spaces' | 'ready'>, topic: string): boolean {
+  const { spaces } = log
+  return spaces ? spaces.isReady(spaces.of(topic)) : log.ready !== false
+}
+
+/** Whether all of it can be read. */
+export function isAllReady(log: Pick<Log, 'spaces' | 'ready'>): boolean {
+  const { spaces, ready } = log
+  if (!spaces) return ready !== false
+  return Array.from({ length: spaces.count }, (_, space) => spaces.isReady(space)).every(Boolean)
+}
+
 /** What hubs that share a log tell each other by leaving it there: where a session lives. Each key is one line of at most 200 characters. */
 export interface Registry {
   /** The text under a key, while it lasts. */

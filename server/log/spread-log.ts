@@ -12,7 +12,6 @@ import {
   type Spaces,
   type Whole,
 } from './log.ts'
-import { bySpace } from './spaces.ts'
 
 /** A log that is spread over several. */
 export interface SpreadLog extends Log {
@@ -132,9 +131,7 @@ export function spreadLog(logs: readonly Log[]): SpreadLog {
   }
 
   function followed(topics: readonly string[]): Promise<void> | undefined {
-    const waits = [...bySpace({ spaces }, topics)].flatMap(
-      ([space, some]) => logs[space]?.followed?.(some) ?? [],
-    )
+    const waits = [...bySpace(spaces, topics)].flatMap(([space, some]) => logs[space]?.followed?.(some) ?? [])
     return waits.length ? Promise.all(waits).then(() => {}) : undefined
   }
 
@@ -231,4 +228,16 @@ function joined(one: Metric, other: Metric): Metric {
     return one
   const counts = one.counts.map((count, at) => count + (other.counts[at] ?? 0))
   return { ...one, counts, sum: one.sum + other.sum }
+}
+
+/** Topics by the space that they are in. */
+function bySpace({ of }: Spaces, topics: readonly string[]): Map<number, string[]> {
+  const found = new Map<number, string[]>()
+  for (const topic of topics) {
+    const space = of(topic)
+    const same = found.get(space)
+    if (same) same.push(topic)
+    else found.set(space, [topic])
+  }
+  return found
 }

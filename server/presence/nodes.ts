@@ -1,5 +1,4 @@
-import type { Entry, Log } from '../log/log.ts'
-import { isReadyFor } from '../log/spaces.ts'
+import { type Entry, isReadyFor, type Log } from '../log/log.ts'
 import { randomName } from '../random.ts'
 import { createPace } from './pace.ts'
 import type { People, Present } from './people.ts'

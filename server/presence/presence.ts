@@ -1,6 +1,5 @@
 import { type Refusal, refusal } from '../http-error.ts'
-import type { Entry } from '../log/log.ts'
-import { spaceOf } from '../log/spaces.ts'
+import { type Entry, spaceOf } from '../log/log.ts'
 import type { Settings } from '../options.ts'
 import { printable } from '../printer.ts'
 import { randomName } from '../random.ts'
