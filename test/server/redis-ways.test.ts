@@ -142,6 +142,8 @@ describe.skipIf(missing)(
       const { log, failures } = await nodeAt({ url: redis.url, client: { ...allowed, RESP: 2 }, prefix })
       const heard: Entry[] = []
       log.listen({ heard: entry => void heard.push(entry), missed() {}, failed() {} })
+      log.follow?.('x')
+      await log.followed?.(['x'])
       await append(log, 'first')
       await append(logAt({ url: redis.url, client: allowed, prefix }), 'second')
       await until(() => heard.some(({ text }) => text.includes('second')))
@@ -191,7 +193,7 @@ describe.skipIf(missingRedis)(
         ...[...script.matchAll(/redis\.p?call\('(\w+)'/g)].map(([, name]) => String(name)),
         ...[...script.matchAll(/^ {2}\{'(\w+)'/gm)].map(([, name]) => String(name)),
       ])
-      const own = ['evalsha', 'script|load', 'subscribe', 'ping', 'hello', 'info']
+      const own = ['evalsha', 'script|load', 'subscribe', 'unsubscribe', 'ping', 'hello', 'info']
       const inClusters = ['spublish']
       expect([...said, ...inClusters].toSorted()).toEqual(
         [...new Set([...called, ...own].map(name => name.toLowerCase()))].toSorted(),
