@@ -46,6 +46,8 @@ interface Means {
 }
 
 export interface Missed {
+  /** The log as it was when the last of it was read. */
+  readonly life: Life
   readonly entries: readonly Entry[]
   readonly moved: readonly string[] | undefined
 }
@@ -219,7 +221,7 @@ export function createHearing(means: Means): Hearing {
     for (let from = 0; from === 0 || from < names.length; from += inOne) {
       const some = names.slice(from, from + inOne)
       const { life, numbers } = await means.newest(some)
-      if (means.idOf(life, mark.seq) !== mark.id || life.epoch !== mark.epoch) return beginAnew(life)
+      if (!isAsBefore(life)) return beginAnew(life)
       if (from === 0) newer = markOf(life)
       for (const [index, name] of some.entries())
         await gather(gathered, name, Math.min(numbers[index] as number, newer.seq), life)
@@ -227,6 +229,11 @@ export function createHearing(means: Means): Hearing {
     tellAll(gathered)
     mark = newer
     sure = performance.now()
+  }
+
+  /** Whether it still has what it had. */
+  function isAsBefore(life: Life): boolean {
+    return life.epoch === mark.epoch && means.idOf(life, mark.seq) === mark.id
   }
 
   /** The log is another one than it was, or has lost what it had: all read for themselves. */
@@ -241,7 +248,10 @@ export function createHearing(means: Means): Hearing {
   async function gather(gathered: Gathered, name: string, upTo: number, life: Life): Promise<void> {
     const at = channels.get(name)?.at
     if (at === undefined || upTo <= at) return
-    const { entries, moved } = await means.after(name, life, Math.max(at, isTopic(name) ? 0 : mark.seq))
+    const missed = await means.after(name, life, Math.max(at, isTopic(name) ? 0 : mark.seq))
+    // What was asked of one Redis may be answered by one that was started anew, where numbers mean other messages.
+    if (!isAsBefore(missed.life)) throw new Error('the log is another one')
+    const { entries, moved } = missed
     gathered.places.set(name, upTo)
     if (!moved) gathered.isAnywhere = true
     for (const topic of moved ?? []) gathered.moved.add(topic)

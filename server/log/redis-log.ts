@@ -465,17 +465,18 @@ function partOf(
 
   async function missedOf(topic: string, life: Life, after: number): Promise<Missed> {
     const entries: Entry[] = []
+    let now = life
     for (let seq = after, more = true; more; seq = entries.at(-1)?.seq ?? seq) {
       const asked = questionOf(idOf(life, seq), [topic])
-      const { found, trimmed } = await reads(asked, () =>
-        read(asked, { epoch: life.epoch, seq, tag: '' }, [topic]),
-      )
+      const answer = await reads(asked, () => read(asked, { epoch: life.epoch, seq, tag: '' }, [topic]))
+      const { found, trimmed } = answer
+      now = answer.life
       // An entry that is gone already is told to those who hear its topic: they read for themselves what is left of it.
-      if (trimmed > seq) return { entries: [], moved: [topic] }
+      if (trimmed > seq) return { life: now, entries: [], moved: [topic] }
       entries.push(...found.entries)
       more = found.more
     }
-    return { entries, moved: [] }
+    return { life: now, entries, moved: [] }
   }
 
   async function missedOfAll(channel: string, after: number): Promise<Missed> {
@@ -485,8 +486,8 @@ function partOf(
     for (let seq = after; ; ) {
       const reply = await run('since', keys, [String(seq), streamOf(''), channel, String(nameable)])
       const [epoch, top, scramble, found, gone, upTo] = reply as SinceReply
-      if (!found || !gone) return { entries: [], moved: undefined }
       const life = readLife(epoch, top, scramble)
+      if (!found || !gone) return { life, entries: [], moved: undefined }
       for (const each of found) {
         if (each[2]) entries.push(readEntry(life, each))
         else moved.add(each[1])
@@ -494,7 +495,7 @@ function partOf(
       for (const topic of gone) moved.add(topic)
       seq = Number(upTo)
       if (seq >= life.top)
-        return { entries: entries.filter(({ topic }) => !moved.has(topic)), moved: [...moved] }
+        return { life, entries: entries.filter(({ topic }) => !moved.has(topic)), moved: [...moved] }
     }
   }
 
