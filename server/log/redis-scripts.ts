@@ -40,6 +40,14 @@ local function now()
 end
 `
 
+/** A cluster carries what is published to all its nodes, unless the channel is in a slot, as 7.0 and later have it: then only to those that have the slot. */
+const tell = `
+local function tell(way, channel, text)
+  local told = way == 'sharded' and redis.pcall('SPUBLISH', channel, text)
+  if type(told) ~= 'number' then redis.pcall('PUBLISH', channel, text) end
+end
+`
+
 export const scripts = {
   /**
    * KEYS: log, trial. ARGV: epoch, key, run. A Redis that was started anew may have lost the last messages, and gives their
@@ -93,7 +101,7 @@ return {epoch, top, keys}`,
   /**
    * KEYS: log, topic, recent, trimmed, dropped, newest, kept, due, whole, channels, and the channel that is told.
    * ARGV: epoch, key, number of this append, lowest number not yet answered, retain, recent, ms until the topic is over or nothing, topic,
-   * block, kind, `whole` if the topic is to be kept so, the name of a channel that several topics have. Once a topic is kept whole, it stays so,
+   * block, kind, `whole` if the topic is to be kept so, the name of a channel that several topics have, `sharded` where channels may have slots. Once a topic is kept whole, it stays so,
    * whoever publishes in it. A notice says which number came before it in its channel, so that a hole is seen.
    * When the message is kept nothing can refuse it any more; that its notice went to nobody is found out by `since`.
    *
@@ -101,7 +109,7 @@ return {epoch, top, keys}`,
    * forgotten some at a time; and in a topic that lasts for hours, and in which something came within the same minute before, the end is not put off again: it
    * was put off by a minute more.
    */
-  append: `${head}
+  append: `${head}${tell}
 local known, from, lasting = unpack(redis.call('HMGET', KEYS[7], ARGV[3], 'from', 'until'))
 if known then return known end
 local lowest, lasts, topic, block, channel = tonumber(ARGV[4]), ARGV[7], ARGV[8], ARGV[9], ARGV[12]
@@ -170,7 +178,7 @@ else
   redis.call('HSET', KEYS[7], ARGV[3], place, 'from', text(math.max(lowest, from or 0)), 'until', text(now + 300000))
   redis.call('PEXPIRE', KEYS[7], '600000')
 end
-redis.pcall('PUBLISH', KEYS[11], place .. ' ' .. before .. '\\n' .. topic .. '\\n' .. block)
+tell(ARGV[13], KEYS[11], place .. ' ' .. before .. '\\n' .. topic .. '\\n' .. block)
 return place`,
 
   /**
@@ -257,8 +265,10 @@ if #heap > 0 then
 end
 return {epoch, top, keys, text(trimmed), found, following}`,
 
-  /** KEYS: the channel. ARGV: epoch, key, notice. */
-  pass: `redis.pcall('PUBLISH', KEYS[1], ARGV[3]) return ''`,
+  /** KEYS: the channel. ARGV: epoch, key, notice, `sharded` where channels may have slots. */
+  pass: `${tell}
+tell(ARGV[4], KEYS[1], ARGV[3])
+return ''`,
 
   /** KEYS: log, newest public and private, channels. ARGV: epoch, key, and for each channel its name, and `shared` if several topics have it. The newest number in each, or 0. */
   newest: `${head}
