@@ -7,6 +7,7 @@ const onPlatforms = [
     'access',
     'admission',
     'answers',
+    'any-node',
     'bodies',
     'carried',
     'crowds',

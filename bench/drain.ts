@@ -23,7 +23,7 @@ const { values } = parseArgs({
 const lines = Number(values.lines)
 const admission = Number(values.admission)
 const redis = await startRedis('saved')
-const cluster = await startCluster(redis.url, admission)
+const cluster = await startCluster({ redis: redis.url, hub: { admission } })
 const clients = Array.from({ length: lines }, (_, nth) =>
   startClient(cluster.url, `client ${nth}`, nth % 4 === 3 ? 'fetch-streaming' : 'websocket'),
 )

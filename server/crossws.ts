@@ -1,11 +1,12 @@
 import type { Context } from './context.ts'
 import { createIncoming } from './fetch/request.ts'
-import { admit, checkNow, explain, isHidden } from './handler.ts'
+import { admit, checkNow, explain, fetchSession, isHidden } from './handler.ts'
 import type { Granted } from './http/access.ts'
 import type { Claim } from './http/claims.ts'
 import { type HubRequest, readHubRequest, readRecipient } from './http/hub-request.ts'
 import type { Refusal } from './http-error.ts'
 import { openPeer, type PeerChannel, type SocketPeer } from './transports/peer.ts'
+import { learnQuery } from './transports/query.ts'
 import { closeCode, shortened } from './transports/responses.ts'
 import { chosenProtocol } from './transports/websocket-server.ts'
 import { failBlock } from './wire/control-events.ts'
@@ -72,8 +73,10 @@ export function createSocketHooks(
     }
     let ask: HubRequest | undefined
     try {
+      await learnQuery(context, incoming)
       ask = readHubRequest(incoming, context.settings, true)
       const granted = await admit(context, ask, incoming, claim)
+      await fetchSession(context, ask, granted)
       checkNow(context, ask, granted)
       context.sessions.checkNext(ask, granted)
       setTimeout(forget, patience).unref?.()

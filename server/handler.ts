@@ -21,7 +21,7 @@ import { serveCarried } from './transports/carried.ts'
 import { isSlice, serveSlice } from './transports/jsonp.ts'
 import { servePoll } from './transports/poll.ts'
 import { readWhole, servePost } from './transports/post.ts'
-import { serveQuery } from './transports/query.ts'
+import { learnQuery, serveQuery } from './transports/query.ts'
 import { refuse, refuseSocket, refuseUpgrade, setCommonHeaders } from './transports/responses.ts'
 import { serveStream } from './transports/stream.ts'
 import { serveTicket } from './transports/ticket.ts'
@@ -37,6 +37,7 @@ export async function handleRequest(context: Context, request: Incoming, respons
   const claim = context.claims.open()
   try {
     setCommonHeaders(response)
+    await learnQuery(context, request)
     ask = readHubRequest(request, context.settings)
     checkHost(ask, context.settings)
     allowOrigin(ask, response)
@@ -52,7 +53,8 @@ export async function handleRequest(context: Context, request: Incoming, respons
     if (ask.before === 'ticket') return serveTicket(context, ask, response)
     const granted = await grant(ask, context.settings, claim)
     if (response.destroyed) return
-    await takeUp(context, ask, granted)
+    while ((await takeUp(context, ask, granted)) === 'another')
+      if (await isForwarded(context, ask, request, response)) return
     checkNow(context, ask, granted)
     if (ask.via === 'post') await servePost(context, ask, granted, request, response)
     else if (isSlice(ask)) await serveSlice(context, ask, granted, response)
@@ -83,11 +85,14 @@ export async function handleUpgrade(
   const fault = faultOf(request)
   const claim = context.claims.open()
   try {
+    await learnQuery(context, request)
     ask = readHubRequest(request, context.settings, true)
     if (isElsewhere(context, ask, request)) return context.cluster?.refuseUpgrade(socket)
     if (!fault && (await isUpgradeForwarded(context, ask, request, socket, head))) return
     const granted = await admit(context, ask, request, claim, fault)
     if (socket.destroyed) return
+    while ((await takeUp(context, ask, granted)) === 'another')
+      if (await isUpgradeForwarded(context, ask, request, socket, head)) return
     checkNow(context, ask, granted)
     serveWebSocket(context, ask, granted, request, socket, head)
   } catch (thrown) {
@@ -121,10 +126,15 @@ async function isForwarded(
   response: Outgoing,
 ): Promise<boolean> {
   const { cluster, roaming } = context
-  if (!cluster?.isForeign(ask, request)) return false
-  const isThere = await cluster.forward(ask, request, response, () => readWhole(context, request))
-  if (!isThere && ask.sid) roaming.gone(ask.sid)
-  return isThere
+  if (!cluster?.isForeign(ask, request) || isTooEarly(context, ask)) return false
+  const whose = await cluster.forward(ask, request, response, () => readWhole(context, request))
+  if (whose === 'ours' && ask.sid) roaming.gone(ask.sid)
+  return whose === 'answered'
+}
+
+/** While the log is out of reach it cannot say where a new line belongs, which is refused then. */
+function isTooEarly({ settings }: Pick<Context, 'settings'>, ask: HubRequest): boolean {
+  return settings.log.ready === false && sidOf(ask) === undefined
 }
 
 async function isUpgradeForwarded(
@@ -134,9 +144,9 @@ async function isUpgradeForwarded(
   socket: Duplex,
   head: Buffer,
 ): Promise<boolean> {
-  if (!cluster?.isForeign(ask, request)) return false
+  if (!cluster?.isForeign(ask, request) || isTooEarly({ settings }, ask)) return false
   checkHost(ask, settings)
-  return cluster.forwardUpgrade(ask, request, socket, head)
+  return (await cluster.forwardUpgrade(ask, request, socket, head)) === 'answered'
 }
 
 /** With which rights a handshake may come in. Throws a refusal, `fault` if it has one that needs no question. */
@@ -153,17 +163,31 @@ export async function admit(
   checkOpen(context, ask)
   checkRoom(context, ask, request)
   checkPace(context, ask)
-  const granted = await grant(ask, context.settings, claim)
-  await takeUp(context, ask, granted)
-  return granted
+  return grant(ask, context.settings, claim)
 }
 
-/** A session that was left by its node is this one's from now on, if it belongs to who asks. */
-async function takeUp({ cluster, sessions }: Context, ask: HubRequest, granted: Granted): Promise<void> {
+/** A session that was left by its node is this one's from now on, if it belongs to who asks. `another`: it is another node's by now. */
+async function takeUp(
+  { cluster, sessions }: Context,
+  ask: HubRequest,
+  granted: Granted,
+): Promise<'another' | undefined> {
   const { sid } = ask
-  if (!cluster || sid === undefined || sessions.knows(sid)) return
-  const rest = await cluster.takeUp(sid)
-  if (rest) sessions.takeUp(ask, granted, rest as Rest)
+  if (!cluster || sid === undefined || sessions.knows(sid)) return undefined
+  const isTheirs = (rest: unknown) => (rest as Rest).principal === granted.principal
+  const found = await cluster.takeUp(sid, isTheirs)
+  if (found === 'another') return found
+  if (found) sessions.takeUp(ask, granted, found.rest as Rest)
+  return undefined
+}
+
+/** A socket that the platform makes cannot be brought to another node: so the session comes here, if it can. */
+export async function fetchSession(context: Context, ask: HubRequest, granted: Granted): Promise<void> {
+  const { cluster } = context
+  const { sid } = ask
+  if (!cluster || sid === undefined || knows(context, sid)) return
+  await cluster.call(sid, granted.principal)
+  await takeUp(context, ask, granted)
 }
 
 /** All of this may have changed while `authorize` answered. */

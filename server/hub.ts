@@ -283,6 +283,9 @@ export interface Stats {
 /** How long what clients sent may be worked at once they have to go, in ms. */
 const patience = 5_000
 
+/** How long a session that goes to another node waits for what the application works on, in ms. */
+const moving = 4_000
+
 const told: Record<keyof HubEvents, true> = {
   message: true,
   subscribe: true,
@@ -318,7 +321,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   )
   const { counts } = journal
   const loopDelay = createLoopDelay()
-  const roaming = createRoaming(events.report)
+  const roaming = createRoaming(events.report, () => cluster?.isAlone ?? true)
   const inflow = createInflow(limits)
   const sessions = createSessions(settings, {
     name: roaming.name,
@@ -408,9 +411,11 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
           obey,
           knows: sid => knows(context, sid),
           sessionTimeout: settings.sessionTimeout,
+          queries: limits.queries,
           failed: events.report,
         })
       : undefined
+  settings.tickets.share(() => cluster?.common)
   const hub: Hub = {
     attach,
     handle,
@@ -481,13 +486,20 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   }
 
   /** What another node was asked for concerns the sessions here too. One of another version may say what is not known here. */
-  function obey(order: Order): void {
+  async function obey({ disconnect, reauthorize, release }: Order): Promise<void> {
     try {
-      if (order.disconnect) expel(...order.disconnect)
-      if (order.reauthorize !== undefined) renew(order.reauthorize)
+      if (disconnect) expel(...disconnect)
+      if (reauthorize !== undefined) renew(reauthorize)
+      if (release) await letGo(release)
     } catch (error) {
       events.report(error)
     }
+  }
+
+  async function letGo({ sid, principal }: { sid: string; principal?: string }): Promise<void> {
+    const member = sessions.named(sid)
+    if (!member || member.leaving || member.session.principal !== principal) return
+    await lines.release(member, moving, () => 0)
   }
 
   function handle(request: IncomingMessage, response: ServerResponse, next?: () => void): boolean {
@@ -744,6 +756,7 @@ const selectors: {
 interface Order {
   readonly disconnect?: readonly [Whom, DisconnectOptions]
   readonly reauthorize?: string
+  readonly release?: { readonly sid: string; readonly principal?: string }
 }
 
 /** A session has its id for a name everywhere. */

@@ -277,9 +277,10 @@ export interface HubOptions extends MemoryLogOptions {
    */
   hosts?: readonly string[]
   /**
-   * A secret text of 32 characters or more, the same on all nodes, so that each of them takes the tickets that another one made. That a
-   * ticket is used once is then seen to by each node for itself.
-   * @default undefined tickets are good on the node that made them, as long as it runs
+   * A secret text of 32 characters or more, the same on all nodes, so that each of them takes the tickets that another one made. Nodes that share a log and
+   * can reach each other need none: the log keeps a key for them. That a ticket is used once is seen to over all nodes where the log answers, and otherwise by each for
+   * itself.
+   * @default undefined tickets are good on the node that made them, as long as it runs, and on those that share its log
    */
   ticketKey?: string
   /**

@@ -50,6 +50,9 @@ const beside = [
   'server/reported.ts',
   'server/patience.ts',
   'server/heap-size.ts',
+  'server/operation/exposition.ts',
+  'server/operation/record.ts',
+  'server/operation/journal.ts',
   messages,
   'src/wire/',
   'node:',
@@ -185,6 +188,7 @@ const arrows: Record<string, string[]> = {
 
   // The program in the terminal: a server and a client at a time, each as its users have it.
   'cli/': ['cli/', 'server/index.ts', 'server/http/hosts.ts', 'src/wire/', 'node:', 'ws'],
+  'cli/serve.ts': ['cli/', 'server/index.ts', 'server/nats.ts', 'server/http/hosts.ts', 'node:'],
   'cli/line.ts': ['cli/arguments.ts', 'src/transports/fetch-streaming.ts', 'ws'],
   'cli/listen.ts': ['cli/', 'src/index.ts'],
   'cli/diagnose.ts': ['cli/', 'src/diagnose.ts'],
@@ -194,7 +198,7 @@ const arrows: Record<string, string[]> = {
   'server/': ['server/', messages, 'src/wire/', 'node:', 'ws'],
   // A room of the server sees those before it, and what several need that is in no room.
   'server/log/': ['server/log/', ...beside],
-  'server/log/redis-link.ts': ['server/log/', 'node:', 'redis'],
+  'server/log/redis-link.ts': ['server/log/', 'server/operation/histogram.ts', 'node:', 'redis'],
   'server/log/nats-link.ts': [
     'server/log/',
     'server/random.ts',
@@ -203,8 +207,10 @@ const arrows: Record<string, string[]> = {
     '@nats-io/transport-node',
   ],
   'server/log/nats-log.ts': ['server/log/', ...beside, '@nats-io/transport-node'],
+  'server/log/nats-registry.ts': ['server/log/', '@nats-io/jetstream', '@nats-io/transport-node'],
   'server/wire/': ['server/wire/', 'server/log/log.ts', ...beside],
   'server/http/': ['server/http/', 'server/wire/', ...beside],
+  'server/cluster/': ['server/cluster/', 'server/http/', 'server/wire/', 'server/log/log.ts', ...beside],
   'server/fetch/': ['server/fetch/', 'server/wire/', 'node:'],
   'server/sessions/': [...rooms.slice(0, 3), 'server/events.ts', 'server/log/log.ts', ...beside],
   'server/produce/': [

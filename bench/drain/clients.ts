@@ -1,9 +1,9 @@
 /** Lines of the SDK in Node, which keep account of all they hear and send, and of how long they were without a connection. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { WebSocket } from 'ws'
-import { connect, native, websocket } from '../../src/core.ts'
+import { connect, longPolling, native, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
-import type { Heard, Sent } from '../../test/history.ts'
+import type { Heard, Published, Sent } from '../../test/history.ts'
 import type { Cluster } from './cluster.ts'
 
 export interface Client {
@@ -23,9 +23,11 @@ export interface Client {
   close(): void
 }
 
-const transports = { websocket, 'fetch-streaming': fetchStreaming }
+const transports = { websocket, 'fetch-streaming': fetchStreaming, 'long-polling': longPolling }
 
-export function startClient(url: string, name: string, transport: keyof typeof transports): Client {
+export type TransportName = keyof typeof transports
+
+export function startClient(url: string, name: string, transport: TransportName): Client {
   const heard: Heard[] = []
   const sent: { data: string; outcome?: string }[] = []
   const pending: Promise<void>[] = []
@@ -73,12 +75,25 @@ export function startClient(url: string, name: string, transport: keyof typeof t
   }
 }
 
-/** Restarts all nodes while something is published every 50 ms and each client sends every `every` ms, until all of it has come. */
-export async function restartUnderTraffic(
+/** Restarts all nodes under traffic. */
+export function restartUnderTraffic(
   cluster: Cluster,
   clients: readonly Client[],
   every: number,
-): Promise<void> {
+): Promise<readonly Published[]> {
+  return underTraffic(cluster, clients, every, cluster.restart)
+}
+
+/**
+ * Acts while something is published every 50 ms and each client sends every `every` ms, and waits until all of it has come. Gives what was published, as
+ * far as the log goes.
+ */
+export async function underTraffic(
+  cluster: Cluster,
+  clients: readonly Client[],
+  every: number,
+  act: () => Promise<unknown>,
+): Promise<readonly Published[]> {
   await Promise.all(clients.map(({ opened }) => opened))
   const stop = cluster.flow(50)
   while (!clients.every(({ heard }) => heard.length > 0)) await sleep(5)
@@ -89,13 +104,18 @@ export async function restartUnderTraffic(
       await sleep(every)
     }
   })()
-  await cluster.restart()
-  going = false
-  await sending
-  await stop()
-  const last = cluster.published.at(-1)?.id
+  try {
+    await act()
+  } finally {
+    going = false
+    await sending
+    await stop()
+  }
+  const published = await cluster.history()
+  const last = published.at(-1)?.id
   while (!clients.every(({ heard }) => heard.some(({ id }) => id === last))) await sleep(5)
   await Promise.all(clients.map(client => client.settled()))
+  return published
 }
 
 /** As a browser does: the balancer keeps a client on its node by a cookie. */

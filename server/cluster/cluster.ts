@@ -1,119 +1,114 @@
-import type { IncomingMessage, Server } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type HubRequest, targetOf } from '../http/hub-request.ts'
-import type { Arrival } from '../http/proxies.ts'
+import { refusal } from '../http-error.ts'
 import type { Registry } from '../log/log.ts'
-import { ignore } from '../wire/channel.ts'
+import { atMost } from '../patience.ts'
 import type { Incoming, Outgoing } from '../wire/exchange.ts'
-import {
-  createForwarder,
-  elsewhereHeader,
-  type Forwarded,
-  type Forwarder,
-  type Outcome,
-  ofConnection,
-} from './forward.ts'
+import { type Common, createCommon } from './common.ts'
+import { createForwarder, type Forwarded, type Outcome, ofConnection } from './forward.ts'
+import { createGateway, type Gateway, type Service } from './gateway.ts'
 import { createNodes } from './nodes.ts'
+import { createReach } from './reach.ts'
+import { createSeals } from './seals.ts'
+import { createWhereabouts, type Whereabouts } from './whereabouts.ts'
 
-/** Brings what is asked of a session to the hub where it lives. */
-export interface Cluster {
+/** The hubs that share a log: brings what is asked of a session to the one where it lives. */
+export interface Cluster
+  extends Pick<Gateway, 'isForwarded' | 'refuse' | 'refuseUpgrade'>,
+    Pick<Whereabouts, 'leave' | 'takeUp' | 'ended'> {
   /** Whether a request may be another hub's, which is to be asked for by the next two. */
   isForeign(ask: HubRequest, request: Incoming): boolean
-  /** Has it answered where its session lives. `false`: that is here, or nowhere. */
-  forward(
-    ask: HubRequest,
-    request: Incoming,
-    response: Outgoing,
-    body: () => Promise<Buffer>,
-  ): Promise<boolean>
-  forwardUpgrade(ask: HubRequest, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean>
-  /** Leaves a session for whichever hub is asked for it next. Whether that is possible. */
-  leave(sid: string, rest: unknown): Promise<boolean>
-  /** Takes up the session that is asked for, if one was left that `forward` has found. */
-  takeUp(sid: string): Promise<unknown>
-  /** A session that was taken up is over. */
-  ended(sid: string): void
+  /** Has it answered where its session lives. Throws a refusal where that is not to be had just now. */
+  forward(ask: HubRequest, request: Incoming, response: Outgoing, body: () => Promise<Buffer>): Promise<Whose>
+  forwardUpgrade(ask: HubRequest, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<Whose>
+  /** Has the hub where a session lives leave it, if it is this principal's: for who cannot be brought there. */
+  call(sid: string, principal: string | undefined): Promise<void>
   /** Has all others do something too: those that are there, and each for as long as it is. */
   tellAll(order: object): void
-  /** Whether another hub has brought it. */
-  isForwarded(request: Incoming): boolean
-  /** Tells the hub that has brought it that what it is about is not here. */
-  refuse(response: Outgoing): void
-  refuseUpgrade(socket: Duplex): void
+  /** What all hubs have in common. Nothing until this one has found the others, or where there can be none. */
+  readonly common: Common | undefined
   /** How many hubs there are, this one included. */
   readonly nodes: number
+  /** Whether it is known that no other can reach this one. */
+  readonly isAlone: boolean
   /** How many requests others have answered for it. */
   readonly forwarded: number
   close(): Promise<void>
 }
 
-/** What a hub does with what others bring it. */
-export interface Service {
-  handle(request: IncomingMessage, response: Outgoing): void
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void
-  /** It came so to the hub that brings it. */
-  vouch(request: Incoming, arrival: Arrival): void
-  /** What another one has all of them do. */
-  obey(order: object): void
+/**
+ * What came of bringing a request to another hub.
+ *
+ * | | |
+ * |---|---|
+ * | `answered` | its client has the answer there is |
+ * | `ours` | it is to be answered here: its session is new, was left for whoever asks, or is over |
+ * | `walled` | its session may live at a hub that cannot be reached from here, and never could |
+ */
+export type Whose = 'answered' | 'ours' | 'walled'
+
+/** What a cluster needs of its hub. */
+interface Hub extends Service {
   /** How long a session may be without a channel, in ms. */
   readonly sessionTimeout: number
+  /** How many characters of long queries there may be. */
+  readonly queries: number
   /** Whether a session is known here, be it that it was ended. */
   knows(sid: string): boolean
   failed(error: unknown): void
 }
 
-/** What the registry has of a session that does not live where it began: the hub where it does, or what was left of it. */
-type Whereabouts = { readonly at: string } | { readonly rest: unknown }
+/** How long who asks waits for this hub to find the others, in ms. */
+const patience = 2_000
 
-/** For how long it is known where a session lives that has moved, unless that is told again. In ms. */
-const lasting = 600_000
-
-/** For how long all transports of a race go to one hub, in ms. */
-const racing = 30_000
-
-/** By this header a hub says how a request came to it, and proves that it is one of them. */
-const sealHeader = 'throughline-forwarded'
-
-/** By this one it says what all are to do. */
-const orderHeader = 'throughline-order'
-
-/** How long to wait with telling it once more, in ms. */
+/** How long to wait with telling another hub once more, in ms. */
 const again = 500
 
 /** `self`: with what the ids of this hub's sessions begin. */
-export function createCluster(registry: Registry, self: string, service: Service): Cluster {
+export function createCluster(registry: Registry, self: string, hub: Hub): Cluster {
   const nodes = createNodes(registry, self)
+  const seals = createSeals(nodes)
+  const gateway = createGateway(seals, { ...hub, obey })
+  const whereabouts = createWhereabouts(registry, self, hub.sessionTimeout)
+  const common = createCommon(registry, nodes, hub.queries)
+  const forwarder = createForwarder()
+  const reach = createReach(
+    nodes,
+    address => forwarder.tell(address, seals.onOrder({})),
+    forwarder.cut,
+    walled,
+  )
+  let state: 'entering' | 'listed' | 'in' | 'alone' = 'entering'
+  let isOver = false
   let count = 0
-  const forwarded = new WeakSet<Incoming>()
-  const lines = new Map<string, string>() // by line, whose it is
-  let server: Server | undefined
-  let forwarder: Forwarder | undefined
-  const left = new Map<string, string>() // sessions that nobody has taken up, as the registry has them
-  const takenUp = new Map<string, string>() // those that live here now, likewise
-  const clock = setInterval(keepTelling, lasting / 4).unref()
-  const started = start().catch(service.failed)
+  const started = start().catch(error => {
+    state = 'alone'
+    hub.failed(error)
+  })
+  const { isForwarded, refuse, refuseUpgrade } = gateway
+  const { leave, takeUp, ended } = whereabouts
 
   return {
     isForeign,
+    forward,
+    forwardUpgrade,
+    call,
+    tellAll,
+    isForwarded,
+    refuse,
+    refuseUpgrade,
     leave,
     takeUp,
     ended,
-    forward,
-    forwardUpgrade,
-    tellAll,
-    isForwarded: request => forwarded.has(request),
-    refuse(response) {
-      response.setHeader(elsewhereHeader, '1')
-      response.statusCode = 421
-      response.end()
-    },
-    refuseUpgrade(socket) {
-      socket.end(
-        `HTTP/1.1 421 Misdirected Request\r\n${elsewhereHeader}: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`,
-      )
+    get common() {
+      return state === 'in' ? common : undefined
     },
     get nodes() {
       return nodes.count
+    },
+    get isAlone() {
+      return state === 'alone'
     },
     get forwarded() {
       return count
@@ -121,66 +116,31 @@ export function createCluster(registry: Registry, self: string, service: Service
     close,
   }
 
-  /** What others bring comes by a server of its own: whatever serves the application's clients is not in the way. */
   async function start(): Promise<void> {
     const address = await registry.address?.()
-    if (address === undefined) return
-    const { createServer } = await import('node:http')
-    forwarder = await createForwarder()
-    server = createServer({ keepAliveTimeout: 60_000, requestTimeout: 0 })
-    server.on('request', (request, response) => {
-      if (isOurs(request)) service.handle(request, response)
-      else if (isOrder(request)) response.end()
-      else request.destroy()
-    })
-    server.on('upgrade', (request, socket, head) =>
-      isOurs(request) ? service.upgrade(request, socket, head) : socket.destroy(),
-    )
-    await new Promise<void>((resolve, reject) => server?.once('error', reject).listen(0, address, resolve))
-    server.unref().on('error', ignore)
-    const { port } = server.address() as { port: number }
-    await nodes.enter(`${address}:${port}`)
-  }
-
-  /** Whether a hub says so. How it came there is how it comes here. */
-  function isOurs(request: IncomingMessage): boolean {
-    const [text = '', signature = ''] = String(request.headers[sealHeader] ?? '').split('.')
-    if (!nodes.isSigned(sealed(request, text), signature)) return false
-    forwarded.add(request)
-    delete request.headers[sealHeader]
-    service.vouch(request, JSON.parse(Buffer.from(text, 'base64url').toString()))
-    return true
-  }
-
-  /** Whether a hub says what is to be done. It is. */
-  function isOrder(request: IncomingMessage): boolean {
-    const [text = '', signature = ''] = String(request.headers[orderHeader] ?? '').split('.')
-    if (!nodes.isSigned(text, signature)) return false
-    service.obey(JSON.parse(Buffer.from(text, 'base64url').toString()))
-    return true
-  }
-
-  function tellAll(order: object): void {
-    const text = Buffer.from(JSON.stringify(order)).toString('base64url')
-    for (const node of nodes.others()) void tell(node, text)
-  }
-
-  async function tell(node: string, text: string): Promise<void> {
-    for (let address = nodes.addressOf(node); address; address = nodes.addressOf(node)) {
-      if (await forwarder?.tell(address, { [orderHeader]: `${text}.${nodes.sign(text)}` })) return
-      await new Promise(resolve => setTimeout(resolve, again).unref())
+    const own = address === undefined || isOver ? undefined : await gateway.open(address)
+    if (own === undefined || isOver) {
+      state = 'alone'
+      return gateway.close()
     }
+    state = 'listed'
+    await nodes.enter(own)
+    state = 'in'
+    reach.look()
+    tellAll({ hello: self })
   }
 
-  function sealed({ method, url }: Pick<Incoming, 'method' | 'url'>, text: string): string {
-    return `${method} ${url} ${text}`
+  async function obey(order: { hello?: string }): Promise<void> {
+    if (order.hello === undefined) return hub.obey(order)
+    await nodes.read()
+    reach.look()
   }
 
   function isForeign(ask: HubRequest, request: Incoming): boolean {
-    if (!forwarder || ask.before || forwarded.has(request)) return false
+    if (state === 'alone' || ask.before || isForwarded(request)) return false
     const sid = sidOf(ask)
-    if (sid !== undefined) return !service.knows(sid)
-    return ask.line !== undefined && nodes.count > 1 && lines.get(ask.line) !== self
+    if (sid !== undefined) return !hub.knows(sid)
+    return ask.line !== undefined && nodes.count > 1 && !whereabouts.isOurs(ask.line)
   }
 
   async function forward(
@@ -188,14 +148,12 @@ export function createCluster(registry: Registry, self: string, service: Service
     request: Incoming,
     response: Outgoing,
     body: () => Promise<Buffer>,
-  ): Promise<boolean> {
+  ): Promise<Whose> {
     let what: Forwarded | undefined
-    const isDone = await bring(ask, async (to, address) => {
+    return bring(ask, response, async address => {
       what ??= forwardedOf(ask, request, ask.via === 'post' ? await body() : undefined)
-      return to.request(address, what, response)
+      return forwarder.request(address, what, response)
     })
-    if (isDone === 'broken') response.destroy()
-    return isDone !== undefined
   }
 
   async function forwardUpgrade(
@@ -203,87 +161,76 @@ export function createCluster(registry: Registry, self: string, service: Service
     request: IncomingMessage,
     socket: Duplex,
     head: Buffer,
-  ): Promise<boolean> {
-    const isDone = await bring(ask, (to, address) =>
-      to.upgrade(address, forwardedOf(ask, request), socket, head),
-    )
-    if (isDone === 'broken') socket.destroy()
-    return isDone !== undefined
+  ): Promise<Whose> {
+    const what = forwardedOf(ask, request)
+    return bring(ask, socket, address => forwarder.upgrade(address, what, socket, head))
   }
 
-  /** To where it began, or where it has moved since. */
-  async function bring(
-    ask: HubRequest,
-    act: (to: Forwarder, address: string) => Promise<Outcome>,
-  ): Promise<'answered' | 'broken' | undefined> {
+  /** To where its session began, or where that has moved since. */
+  async function bring(ask: HubRequest, client: { destroy(): unknown }, act: Act): Promise<Whose> {
     const sid = sidOf(ask)
+    if (sid !== undefined) await enter()
     const first = sid === undefined ? await claim(ask.line as string) : startOf(sid)
-    const outcome = await tryAt(first, act)
-    if (sid === undefined || outcome) return outcome
-    const there = await registry.get(placeOf(sid))
-    const found: Whereabouts | undefined = there && JSON.parse(there)
-    if (!found || !there) return undefined
-    if ('at' in found) return found.at === first ? undefined : tryAt(found.at, act)
-    left.set(sid, there)
-    return undefined
+    let outcome = await tryAt(first, act)
+    if (outcome === 'nowhere' && sid !== undefined) {
+      const now = await movedTo(sid)
+      if (now !== first) outcome = await tryAt(now, act)
+    }
+    if (outcome === 'silent') throw refusal(503, 'the node of this session does not answer', 1, 'node')
+    if (outcome === 'broken') client.destroy()
+    if (outcome === 'answered' || outcome === 'broken') return 'answered'
+    return outcome === 'walled' ? 'walled' : 'ours'
   }
 
-  async function tryAt(
-    node: string | undefined,
-    act: (to: Forwarder, address: string) => Promise<Outcome>,
-  ): Promise<'answered' | 'broken' | undefined> {
-    const address = node === undefined || node === self ? undefined : nodes.addressOf(node)
-    if (!forwarder || !node || !address) return undefined
-    const outcome = await act(forwarder, address)
-    if (outcome === 'unreachable') nodes.lost(node)
-    if (outcome === 'unreachable' || outcome === 'elsewhere') return undefined
+  /** Until it has found the others, a hub cannot say of any session that it is over. */
+  async function enter(): Promise<void> {
+    if (state !== 'in' && !(await atMost(patience, started)))
+      throw refusal(503, 'this node has not found the others yet', 1, 'node')
+  }
+
+  /** Where the log takes nothing, the transports of a race may begin a session each. */
+  async function claim(line: string): Promise<string | undefined> {
+    try {
+      return await whereabouts.claim(line)
+    } catch {
+      return undefined
+    }
+  }
+
+  async function movedTo(sid: string): Promise<string | undefined> {
+    try {
+      return await whereabouts.movedTo(sid)
+    } catch {
+      throw refusal(503, 'where this session is cannot be read just now', 1, 'node')
+    }
+  }
+
+  async function tryAt(node: string | undefined, act: Act): Promise<Tried> {
+    if (node === undefined || node === self) return 'nowhere'
+    if (nodes.addressOf(node) === undefined) await nodes.read()
+    const standing = reach.standing(node)
+    const address = nodes.addressOf(node)
+    if (standing === 'gone' || address === undefined) return 'nowhere'
+    if (standing !== 'there') return standing
+    const outcome = await act(address)
+    reach.met(node, outcome)
+    if (outcome === 'absent' || outcome === 'elsewhere') return 'nowhere'
+    if (outcome === 'silent') return reach.standing(node) === 'walled' ? 'walled' : 'silent'
     count++
     return outcome
   }
 
-  async function leave(sid: string, rest: unknown): Promise<boolean> {
-    const text = JSON.stringify({ rest })
-    try {
-      const before = takenUp.get(sid)
-      const there = await registry.compareAndSet(placeOf(sid), before, text, service.sessionTimeout)
-      takenUp.delete(sid)
-      return there === text
-    } catch {
-      return false
-    }
-  }
-
-  async function takeUp(sid: string): Promise<unknown> {
-    const there = left.get(sid)
-    if (there === undefined) return undefined
-    left.delete(sid)
-    const text = JSON.stringify({ at: self })
-    const now = await registry.compareAndSet(placeOf(sid), there, text, lasting)
-    if (now !== text) return undefined
-    takenUp.set(sid, text)
-    return JSON.parse(there).rest
-  }
-
-  function ended(sid: string): void {
-    const text = takenUp.get(sid)
-    if (text === undefined) return
-    takenUp.delete(sid)
-    void set(sid, text, 1)
-  }
-
-  function keepTelling(): void {
-    for (const [sid, text] of takenUp) void set(sid, text, lasting)
-  }
-
-  /** Where it fails, whoever looks for the session finds it gone. */
-  async function set(sid: string, text: string, lasts: number): Promise<void> {
-    await Promise.resolve(registry.compareAndSet(placeOf(sid), text, text, lasts)).catch(() => {})
+  function walled(address: string): void {
+    hub.failed(
+      new Error(
+        `the node at ${address}, which shares the log, cannot be reached from here: what is asked of its sessions is answered only there. Let nodes reach each other, or have the balancer keep clients on their node`,
+      ),
+    )
   }
 
   function forwardedOf({ arrival, via }: HubRequest, request: Incoming, body?: Buffer): Forwarded {
     const { method = 'GET', headers } = request
     const url = targetOf(request)
-    const text = Buffer.from(JSON.stringify(arrival)).toString('base64url')
     const kept = Object.entries(headers).filter(
       ([name]) => !name.startsWith(':') && (via === 'websocket' || !ofConnection.test(name)),
     )
@@ -293,43 +240,56 @@ export function createCluster(registry: Registry, self: string, service: Service
       headers: {
         ...Object.fromEntries(kept),
         host: headers.host ?? String(headers[':authority']),
-        [sealHeader]: `${text}.${nodes.sign(sealed({ method, url }, text))}`,
+        ...seals.onRequest({ method, url }, arrival),
         ...(body && { 'content-length': body.length }),
       },
       ...(body && { body }),
     }
   }
 
+  /** The hub where a session began, by its id. */
   function startOf(sid: string): string | undefined {
     return /^[\w-]{32}$/.test(sid) ? sid.slice(0, self.length) : undefined
   }
 
-  /** All transports of a race go where the first of them came to: none of them has been told a session yet. */
-  async function claim(line: string): Promise<string | undefined> {
-    const node = await registry.compareAndSet(`line:${line}`, undefined, self, racing)
-    if (node === undefined) return undefined
-    lines.delete(line)
-    lines.set(line, node)
-    const [oldest] = lines.keys()
-    if (lines.size > 10_000 && oldest !== undefined) lines.delete(oldest)
-    return node === self ? undefined : node
+  async function call(sid: string, principal: string | undefined): Promise<void> {
+    await enter()
+    const home = (await whereabouts.movedTo(sid)) ?? startOf(sid)
+    const address = home === undefined || home === self ? undefined : nodes.addressOf(home)
+    if (address === undefined) return
+    await forwarder.tell(address, seals.onOrder({ release: { sid, principal } }))
+    await whereabouts.movedTo(sid)
+  }
+
+  function tellAll(order: object): void {
+    const headers = seals.onOrder(order)
+    for (const node of nodes.others()) void tell(node, headers)
+  }
+
+  async function tell(node: string, headers: Forwarded['headers']): Promise<void> {
+    for (let address = nodes.addressOf(node); address; address = nodes.addressOf(node)) {
+      if ((await forwarder.tell(address, headers)) === 'answered') return
+      await new Promise(resolve => setTimeout(resolve, again).unref())
+    }
   }
 
   async function close(): Promise<void> {
-    clearInterval(clock)
-    await started
-    await nodes.leave()
-    forwarder?.close()
-    server?.close()
-    server?.closeAllConnections()
+    isOver = true
+    if (state === 'listed' || state === 'in') await nodes.leave()
+    reach.close()
+    whereabouts.close()
+    forwarder.close()
+    gateway.close()
   }
 }
+
+/** Asks the hub at an address. */
+type Act = (address: string) => Promise<Outcome>
+
+/** `nowhere`: nobody has what it is about, as far as that node goes. */
+type Tried = 'answered' | 'broken' | 'nowhere' | 'silent' | 'walled'
 
 /** The session that a request is about: its own, or the one that is to carry it. */
 export function sidOf({ sid, url }: HubRequest): string | undefined {
   return sid ?? url.searchParams.get('rt.by') ?? undefined
-}
-
-function placeOf(sid: string): string {
-  return `session:${sid}`
 }

@@ -1,4 +1,4 @@
-import type { ClientRequest, IncomingMessage, OutgoingHttpHeaders } from 'node:http'
+import { Agent, request as ask, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { ignore } from '../wire/channel.ts'
 import type { Outgoing } from '../wire/exchange.ts'
@@ -18,10 +18,11 @@ export interface Forwarded {
  * |---|---|
  * | `answered` | its client has the answer, or does not wait for it any more |
  * | `elsewhere` | the hub that was asked has not what it is about, and has taken nothing |
- * | `unreachable` | nobody was there, and nothing was taken |
+ * | `absent` | nobody listens there, and nothing was taken |
+ * | `silent` | it accepts no connection in time, and nothing was taken |
  * | `broken` | the connection ended before the answer: what was taken of it is not known |
  */
-export type Outcome = 'answered' | 'elsewhere' | 'unreachable' | 'broken'
+export type Outcome = 'answered' | 'elsewhere' | 'absent' | 'silent' | 'broken'
 
 /** By this header a hub says that it has not what the request is about. */
 export const elsewhereHeader = 'throughline-elsewhere'
@@ -29,79 +30,90 @@ export const elsewhereHeader = 'throughline-elsewhere'
 /** How long another hub may take to accept a connection, in ms. */
 const patience = 2_000
 
+/** Why a connection was given up. */
+const silence = new Error('it does not answer')
+
+/** How long it may take to answer what it is told itself, in ms. */
+const thought = 5_000
+
 /** Brings requests to other hubs, and their answers back, as they come. */
 export interface Forwarder {
   request(address: string, what: Forwarded, response: Outgoing): Promise<Outcome>
   upgrade(address: string, what: Forwarded, socket: Duplex, head: Buffer): Promise<Outcome>
-  /** Says something to another hub itself. Whether it has heard it. */
-  tell(address: string, headers: OutgoingHttpHeaders): Promise<boolean>
+  /** Says something to another hub itself. `silent`: it may not have heard it. */
+  tell(address: string, headers: OutgoingHttpHeaders): Promise<Outcome>
+  /** Ends all connections to a hub, and what waits for it there. */
+  cut(address: string): void
   close(): void
 }
 
 /** Connections between hubs are used again: a poll should not cost one. */
-export async function createForwarder(): Promise<Forwarder> {
-  const { Agent, request: ask } = await import('node:http')
+export function createForwarder(): Forwarder {
   const agent = new Agent({ keepAlive: true, noDelay: true })
-  return { request, upgrade, tell, close: () => agent.destroy() }
+  const sockets = new Map<string, Set<Duplex>>() // by address
+  return { request, upgrade, tell, cut, close: () => agent.destroy() }
 
-  async function tell(address: string, headers: OutgoingHttpHeaders): Promise<boolean> {
+  async function tell(address: string, headers: OutgoingHttpHeaders): Promise<Outcome> {
     const what = { method: 'POST', url: '/', headers }
-    const nobody = { destroyed: false, once() {} }
-    const outcome = await attempt(
+    let timer: NodeJS.Timeout | undefined
+    const asker = {
+      destroyed: false,
+      once(_: 'close', giveUp: () => void) {
+        timer = setTimeout(giveUp, thought).unref()
+      },
+    }
+    const outcome = await attempt(address, what, asker, answer => void answer.resume())
+    clearTimeout(timer)
+    return outcome === 'broken' ? 'silent' : outcome
+  }
+
+  function cut(address: string): void {
+    for (const socket of sockets.get(address) ?? []) socket.destroy(silence)
+  }
+
+  function keep(address: string, socket: Duplex): void {
+    const those = sockets.get(address) ?? new Set()
+    sockets.set(address, those.add(socket))
+    socket.once('close', () => those.delete(socket) && those.size === 0 && sockets.delete(address))
+  }
+
+  function request(address: string, what: Forwarded, response: Outgoing): Promise<Outcome> {
+    return attempt(address, what, response, answer => bring(answer, response))
+  }
+
+  function upgrade(address: string, what: Forwarded, socket: Duplex, head: Buffer): Promise<Outcome> {
+    return attempt(
       address,
       what,
-      nobody,
-      asking => asking.end(),
-      answer => answer.resume(),
+      socket,
+      answer => {
+        socket.write(headOf(answer))
+        answer.pipe(socket)
+      },
+      (answer, other, first) => {
+        socket.write(headOf(answer))
+        if (first.length) socket.write(first)
+        if (head.length) other.write(head)
+        join(socket, other)
+      },
     )
-    return outcome === 'answered'
   }
 
-  async function request(address: string, what: Forwarded, response: Outgoing): Promise<Outcome> {
-    const ask = () =>
-      attempt(
-        address,
-        what,
-        response,
-        asking => asking.end(what.body),
-        answer => bring(answer, response),
-      )
-    const outcome = await ask()
-    return outcome === 'stale' ? fresh(await ask()) : outcome
+  /** On a connection that was used before and has ended meanwhile, once more: nothing is taken twice, for all that is sent has a number. */
+  async function attempt(...asked: Parameters<typeof askOnce>): Promise<Outcome> {
+    const outcome = await askOnce(...asked)
+    if (outcome !== 'stale') return outcome
+    const second = await askOnce(...asked)
+    // It may have been taken the first time, by a hub that is not there any more.
+    return second === 'stale' || second === 'absent' ? 'broken' : second
   }
 
-  async function upgrade(address: string, what: Forwarded, socket: Duplex, head: Buffer): Promise<Outcome> {
-    const ask = () =>
-      attempt(
-        address,
-        what,
-        socket,
-        asking => {
-          asking.once('upgrade', (answer: IncomingMessage, other: Duplex, first: Buffer) => {
-            asking.emit('answered')
-            socket.write(headOf(answer))
-            if (first.length) socket.write(first)
-            if (head.length) other.write(head)
-            join(socket, other)
-          })
-          asking.end()
-        },
-        answer => {
-          socket.write(headOf(answer))
-          answer.pipe(socket)
-        },
-      )
-    const outcome = await ask()
-    return outcome === 'stale' ? fresh(await ask()) : outcome
-  }
-
-  /** `stale`: a connection that was used before had ended meanwhile. Whoever asks again, by which nothing is taken twice, gets another one. */
-  function attempt(
+  function askOnce(
     address: string,
-    { method, url, headers }: Forwarded,
+    { method, url, headers, body }: Forwarded,
     client: Pick<Duplex, 'destroyed'> & { once(name: 'close', listener: () => void): unknown },
-    go: (asking: ClientRequest) => void,
     answered: (answer: IncomingMessage) => void,
+    upgraded?: (answer: IncomingMessage, other: Duplex, first: Buffer) => void,
   ): Promise<Outcome | 'stale'> {
     return new Promise(resolve => {
       const [, host, port] = /^(.*):(\d+)$/.exec(address) ?? []
@@ -111,39 +123,41 @@ export async function createForwarder(): Promise<Forwarder> {
       asking.once('socket', socket => {
         isConnected = !socket.connecting
         if (isConnected) return
-        const timer = setTimeout(() => asking.destroy(), patience)
+        keep(address, socket)
+        const timer = setTimeout(() => asking.destroy(silence), patience)
         asking.once('close', () => clearTimeout(timer))
         socket.once('connect', () => {
           isConnected = true
           clearTimeout(timer)
         })
       })
-      asking.on('error', () => {
+      asking.on('error', (error: NodeJS.ErrnoException) => {
         if (client.destroyed) resolve('answered')
-        else if (!isConnected) resolve('unreachable')
-        else resolve(asking.reusedSocket ? 'stale' : 'broken')
-      })
-      asking.once('answered', () => {
-        isAnswered = true
-        resolve('answered')
+        else if (!isConnected) resolve(error.code === 'ECONNREFUSED' ? 'absent' : 'silent')
+        else resolve(asking.reusedSocket && error !== silence ? 'stale' : 'broken')
       })
       asking.once('response', (answer: IncomingMessage) => {
         if (answer.headers[elsewhereHeader]) {
           answer.resume()
           return resolve('elsewhere')
         }
-        asking.emit('answered')
+        settle()
         answered(answer)
       })
+      asking.once('upgrade', (...answer: [IncomingMessage, Duplex, Buffer]) => {
+        settle()
+        upgraded?.(...answer)
+      })
       // What its client does not wait for any more need not go on.
-      client.once('close', () => isAnswered || asking.destroy())
-      go(asking)
+      client.once('close', () => isAnswered || asking.destroy(silence))
+      asking.end(body)
+
+      function settle(): void {
+        isAnswered = true
+        resolve('answered')
+      }
     })
   }
-}
-
-function fresh(outcome: Outcome | 'stale'): Outcome {
-  return outcome === 'stale' ? 'broken' : outcome
 }
 
 /** What concerns one connection alone (RFC 9110, 7.6.1). */

@@ -80,6 +80,8 @@ export interface Connections extends Pick<Rooms, 'subscribe' | 'unsubscribe' | '
   beat(): void
   /** Lets all go, so many in a second. Resolves when the last channel is over. */
   farewell(pace: Pace): Promise<void>
+  /** Takes nothing more from a session, waits up to `within` ms for what is being worked at, says how far that went, and leaves it to another node if that is possible. Its channels end after `retry()` ms. */
+  release(member: Member, within: number, retry: () => number): Promise<void>
   /** Who is in which topic. */
   readonly presence: Presence
 }
@@ -151,6 +153,7 @@ export function createConnections(
     cut,
     beat,
     farewell,
+    release,
     subscribe: rooms.subscribe,
     unsubscribe: rooms.unsubscribe,
     history: rooms.history,
@@ -482,7 +485,6 @@ export function createConnections(
     })
   }
 
-  /** Takes nothing more from a session, waits for what is being worked at, says how far that went, and ends its channels. */
   async function release(member: Member, within: number, retry: () => number): Promise<void> {
     member.leaving = true
     const isOver = member.acked === member.taken || (await atMost(within, member.done))

@@ -96,7 +96,7 @@ export async function grant(
   settings: Settings,
   claim: Claim = { withdrawn: undefined },
 ): Promise<Granted> {
-  const asked = requestOf(ask, settings)
+  const asked = await requestOf(ask, settings)
   for (let tried = 0; tried < tries; tried++) {
     claim.withdrawn = undefined
     const said = await answerOf(settings, asked)
@@ -126,10 +126,10 @@ export function checkHolds(granted: Granted): void {
 const outdated = refusal(503, 'the rights have changed meanwhile', 1)
 
 /** What `authorize` is shown. A ticket is used by it. */
-function requestOf(ask: HubRequest, { tickets }: Settings): AuthorizeRequest {
+async function requestOf(ask: HubRequest, { tickets }: Settings): Promise<AuthorizeRequest> {
   const { url, address, origin, method, via, headers } = ask
   const ticket = url.searchParams.get('rt.ticket')
-  const { token, principal } = ticket === null ? { token: readToken(ask) } : tickets.use(ticket)
+  const { token, principal } = ticket === null ? { token: readToken(ask) } : await tickets.use(ticket)
   const who = { token, principal, origin: origin ?? ownOrigin(ask) }
   return { ...who, url, address, method, transport: via, headers }
 }

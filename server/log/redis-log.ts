@@ -126,6 +126,9 @@ const usual = { retain: 1_000, expire: 86_400_000 }
 /** How long a private topic is kept in which nobody writes, in ms: what sessions leave that die with their node. */
 const idle = 3_600_000
 
+/** Milliseconds between two looks at where Redis is, as long as that is not known. */
+const looking = 50
+
 /** How many topics can be told to have moved; if there are more, all lines read anew. */
 const nameable = 10_000
 
@@ -237,6 +240,7 @@ function partOf(
   const marked = new Map<string, Bookmark>()
   const told = new Set<string>()
   let appended = 0
+  let isClosed = false
   const link = createLink(
     {
       way,
@@ -520,11 +524,14 @@ function partOf(
     return ((await run('compareAndSet', [registered(key)], values)) as string | null) ?? undefined
   }
 
-  function address(): Promise<string | undefined> | undefined {
-    const { hostname, port } = link.where ?? {}
-    return hostname === undefined
-      ? undefined
-      : localAddressTo(hostname.replace(/^\[|\]$/g, ''), Number(port) || 6379)
+  /** Waits until it is known where Redis is, which a hub that has just been made does not know yet. */
+  async function address(): Promise<string | undefined> {
+    while (!link.where) {
+      if (isClosed) return undefined
+      await new Promise(resolve => setTimeout(resolve, looking).unref())
+    }
+    const { hostname, port } = link.where
+    return localAddressTo(hostname.replace(/^\[|\]$/g, ''), Number(port) || 6379)
   }
 
   function listen(listener: LogListener): () => void {
@@ -574,6 +581,7 @@ function partOf(
   }
 
   function close(): Promise<void> {
+    isClosed = true
     for (const clock of clocks) clearInterval(clock)
     return link.close()
   }

@@ -44,6 +44,8 @@ export interface Sessions {
   /** Stands for a session of another node, as long as it has a channel here. Throws a refusal when there are too many. */
   invite(ask: HubRequest, granted: Granted): Member
   knows(sid: string): boolean
+  /** The one with this id, whoever asks. */
+  named(sid: string): Member | undefined
   /** Whether the session that is asked for is known to live on a page of the origin that asks. */
   vouches(ask: HubRequest): boolean
   enter(connection: Connection): void
@@ -198,6 +200,7 @@ export function createSessions(
     letGo,
     takeUp,
     knows: sid => members.has(sid),
+    named: sid => members.get(sid),
     vouches: ({ sid = '', origin }) => origin !== undefined && members.get(sid)?.origin === origin,
     enter,
     leave,
@@ -369,7 +372,6 @@ export function createSessions(
   }
 
   function takeUp(ask: HubRequest, granted: Granted, rest: Rest): void {
-    if (rest.principal !== granted.principal) return
     const member = make(ask.sid ?? '', 'proven', ask, granted)
     const { taken, acked, refused, subscribed, data } = rest
     Object.assign(member, {

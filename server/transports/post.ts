@@ -84,7 +84,7 @@ async function* gathered(body: AsyncIterable<unknown>): AsyncIterable<Uint8Array
   if (held > 0) yield small.subarray(0, held)
 }
 
-/** The whole body, for another node that is to have it. Throws a refusal where that is more than it may be, or than there is room for. */
+/** The whole body, for another node that is to have it; where none takes it, `servePost` reads it again. Throws a refusal where that is more than it may be, or than there is room for. */
 export async function readWhole(context: Context, request: Incoming): Promise<Buffer> {
   const { message, batch } = context.settings.limits
   const pieces: Uint8Array[] = []
@@ -94,7 +94,9 @@ export async function readWhole(context: Context, request: Incoming): Promise<Bu
     if (size > Math.max(message, batch)) throw refusal(413, 'too much at once')
     pieces.push(Buffer.from(piece))
   }
-  return Buffer.concat(pieces)
+  const rawBody = Buffer.concat(pieces)
+  Object.assign(request, { rawBody })
+  return rawBody
 }
 
 const told = new WeakSet<Context>()

@@ -2,7 +2,7 @@ import { encode } from '../../src/wire/encoder.ts'
 import type { Context } from '../context.ts'
 import { grant } from '../http/access.ts'
 import { createReader } from '../http/body-reader.ts'
-import type { HubRequest } from '../http/hub-request.ts'
+import { type HubRequest, targetOf } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
 import type { Incoming, Outgoing } from '../wire/exchange.ts'
 import { bodyOf, checkType } from './post.ts'
@@ -23,7 +23,17 @@ export async function serveQuery(
   const name = longQueries.nameOf(query)
   await grant({ ...ask, url }, context.settings)
   longQueries.keep(name, query)
+  await context.cluster?.common?.tellQuery(name, query)
   sendText(response, 200, 'text/event-stream', encode({ event: 'rt.query', data: name }))
+}
+
+/** Learns the query that an address names, if another node was told it. */
+export async function learnQuery({ cluster, settings }: Context, request: Incoming): Promise<void> {
+  const { longQueries } = settings
+  const name = /[?&]rt\.q=([\w-]{22})(?:&|$)/.exec(targetOf(request))?.[1]
+  if (name === undefined || longQueries.find(name) !== undefined) return
+  const query = await cluster?.common?.queryOf(name)
+  if (query !== undefined && longQueries.nameOf(query) === name) longQueries.keep(name, query)
 }
 
 /** Reads the query from the body. Its bytes count with those of all queries, since there is no session yet. */

@@ -52,7 +52,9 @@ export function createDestination(
   const whole = () => withParams(http, asked.params())
   const named = (bare: URL) => buildRequest({ ...viaPost, name: 'query' }, { position: nowhere }, bare)
   const random = () => Math.floor(environment.random() * 2 ** 32).toString(36)
-  const line = random() + random() + random() + random()
+  const name = () => random() + random() + random() + random()
+  let line = name()
+  let session: string | undefined
   const long =
     environment.fetch && dialect.addressing.longQuery?.(whole, environment.fetch, named, withCredentials)
   const attempts: Attempt[] = []
@@ -98,6 +100,11 @@ export function createDestination(
     details: RequestDetails & { position: Position },
     url: URL = long?.address() ?? whole(),
   ): Request {
+    // By its name a server could bring a line back into the session that it has given up, where its numbers mean other messages.
+    if (details.position !== nowhere) {
+      if (session && !details.position.session) line = name()
+      session = details.position.session
+    }
     return dialect.addressing.buildRequest({
       ...details,
       via: by.like ?? by.name,

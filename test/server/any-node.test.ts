@@ -1,19 +1,27 @@
 /** Several nodes behind a balancer that brings each request to the next one. */
 import { once } from 'node:events'
 import { createServer, request } from 'node:http'
-import { type AddressInfo, connect as connectTcp } from 'node:net'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import {
+  type AddressInfo,
+  connect as connectTcp,
+  createServer as createTcpServer,
+  type Socket,
+} from 'node:net'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
-import { type HubOptions, memoryLog } from '../../server/index.ts'
+import { type HubOptions, memoryLog, redisLog } from '../../server/index.ts'
+import { natsLog } from '../../server/nats.ts'
 import { connect, longPolling, native, race, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
 import { type Stand, stand, until } from './harness.ts'
+import { missingNats, type Nats, startNats } from './nats.ts'
+import { missingRedis, startRedis } from './redis.ts'
 
 const environment = { WebSocket }
 
-async function nodes(count: number, options: HubOptions = {}) {
-  const log = options.log ?? memoryLog()
-  const all = await Promise.all(Array.from({ length: count }, () => stand({ ...options, log })))
+/** Each has its own end of the log that `end` gives, if they do not share one in this process. */
+async function nodes(count: number, { log = memoryLog(), ...options }: HubOptions = {}, end = () => log) {
+  const all = await Promise.all(Array.from({ length: count }, () => stand({ ...options, log: end() })))
   const taken: string[] = []
   const told: string[] = []
   const errors: unknown[] = []
@@ -110,6 +118,58 @@ describe('a line whose every request comes to another node', () => {
   )
 })
 
+const overNats = `nodes that share a log in NATS${missingNats ? ` (${missingNats})` : ''}`
+
+describe.skipIf(missingNats)(overNats, { timeout: 120_000 }, () => {
+  let nats: Nats
+  beforeAll(async () => {
+    nats = await startNats()
+  })
+  afterAll(() => nats.close())
+
+  /** All nodes of a test. */
+  function natsNodes(prefix: string) {
+    return nodes(3, {}, () => {
+      const log = natsLog({ servers: nats.url, prefix, patience: 60_000 })
+      onTestFinished(() => log.close())
+      return log
+    })
+  }
+
+  it.each([
+    ['polls', longPolling],
+    ['a race of all', race(websocket, fetchStreaming, longPolling)],
+  ] as const)('let a line over %s be one session, wherever its requests come', async (name, transport) => {
+    const { all, taken, told, url } = await natsNodes(name.replaceAll(' ', '-'))
+    const { line, heard } = open(url, transport)
+    await line.opened
+    for (const number of numbers(30)) {
+      const sent = line.send(number)
+      await all[Number(number) % 3]?.hub.publish('x', number)
+      await sent
+    }
+    await until(() => heard.length === 30)
+    expect(heard).toEqual(numbers(30))
+    expect(taken).toEqual(numbers(30))
+    expect(told).toEqual(['open'])
+  })
+
+  it('let a session go on at another one when its node lets it go', async () => {
+    const { all, taken, told, url } = await natsNodes('moved')
+    const { line } = open(url, websocket)
+    await line.opened
+    const home = () => all.find(({ hub }) => hub.stats().sessions === 1) as Stand
+    const first = home()
+    await line.send('before')
+    const draining = first.hub.drain()
+    await Promise.all(numbers(5).map(number => line.send(number)))
+    await draining
+    expect(taken).toEqual(['before', ...numbers(5)])
+    expect(told).toEqual(['open'])
+    expect(home()).not.toBe(first)
+  })
+})
+
 describe('a session whose node lets it go', () => {
   it.each(transports)('over %s goes on at another one, with all that belongs to it', async (_, transport) => {
     const { all, taken, told, url } = await nodes(3)
@@ -138,6 +198,41 @@ describe('a session whose node lets it go', () => {
     expect(counted).toEqual(numbers(200).map(number => Number(number) + 1))
     expect(home()).not.toBe(first)
     expect(told).toEqual(['open'])
+  })
+})
+
+describe('a WebSocket that comes back at another node than its session lives at', () => {
+  it('goes on in its session, with what the application keeps of it', async () => {
+    const { all, taken, told, url } = await nodes(2)
+    const counted: unknown[] = []
+    for (const { hub } of all)
+      hub.on('message', ({ session: { data } }) => {
+        data.count = Number(data.count ?? 0) + 1
+        counted.push(data.count)
+      })
+    const sockets: WebSocket[] = []
+    class Kept extends WebSocket {
+      constructor(address: string, protocols?: string | string[]) {
+        super(address, protocols)
+        sockets.push(this)
+      }
+    }
+    const line = connect(`${url}?topic=x`, {
+      transport: websocket,
+      dialect: native,
+      environment: { WebSocket: Kept },
+    })
+    onTestFinished(() => line.close())
+    await line.opened
+    for (const number of numbers(4)) {
+      await line.send(number)
+      // Two handshakes come to the two nodes in turn.
+      sockets.at(-1)?.terminate()
+    }
+    expect(taken).toEqual(numbers(4))
+    expect(counted).toEqual([1, 2, 3, 4])
+    expect(told).toEqual(['open'])
+    expect(all.reduce((sum, { hub }) => sum + hub.stats().sessions, 0)).toBe(1)
   })
 })
 
@@ -172,4 +267,134 @@ describe('what is asked of one node', () => {
     await expect.poll(() => ended).toEqual([403, 403, 403])
     expect(lines.map(({ readyState }) => readyState)).toEqual([1, 2, 1, 2, 1, 2])
   })
+})
+
+describe('nodes between which nothing goes', () => {
+  it('give up nothing: who asks the wrong one comes again, and goes on when it can be reached', async () => {
+    const wall = await walls()
+    const { all, taken, told, url } = await nodes(2, { log: wall.log })
+    const { line, heard } = open(url, longPolling)
+    await line.opened
+    await line.send('before')
+    wall.stand()
+    const sent: Promise<unknown>[] = []
+    while (all.every(({ hub }) => hub.stats().refused === 0)) {
+      sent.push(line.send(`meanwhile ${sent.length}`))
+      await new Promise(resolve => setTimeout(resolve, 100))
+    }
+    wall.fall()
+    await Promise.all(sent)
+    await all[0]?.hub.publish('x', 'after')
+    await until(() => heard.length === 1)
+    expect(taken).toEqual(['before', ...sent.map((_, nth) => `meanwhile ${nth}`)])
+    expect(heard).toEqual(['after'])
+    expect(told).toEqual(['open'])
+  })
+
+  it('say so once if it was never otherwise, and answer the polls of each other', async () => {
+    const wall = await walls()
+    wall.stand()
+    const { errors, url, all } = await nodes(2, { log: wall.log })
+    await until(() => errors.length === 2)
+    expect(errors.map(String)).toEqual([
+      expect.stringMatching(
+        /^Error: the node at 127\.0\.0\.1:\d+, which shares the log, cannot be reached from here/,
+      ),
+      expect.stringMatching(
+        /^Error: the node at 127\.0\.0\.1:\d+, which shares the log, cannot be reached from here/,
+      ),
+    ])
+    const { line, heard } = open(url, longPolling)
+    await line.opened
+    for (const number of numbers(10)) await all[Number(number) % 2]?.hub.publish('x', number)
+    await until(() => heard.length === 10)
+    expect(heard).toEqual(numbers(10))
+  })
+})
+
+/** Between all nodes of a log, by what they say of where they are: as long as a wall stands, what they send each other leads nowhere. */
+async function walls() {
+  const doors = new Map<string, string>() // by the address that a node gives, where the others find it
+  const sockets = new Set<Socket>()
+  let stands = false
+  const { registry, ...log } = memoryLog()
+  const outside = (text: string | undefined) => translate(text, doors)
+  const inside = (text: string | undefined) =>
+    translate(text, new Map([...doors].map(([one, other]) => [other, one])))
+  return {
+    log: {
+      ...log,
+      registry: {
+        address: () => '127.0.0.1',
+        get: async (key: string) => outside(await registry?.get(key)),
+        async compareAndSet(key: string, expected: string | undefined, text: string, lasts: number) {
+          for (const [, port] of text.matchAll(/"127\.0\.0\.1:(\d+)"/g)) await build(`127.0.0.1:${port}`)
+          const put = inside(text) as string
+          const now = await registry?.compareAndSet(key, inside(expected), put, lasts)
+          return now === put ? text : outside(now)
+        },
+      },
+    },
+    stand() {
+      stands = true
+      for (const socket of sockets) socket.pause()
+    },
+    fall() {
+      stands = false
+      for (const socket of sockets) socket.resume()
+    },
+  }
+
+  async function build(behind: string): Promise<void> {
+    if (doors.has(behind) || [...doors.values()].includes(behind)) return
+    const [hostname = '', port] = behind.split(':')
+    const server = createTcpServer({ pauseOnConnect: true }, socket => {
+      const onward = connectTcp(Number(port), hostname)
+      for (const [one, other] of [
+        [socket, onward],
+        [onward, socket],
+      ] as const) {
+        sockets.add(one)
+        one.on('data', piece => void other.write(piece)).on('error', () => {})
+        one.once('close', () => sockets.delete(one) && other.destroy())
+        if (stands) one.pause()
+        else one.resume()
+      }
+    })
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => void server.close())
+    doors.set(behind, `127.0.0.1:${(server.address() as AddressInfo).port}`)
+  }
+}
+
+function translate(text: string | undefined, words: ReadonlyMap<string, string>): string | undefined {
+  return text?.replace(/127\.0\.0\.1:\d+/g, word => words.get(word) ?? word)
+}
+
+it.skipIf(missingRedis)(
+  'hubs that share a Redis find each other, also where that is not there yet',
+  async () => {
+    const redis = await startRedis()
+    onTestFinished(() => redis.close())
+    await redis.stop()
+    const all = await Promise.all(
+      [1, 2].map(() => {
+        const log = redisLog({ url: redis.url })
+        onTestFinished(() => log.close())
+        return stand({ log })
+      }),
+    )
+    await redis.start()
+    await until(() => all.every(({ hub }) => hub.stats().nodes === 2))
+  },
+)
+
+it.skipIf(missingRedis)('a hub whose Redis never came can be closed', async () => {
+  const redis = await startRedis()
+  await redis.close()
+  const log = redisLog({ url: redis.url })
+  const { hub } = await stand({ log })
+  await hub.close()
+  await log.close()
 })

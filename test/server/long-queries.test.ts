@@ -1,8 +1,20 @@
 import net from 'node:net'
 import { describe, expect, it, vi } from 'vitest'
 import { createLongQueries, type LongQueries } from '../../server/http/long-queries.ts'
+import { memoryLog } from '../../server/index.ts'
 import { encode } from '../../src/wire/encoder.ts'
-import { address, ask, channels, listen, parse, type Stand, stand, type Via, witness } from './harness.ts'
+import {
+  address,
+  ask,
+  channels,
+  listen,
+  parse,
+  type Stand,
+  stand,
+  until,
+  type Via,
+  witness,
+} from './harness.ts'
 
 const topics = Array.from({ length: 1_000 }, (_, n) => `topic=company:${n}`).join('&')
 const headers = { 'Content-Type': 'text/event-stream' }
@@ -52,6 +64,19 @@ describe('a query that is told by a POST', () => {
     expect((await ask(address(other, { 'rt.via': 'long-polling', 'rt.n': 0, 'rt.q': name }))).status).toBe(
       200,
     )
+  })
+
+  it('is known to all nodes that share a log and can reach each other', async () => {
+    const log = memoryLog()
+    const all = await Promise.all([1, 2, 3].map(() => stand({ log })))
+    await until(() => all.every(({ hub }) => hub.stats().nodes === 3))
+    const name = await nameOf(all[0] as Stand, topics)
+    for (const via of channels) {
+      const ear = listen(all[1] as Stand, via as Via, { topic: undefined, 'rt.q': name })
+      await ear.opened()
+      await all[2]?.hub.publish('company:999', 'last')
+      expect(await ear.messages(1)).toEqual(['last'])
+    }
   })
 
   it('is not kept of whoever may not come with it', async () => {

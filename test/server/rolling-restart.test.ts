@@ -14,7 +14,7 @@ it.skipIf(missing)(
   async () => {
     const redis = await startRedis('saved')
     onTestFinished(() => redis.close())
-    const cluster = await startCluster(redis.url, 40)
+    const cluster = await startCluster({ redis: redis.url, hub: { admission: 40 } })
     onTestFinished(() => cluster.close())
     const clients = Array.from({ length: 16 }, (_, nth) =>
       startClient(cluster.url, `client ${nth}`, nth % 4 === 3 ? 'fetch-streaming' : 'websocket'),

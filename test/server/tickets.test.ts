@@ -1,7 +1,7 @@
 /** What stands for a credential in an address: sealed, good once, and not for long. */
 import { expect, it, vi } from 'vitest'
 import { createTickets } from '../../server/http/tickets.ts'
-import { createHub } from '../../server/index.ts'
+import { createHub, memoryLog } from '../../server/index.ts'
 import {
   address,
   ask,
@@ -12,6 +12,7 @@ import {
   type Stand,
   stand,
   stopTime,
+  until,
   witness,
 } from './harness.ts'
 
@@ -117,6 +118,20 @@ it('of one node is taken by another that has the same ticketKey', async () => {
   const [one, other] = [await stand({ ticketKey }), await stand({ ticketKey })]
   const asked = { ...poll, 'rt.ticket': one.hub.ticket('ann') }
   expect((await ask(address(other, asked))).status).toBe(200)
+})
+
+it('of one node is taken by those that share its log and can reach it, once by all together', async () => {
+  const log = memoryLog()
+  const all = await Promise.all([1, 2, 3].map(() => stand({ log })))
+  await until(() => all.every(({ hub }) => hub.stats().nodes === 3))
+  const [one, ...others] = all as [Stand, Stand, Stand]
+  const tickets = [1, 2, 3, 4].map(() => one.hub.ticket('ann'))
+  for (const ticket of tickets) {
+    const asked = { ...poll, 'rt.ticket': ticket }
+    const answers = await Promise.all(others.map(other => ask(address(other, asked))))
+    expect(answers.map(({ status }) => status).toSorted()).toEqual([200, 401])
+    expect((await ask(address(one, asked))).text).toBe('the ticket was used\n')
+  }
 })
 
 it('is remembered for as long as it is good: too many are refused for a moment, and none is let in twice', async () => {

@@ -1,0 +1,121 @@
+import type { Registry } from '../log/log.ts'
+
+/** What the registry says of sessions that do not live where they began, and of lines that race. */
+export interface Whereabouts {
+  /** The hub where a session lives that has moved. One that was left for whoever asks next is remembered, for `takeUp`. */
+  movedTo(sid: string): Promise<string | undefined>
+  /** Leaves a session for whichever hub is asked for it next. Whether that is possible. */
+  leave(sid: string, rest: unknown): Promise<boolean>
+  /** Takes up a session that was left, if `movedTo` has found it so and `isTheirs` says of what was left that it is whose it should be. `another`: another hub was faster, and `movedTo` finds that. */
+  takeUp(sid: string, isTheirs: (rest: unknown) => boolean): Promise<Left | 'another' | undefined>
+  /** A session that was taken up is over. */
+  ended(sid: string): void
+  /** Whether all transports of a line come here. */
+  isOurs(line: string): boolean
+  /** All transports of a race go to the hub where the first of them came: none of them has been told a session yet. Another hub, or `undefined` for this one. */
+  claim(line: string): Promise<string | undefined>
+  close(): void
+}
+
+/** What was left of a session. */
+export interface Left {
+  readonly rest: unknown
+}
+
+/** Of a session that does not live where it began: the hub where it does, or what was left of it. */
+type Found = { readonly at: string } | Left
+
+/** For how long it is known where a session lives that has moved, unless that is told again. In ms. */
+const lasting = 600_000
+
+/** For how long all transports of a race go to one hub, in ms. */
+const racing = 30_000
+
+/** How many lines are remembered. */
+const most = 10_000
+
+/** `self`: this hub. `sessionTimeout`: for how long a session waits for its client, in ms. */
+export function createWhereabouts(registry: Registry, self: string, sessionTimeout: number): Whereabouts {
+  const lines = new Map<string, string>() // by line, whose it is
+  const left = new Map<string, string>() // sessions that nobody has taken up, as the registry has them
+  const takenUp = new Map<string, string>() // those that live here now, likewise
+  const clock = setInterval(keepTelling, lasting / 4).unref()
+
+  return {
+    movedTo,
+    leave,
+    takeUp,
+    ended,
+    isOurs: line => lines.get(line) === self,
+    claim,
+    close: () => clearInterval(clock),
+  }
+
+  async function movedTo(sid: string): Promise<string | undefined> {
+    const there = await registry.get(keyOf(sid))
+    if (there === undefined) return undefined
+    const found: Found = JSON.parse(there)
+    if ('at' in found) return found.at
+    left.set(sid, there)
+    return undefined
+  }
+
+  async function leave(sid: string, rest: unknown): Promise<boolean> {
+    const text = JSON.stringify({ rest })
+    try {
+      const there = await registry.compareAndSet(keyOf(sid), takenUp.get(sid), text, sessionTimeout)
+      takenUp.delete(sid)
+      return there === text
+    } catch {
+      return false
+    }
+  }
+
+  async function takeUp(
+    sid: string,
+    isTheirs: (rest: unknown) => boolean,
+  ): Promise<Left | 'another' | undefined> {
+    const there = left.get(sid)
+    if (there === undefined) return undefined
+    left.delete(sid)
+    const found: Left = JSON.parse(there)
+    if (!isTheirs(found.rest)) return undefined
+    const text = JSON.stringify({ at: self })
+    const now = await registry.compareAndSet(keyOf(sid), there, text, lasting)
+    if (now !== text) return now === undefined ? undefined : 'another'
+    takenUp.set(sid, text)
+    return found
+  }
+
+  function ended(sid: string): void {
+    const text = takenUp.get(sid)
+    if (text === undefined) return
+    takenUp.delete(sid)
+    void renew(sid, text, 1)
+  }
+
+  function keepTelling(): void {
+    for (const [sid, text] of takenUp) void renew(sid, text, lasting)
+  }
+
+  /** Where it fails, whoever looks for the session finds it gone. */
+  async function renew(sid: string, text: string, lasts: number): Promise<void> {
+    try {
+      await registry.compareAndSet(keyOf(sid), text, text, lasts)
+    } catch {}
+  }
+
+  async function claim(line: string): Promise<string | undefined> {
+    const node = await registry.compareAndSet(`line:${line}`, undefined, self, racing)
+    if (node === undefined) return undefined
+    lines.delete(line)
+    lines.set(line, node)
+    const [oldest] = lines.keys()
+    if (lines.size > most && oldest !== undefined) lines.delete(oldest)
+    return node === self ? undefined : node
+  }
+}
+
+function keyOf(sid: string): string {
+  return `session:${sid}`
+}
