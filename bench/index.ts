@@ -14,6 +14,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { firstMessage } from './first-message/index.ts'
 import { latency } from './latency/index.ts'
+import { load } from './load/index.ts'
 import { mainThread } from './main-thread/index.ts'
 import { memory } from './memory/index.ts'
 import { parser } from './parser/index.ts'
@@ -37,6 +38,7 @@ const questions = [
   memory,
   parser,
   server,
+  load,
   topics,
   streams,
 ] as Question[]

@@ -1,6 +1,6 @@
 import { createServer } from 'node:http'
 import { hostnameOf, ownHosts, readHosts } from '../server/http/hosts.ts'
-import { createHub, createPublishEndpoint, type RedisLog, redisLog } from '../server/index.ts'
+import { createHub, createPublishEndpoint, type Log, redisLog } from '../server/index.ts'
 import { type Command, readArguments, UsageError } from './arguments.ts'
 
 const help = `throughline serve [options]
@@ -13,7 +13,8 @@ A bare server to try the wire by hand. Topics come from the query; what a client
   --hosts <list>           names that lead here beside loopback and --host, with commas between (HOSTS)
   --publish-secret <text>  what a backend shows to publish by /publish, 16 characters or more (PUBLISH_SECRET); without it
                            whoever reaches the server may, but no page
-  --redis <url>            one of several servers that share a log
+  --redis <url>            one of several servers that share a log in this Redis
+  --nats <list>            the same in NATS: one address, or several of a cluster with commas between
 
 In parentheses: the variable of the environment that says the same, which keeps a secret out of the list of processes, and the default.
 `
@@ -25,6 +26,7 @@ const options = {
   hosts: { type: 'string' },
   'publish-secret': { type: 'string' },
   redis: { type: 'string' },
+  nats: { type: 'string' },
 } as const
 
 export const command: Command = { help, run }
@@ -36,10 +38,12 @@ interface Told {
   readonly origins: readonly string[]
   readonly hosts: readonly string[]
   readonly secret: string | undefined
-  readonly log: RedisLog | undefined
+  readonly log: SharedLog | undefined
 }
 
-function run(args: string[]): Promise<number> {
+type SharedLog = Log & { close(): Promise<void> }
+
+async function run(args: string[]): Promise<number> {
   const { values } = readArguments(args, options, { names: [], least: 0 })
   const { env } = process
   const host = values.host ?? env.HOST ?? '127.0.0.1'
@@ -49,8 +53,20 @@ function run(args: string[]): Promise<number> {
     origins: list(values.origins ?? env.ORIGINS ?? ''),
     hosts: ['localhost', ...ownHosts(host), ...list(values.hosts ?? env.HOSTS ?? '')],
     secret: values['publish-secret'] ?? env.PUBLISH_SECRET,
-    log: values.redis === undefined ? undefined : redisLog({ url: values.redis }),
+    log: await openLog(values.redis, values.nats),
   })
+}
+
+async function openLog(redis: string | undefined, nats: string | undefined): Promise<SharedLog | undefined> {
+  if (redis !== undefined && nats !== undefined)
+    throw new UsageError('--redis and --nats are two places for one log')
+  if (redis !== undefined) return redisLog({ url: redis })
+  if (nats === undefined) return undefined
+  const { natsLog } = await import('../server/nats.ts').catch(cause => {
+    const needs = '--nats needs two packages: npm install @nats-io/jetstream @nats-io/transport-node'
+    throw new Error(needs, { cause })
+  })
+  return natsLog({ servers: list(nats) })
 }
 
 /** Settles with an exit code once the server has ended. */

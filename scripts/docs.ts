@@ -77,7 +77,11 @@ export async function write(folder: string): Promise<string[]> {
         'Methods',
         '*',
       ],
-      intentionallyNotExported: ['Here', 'Part', 'TopicsOf', 'HeardOf', 'Given'],
+      intentionallyNotExported: [
+        ...['Here', 'Part', 'TopicsOf', 'HeardOf', 'Given'],
+        // Lists of which there is a type.
+        ...['refusalReasons', 'closeReasons', 'doubtCauses'],
+      ],
       preservedTypeAnnotationTags: ['@throws'],
       jsDocCompatibility: { defaultTag: false },
       outputs: [{ name: 'markdown', path: folder }],

@@ -7,9 +7,9 @@ export const entries: readonly string[] = Object.keys(manifest.exports)
   .filter(path => path !== './package.json')
   .map(path => path.slice(2) || 'index')
 
-/** `throughline/x` is src/x.ts. What has a folder of its own, as the server has, is there. */
+/** `throughline/x` is src/x.ts. What has a folder of its own, as the server has, is there, and so is what stands beside it. */
 export function sourceOf(entry: string): string {
-  return existsSync(`${entry}/index.ts`) ? `${entry}/index.ts` : `src/${entry}.ts`
+  return [`${entry}/index.ts`, `${entry}.ts`].find(path => existsSync(path)) ?? `src/${entry}.ts`
 }
 
 /** What is for pages, and has to be small. */

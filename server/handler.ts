@@ -14,8 +14,9 @@ import {
 import type { Claim } from './http/claims.ts'
 import { type HubRequest, readHubRequest, readRecipient, targetOf } from './http/hub-request.ts'
 import { answerTo, type Refusal, reasonOf, refusal } from './http-error.ts'
+import { isReadyFor, spaceOf } from './log/log.ts'
 import { printable } from './printer.ts'
-import type { Rest } from './sessions/sessions.ts'
+import { privateTopic, type Rest } from './sessions/sessions.ts'
 import { serveCarried } from './transports/carried.ts'
 import { isSlice, serveSlice } from './transports/jsonp.ts'
 import { servePoll } from './transports/poll.ts'
@@ -194,6 +195,7 @@ export async function fetchSession(context: Context, ask: HubRequest, granted: G
 export function checkNow(context: Context, ask: HubRequest, granted: Granted): void {
   checkOpen(context, ask)
   checkHolds(granted)
+  if (ask.via !== 'post' && !isSlice(ask)) checkSpaces(context, ask, granted)
   context.expelled.check(ask, granted, ask.via === 'post' || isSlice(ask))
 }
 
@@ -218,15 +220,33 @@ function checkOpen(context: Context, ask: HubRequest): void {
   if (context.away !== undefined && !goesOn(context, ask))
     throw refusal(503, 'the server is going away', context.away, 'draining')
   // What a client sends is the application's, which may not need the log.
-  if (via !== 'post' && context.settings.log.ready === false) {
-    throw refusal(
-      503,
-      'messages cannot be read just now',
-      Math.max(2, Math.ceil(context.lines.spread() / 1000)),
-      'log',
-    )
-  }
+  if (via !== 'post' && context.settings.log.ready === false) throw unread(context)
   if (isRefused(context, via)) throw refusal(400, `${via} is refused`, undefined, 'transport')
+}
+
+function unread({ lines }: Context): Refusal {
+  const retryAfter = Math.max(2, Math.ceil(lines.spread() / 1000))
+  return refusal(503, 'messages cannot be read just now', retryAfter, 'log')
+}
+
+/**
+ * A client of version 1 has one position, which says nothing of topics elsewhere. And what a line cannot do without has to be within reach: its topics, if they have that one position, and
+ * what is sent to its session.
+ */
+function checkSpaces(context: Context, { version, sid }: HubRequest, { topics, principal }: Granted): void {
+  const { log } = context.settings
+  if (!log.spaces) return
+  const [first] = topics
+  const other = version === 1 && topics.find(topic => spaceOf(log, topic) !== spaceOf(log, first as string))
+  if (typeof other === 'string')
+    throw refusal(
+      400,
+      `${JSON.stringify(printable(first as string))} and ${JSON.stringify(printable(other))} are in different logs, and this client has one position for all its topics: one address for each, or the same text in braces in their names, such as "{room}a" and "{room}b"`,
+      undefined,
+      'spaces',
+    )
+  const needed = version === 1 && first !== undefined ? first : sid && privateTopic(sid, principal)
+  if (needed && !isReadyFor(log, needed)) throw unread(context)
 }
 
 /** What a line that is open needs, until it is told to go. */

@@ -19,7 +19,7 @@ export interface Refusal {
 /**
  * Why a request was refused, in a word. `application`: `authorize` said so. `credential`: a token or a ticket is missing, used or over, or `authorize` said 401. `origin` and `host`: not
  * listed. `transport`: refused by `hub.refuse`. `session`: it is not known here, or over. `disconnected`: by `hub.disconnect`. `sessions`, `lines`, `topics`: more than the limits
- * have. `sends`: a client sends too much. `busy`: too much at once of something else. `admission`: more lines come than are let in. `descriptors`: nearly no file descriptors are left. `draining`: the hub is going
+ * have. `spaces`: a client with one position for all its topics asks for some that are in different parts of a log that is spread. `sends`: a client sends too much. `busy`: too much at once of something else. `admission`: more lines come than are let in. `descriptors`: nearly no file descriptors are left. `draining`: the hub is going
  * away. `node`: the one where the session lives does not answer just now. `log`: it cannot be read. `failed`: `authorize` or a listener threw what is no refusal.
  */
 export type RefusalReason = (typeof refusalReasons)[number]
@@ -38,6 +38,7 @@ export const refusalReasons = [
   'sessions',
   'lines',
   'topics',
+  'spaces',
   'sends',
   'busy',
   'admission',

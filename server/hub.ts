@@ -321,7 +321,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   )
   const { counts } = journal
   const loopDelay = createLoopDelay()
-  const roaming = createRoaming(events.report)
+  const roaming = createRoaming(events.report, () => cluster?.isAlone ?? true)
   const inflow = createInflow(limits)
   const sessions = createSessions(settings, {
     name: roaming.name,
@@ -354,13 +354,13 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   )
   const unlisten = log.listen({
     heard: settings.presence ? entry => lines.presence.heard(entry) || lines.deliver(entry) : lines.deliver,
-    missed: () => {
-      lines.presence.missed()
-      lines.reread()
+    missed: space => {
+      lines.presence.missed(undefined, space)
+      lines.reread({ space })
     },
     moved: topics => {
       lines.presence.missed(topics)
-      lines.reread(topics)
+      lines.reread({ topics })
     },
     passed: (topic, text) => productions.heard(topic, text) || lines.pass(topic, text),
     failed(error) {

@@ -33,6 +33,7 @@ export type {
   Packed,
   Past,
   Registry,
+  Spaces,
   Whole,
 } from './log/log.ts'
 export { type MemoryLogOptions, memoryLog } from './log/memory-log.ts'
@@ -46,6 +47,7 @@ export type {
   RedisSentinel,
   RedisSocketOptions,
 } from './log/redis-options.ts'
+export { type SpreadLog, spreadLog } from './log/spread-log.ts'
 export type { Metric, Sample } from './operation/exposition.ts'
 export type { Buckets } from './operation/histogram.ts'
 export type { Probe, UnreadyReason } from './operation/probes.ts'

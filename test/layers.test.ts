@@ -188,6 +188,7 @@ const arrows: Record<string, string[]> = {
 
   // The program in the terminal: a server and a client at a time, each as its users have it.
   'cli/': ['cli/', 'server/index.ts', 'server/http/hosts.ts', 'src/wire/', 'node:', 'ws'],
+  'cli/serve.ts': ['cli/', 'server/index.ts', 'server/nats.ts', 'server/http/hosts.ts', 'node:'],
   'cli/line.ts': ['cli/arguments.ts', 'src/transports/fetch-streaming.ts', 'ws'],
   'cli/listen.ts': ['cli/', 'src/index.ts'],
   'cli/diagnose.ts': ['cli/', 'src/diagnose.ts'],
@@ -206,6 +207,7 @@ const arrows: Record<string, string[]> = {
     '@nats-io/transport-node',
   ],
   'server/log/nats-log.ts': ['server/log/', ...beside, '@nats-io/transport-node'],
+  'server/log/nats-registry.ts': ['server/log/', '@nats-io/jetstream', '@nats-io/transport-node'],
   'server/wire/': ['server/wire/', 'server/log/log.ts', ...beside],
   'server/http/': ['server/http/', 'server/wire/', ...beside],
   'server/cluster/': ['server/cluster/', 'server/http/', 'server/wire/', 'server/log/log.ts', ...beside],

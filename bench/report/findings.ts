@@ -95,12 +95,14 @@ export function loadNow(): number {
 }
 
 function print({ tables, bars, load }: Findings): void {
-  for (const table of tables) {
-    console.log(`${table.title}. ${table.what}`)
-    console.log(`${lay([headOf(table), ...table.rows.map(row => cellsOf(table, row))])}\n`)
-  }
+  for (const table of tables) printTable(table)
   for (const bar of bars) console.log(`  ${barCells(bar).join(' · ')}`)
   console.log(`  Load of the machine ${load.map(each => each.toFixed(1)).join(' → ')}\n`)
+}
+
+export function printTable(table: Table): void {
+  console.log(`${table.title}. ${table.what}`)
+  console.log(`${lay([headOf(table), ...table.rows.map(row => cellsOf(table, row))])}\n`)
 }
 
 /** The section of the page. `file` is where the method is told. */

@@ -1,9 +1,8 @@
 /** Three nodes that share a log, restarted one after the other behind a balancer that is configured as docs/load-balancers.md says. */
-import { readFile } from 'node:fs/promises'
 import { createHub, memoryLog } from '../../server/index.ts'
 import { type Site, startSite } from '../fixtures/site.ts'
 import { expect, type TestPage, test } from '../fixtures/test.ts'
-import { documented } from './documented.ts'
+import { documented, placed, shown } from './documented.ts'
 import { type Heard, mistakes, mistakesUpward, type Published, type Sent } from './history.ts'
 import { beginLine, send } from './place.ts'
 import { missing, startProgram } from './programs.ts'
@@ -115,21 +114,9 @@ async function startCluster() {
   }
 
   async function startNode(port = 0) {
-    const hub = createHub({ log, retry: 100, trustProxy: ['127.0.0.1'] })
+    const hub = createHub({ log, retry: 100, trustProxy: ['127.0.0.1'], probes: true })
     hub.on('message', ({ data }) => void taken.push(String(data)))
     const site: Site = await startSite({ hub, port })
     return { hub, site }
   }
-}
-
-/** The block of that language on the page. */
-async function shown(language: string): Promise<string> {
-  const page = await readFile('docs/load-balancers.md', 'utf8')
-  const [, block] = new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(page) ?? []
-  if (block === undefined) throw new Error(`docs/load-balancers.md has no ${language}`)
-  return block
-}
-
-function placed(rules: string, nodes: readonly number[]): string {
-  return rules.replace(/\bnode-(\d):8080/g, (_, node) => `127.0.0.1:${nodes[node - 1]}`)
 }

@@ -1,4 +1,5 @@
 /** nginx and HAProxy with a configuration that the docs show, as processes of a test's own. */
+import { readFile } from 'node:fs/promises'
 import type { Program } from './programs.ts'
 
 type Name = 'nginx' | 'haproxy'
@@ -16,6 +17,19 @@ export function documented(name: Name, rules: string, place: (rules: string) => 
         folder,
       ),
   }
+}
+
+/** The block of that language in docs/load-balancers.md. */
+export async function shown(language: string): Promise<string> {
+  const page = await readFile('docs/load-balancers.md', 'utf8')
+  const [, block] = new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``).exec(page) ?? []
+  if (block === undefined) throw new Error(`docs/load-balancers.md has no ${language}`)
+  return block
+}
+
+/** Its nodes on these ports. */
+export function placed(rules: string, nodes: readonly number[]): string {
+  return rules.replace(/\bnode-(\d):8080/g, (_, node) => `127.0.0.1:${nodes[node - 1]}`)
 }
 
 /** What each needs beside what is shown. */

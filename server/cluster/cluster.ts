@@ -30,6 +30,8 @@ export interface Cluster
   readonly common: Common | undefined
   /** How many hubs there are, this one included. */
   readonly nodes: number
+  /** Whether it is known that no other can reach this one. */
+  readonly isAlone: boolean
   /** How many requests others have answered for it. */
   readonly forwarded: number
   close(): Promise<void>
@@ -104,6 +106,9 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     },
     get nodes() {
       return nodes.count
+    },
+    get isAlone() {
+      return state === 'alone'
     },
     get forwarded() {
       return count

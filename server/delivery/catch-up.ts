@@ -1,4 +1,4 @@
-import { type History, isId, readPlace } from '../log/log.ts'
+import { type History, isId, isReadyFor, readPlace, spaceOf } from '../log/log.ts'
 import type { Journal } from '../operation/journal.ts'
 import type { Settings } from '../options.ts'
 import { ackedForSure } from '../sessions/acknowledgement.ts'
@@ -10,6 +10,7 @@ import {
   none,
   nowhereYet,
   type Place,
+  reach,
 } from '../sessions/session.ts'
 import type { Piece } from '../wire/batch.ts'
 import { gapBlock, openBlock, subscribedBlock } from '../wire/control-events.ts'
@@ -32,7 +33,7 @@ export interface Start {
   tellsLater: boolean
 }
 
-/** Feeds that are at one place, and what followed it. */
+/** Feeds that are at one place of one space, and what followed it. */
 interface Group {
   readonly feeds: readonly Feed[]
   /** A topic that is read besides. */
@@ -48,52 +49,100 @@ export interface CatchUp {
   begin(connection: Connection, start: Start): Promise<readonly Group[]>
   /**
    * Reads for the feeds that are late, page by page as the channel takes them, until none is; from then on all are live, or the line is
-   * over. What was read already is told first.
+   * over. What was read already is told first. Those wait whose space is out of reach, while others go on.
    */
   goOn(connection: Connection, first?: readonly Group[]): Promise<void>
   /** Lets a feed read anew, wherever it is: something was missed. */
   again(feed: Feed): Promise<void>
+  /** Lets those read that wait for a space. */
+  retry(connection: Connection): Promise<void>
 }
 
 /** How many reads a first block waits for. */
 const readAhead = 8
 
-/** `spread` tells the current one, in ms. */
+/** `spread` tells the current one, in ms. `failed` hears what is tried again. */
 export function createCatchUp(
   settings: Settings,
   fanout: Fanout,
   spread: () => number,
   journal: Journal,
+  failed: (error: unknown) => void,
 ): CatchUp {
-  const { log, limits, heartbeat, retry } = settings
+  const { log, limits, heartbeat } = settings
 
   let latest: Place | undefined
 
-  return { begin, goOn, again }
+  return { begin, goOn, again, retry }
 
   async function begin(connection: Connection, start: Start): Promise<readonly Group[]> {
     const { cursor, lost, welcome } = start
     connection.reading = true
     const own = read([connection.own], cursor, lost)
     const others = groupsOf(connection)
-    connection.late = others.length > readAhead
-    const ahead = others.slice(0, readAhead).map(feeds => read(feeds))
-    const groups = await Promise.all([own, ...ahead])
-    if (welcome) fanout.queue(connection, open(connection, groups, start))
+    // What the first block has to tell is read in any case.
+    const ahead = others.filter((feeds, n) => n < readAhead || feeds.some(isListed))
+    connection.late = ahead.length < others.length
+    const [first, begins, ...more] = await Promise.all([
+      own,
+      start.tellsLater && log.spaces ? newestIn(connection.topics, cursor) : undefined,
+      ...ahead.map(readAheadOf),
+    ])
+    const groups = [first, ...more.filter(group => group !== undefined)]
+    if (welcome) fanout.queue(connection, open(connection, groups, start, begins))
     return groups
+  }
+
+  /** A position that the client is told has to be known; the others can wait. */
+  function readAheadOf(feeds: readonly Feed[]): Promise<Group | undefined> {
+    return feeds.some(feed => isListed(feed) && !feed.at.id) ? read(feeds) : ifThere(feeds, () => read(feeds))
+  }
+
+  /** Where topics begin that the client is to ask for itself. */
+  async function newestIn(
+    topics: readonly string[],
+    cursor: string | undefined,
+  ): Promise<Record<string, string>> {
+    const newest = new Map<number, string>()
+    for (const topic of topics) {
+      const space = spaceOf(log, topic)
+      newest.set(space, newest.get(space) ?? cursor ?? (await log.after(undefined, [], space)).start)
+    }
+    return Object.fromEntries(topics.map(topic => [topic, newest.get(spaceOf(log, topic)) as string]))
+  }
+
+  /** Of a log that is spread the part may be out of reach where these are: they wait, so that others go on. */
+  async function ifThere<T>(feeds: readonly Feed[], act: () => Promise<T>): Promise<T | undefined> {
+    const [{ connection, topics }] = feeds as readonly [Feed]
+    if (!log.spaces || topics === connection.own.topics) return act()
+    const topic = topics[0] as string
+    try {
+      if (isReadyFor(log, topic)) return await act()
+    } catch (error) {
+      if (isReadyFor(log, topic)) failed(error)
+    }
+    for (const feed of feeds) if (isLeft(feed)) Object.assign(feed, { from: 'log', early: none })
+    connection.stalled = true
+    return undefined
+  }
+
+  async function retry(connection: Connection): Promise<void> {
+    connection.stalled = false
+    connection.late = true
+    await goOn(connection)
   }
 
   async function goOn(connection: Connection, first: readonly Group[] = []): Promise<void> {
     if (connection.reading && !first.length) return
     connection.reading = true
-    for (const group of first) await bring(group)
+    for (const group of first) await ifThere(group.feeds, () => bring(group))
     while ((connection.late || connection.slow) && !connection.isOver) {
       await takeBreath(connection)
       connection.slow = connection.late = false
       for (const feeds of groupsOf(connection)) {
         await takeBreath(connection)
         if (connection.isOver) return
-        await bring(await read(feeds))
+        await ifThere(feeds, async () => bring(await read(feeds)))
       }
     }
     connection.reading = false
@@ -120,11 +169,17 @@ export function createCatchUp(
     const groups = new Map<string, Feed[]>()
     for (const feed of feedsOf(connection)) {
       if (feed.from !== 'log') continue
-      const same = groups.get(feed.at.id)
+      const place = log.spaces ? `${spaceIn(feed)} ${feed.at.id}` : feed.at.id
+      const same = groups.get(place)
       if (same) same.push(feed)
-      else groups.set(feed.at.id, [feed])
+      else groups.set(place, [feed])
     }
     return [...groups.values()]
+  }
+
+  /** All topics of a feed are in one. */
+  function spaceIn({ topics }: Feed): number {
+    return spaceOf(log, topics[0] as string)
   }
 
   /** Listens first, then reads: what is published between falls into neither hole, and what comes twice has a number. */
@@ -141,7 +196,11 @@ export function createCatchUp(
     const hearing = log.followed?.(feeds.flatMap(({ topics }) => topics))
     if (hearing) await hearing
     const topics = feeds.flatMap(topicsToRead)
-    const history = await log.after(cursor, lost === undefined ? topics : [...topics, lost])
+    const history = await log.after(
+      cursor,
+      lost === undefined ? topics : [...topics, lost],
+      spaceIn(feeds[0] as Feed),
+    )
     return { feeds, lost, history, told: -1 }
   }
 
@@ -174,14 +233,17 @@ export function createCatchUp(
     { member, version, topics: granted }: Connection,
     groups: readonly Group[],
     { cursor, set, tellsLater }: Start,
+    begins: Record<string, string> | undefined,
   ): Piece {
-    const [{ history }] = groups as readonly [Group]
+    const [{ history, feeds }] = groups as readonly [Group]
     const id = cursor === undefined ? history.start : whence(history)
     const { message, batch, messages } = limits
-    return openBlock(id, retry, {
+    return openBlock(id, settings.retry, {
       session: member.session.id,
       ...(version > 1 && {
-        topics: tellsLater ? Object.fromEntries(granted.map(topic => [topic, id])) : listed(groups),
+        topics: tellsLater
+          ? (begins ?? Object.fromEntries(granted.map(topic => [topic, id])))
+          : listed(groups, feeds[0] as Feed),
         set,
       }),
       resumed: cursor !== undefined && groups.every(({ history }) => !history.gap),
@@ -193,8 +255,14 @@ export function createCatchUp(
   }
 
   /** The topics that the client did not name, and where they begin. */
-  function listed(groups: readonly Group[]): Record<string, string> {
+  function listed(groups: readonly Group[], { connection }: Feed): Record<string, string> {
     const topics: [string, string][] = []
+    if (connection.stalled)
+      for (const feed of connection.rooms.values())
+        if (isListed(feed) && feed.from === 'log') {
+          topics.push([feed.topics[0] as string, feed.at.id])
+          feed.notice = undefined
+        }
     for (const { feeds, history } of groups)
       for (const feed of feeds) {
         if (feed.notice !== 'listed') continue
@@ -224,7 +292,7 @@ export function createCatchUp(
       if (!gap) feed.at = place
     }
     // Another life of the log counts anew.
-    if (gap && gap.reason !== 'trimmed') connection.at = nowhereYet
+    if (gap && gap.reason !== 'trimmed') reach(connection, spaceIn(first), nowhereYet)
     const lost = gap ? seqOf(gap.to) : -1
     if (gap && (gap.reason !== 'trimmed' || lost > group.told)) {
       group.told = lost
@@ -271,6 +339,11 @@ function isIn({ connection, topics }: Feed, topic: string): boolean {
 
 function isLeft({ from }: Feed): boolean {
   return from !== 'nowhere'
+}
+
+/** Whether its client hears of it in the first block, since it has not asked for it. */
+function isListed({ notice }: Feed): boolean {
+  return notice === 'listed'
 }
 
 /** Most sessions were never addressed: those who hear the same topics ask the same. */

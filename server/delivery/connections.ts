@@ -1,7 +1,7 @@
 import type { Granted } from '../http/access.ts'
 import type { HubRequest } from '../http/hub-request.ts'
 import type { Refusal } from '../http-error.ts'
-import type { Entry } from '../log/log.ts'
+import { type Entry, isAllReady, spaceOf } from '../log/log.ts'
 import type { Journal } from '../operation/journal.ts'
 import type { CloseReason } from '../operation/record.ts'
 import type { Settings } from '../options.ts'
@@ -55,8 +55,8 @@ export interface Connections extends Pick<Rooms, 'subscribe' | 'unsubscribe' | '
   deliver(entry: Entry): void
   /** Hands on what is not kept. */
   pass(topic: string, text: string): void
-  /** Lets all read anew, or those who hear one of the topics: something was published that was not handed over. */
-  reread(topics?: readonly string[]): void
+  /** Lets all read anew that are in this space, or those who hear one of the topics: something was published that was not handed over. */
+  reread(which: { topics?: readonly string[]; space?: number | undefined }): void
   /** Says something of the protocol's own. */
   say(connection: Connection, piece: Piece): void
   /** Says the last thing, and ends the channel in good order. */
@@ -131,9 +131,9 @@ export function createConnections(
     slow: fallBehind,
     answered: connection => rooms.left(connection),
   })
-  const catchUp = createCatchUp(settings, fanout, spread, journal)
+  const catchUp = createCatchUp(settings, fanout, spread, journal, hooks.failed)
   const presence = createPresence(settings, fanout.queue, hooks.failed)
-  const rooms = createRooms(settings, sessions, fanout, presence, hooks.mayHear, kick)
+  const rooms = createRooms(settings, sessions, fanout, presence, hooks.mayHear, kick, hooks.failed)
   const expiry = createExpiry(connection => end(connection, byeBlock(0), 'expired'))
 
   return {
@@ -163,10 +163,13 @@ export function createConnections(
 
   function prepare(ask: HubRequest, granted: Granted): Opening {
     const { sid, address, cursor, turn } = ask
-    const known = sessions.find(ask, granted)
-    const joined = known ?? sessions.join(ask, granted)
+    const space = spaceOfLine(ask, granted)
+    const isNear = (topic: string) => space === undefined || spaceOf(log, topic) === space
+    const known = nearOnly(sessions.find(ask, granted), isNear)
+    const joined = known ?? nearOnly(sessions.join(ask, granted), isNear)
     const elsewhere = sid && !sessions.knows(sid)
-    const lost = elsewhere ? privateTopic(sid, granted.principal) : undefined
+    const before = elsewhere ? privateTopic(sid, granted.principal) : undefined
+    const lost = before !== undefined && isNear(before) ? before : undefined
     const { topics, expires } = granted
     const { set, tellsLater } = ask
     const start = { ask, granted, address, topics, expires, cursor, lost: undefined, set, tellsLater }
@@ -177,9 +180,26 @@ export function createConnections(
     }
     if (elsewhere && roaming.isGuest(ask))
       return { ...start, member: sessions.invite(ask, granted), welcome: false }
-    const member = sessions.begin(ask, granted)
+    const member = sessions.begin(ask, granted, space ?? goingOn(lost, cursor))
     if (elsewhere) journal.doubt(sid, 'session-unknown')
     return { ...start, member, lost, welcome: true }
+  }
+
+  /** Where all topics of a line are that has one position for all; `undefined` if it has one for each. */
+  function spaceOfLine({ version }: HubRequest, { topics }: Granted): number | undefined {
+    const [topic] = topics
+    return log.spaces && version === 1 && topic !== undefined ? log.spaces.of(topic) : undefined
+  }
+
+  /** A client with one position has nothing in a session elsewhere that it could go on with. */
+  function nearOnly(member: Member | undefined, isNear: (topic: string) => boolean): Member | undefined {
+    return member && isNear(member.topic) ? member : undefined
+  }
+
+  /** A line's position is in the stream of what is sent to its session: a new session has its own where that goes on. */
+  function goingOn(lost: string | undefined, cursor: string | undefined): number | undefined {
+    if (lost !== undefined) return spaceOf(log, lost)
+    return cursor === undefined ? undefined : log.spaces?.at(cursor)
   }
 
   function open(channel: Channel, opening: Opening): Connection {
@@ -232,6 +252,8 @@ export function createConnections(
       welcomed,
       isWelcomed: false,
       at: nowhereYet,
+      beside: undefined,
+      stalled: false,
       queue: undefined,
       began: fanout.clock,
       // Lines that began together need not end together.
@@ -288,19 +310,21 @@ export function createConnections(
       .catch(error => fail(connection, error))
   }
 
-  function reread(topics?: readonly string[]): void {
-    const feeds = topics ? topics.flatMap(topic => [...fanout.hearers(topic)]) : allFeeds()
+  function reread({ topics, space }: { topics?: readonly string[]; space?: number | undefined }): void {
+    const feeds = topics ? topics.flatMap(topic => [...fanout.hearers(topic)]) : allFeeds(space)
     for (const feed of new Set(feeds)) catchUp.again(feed).catch(error => fail(feed.connection, error))
   }
 
-  function* allFeeds(): Iterable<Feed> {
-    for (const connection of sessions.lines()) yield* feedsOf(connection)
+  function* allFeeds(space: number | undefined): Iterable<Feed> {
+    for (const connection of sessions.lines())
+      for (const feed of feedsOf(connection))
+        if (space === undefined || spaceOf(log, feed.topics[0] as string) === space) yield feed
   }
 
   /** That the log is out of reach it tells itself, once and not for each line. */
   function fail(connection: Connection, error: unknown): void {
     drop(connection, 'failed')
-    if (log.ready !== false) hooks.failed(error)
+    if (isAllReady(log)) hooks.failed(error)
   }
 
   /** Where it cannot be said now it is said later, and only the newest: whoever reads nothing may ask all the same. */
@@ -323,7 +347,9 @@ export function createConnections(
     const news = Math.abs(now - toldSpread) > toldSpread / 4 + 100
     if (news) toldSpread = now
     const sign = beatBlock(now)
+    rooms.retry()
     for (const connection of sessions.lines()) {
+      if (connection.stalled) catchUp.retry(connection).catch(error => fail(connection, error))
       const quiet = fanout.clock - connection.wrote
       // Between two and three thirds of a heartbeat have passed.
       if (connection.own.from === 'live' && !connection.channel.once && (news || quiet > 2))

@@ -1,6 +1,6 @@
-import type { Entry, Log } from '../log/log.ts'
+import { type Entry, type Log, spaceOf } from '../log/log.ts'
 import type { Counts } from '../operation/journal.ts'
-import { type Connection, type Feed, feedsOf, none } from '../sessions/session.ts'
+import { type Connection, type Feed, feedsOf, none, reach, reachedIn } from '../sessions/session.ts'
 import { emptyBatch, extend, type Piece } from '../wire/batch.ts'
 
 /** Brings what is published to the feeds that hear it, and what a line has to say into as few frames as may be. */
@@ -44,7 +44,7 @@ interface Hooks {
 
 export function createFanout(
   unsent: number,
-  log: Pick<Log, 'follow' | 'unfollow'>,
+  log: Pick<Log, 'follow' | 'unfollow' | 'spaces'>,
   counts: Counts,
   { slow, answered }: Hooks,
 ): Fanout {
@@ -86,8 +86,10 @@ export function createFanout(
 
   function deliver(entry: Entry): void {
     const feeds = topics.get(entry.topic)
-    if (feeds instanceof Set) for (const feed of feeds) offer(feed, entry)
-    else if (feeds) offer(feeds, entry)
+    if (!feeds) return
+    const space = spaceOf(log, entry.topic)
+    if (feeds instanceof Set) for (const feed of feeds) offer(feed, entry, space)
+    else offer(feeds, entry, space)
   }
 
   function pass(topic: string, text: string): void {
@@ -104,22 +106,23 @@ export function createFanout(
     return feeds instanceof Set ? feeds : feeds ? [feeds] : []
   }
 
-  function offer(feed: Feed, entry: Entry): void {
+  function offer(feed: Feed, entry: Entry, space: number): void {
     const { connection } = feed
     if (feed.from === 'both') feed.early.push(entry)
     else if (feed.from === 'live') {
-      if (connection.slow) fallBehind(feed)
+      if (connection.slow) fallBehind(feed, space)
       else {
         give(feed, entry)
-        connection.at = entry
+        reach(connection, space, entry)
       }
     }
   }
 
   /** It is read from the log when the channel takes more. A feed that was live has all up to what its connection was given last. */
-  function fallBehind(feed: Feed): void {
+  function fallBehind(feed: Feed, space: number): void {
     const { connection } = feed
-    if (connection.at.seq > feed.at.seq) feed.at = connection.at
+    const reached = reachedIn(connection, space)
+    if (reached.seq > feed.at.seq) feed.at = reached
     feed.from = 'log'
     connection.late = true
   }

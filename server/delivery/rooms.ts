@@ -2,7 +2,7 @@ import type { Granted } from '../http/access.ts'
 import type { HubRequest } from '../http/hub-request.ts'
 import { type From, faultOfName, type Wanted } from '../http/wanted.ts'
 import { type Refusal, refusal } from '../http-error.ts'
-import { type Backwards, isId, readPlace } from '../log/log.ts'
+import { type Backwards, isId, isReadyFor, readPlace, spaceOf } from '../log/log.ts'
 import type { Settings } from '../options.ts'
 import type { Presence } from '../presence/presence.ts'
 import {
@@ -14,6 +14,7 @@ import {
   nowhereYet,
   type Place,
   type Polls,
+  reachedIn,
   type Start,
 } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -40,11 +41,13 @@ export interface Rooms {
   history(member: Member, topic: string, how: Backwards): Promise<string>
   /** A poll was answered: the next one of its channel goes on from there. */
   left(connection: Connection): void
+  /** Tries again to find where topics begin that are in a space which was out of reach. */
+  retry(): void
   /** The sessions that are meant do not hear a topic any more, and are told why. Gives how many heard it, or had asked for it. */
   end(topic: string, why: Refusal, whose: (member: Member) => boolean): number
 }
 
-/** `kick` lets a connection read for feeds that are late. */
+/** `kick` lets a connection read for feeds that are late. `failed` hears what is tried again. */
 export function createRooms(
   { log, limits }: Settings,
   sessions: Sessions,
@@ -52,8 +55,11 @@ export function createRooms(
   presence: Presence,
   decide: Decide,
   kick: (connection: Connection, failed?: unknown) => void,
+  failed: (error: unknown) => void,
 ): Rooms {
-  return { enter, subscribe, unsubscribe, history, left, end }
+  const waiting: (() => void)[] = []
+
+  return { enter, subscribe, unsubscribe, history, left, retry, end }
 
   function enter(
     connection: Connection,
@@ -117,12 +123,20 @@ export function createRooms(
       presence.enter(member, topic)
       if (asksWho) presence.askLater(member, topic)
     }
-    const findStart = () => {
+    const isWanted = () => mayStay(member, topic) && !among?.every(({ isOver }) => isOver)
+    const again = () => isWanted() && findStart()
+    const findStart = (): void => {
+      if (from.by !== 'now' && from.by !== 'id' && !isReadyFor(log, topic)) return void waiting.push(again)
       const found = startOf(topic, from)
       if (!('then' in found)) return open(found.trimmed, found.at)
       found.then(
         ({ trimmed, at }) => mayStay(member, topic) && open(trimmed, at),
         error => {
+          // Its topics in other spaces go on.
+          if (log.spaces) {
+            waiting.push(again)
+            return isReadyFor(log, topic) ? failed(error) : undefined
+          }
           for (const connection of among ?? member.connections) kick(connection, error)
         },
       )
@@ -241,10 +255,15 @@ export function createRooms(
     if (!poll) return
     const places = new Map<string, Start>()
     for (const [topic, { at, notice, number, asksWho, from }] of rooms) {
-      const isFurther = from === 'live' && connection.at.seq > at.seq
-      places.set(topic, { at: isFurther ? connection.at : at, notice, number, asksWho })
+      const reached = reachedIn(connection, spaceOf(log, topic))
+      const isFurther = from === 'live' && reached.seq > at.seq
+      places.set(topic, { at: isFurther ? reached : at, notice, number, asksWho })
     }
     member.polls = { ...poll, places }
+  }
+
+  function retry(): void {
+    for (const again of waiting.splice(0)) again()
   }
 
   function end(topic: string, why: Refusal, whose: (member: Member) => boolean): number {

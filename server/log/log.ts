@@ -84,8 +84,23 @@ export interface Whole {
 }
 
 /**
+ * The spaces of a log that is spread over several: each topic is in one of them, and each of them counts for itself, in an epoch of its own. So a position says nothing of the
+ * topics in other spaces. They are numbered from 0.
+ */
+export interface Spaces {
+  /** How many there are. */
+  readonly count: number
+  /** Where a topic is, on all nodes. Topics whose names have the same text in their first pair of braces are together: `{room:42}chat` and `{room:42}typing`. */
+  of(topic: string): number
+  /** Where a position is, if it is of a life of the log that is known here. */
+  at(id: string): number | undefined
+  /** Whether it can be read now. */
+  isReady(space: number): boolean
+}
+
+/**
  * Where messages live; connections only pass by. One sequence runs over all topics, so that one cursor covers a line
- * that hears several. Answers may come later, as they do from a database.
+ * that hears several; or over those of each space, where there are `spaces`. Answers may come later, as they do from a database.
  */
 export interface Log {
   /**
@@ -93,8 +108,11 @@ export interface Log {
    * dropped: whoever publishes so bounds it. A log that passes over `whole` keeps as much of the topic as of any other.
    */
   append(topic: string, message: Packed, whole?: Whole): Entry | Promise<Entry>
-  /** What came after `cursor` in these topics. Without a cursor: nothing yet, `start` being the newest position. */
-  after(cursor: string | undefined, topics: readonly string[]): History | Promise<History>
+  /**
+   * What came after `cursor` in these topics. Without a cursor: nothing yet, `start` being the newest position. Where there are `spaces` the topics are all of one; `space` says of
+   * which, for a list that is empty.
+   */
+  after(cursor: string | undefined, topics: readonly string[], space?: number): History | Promise<History>
   /** What a topic keeps, from the newest backwards. Nothing, if `before` is no position of this log. */
   back(topic: string, how: Backwards): Past | Promise<Past>
   /** Tells listeners, on all nodes, of a message that is not kept. @default only those of the hub that publishes it hear it */
@@ -111,6 +129,11 @@ export interface Log {
   /** Settles once all that is appended to these topics from then on is heard; they are followed. `undefined`: it is so already. Rejects where the log is out of reach. */
   followed?(topics: readonly string[]): Promise<void> | undefined
   /**
+   * Where positions are not comparable.
+   * @default those of all topics are
+   */
+  readonly spaces?: Spaces
+  /**
    * Short texts under keys, which all hubs of the log see.
    * @default a session stays at the node where it began
    */
@@ -118,7 +141,7 @@ export interface Log {
   /** Forgets a topic and all that it keeps. Who comes back for something in it is told of a gap. */
   drop(topic: string): void | PromiseLike<void>
   /**
-   * Whether it can be read now. While it is not, newcomers are refused with 503, and come again.
+   * Whether it can be read now, or any of its `spaces`. While it is not, newcomers are refused with 503, and come again.
    * @default true
    */
   readonly ready?: boolean
@@ -128,6 +151,24 @@ export interface Log {
    * @default nothing
    */
   metrics?(): readonly Metric[]
+}
+
+/** Where a topic is. A log that is not spread has one space. */
+export function spaceOf({ spaces }: Pick<Log, 'spaces'>, topic: string): number {
+  return spaces ? spaces.of(topic) : 0
+}
+
+/** Whether the part of the log can be read that has this topic. */
+export function isReadyFor(log: Pick<Log, 'spaces' | 'ready'>, topic: string): boolean {
+  const { spaces } = log
+  return spaces ? spaces.isReady(spaces.of(topic)) : log.ready !== false
+}
+
+/** Whether all of it can be read. */
+export function isAllReady(log: Pick<Log, 'spaces' | 'ready'>): boolean {
+  const { spaces, ready } = log
+  if (!spaces) return ready !== false
+  return Array.from({ length: spaces.count }, (_, space) => spaces.isReady(space)).every(Boolean)
 }
 
 /** What hubs that share a log tell each other by leaving it there: where a session lives. Each key is one line of at most 200 characters. */
@@ -157,8 +198,8 @@ export interface LogListener {
   heard(entry: Entry): void
   /** A message that is not kept, as the block that lines send. */
   passed?(topic: string, text: string): void
-  /** Some may have been missed, or the log began anew: whoever follows it reads on from where he is. */
-  missed(): void
+  /** Some may have been missed, or the log began anew, or this space of it: whoever follows it reads on from where he is. */
+  missed(space?: number): void
   /** The same, for those alone who hear one of these topics. A listener without this hears `missed`. */
   moved?(topics: readonly string[]): void
   /** The log is out of reach, and goes on trying: told once, until it is back. Or it cannot do all that it should. */

@@ -315,7 +315,7 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
     const subscription = nc.subscribe(inbox, { callback: (error, message) => void (error || hear(message)) })
     const watch = setInterval(look, Math.min(patience / 2, 1_000))
     signal.addEventListener('abort', stop)
-    const info = await jsm.consumers.add(stream.name, {
+    const adding = jsm.consumers.add(stream.name, {
       deliver_subject: inbox,
       deliver_policy: DeliverPolicy.StartSequence,
       opt_start_seq: after + 1,
@@ -329,7 +329,8 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
       inactive_threshold: nanos(30_000),
       headers_only: headersOnly,
     })
-    if (info.num_pending === 0 && next === 1) {
+    const info = await adding
+    if (info.num_pending === 0 && next === 1 && !isOver) {
       if (exists > last) listener.skipped(exists)
       last = Math.max(last, exists)
       came(last, 0)
@@ -362,7 +363,8 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
     function again(exists: number): void {
       if (isOver || signal.aborted) return
       stop()
-      void jsm.consumers.delete(stream.name, info.name).catch(() => {})
+      // What it delivers may be heard before it is known by name.
+      void adding.then(({ name }) => jsm.consumers.delete(stream.name, name)).catch(() => {})
       follow(at, { after: last, exists, headersOnly }, signal, came).catch(error => lostHere(error.message))
     }
 
@@ -454,13 +456,14 @@ export function isFull(error: unknown): boolean {
   return error instanceof JetStreamApiError && noRoom.includes(error.code)
 }
 
-function unlessWrong(error: unknown): { seq: number } {
+/** A publish that named another number than the newest of its subject has none. */
+export function unlessWrong(error: unknown): { seq: number } {
   if (error instanceof JetStreamApiError && [10_071, 10_164].includes(error.code)) return { seq: 0 }
   throw error
 }
 
 /** What is not there is an error to some servers. */
-function nothing(error: unknown): null {
+export function nothing(error: unknown): null {
   if (error instanceof JetStreamApiError && error.code === 10_037) return null
   throw error
 }

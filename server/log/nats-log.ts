@@ -21,6 +21,7 @@ import {
 import { goesOn, idOf, isOurs, type Life, readMarker } from './nats-eras.ts'
 import { createIndex, type Index, type Item, type Over, type Said } from './nats-index.ts'
 import { createLink, type Heard, headersOf, isFull, Refused } from './nats-link.ts'
+import { createNatsRegistry } from './nats-registry.ts'
 import { createSubjects, fromBase64, nameHeader, toBase64 } from './nats-subjects.ts'
 import { firstItems, page } from './page.ts'
 import { type PerTopic, perTopic } from './per-topic.ts'
@@ -129,6 +130,7 @@ export function natsLog({
   checkTime('patience', patience, longestTimer)
   checkTime('check', check, longestTimer)
   const subjects = createSubjects(prefix)
+  const all = typeof servers === 'string' ? [servers] : [...servers]
   const bounds = {
     retain: most.of,
     lasts: (topic: string) => (isPrivate(topic) ? idle : lasting.of(topic)),
@@ -150,7 +152,7 @@ export function natsLog({
   const waiters: { at: number; resolve(): void }[] = [] // the lowest first
   const link = createLink(
     {
-      connection: { ...client, servers: typeof servers === 'string' ? servers : [...servers] },
+      connection: { ...client, servers: all },
       patience,
       check,
       stream: { name: prefix, storage, replicas, maxBytes },
@@ -158,6 +160,13 @@ export function natsLog({
     },
     { life: () => (life.epoch === '' ? undefined : life), begin, heard, skipped, reread, passed, failed },
   )
+  const registry = createNatsRegistry(act => link.ask(act).catch(refuse), {
+    name: `${prefix}+registry`, // a prefix has no plus sign
+    subjects: subjects.registry,
+    storage,
+    replicas,
+    servers: all,
+  })
   const clock = setInterval(
     sweepAll,
     Math.min(60_000, Math.max(50, Math.min(...lasting.all) / 10)) * (1 + Math.random() / 4),
@@ -169,6 +178,7 @@ export function natsLog({
     back,
     pass,
     listen,
+    registry,
     drop,
     get ready() {
       return link.reachable
@@ -230,12 +240,6 @@ export function natsLog({
       }
       waiters.splice(waiters.findLastIndex(other => other.at <= at) + 1, 0, waiter)
     })
-  }
-
-  function refuse(error: Error): never {
-    if (error.name === 'JetStreamApiError')
-      throw new Error(`NATS refused: ${error.message}`, { cause: error })
-    throw error
   }
 
   /** Whoever published last takes out what the topic has let go. */
@@ -558,6 +562,11 @@ export function natsLog({
     clearInterval(clock)
     return link.close()
   }
+}
+
+function refuse(error: Error): never {
+  if (error.name === 'JetStreamApiError') throw new Error(`NATS refused: ${error.message}`, { cause: error })
+  throw error
 }
 
 type Found = { items: readonly Item[]; more: boolean }

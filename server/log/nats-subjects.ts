@@ -15,6 +15,10 @@ export function createSubjects(prefix: string) {
     end: (kind: string) => `${prefix}.end.${kind}`,
     message: (topic: string) => `${prefix}.msg.${tokensOf(topic)}`,
     pass: (topic: string) => `${prefix}.pass.${tokensOf(topic)}`,
+    registry: {
+      all: `${prefix}.registry.>`,
+      of: (key: string) => `${prefix}.registry.${tokensOf(key)}`,
+    },
     topicOf: ({ subject, header }: Pick<Heard, 'subject' | 'header'>) =>
       readTokens(subject.slice(prefix.length + 1), header),
   }

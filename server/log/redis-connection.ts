@@ -13,7 +13,10 @@ export interface Client {
   sendCommand(words: string[]): Promise<unknown>
   subscribe(channels: string[], heard: (text: string) => void): Promise<unknown>
   unsubscribe(channels: string[]): Promise<unknown>
-  on(name: 'error', failed: (error: Error) => void): unknown
+  /** The same of channels that have slots. */
+  sSubscribe(channels: string[], heard: (text: string) => void): Promise<unknown>
+  sUnsubscribe(channels: string[]): Promise<unknown>
+  on(name: 'error' | 'sharded-channel-moved', heard: (what: unknown) => void): unknown
   close(): Promise<unknown>
   destroy(): unknown
 }
@@ -33,6 +36,8 @@ export interface Connection {
 
 export interface ConnectionOptions {
   url: string
+  /** Whether channels have slots, if Redis knows that: from 7.0 on. */
+  sharded: boolean
   client: RedisClientOptions
   /** Milliseconds without an answer after which a connection is dead. */
   patience: number
@@ -70,7 +75,7 @@ const notHere =
 
 export function createConnection(
   library: Library,
-  { url, client: chosen, patience, check, channels, scripts, greeting }: ConnectionOptions,
+  { url, sharded, client: chosen, patience, check, channels, scripts, greeting }: ConnectionOptions,
   listener: ConnectionListener,
 ): Connection {
   const { ErrorReply } = library
@@ -81,7 +86,10 @@ export function createConnection(
   const deadline = setTimeout(() => lose(new Error(`no answer within ${handshake} ms`)), handshake)
   let clock: NodeJS.Timeout | undefined
   let isOver = false
-  for (const client of clients) client.on('error', lose)
+  let hasSlots = sharded
+  for (const client of clients) client.on('error', error => lose(error as Error))
+  // Whoever has it now is found out.
+  ear.on('sharded-channel-moved', () => lose(new Error('the slot of the log has moved')))
   open().catch(lose)
 
   return { send, subscribe, unsubscribe, close, destroy }
@@ -159,7 +167,8 @@ export function createConnection(
   }
 
   function unsubscribe(names: readonly string[]): void {
-    ear.unsubscribe([...names]).catch(() => {})
+    const done = hasSlots ? ear.sUnsubscribe([...names]) : ear.unsubscribe([...names])
+    done.catch(() => {})
   }
 
   /** So many at once that neither Redis nor others have to wait for long. */
@@ -168,11 +177,23 @@ export function createConnection(
     for (let from = 0; from < names.length; from += inOne) {
       watch?.asked()
       try {
-        await ear.subscribe(names.slice(from, from + inOne), listener.heard)
+        await hearSome(names.slice(from, from + inOne))
       } finally {
         watch?.answered()
       }
     }
+  }
+
+  async function hearSome(names: string[]): Promise<void> {
+    if (hasSlots) {
+      try {
+        return void (await ear.sSubscribe(names, listener.heard))
+      } catch (error) {
+        if (!(error instanceof ErrorReply && /unknown command/i.test(error.message))) throw error
+        hasSlots = false
+      }
+    }
+    await ear.subscribe(names, listener.heard)
   }
 
   function silent(): void {

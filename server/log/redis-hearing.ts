@@ -46,6 +46,8 @@ interface Means {
 }
 
 export interface Missed {
+  /** The log as it was when the last of it was read. */
+  readonly life: Life
   readonly entries: readonly Entry[]
   readonly moved: readonly string[] | undefined
 }
@@ -67,6 +69,19 @@ const linger = 10_000
 
 /** How many channels are asked for at once. */
 const inOne = 1_000
+
+/** How many characters are held of what was missed until all of it is read. What there is beyond, whoever wants it reads. */
+const mostHeld = 2 ** 24
+
+/** What was missed in all channels, and where each of them is behind it. */
+interface Gathered {
+  entries: Entry[]
+  size: number
+  readonly moved: Set<string>
+  /** Some may have been missed of which it is not known where. */
+  isAnywhere: boolean
+  readonly places: Map<string, number>
+}
 
 export function createHearing(means: Means): Hearing {
   const channels = new Map<string, Channel>()
@@ -195,16 +210,30 @@ export function createHearing(means: Means): Hearing {
 
   async function compare(): Promise<void> {
     const names = [...channels.keys()]
+    const gathered: Gathered = {
+      entries: [],
+      size: 0,
+      moved: new Set(),
+      isAnywhere: false,
+      places: new Map(),
+    }
     let newer = mark
     for (let from = 0; from === 0 || from < names.length; from += inOne) {
       const some = names.slice(from, from + inOne)
       const { life, numbers } = await means.newest(some)
-      if (means.idOf(life, mark.seq) !== mark.id || life.epoch !== mark.epoch) return beginAnew(life)
+      if (!isAsBefore(life)) return beginAnew(life)
       if (from === 0) newer = markOf(life)
-      for (const [index, name] of some.entries()) await readOn(name, numbers[index] as number, life)
+      for (const [index, name] of some.entries())
+        await gather(gathered, name, Math.min(numbers[index] as number, newer.seq), life)
     }
+    tellAll(gathered)
     mark = newer
     sure = performance.now()
+  }
+
+  /** Whether it still has what it had. */
+  function isAsBefore(life: Life): boolean {
+    return life.epoch === mark.epoch && means.idOf(life, mark.seq) === mark.id
   }
 
   /** The log is another one than it was, or has lost what it had: all read for themselves. */
@@ -215,17 +244,35 @@ export function createHearing(means: Means): Hearing {
     means.missed()
   }
 
-  async function readOn(name: string, newest: number, life: Life): Promise<void> {
-    const channel = channels.get(name)
-    if (channel?.at === undefined || newest <= channel.at) return
-    const { entries, moved } = await means.after(
-      name,
-      life,
-      Math.max(channel.at, isTopic(name) ? 0 : mark.seq),
-    )
-    for (const entry of entries) if (entry.seq > channel.at) means.tell(entry)
-    channel.at = Math.max(newest, entries.at(-1)?.seq ?? 0)
-    if (!moved || moved.length) means.missed(moved)
+  /** Up to the number that was the newest of all when the first channels were asked for: what is newer is on its way. */
+  async function gather(gathered: Gathered, name: string, upTo: number, life: Life): Promise<void> {
+    const at = channels.get(name)?.at
+    if (at === undefined || upTo <= at) return
+    const missed = await means.after(name, life, Math.max(at, isTopic(name) ? 0 : mark.seq))
+    // What was asked of one Redis may be answered by one that was started anew, where numbers mean other messages.
+    if (!isAsBefore(missed.life)) throw new Error('the log is another one')
+    const { entries, moved } = missed
+    gathered.places.set(name, upTo)
+    if (!moved) gathered.isAnywhere = true
+    for (const topic of moved ?? []) gathered.moved.add(topic)
+    for (const entry of entries) {
+      if (entry.seq <= at || entry.seq > upTo) continue
+      gathered.size += entry.text.length
+      if (gathered.size > mostHeld) gathered.moved.add(entry.topic)
+      else gathered.entries.push(entry)
+    }
+  }
+
+  /** In the order in which it was published, whatever channel it was missed in: a line may have one position for several topics. Those who read for themselves go on from where they are. */
+  function tellAll({ entries, moved, isAnywhere, places }: Gathered): void {
+    for (const [name, at] of places) {
+      const channel = channels.get(name)
+      if (channel?.at !== undefined) channel.at = at
+    }
+    if (isAnywhere) means.missed()
+    else if (moved.size) means.missed([...moved])
+    for (const entry of entries.sort((one, other) => one.seq - other.seq))
+      if (!moved.has(entry.topic)) means.tell(entry)
   }
 
   function markOf(life: Life): typeof mark {

@@ -209,6 +209,7 @@ export function createLink(options: LinkOptions, listener: LinkListener): Link {
         {
           ...options,
           url,
+          sharded: options.way.by === 'cluster',
           scripts: Object.values(scripts),
           greeting(run) {
             const { name, keys, values } = greeting(run)

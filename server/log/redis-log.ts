@@ -26,18 +26,35 @@ import { emptyPage, type Page, page } from './page.ts'
 import { type PerTopic, perTopic } from './per-topic.ts'
 import { channelOf, createHearing, isTopic, type Life, type Missed, type Notice } from './redis-hearing.ts'
 import { createLink } from './redis-link.ts'
-import { type RedisClientOptions, type RedisCluster, type RedisSentinel, readWay } from './redis-options.ts'
+import {
+  type RedisClientOptions,
+  type RedisCluster,
+  type RedisSentinel,
+  readWay,
+  shown,
+  type Way,
+} from './redis-options.ts'
 import type { ScriptName } from './redis-scripts.ts'
+import { tagsOf } from './redis-slots.ts'
+import { spreadLog } from './spread-log.ts'
 
 /** Options of `redisLog()`. */
 export interface RedisLogOptions {
   /**
-   * `redis[s]://[[user][:password]@]host[:port][/database]`. Exactly one of `url`, `cluster` and `sentinel` says where Redis is.
+   * `redis[s]://[[user][:password]@]host[:port][/database]`. Exactly one of `url`, `cluster` and `sentinel` says where Redis is. With a list of several the log is spread over them, as
+   * `spreadLog` says: each has its share of the topics. The list is the same, in the same order, on all nodes.
    * @default 'redis://127.0.0.1:6379'
    */
-  url?: string
-  /** A Redis Cluster: some of its nodes. The log is on the one that has the slot of its `prefix`, and is followed when that moves. */
+  url?: string | readonly string[]
+  /** A Redis Cluster: some of its nodes. */
   cluster?: RedisCluster
+  /**
+   * Into how many parts the log is spread over a cluster, as `spreadLog` says. Each lives in one slot, and the slots are evenly spaced, so that each primary has its share of the topics; a
+   * part is followed when its slot moves. A node has two connections for each part. With 1 there is one order over all topics, and one primary has all of them. The same on all nodes: with
+   * another number all topics begin anew.
+   * @default 12
+   */
+  shards?: number
   /** Sentinels, who know which Redis is the primary, and make another one the primary when it fails. */
   sentinel?: RedisSentinel
   /** Options of the package `redis` for each connection to Redis: TLS, the user, a name. */
@@ -124,35 +141,83 @@ interface Bookmark {
   readonly next: readonly string[]
 }
 
+/** A number that many clusters share evenly: those of 1, 2, 3, 4, 6 and 12 primaries. */
+const usualShards = 12
+
+/** How many there may be. */
+const mostShards = 1_024
+
 /**
  * A log in Redis, 6.2 or newer, that any number of nodes share: what is published on one is heard on all, and any
  * continues where a client left another. Needs the package `redis`: without it each call rejects, and says so.
  *
  * @throws {TypeError} naming the option, and the pattern if it is about one: exactly one of `url`, `cluster` and `sentinel` may be given, addresses have to be
- *   `redis:` or `rediss:` with a host, `client` must not have what the log needs for itself (`url`, `disableOfflineQueue`, `socket.reconnectStrategy`, …), `retain` a whole number, 1
- *   or more, `expire` a positive number of ms or `Infinity`, `patience` and `check` a positive number of ms up to 2147483647, `replicas` a
+ *   `redis:` or `rediss:` with a host, `client` must not have what the log needs for itself (`url`, `disableOfflineQueue`, `socket.reconnectStrategy`, …), `shards` a whole number, 1 or more, `retain` likewise, `expire` a positive number of ms or `Infinity`, `patience` and `check` a positive number of ms up to 2147483647, `replicas` a
  *   whole number, 0 or more
  */
-export function redisLog({
-  url,
-  cluster,
-  sentinel,
-  client = {},
-  prefix = 'throughline',
-  retain = usual.retain,
-  expire = usual.expire,
-  patience = 5_000,
-  replicas = 0,
-  check = 1_000,
-}: RedisLogOptions = {}): RedisLog {
+export function redisLog(options: RedisLogOptions = {}): RedisLog {
+  const { prefix = 'throughline' } = options
+  const places = placesOf(options, prefix)
+  const logs = places.map(({ way, tag }) => partOf(options, way, tag))
+  return logs.length === 1 ? (logs[0] as RedisLog) : spreadLog(logs)
+}
+
+/** Where each part of the log is, and what its names have in braces. */
+function placesOf(
+  { url, cluster, sentinel, client, shards }: RedisLogOptions,
+  prefix: string,
+): { way: Way; tag: string }[] {
+  if (shards !== undefined && !cluster)
+    throw new TypeError('shards is for a cluster; several addresses in url spread a log over several Redises')
+  if (typeof url === 'object')
+    return readUrls(url).map(each => ({
+      way: readWay({ url: each, cluster, sentinel, client }, prefix),
+      tag: prefix,
+    }))
   const way = readWay({ url, cluster, sentinel, client }, prefix)
+  const count = cluster ? readShards(shards, prefix) : 1
+  return (count > 1 ? tagsOf(prefix, count) : [prefix]).map(tag => ({ way, tag }))
+}
+
+function readUrls(urls: readonly string[]): readonly string[] {
+  if (!Array.isArray(urls) || urls.length === 0)
+    throw new TypeError('url is an empty list; it is an address, or some')
+  const twice = urls.find((each, n) => urls.indexOf(each) !== n)
+  if (twice !== undefined) throw new TypeError(`url has '${shown(twice)}' twice`)
+  return urls
+}
+
+function readShards(shards = usualShards, prefix: string): number {
+  if (!Number.isSafeInteger(shards) || shards < 1 || shards > mostShards)
+    throw new TypeError(`shards is ${shards}; it must be a whole number from 1 to ${mostShards}`)
+  if (shards > 1 && prefix.includes('}'))
+    throw new TypeError(
+      `prefix is '${prefix}'; with several shards it has no '}', which would end what decides on their slots`,
+    )
+  return shards
+}
+
+/** One log in one Redis, or in one slot of a cluster. */
+function partOf(
+  {
+    client = {},
+    retain = usual.retain,
+    expire = usual.expire,
+    patience = 5_000,
+    replicas = 0,
+    check = 1_000,
+  }: RedisLogOptions,
+  way: Way,
+  tag: string,
+): RedisLog {
+  const telling = way.by === 'cluster' ? 'sharded' : ''
   const most = perTopic('retain', retain, usual.retain, checkCount)
   const lasting = perTopic('expire', expire, usual.expire, checkTime)
   checkTime('patience', patience, longestTimer)
   checkTime('check', check, longestTimer)
   if (!Number.isSafeInteger(replicas) || replicas < 0)
     throw new TypeError(`replicas is ${replicas}; it must be a whole number, 0 or more`)
-  const name = (rest: string) => `{${prefix}}:${rest}` // scripts need all of a log on one machine
+  const name = (rest: string) => `{${tag}}:${rest}` // scripts need all of a log on one machine
   const names = {
     log: name('log'),
     trial: name('trial'),
@@ -258,6 +323,7 @@ export function redisLog({
         [
           ...[String(number), String(lowest), ...bounds, topic, block, kind, whole ? 'whole' : ''],
           isTopic(channel) ? '' : channel,
+          telling,
         ],
       )
       const [epoch = '', seq, key] = String(place).split(' ')
@@ -353,7 +419,7 @@ export function redisLog({
   /** Nobody waits for it, and nothing is missing where it fails. */
   function pass(topic: string, { event, data, encoding, type }: Packed): void {
     const block = encode({ event, topic, data, encoding, type })
-    void run('pass', [earOf(channelOf(topic))], [`${passing}${topic}\n${block}`]).catch(() => {})
+    void run('pass', [earOf(channelOf(topic))], [`${passing}${topic}\n${block}`, telling]).catch(() => {})
   }
 
   function tellPassing(text: string): void {
@@ -403,17 +469,18 @@ export function redisLog({
 
   async function missedOf(topic: string, life: Life, after: number): Promise<Missed> {
     const entries: Entry[] = []
+    let now = life
     for (let seq = after, more = true; more; seq = entries.at(-1)?.seq ?? seq) {
       const asked = questionOf(idOf(life, seq), [topic])
-      const { found, trimmed } = await reads(asked, () =>
-        read(asked, { epoch: life.epoch, seq, tag: '' }, [topic]),
-      )
+      const answer = await reads(asked, () => read(asked, { epoch: life.epoch, seq, tag: '' }, [topic]))
+      const { found, trimmed } = answer
+      now = answer.life
       // An entry that is gone already is told to those who hear its topic: they read for themselves what is left of it.
-      if (trimmed > seq) return { entries: [], moved: [topic] }
+      if (trimmed > seq) return { life: now, entries: [], moved: [topic] }
       entries.push(...found.entries)
       more = found.more
     }
-    return { entries, moved: [] }
+    return { life: now, entries, moved: [] }
   }
 
   async function missedOfAll(channel: string, after: number): Promise<Missed> {
@@ -423,8 +490,8 @@ export function redisLog({
     for (let seq = after; ; ) {
       const reply = await run('since', keys, [String(seq), streamOf(''), channel, String(nameable)])
       const [epoch, top, scramble, found, gone, upTo] = reply as SinceReply
-      if (!found || !gone) return { entries: [], moved: undefined }
       const life = readLife(epoch, top, scramble)
+      if (!found || !gone) return { life, entries: [], moved: undefined }
       for (const each of found) {
         if (each[2]) entries.push(readEntry(life, each))
         else moved.add(each[1])
@@ -432,7 +499,7 @@ export function redisLog({
       for (const topic of gone) moved.add(topic)
       seq = Number(upTo)
       if (seq >= life.top)
-        return { entries: entries.filter(({ topic }) => !moved.has(topic)), moved: [...moved] }
+        return { life, entries: entries.filter(({ topic }) => !moved.has(topic)), moved: [...moved] }
     }
   }
 

@@ -4,9 +4,11 @@ import type { ConnectionOptions } from 'node:tls'
 export interface RedisClientOptions {
   /** The user of an access list. One in an address goes before it. */
   username?: string
+  /** Its password. One in an address goes before it. */
   password?: string
   /** What `CLIENT LIST` calls the connections. */
   name?: string
+  /** The number of the database. One in an address goes before it; a cluster has 0 alone. @default 0 */
   database?: number
   /** Milliseconds between two `PING`s, for networks that cut what is quiet. The log asks anyway, once in every `check`. */
   pingInterval?: number
@@ -22,13 +24,16 @@ export interface RedisClientOptions {
 
 /** How a connection to Redis is made: options of Node's `net.connect()` and `tls.connect()`. */
 export interface RedisSocketOptions extends ConnectionOptions {
+  /** Whether the primary that sentinels name is reached by TLS; in an address `rediss://` says it. @default false */
   tls?: boolean
   readonly [option: string]: unknown
 }
 
 /** Where a server is. */
 export interface RedisNode {
+  /** A name or an address. */
   host: string
+  /** From 1 to 65535. */
   port: number
 }
 

@@ -2,16 +2,20 @@
  * What Redis does in one piece. A log there is, under one prefix:
  * `:log` a hash: `epoch`, `top` (the newest number), `run` (the Redis process that wrote it), `keys` (`from:key,…`: the keys
  * that numbers are scrambled with, and from which number on; see `begin`), `floor:<kind>` (the highest number of dropped
- * topics whose names are forgotten).
+ * topics whose names are forgotten), `whole` (there is or was a topic that is kept whole), `turn` and `turned` (the first number of this minute, and
+ * when that was, in ms; see `append`).
  * `:topic:<name>` a stream of what the topic keeps, ids being `<seq>-<key>`: `b`, the block, and `t`, when it was kept, in ms.
- * `:recent` a stream that says to which topics the newest numbers went.
+ * `:recent` a stream that says to which topics the newest numbers went of channels that several topics have, ids being those of the messages: `t`, the topic,
+ * and `p`, the number before it in its channel.
  * `:trimmed` a hash, topic → the newest number it had to let go.
  * `:channels` a sorted set of the channels that several topics have, by the newest number in each.
- * `:newest:<kind>` a sorted set of topics, by the newest number in each. `:dropped:<kind>` the same of dropped ones.
+ * `:newest:public` a hash, topic → the newest number in it. `:newest:private` a sorted set of topics, by that. `:dropped:<kind>` a sorted set of dropped
+ * ones, by the newest number in each.
  * `:due` a sorted set of topics, by the time in ms at which each is over if nobody publishes in it. One that stays for ever is not in it.
  * `:whole` a hash of the topics that are kept whole, topic → `<ms that it lasts, or nothing>/<the newest number that it had lost before it began>`.
  * `:registry:<key>` a text that hubs leave for each other.
- * `:kept:<node>` a hash: what a node appended and may not have heard of, its own number → `<epoch> <seq> <key>`.
+ * `:kept:<node>` a hash: what a node appended and may not have heard of, its own number → `<epoch> <seq> <key>`; `from`, the lowest number in it; `until`, when
+ * its end is put off again, in ms.
  * The kinds are `public`, and `private` for the topics of sessions: they come and go in large numbers.
  */
 export type ScriptName = keyof typeof scripts
@@ -21,7 +25,8 @@ export type ScriptName = keyof typeof scripts
  * write could take memory, and none after a write that frees some.
  */
 const head = `
-local log, epoch, top, keys = KEYS[1], unpack(redis.call('HMGET', KEYS[1], 'epoch', 'top', 'keys'))
+local log = KEYS[1]
+local epoch, top, keys, wholes, turn, turned = unpack(redis.call('HMGET', log, 'epoch', 'top', 'keys', 'whole', 'turn', 'turned'))
 if not epoch then
   redis.call('DEL', log)
   epoch, top, keys = ARGV[1], '0', '0:' .. ARGV[2]
@@ -32,6 +37,14 @@ local function seqOf(place) return string.match(place, '^%d+') end
 local function now()
   local time = redis.call('TIME')
   return tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+end
+`
+
+/** A cluster carries what is published to all its nodes, unless the channel is in a slot, as 7.0 and later have it: then only to those that have the slot. */
+const tell = `
+local function tell(way, channel, text)
+  local told = way == 'sharded' and redis.pcall('SPUBLISH', channel, text)
+  if type(told) ~= 'number' then redis.pcall('PUBLISH', channel, text) end
 end
 `
 
@@ -88,58 +101,84 @@ return {epoch, top, keys}`,
   /**
    * KEYS: log, topic, recent, trimmed, dropped, newest, kept, due, whole, channels, and the channel that is told.
    * ARGV: epoch, key, number of this append, lowest number not yet answered, retain, recent, ms until the topic is over or nothing, topic,
-   * block, kind, `whole` if the topic is to be kept so, the name of a channel that several topics have. Once a topic is kept whole, it stays so,
+   * block, kind, `whole` if the topic is to be kept so, the name of a channel that several topics have, `sharded` where channels may have slots. Once a topic is kept whole, it stays so,
    * whoever publishes in it. A notice says which number came before it in its channel, so that a hole is seen.
    * When the message is kept nothing can refuse it any more; that its notice went to nobody is found out by `since`.
+   *
+   * This runs for each message, and nearly all that it costs is the number of its calls and of the strings it makes (`npm run load`). So what has been answered is
+   * forgotten some at a time; and in a topic that lasts for hours, and in which something came within the same minute before, the end is not put off again: it
+   * was put off by a minute more.
    */
-  append: `${head}
-local known = redis.call('HGET', KEYS[7], ARGV[3])
+  append: `${head}${tell}
+local known, from, lasting = unpack(redis.call('HMGET', KEYS[7], ARGV[3], 'from', 'until'))
 if known then return known end
-local seq = text(redis.call('HINCRBY', log, 'top', 1))
-local key = string.match(keys, '%d+$')
-local now = now()
-redis.call('XADD', KEYS[2], seq .. '-' .. key, 'b', ARGV[9], 't', text(now))
-redis.call('XADD', KEYS[3], 'MAXLEN', '=', ARGV[6], seq .. '-' .. key, 't', ARGV[8])
-local length, lasts = redis.call('XLEN', KEYS[2]), ARGV[7]
-local whole, lost = redis.call('HGET', KEYS[9], ARGV[8])
+local lowest, lasts, topic, block, channel = tonumber(ARGV[4]), ARGV[7], ARGV[8], ARGV[9], ARGV[12]
+local seq = text(redis.call('HINCRBY', log, 'top', '1'))
+local key, now = string.match(keys, '%d+$'), now()
+redis.call('XADD', KEYS[2], seq .. '-' .. key, 'b', block, 't', text(now))
+local length = redis.call('XLEN', KEYS[2])
+local whole, lost = wholes and redis.call('HGET', KEYS[9], topic)
 if length == 1 then
-  lost = redis.call('ZSCORE', KEYS[5], ARGV[8]) or ARGV[10] == 'public' and redis.call('HGET', log, 'floor:public')
-  if lost then redis.call('HSET', KEYS[4], ARGV[8], lost) end
-  redis.call('ZREM', KEYS[5], ARGV[8])
+  lost = redis.call('ZSCORE', KEYS[5], topic) or ARGV[10] == 'public' and redis.call('HGET', log, 'floor:public')
+  if lost then redis.call('HSET', KEYS[4], topic, lost) end
+  redis.call('ZREM', KEYS[5], topic)
 end
 if ARGV[11] == 'whole' then
   local mark = lasts .. '/' .. (whole and string.match(whole, '/(.*)') or lost or '0')
-  if mark ~= whole then redis.call('HSET', KEYS[9], ARGV[8], mark) end
+  if mark ~= whole then redis.call('HSET', KEYS[9], topic, mark) end
+  if not wholes then redis.call('HSET', log, 'whole', 'yes') end
   whole = mark
 elseif whole then
   lasts = string.match(whole, '(.*)/')
 end
 if length > tonumber(ARGV[5]) and not whole then
   local gone = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', length - tonumber(ARGV[5]))
-  redis.call('HSET', KEYS[4], ARGV[8], seqOf(gone[#gone][1]))
+  redis.call('HSET', KEYS[4], topic, seqOf(gone[#gone][1]))
   redis.call('XTRIM', KEYS[2], 'MAXLEN', '=', ARGV[5])
 end
-local before
-if ARGV[12] == '' then
-  before = redis.call('ZSCORE', KEYS[6], ARGV[8])
+local latest
+if ARGV[10] == 'public' then
+  latest = redis.call('HGET', KEYS[6], topic)
+  redis.call('HSET', KEYS[6], topic, seq)
 else
-  before = redis.call('ZSCORE', KEYS[10], ARGV[12])
-  redis.call('ZADD', KEYS[10], seq, ARGV[12])
+  latest = redis.call('ZSCORE', KEYS[6], topic)
+  redis.call('ZADD', KEYS[6], seq, topic)
+end
+local before = latest or '0'
+if channel ~= '' then
+  before = redis.call('ZSCORE', KEYS[10], channel) or '0'
+  redis.call('ZADD', KEYS[10], seq, channel)
   redis.call('ZREMRANGEBYRANK', KEYS[10], 0, -1001)
+  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], seq .. '-' .. key, 't', topic, 'p', before)
 end
-redis.call('ZADD', KEYS[6], seq, ARGV[8])
+if not turn or now - turned >= 60000 then
+  redis.call('HSET', log, 'turn', seq, 'turned', text(now))
+  turn = seq
+end
+local isLong = not whole and lasts ~= '' and tonumber(lasts) >= 3600000
 if lasts == '' then
-  redis.call('ZREM', KEYS[8], ARGV[8])
-else
-  redis.call('ZADD', KEYS[8], text(now + tonumber(lasts)), ARGV[8])
-end
-for number = tonumber(redis.call('HGET', KEYS[7], 'from') or ARGV[4]), tonumber(ARGV[4]) - 1 do
-  redis.call('HDEL', KEYS[7], text(number))
+  redis.call('ZREM', KEYS[8], topic)
+elseif not isLong then
+  redis.call('ZADD', KEYS[8], text(now + lasts), topic)
+elseif not latest or tonumber(latest) < tonumber(turn) then
+  redis.call('ZADD', KEYS[8], text(now + lasts + 60000), topic)
 end
 local place = epoch .. ' ' .. seq .. ' ' .. key
-redis.call('HSET', KEYS[7], ARGV[3], place, 'from', ARGV[4])
-redis.call('PEXPIRE', KEYS[7], 600000)
-redis.pcall('PUBLISH', KEYS[11], place .. ' ' .. (before or '0') .. '\\n' .. ARGV[8] .. '\\n' .. ARGV[9])
+if from and lowest - from < 32 and now < tonumber(lasting) then
+  redis.call('HSET', KEYS[7], ARGV[3], place)
+else
+  local answered = {}
+  for number = tonumber(from) or lowest, lowest - 1 do
+    answered[#answered + 1] = text(number)
+    if #answered == 1000 or number == lowest - 1 then
+      redis.call('HDEL', KEYS[7], unpack(answered))
+      answered = {}
+    end
+  end
+  redis.call('HSET', KEYS[7], ARGV[3], place, 'from', text(math.max(lowest, from or 0)), 'until', text(now + 300000))
+  redis.call('PEXPIRE', KEYS[7], '600000')
+end
+tell(ARGV[13], KEYS[11], place .. ' ' .. before .. '\\n' .. topic .. '\\n' .. block)
 return place`,
 
   /**
@@ -226,16 +265,25 @@ if #heap > 0 then
 end
 return {epoch, top, keys, text(trimmed), found, following}`,
 
-  /** KEYS: the channel. ARGV: epoch, key, notice. */
-  pass: `redis.pcall('PUBLISH', KEYS[1], ARGV[3]) return ''`,
+  /** KEYS: the channel. ARGV: epoch, key, notice, `sharded` where channels may have slots. */
+  pass: `${tell}
+tell(ARGV[4], KEYS[1], ARGV[3])
+return ''`,
 
   /** KEYS: log, newest public and private, channels. ARGV: epoch, key, and for each channel its name, and `shared` if several topics have it. The newest number in each, or 0. */
   newest: `${head}
 local numbers = {}
 for at = 3, #ARGV, 2 do
   local name = ARGV[at]
-  local set = ARGV[at + 1] == 'shared' and 4 or string.sub(name, 1, 3) == 'rt.' and 3 or 2
-  numbers[#numbers + 1] = redis.call('ZSCORE', KEYS[set], name) or '0'
+  local number
+  if ARGV[at + 1] == 'shared' then
+    number = redis.call('ZSCORE', KEYS[4], name)
+  elseif string.sub(name, 1, 3) == 'rt.' then
+    number = redis.call('ZSCORE', KEYS[3], name)
+  else
+    number = redis.call('HGET', KEYS[2], name)
+  end
+  numbers[#numbers + 1] = number or '0'
 end
 return {epoch, top, keys, numbers}`,
 
@@ -270,25 +318,32 @@ return {epoch, top, keys, found, more, begins ~= '' and lost and '1' or ''}`,
    * KEYS: log, recent, newest private, dropped private. ARGV: epoch, key, number after which to go on, what the keys of topics begin with, what the
    * names of the topics begin with that are meant, how many topics are too many to name.
    * What was appended since to these, some at a time, and up to which number that goes; the block of an entry that is gone already is empty. If not all
-   * numbers can be traced to topics: the topics that have newer ones, all at once. Nothing if it cannot be told.
+   * of them can be named any more: the topics that have newer ones, all at once. Nothing if it cannot be told.
    */
   since: `${head}
 local seq, whose = tonumber(ARGV[3]), ARGV[5]
-local found, bytes = {}, 0
-for _, recent in ipairs(redis.call('XRANGE', KEYS[2], text(seq + 1), '+', 'COUNT', 1000)) do
-  if tonumber(seqOf(recent[1])) ~= seq + 1 then break end
+local found, moved, bytes, upTo = {}, {}, 0, tonumber(top)
+local oldest = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', 1)[1]
+local isThere = oldest and tonumber(seqOf(oldest[1])) <= seq
+local some = redis.call('XRANGE', KEYS[2], text(seq + 1), '+', 'COUNT', 1000)
+if #some == 1000 then upTo = tonumber(seqOf(some[1000][1])) end
+for _, recent in ipairs(some) do
   local topic = recent[2][2]
-  seq = seq + 1
   if string.sub(topic, 1, #whose) == whose then
+    isThere = isThere or tonumber(recent[2][4]) <= seq
+    if not isThere then break end
     local entry = redis.call('XRANGE', ARGV[4] .. topic, recent[1], recent[1])[1]
     local block = entry and entry[2][2] or ''
     found[#found + 1] = {recent[1], topic, block}
     bytes = bytes + #block
-    if bytes > 1048576 then break end
+    if bytes > 1048576 then
+      upTo = tonumber(seqOf(recent[1]))
+      break
+    end
   end
 end
-local moved = {}
-if seq == tonumber(ARGV[3]) and seq < tonumber(top) then
+if not isThere then
+  upTo = tonumber(top)
   for set = 3, 4 do
     local some = redis.call('ZRANGEBYSCORE', KEYS[set], text(seq + 1), '+inf', 'LIMIT', 0, ARGV[6])
     if #some >= tonumber(ARGV[6]) then return {epoch, top, keys} end
@@ -296,9 +351,8 @@ if seq == tonumber(ARGV[3]) and seq < tonumber(top) then
       if string.sub(topic, 1, #whose) == whose then moved[#moved + 1] = topic end
     end
   end
-  seq = tonumber(top)
 end
-return {epoch, top, keys, found, moved, text(seq)}`,
+return {epoch, top, keys, found, moved, text(upTo)}`,
 
   /**
    * KEYS: log, topic, trimmed, dropped, newest, due, whole. ARGV: epoch, key, topic, how many dropped ones are remembered, kind, and `due` if
@@ -310,12 +364,13 @@ if ARGV[6] == 'due' then
   if not due or tonumber(due) > now() then return '' end
 end
 redis.call('ZREM', KEYS[6], ARGV[3])
-local seq = redis.call('ZSCORE', KEYS[5], ARGV[3])
+local isPublic = ARGV[5] == 'public'
+local seq = redis.call(isPublic and 'HGET' or 'ZSCORE', KEYS[5], ARGV[3])
 if not seq then return '' end
 redis.call('DEL', KEYS[2])
 redis.call('HDEL', KEYS[3], ARGV[3])
 redis.call('HDEL', KEYS[7], ARGV[3])
-redis.call('ZREM', KEYS[5], ARGV[3])
+redis.call(isPublic and 'HDEL' or 'ZREM', KEYS[5], ARGV[3])
 redis.call('ZADD', KEYS[4], seq, ARGV[3])
 local over = redis.call('ZCARD', KEYS[4]) - tonumber(ARGV[4])
 if over > 0 then

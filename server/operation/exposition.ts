@@ -8,7 +8,9 @@ export type Metric = { readonly name: string; readonly help: string } & (
 
 /** One figure. What is in `labels` has to come from a list that is known beforehand: each combination is kept for ever. */
 export interface Sample {
+  /** What tells it from the other figures of its family. */
   readonly labels?: Readonly<Record<string, string>>
+  /** The figure; a number of seconds where the name ends in `_seconds`. */
   readonly value: number
 }
 

@@ -1,4 +1,4 @@
-import type { Entry, Log } from '../log/log.ts'
+import { type Entry, isReadyFor, type Log } from '../log/log.ts'
 import { randomName } from '../random.ts'
 import { createPace } from './pace.ts'
 import type { People, Present } from './people.ts'
@@ -181,7 +181,7 @@ export function createNodes(log: Log, people: People, lease: number): Nodes {
 
     function look(): void {
       // As long as the log is out of reach nobody is heard.
-      if (log.ready === false) other.at = Date.now()
+      if (!isReadyFor(log, nodesTopic)) other.at = Date.now()
       const left = other.at + other.lasts - Date.now()
       if (left > 0) {
         other.lease = setTimeout(look, left).unref()

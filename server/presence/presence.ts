@@ -1,5 +1,5 @@
 import { type Refusal, refusal } from '../http-error.ts'
-import type { Entry } from '../log/log.ts'
+import { type Entry, spaceOf } from '../log/log.ts'
 import type { Settings } from '../options.ts'
 import { printable } from '../printer.ts'
 import { randomName } from '../random.ts'
@@ -40,8 +40,8 @@ export interface Presence {
   list(topic: string): Person[]
   /** An entry of the log that may be from another node. Whether it was. */
   heard(entry: Entry): boolean
-  /** Entries of the log may have been missed: all, or of these topics. */
-  missed(topics?: readonly string[]): void
+  /** Entries of the log may have been missed: all, or of these topics, or of those in this space. */
+  missed(topics?: readonly string[], space?: number): void
   stop(): void
 }
 
@@ -183,8 +183,8 @@ export function createPresence(
     return true
   }
 
-  function missed(topics?: readonly string[]): void {
-    if (!topics || topics.includes(nodesTopic)) nodes?.missed()
+  function missed(topics?: readonly string[], space = spaceOf(log, nodesTopic)): void {
+    if (topics ? topics.includes(nodesTopic) : space === spaceOf(log, nodesTopic)) nodes?.missed()
   }
 
   function stop(): void {

@@ -42,7 +42,7 @@ export interface HubEvents<Shared = Contract> {
    * reauthorized. Without a listener `Rights.subscribe` decides, and with one both have to allow it.
    */
   subscribe: { topic: TopicOf<Shared>; session: Session<Shared> }
-  /** A session began. */
+  /** A session began. One that moves here from another node has begun already, and is told of once. */
   open: { session: Session<Shared> }
   /**
    * A request or handshake was refused, by `authorize` or by the hub. The address is given without its query, where secrets may be.
@@ -52,7 +52,7 @@ export interface HubEvents<Shared = Contract> {
   /**
    * A session ended: its client said goodbye, it had no channel for `sessionTimeout`, or `hub.disconnect` has ended it. `code` and `reason` are what the client gave to its
    * `close()`, which are its own words: 1000, or from 3000 to 4999, and a text of at most 123 bytes as UTF-8. Each is `undefined` when it gave none, and
-   * when it just vanished.
+   * when it just vanished. Told by the node where it was last, and not of a session whose node has gone and that nobody asked another one for.
    */
   close: { session: Session<Shared>; code: number | undefined; reason: string | undefined }
   /**

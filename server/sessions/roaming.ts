@@ -30,15 +30,22 @@ const settling = 5_000
 /** How many guests are remembered. */
 const most = 10_000
 
-/** So many polls of one client in a row before which another node answered prove it; so many POSTs of unknown sessions, if they are a third of all in this time (ms), hint at it. */
+/**
+ * So many polls of one client in a row before which another node answered prove it; so many POSTs of unknown sessions, if they are a third of all in this time (ms), hint at it. Clients of a
+ * node that has stopped come here too, but not for so long: so the sessions of the other node have to come for that time, and with no such pause, before they count.
+ */
 const proof = 3
 const hint = 10
 const time = 60_000
 
-/** `warn` is called once at most. */
-export function createRoaming(warn: (what: Error) => void): Roaming {
+/** How many other nodes are remembered. */
+const mostNodes = 1_000
+
+/** `warn` is called once at most, and not by a hub that others can reach: it does not matter there where a request comes. */
+export function createRoaming(warn: (what: Error) => void, isAlone: () => boolean): Roaming {
   const own = randomName(6)
   const over = new Set<string>()
+  const strayed = new Map<string, { since: number; last: number }>() // by node
   const guests = new Map<string, { turn: number; since: number }>()
   let posts = { all: 0, strayed: 0, since: 0 }
   let warned = false
@@ -82,16 +89,26 @@ export function createRoaming(warn: (what: Error) => void): Roaming {
     const now = Date.now()
     if (now - posts.since > time) posts = { all: 0, strayed: 0, since: now }
     posts.all++
-    if (known || !isAnothers(sid) || over.has(sid)) return
+    if (known || !isAnothers(sid) || over.has(sid) || !isLasting(sid.slice(0, own.length), now)) return
     posts.strayed++
     if (posts.strayed >= hint && posts.strayed * 3 >= posts.all)
       say(
-        `${posts.strayed} of ${posts.all} POSTs named a session of another node, which is normal only just after that node has stopped`,
+        `${posts.strayed} of ${posts.all} POSTs named a session of another node, for longer than clients need to leave one that has stopped`,
       )
   }
 
+  /** Whether sessions of that node have come here for so long that it must be there. */
+  function isLasting(node: string, now: number): boolean {
+    const { since, last } = strayed.get(node) ?? { since: now, last: now }
+    strayed.delete(node)
+    strayed.set(node, { since: now - last < time ? since : now, last: now })
+    const [oldest] = strayed.keys()
+    if (strayed.size > mostNodes && oldest !== undefined) strayed.delete(oldest)
+    return now - last < time && now - since >= time
+  }
+
   function say(sign: string): void {
-    if (warned) return
+    if (warned || !isAlone()) return
     warned = true
     warn(
       new Error(

@@ -199,8 +199,12 @@ export interface Connection {
   /** Settles when its first block was said, if it has one. */
   welcomed: Promise<void>
   isWelcomed: boolean
-  /** The newest entry that it was given as it was published. */
+  /** The newest entry that it was given as it was published: see `reachedIn`. */
   at: Place
+  /** The same of the spaces after the first. */
+  beside: Map<number, Place> | undefined
+  /** Whether feeds wait for a space that is out of reach. */
+  stalled: boolean
   /** What waits for the next frame. */
   queue: Batch | undefined
   /** The beat of the hub's clock at which it began, and the one at which it has become too old. */
@@ -266,6 +270,18 @@ export const noTopics: ReadonlySet<string> = new Set()
 
 /** Nothing waits. Shared: a feed that keeps what is early has a list of its own. */
 export const none: Entry[] = []
+
+/** The newest entry of a space that a connection was given as it was published. */
+export function reachedIn({ at, beside }: Connection, space: number): Place {
+  return space === 0 ? at : (beside?.get(space) ?? nowhereYet)
+}
+
+/** Most logs have one space, and most connections no list. */
+export function reach(connection: Connection, space: number, place: Place): void {
+  if (space === 0) connection.at = place
+  else if (connection.beside) connection.beside.set(space, place)
+  else connection.beside = new Map([[space, place]])
+}
 
 /** The feed of a connection that hears a topic. */
 export function feedOf({ rooms, own }: Connection, topic: string): Feed {

@@ -39,8 +39,8 @@ export interface Sessions {
   /** The refusal of one more. */
   readonly tooManyTopics: Refusal
   unsubscribe(member: Member, topic: string): void
-  /** A new one. Throws a refusal when there are too many. */
-  begin(ask: HubRequest, granted: Granted): Member
+  /** A new one, whose own topic is in this space of the log, if one is named. Throws a refusal when there are too many. */
+  begin(ask: HubRequest, granted: Granted, space?: number): Member
   /** Stands for a session of another node, as long as it has a channel here. Throws a refusal when there are too many. */
   invite(ask: HubRequest, granted: Granted): Member
   knows(sid: string): boolean
@@ -116,7 +116,13 @@ const mostLines = 50_000
 /** How many beats of the hub's clock a channel lasts at least whose client was no passer-by. */
 const stay = 3
 
-export function createSessions({ limits, sessionTimeout }: Settings, { name, send, ended }: Hooks): Sessions {
+/** How many ids are tried until one is where it should be. */
+const tries = 10_000
+
+export function createSessions(
+  { limits, sessionTimeout, log }: Settings,
+  { name, send, ended }: Hooks,
+): Sessions {
   const members = new Map<string, Member>()
   const tooManyTopics = refusal(
     400,
@@ -312,12 +318,23 @@ export function createSessions({ limits, sessionTimeout }: Settings, { name, sen
     }
   }
 
-  function begin(ask: HubRequest, granted: Granted): Member {
-    const member = make(name(), 'new', ask, granted)
+  function begin(ask: HubRequest, granted: Granted, space?: number): Member {
+    const member = make(nameIn(space, granted), 'new', ask, granted)
     members.set(member.session.id, member)
     wait(member)
     if (ask.line) remember(ask.line, member)
     return member
+  }
+
+  /** Its own topic is where its id leads. Without a word on where, it is some space that can be read. */
+  function nameIn(space: number | undefined, { principal }: Granted): string {
+    const { spaces } = log
+    for (let n = 0; ; n++) {
+      const id = name()
+      if (!spaces || n === tries) return id
+      const found = spaces.of(privateTopic(id, principal))
+      if (found === space || (space === undefined && spaces.isReady(found))) return id
+    }
   }
 
   function remember(line: string, member: Member | undefined): void {

@@ -58,7 +58,7 @@ export function run(first: Candidate, course: Course): Running {
   /** When it last brought something, and how often it did. */
   let last = 0
   let times = 0
-  /** Whether the tick came, and too early to prove anything. The server sends one. */
+  /** Whether the tick came, and too early to prove anything: then an answer is asked for. The server sends one tick. */
   let missed = false
   /** The questions whether it flows by itself. */
   let flow: Flow | undefined
@@ -161,8 +161,13 @@ export function run(first: Candidate, course: Course): Running {
     if (blocks.length === 0) return line.alive()
     flow?.heard(frames)
     if (over) return
+    const asked = missed
     missed ||= frames.some(({ type }) => type === 'tick')
-    if (!proves(candidate, frames, now)) return
+    if (!proves(candidate, frames, now, asked)) {
+      // A page that was busy reads at once what came apart. An answer tells it from a box that held both back.
+      if (missed && !asked && 'ask' in proof && proof.ask) handOver(channel, proof.ask(0), () => {})
+      return
+    }
     signal({ type: 'verified', id })
     // Whether nothing of other traffic came between the first block and the answer, or with it.
     const alone = proof.need === 'pong' && times === 2 && frames.every(isLife)
@@ -247,12 +252,13 @@ function isLife({ type }: Frame): boolean {
   return type === 'pong' || type === 'beat'
 }
 
-/** Whether these frames are what a candidate has to bring that is not verified yet. */
-function proves(candidate: Candidate, frames: readonly Frame[], now: number): boolean {
+/** Whether these frames are what a candidate has to bring that is not verified yet: where it was asked, the answer alone will do. */
+function proves(candidate: Candidate, frames: readonly Frame[], now: number, asked: boolean): boolean {
   const { proof, phase } = candidate
   const { need } = proof
   if (phase === 'verified' || !hasHeard(candidate) || need === 'opened') return false
   if (need === 'block') return true
+  if (asked && frames.every(isLife) && frames.some(({ type }) => type === 'pong')) return true
   const apart = need === 'tick' ? proof.apart : 0
   return frames.some(({ type }) => type === need) && now - candidate.heard >= apart
 }

@@ -5,6 +5,7 @@ import net, { type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { missingNats, startNats } from '../server/nats.ts'
 import { startFaulty } from './mutants.ts'
 
 interface Run {
@@ -85,6 +86,7 @@ describe('throughline', () => {
     [[], /throughline <command>/],
     [['lisen'], /there is no command 'lisen'/],
     [['serve', '--port', 'x'], /the port is 'x'; it has to be a number from 0 to 65535/],
+    [['serve', '--redis', 'redis://x', '--nats', 'x'], /--redis and --nats are two places for one log/],
     [['serve', '--prot', '1'], /Unknown option '--prot'; there are --port/],
     [['publish', 'lobby'], /<data> is missing/],
     [['publish', 'lobby', 'tea', 'is'], /'is' is too much; put quotes/],
@@ -178,6 +180,18 @@ describe('throughline publish and listen', () => {
     const told = await run('serve', '--publish-secret', 'short')
     expect(told.code).not.toBe(0)
     expectWords(told, /16 characters/)
+  })
+})
+
+describe.skipIf(missingNats)(`throughline serve --nats${missingNats ? ` (${missingNats})` : ''}`, () => {
+  it('is one of several servers that share a log', async () => {
+    const nats = await startNats()
+    onTestFinished(() => nats.close())
+    const [one, other] = await Promise.all([serve(['--nats', nats.url]), serve(['--nats', nats.url])])
+    const { out } = await run('publish', 'x', 'tea is ready', '--url', `${one}publish`)
+    expect(out).toMatch(/^[\w-]+\.\d+\.[\w-]+\n$/)
+    const heard = await run('listen', `${other}live`, 'x', '--history', '1', '--count', '1')
+    expect(heard).toMatchObject({ code: 0, out: 'x: tea is ready\n' })
   })
 })
 

@@ -581,6 +581,45 @@ describe('proof', () => {
     expect(stage.racing).toEqual(['xhr-streaming', 'long-polling'])
   })
 
+  test.each(['eventsource', 'fetch-streaming'] as const)(
+    'of %s whose tick came with the first block is an answer: the page may have been busy',
+    async name => {
+      const [first, second] = fakes(name, 'long-polling')
+      const stage = await startRace([first, second])
+      await stage.world.busy(timeout / 2, () => {
+        first.channel.opens()
+        first.channel.brings(welcome(), tick)
+      })
+      expect(first.channel.sent).toEqual([native.sending.ping])
+      await stage.world.pass(500)
+      first.channel.brings(pong)
+      expect(stage.attempts[0]?.proven).toBeDefined()
+      await stage.world.pass(60_000)
+      expect(stage.attempts[0]?.failure?.code).not.toBe('held-back')
+    },
+  )
+
+  test.each([
+    ['in one piece with it', [welcome(), tick, pong], []],
+    ['with messages', [welcome(), tick], [message(1), pong]],
+    ['never', [welcome(), tick], [message(1)]],
+  ])(
+    'of a stream whose tick came with the first block is no answer that comes %s',
+    async (_, early, late) => {
+      const [first, second] = fakes('fetch-streaming', 'long-polling')
+      const stage = await startRace([first, second])
+      first.channel.opens()
+      first.channel.brings(...early)
+      await stage.world.pass(300)
+      first.channel.brings(...late)
+      await stage.world.pass(300 + stagger)
+      expect(first.channel.sent).toEqual([native.sending.ping])
+      expect(stage.attempts[0]?.proven).toBeUndefined()
+      expect(stage.attempts[0]?.failure?.code).toBe('held-back')
+      expect(stage.racing).toEqual(['fetch-streaming', 'long-polling'])
+    },
+  )
+
   test.each([
     ['eventsource', 0],
     ['eventsource', 100],

@@ -7,18 +7,21 @@ import {
   createServer as createTcpServer,
   type Socket,
 } from 'node:net'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { type HubOptions, memoryLog, redisLog } from '../../server/index.ts'
+import { natsLog } from '../../server/nats.ts'
 import { connect, longPolling, native, race, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
 import { type Stand, stand, until } from './harness.ts'
+import { missingNats, type Nats, startNats } from './nats.ts'
 import { missingRedis, startRedis } from './redis.ts'
 
 const environment = { WebSocket }
 
-async function nodes(count: number, { log = memoryLog(), ...options }: HubOptions = {}) {
-  const all = await Promise.all(Array.from({ length: count }, () => stand({ ...options, log })))
+/** Each has its own end of the log that `end` gives, if they do not share one in this process. */
+async function nodes(count: number, { log = memoryLog(), ...options }: HubOptions = {}, end = () => log) {
+  const all = await Promise.all(Array.from({ length: count }, () => stand({ ...options, log: end() })))
   const taken: string[] = []
   const told: string[] = []
   const errors: unknown[] = []
@@ -113,6 +116,58 @@ describe('a line whose every request comes to another node', () => {
       expect(told).toEqual(['open', 'close'])
     },
   )
+})
+
+const overNats = `nodes that share a log in NATS${missingNats ? ` (${missingNats})` : ''}`
+
+describe.skipIf(missingNats)(overNats, { timeout: 120_000 }, () => {
+  let nats: Nats
+  beforeAll(async () => {
+    nats = await startNats()
+  })
+  afterAll(() => nats.close())
+
+  /** All nodes of a test. */
+  function natsNodes(prefix: string) {
+    return nodes(3, {}, () => {
+      const log = natsLog({ servers: nats.url, prefix, patience: 60_000 })
+      onTestFinished(() => log.close())
+      return log
+    })
+  }
+
+  it.each([
+    ['polls', longPolling],
+    ['a race of all', race(websocket, fetchStreaming, longPolling)],
+  ] as const)('let a line over %s be one session, wherever its requests come', async (name, transport) => {
+    const { all, taken, told, url } = await natsNodes(name.replaceAll(' ', '-'))
+    const { line, heard } = open(url, transport)
+    await line.opened
+    for (const number of numbers(30)) {
+      const sent = line.send(number)
+      await all[Number(number) % 3]?.hub.publish('x', number)
+      await sent
+    }
+    await until(() => heard.length === 30)
+    expect(heard).toEqual(numbers(30))
+    expect(taken).toEqual(numbers(30))
+    expect(told).toEqual(['open'])
+  })
+
+  it('let a session go on at another one when its node lets it go', async () => {
+    const { all, taken, told, url } = await natsNodes('moved')
+    const { line } = open(url, websocket)
+    await line.opened
+    const home = () => all.find(({ hub }) => hub.stats().sessions === 1) as Stand
+    const first = home()
+    await line.send('before')
+    const draining = first.hub.drain()
+    await Promise.all(numbers(5).map(number => line.send(number)))
+    await draining
+    expect(taken).toEqual(['before', ...numbers(5)])
+    expect(told).toEqual(['open'])
+    expect(home()).not.toBe(first)
+  })
 })
 
 describe('a session whose node lets it go', () => {

@@ -1,6 +1,6 @@
 import { cp, rm } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import type { Entry, Log, LogListener } from '../../server/index.ts'
+import type { Entry, Log, LogListener, Registry } from '../../server/index.ts'
 import { type NatsLogOptions, natsLog } from '../../server/nats.ts'
 import { listen, stand, until } from './harness.ts'
 import { missingNats, type Nats, startNats } from './nats.ts'
@@ -235,6 +235,82 @@ describe.skipIf(missingNats)(here, { timeout: 180_000 }, () => {
     await expect(append(log, '1')).rejects.toThrow(`the stream ${prefix} throws messages away by itself`)
   })
 
+  describe('what hubs leave for each other', () => {
+    const minute = 60_000
+    const registered = (prefix: string) => nats.by(jsm => jsm.streams.info(`${prefix}+registry`))
+
+    it('is seen by all, and of two nodes that put a text at once one succeeds', async () => {
+      const [a, b] = nodes().map(registryOf)
+      for (const key of ['plain', 'a b.c*>', '한'.repeat(200), '']) {
+        const [one, other] = await Promise.all([
+          a?.compareAndSet(key, undefined, 'one', minute),
+          b?.compareAndSet(key, undefined, 'other', minute),
+        ])
+        expect(one).toBe(other)
+        expect([await a?.get(key), await b?.get(key)]).toEqual([one, one])
+      }
+    })
+
+    it('is put once when it is asked again because the answer was lost', async () => {
+      const door = await openDoor({ url: nats.url })
+      const prefix = freshPrefix()
+      const registry = registryOf(node({ prefix, servers: `127.0.0.1:${door.port}` }))
+      await registry.get('key')
+      let lost = 0
+      door.answer = sent => {
+        if (!sent.includes('the text') || lost++ > 0) return undefined
+        door.freeze() // what was sent before arrives, and its answer does not
+        setTimeout(() => door.cut(), 100)
+        return undefined
+      }
+      expect(await registry.compareAndSet('key', undefined, 'the text', minute)).toBe('the text')
+      expect(lost).toBeGreaterThan(0)
+      expect((await registered(prefix)).state.last_seq).toBe(1)
+    })
+
+    it('can be left again when its stream was deleted by hand', async () => {
+      const prefix = freshPrefix()
+      const registry = registryOf(node({ prefix }))
+      await registry.compareAndSet('key', undefined, 'one', minute)
+      await nats.by(jsm => jsm.streams.delete(`${prefix}+registry`))
+      expect(await registry.compareAndSet('key', undefined, 'two', minute)).toBe('two')
+      expect(await registry.get('key')).toBe('two')
+    })
+
+    it('is kept for as long as it is to last, and not for ever', async () => {
+      const prefix = freshPrefix()
+      const [a, b] = [node({ prefix }), node({ prefix })].map(registryOf)
+      await a?.compareAndSet('key', undefined, 'one', minute)
+      const age = async () => (await registered(prefix)).config.max_age / 1e6
+      expect(await age()).toBe(60 * minute)
+      await b?.compareAndSet('other', undefined, 'two', 3_000 * minute)
+      await a?.compareAndSet('another', undefined, 'three', 2_000 * minute)
+      expect(await age()).toBe(3_000 * minute)
+      expect(await a?.get('other')).toBe('two')
+    })
+
+    it('survives a NATS that is killed', async () => {
+      const own = await ownNats()
+      const registry = registryOf(node({ servers: own.url }))
+      await registry.compareAndSet('key', undefined, 'one', minute)
+      await own.kill()
+      const meanwhile = registry.compareAndSet('key', 'one', 'two', minute)
+      await own.start()
+      expect(await meanwhile).toBe('two')
+      expect(await registry.get('key')).toBe('two')
+    })
+
+    it('says where this machine is, by whichever server there is a way to', async () => {
+      expect(await registryOf(node()).address?.()).toBe('127.0.0.1')
+      expect(await registryOf(node({ servers: '127.0.0.1' })).address?.()).toBe('127.0.0.1')
+      // Not every machine has the other family.
+      expect(['::1', undefined]).toContain(await registryOf(node({ servers: '[::1]:4222' })).address?.())
+      const someNowhere = ['nowhere.invalid:1', nats.url]
+      expect(await registryOf(node({ servers: someNowhere })).address?.()).toBe('127.0.0.1')
+      expect(await registryOf(node({ servers: 'nowhere.invalid:1' })).address?.()).toBeUndefined()
+    })
+  })
+
   it('tells whoever heard what NATS lost, when its files were brought back from before', async () => {
     const own = await ownNats()
     const options = { servers: own.url, check: 100, patience: 60_000 }
@@ -268,6 +344,11 @@ function node(options: NatsLogOptions = {}) {
 function nodes(options: NatsLogOptions = {}) {
   const prefix = freshPrefix()
   return [node({ prefix, ...options }), node({ prefix, ...options })] as const
+}
+
+function registryOf({ registry }: Log): Registry {
+  if (!registry) throw new Error('this log has no registry')
+  return registry
 }
 
 async function ownNats(): Promise<Nats> {

@@ -1,5 +1,5 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { type HubOptions, memoryLog } from '../../server/index.ts'
+import { type HubOptions, memoryLog, type Registry } from '../../server/index.ts'
 import { encode } from '../../src/wire/encoder.ts'
 import {
   address,
@@ -163,11 +163,60 @@ it('POSTs that go to other nodes than their sessions take nothing, and are told 
   const [home, other] = all as [Stand, Stand]
   const taken: unknown[] = []
   other.hub.on('message', ({ data }) => taken.push(data))
+  vi.useFakeTimers({ toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
   const { session } = await listen(home, 'eventsource').opened()
-  for (let n = 0; n < 25; n++) expect(await post(other, session, message(1))).toMatchObject({ status: 404 })
+  const stray = async () => expect(await post(other, session, message(1))).toMatchObject({ status: 404 })
+  for (let second = 0; second < 60; second++) {
+    vi.setSystemTime(Date.now() + 1_000)
+    await stray()
+  }
+  expect(errors).toEqual([])
+  vi.setSystemTime(Date.now() + 2_000)
+  for (let n = 0; n < 25; n++) await stray()
   expect(taken).toEqual([])
   expect(errors).toHaveLength(1)
-  expect(errors[0]).toMatch(/10 of 10 POSTs named a session of another node/)
+  expect(errors[0]).toMatch(/10 of 10 POSTs named a session of another node, for longer/)
+})
+
+it('POSTs of clients whose node has stopped are no sign that the balancer is wrong, nor are those that wake up hours later', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const { all, errors } = await nodes(3)
+  const [first, second, other] = all as [Stand, Stand, Stand]
+  for (const stopping of [first, second]) {
+    const sessions = await Promise.all(
+      Array.from({ length: 40 }, async () => (await listen(stopping, 'eventsource').opened()).session),
+    )
+    await stopping.hub.close()
+    for (const session of sessions.slice(0, 25))
+      expect(await post(other, session, message(1))).toMatchObject({ status: 404 })
+    vi.setSystemTime(Date.now() + 3 * 3_600_000)
+    for (const session of sessions.slice(25)) await post(other, session, message(1))
+  }
+  expect(errors).toEqual([])
+})
+
+it('nodes that reach each other warn of nothing: each has what is asked of another brought there', async () => {
+  const log = memoryLog()
+  let begin = () => {}
+  const begun = new Promise<string>(resolve => {
+    begin = () => resolve('127.0.0.1')
+  })
+  // It has just begun, and others cannot reach it yet.
+  const registry = { ...(log.registry as Registry), address: () => begun }
+  const hubs = [await stand({ log }), await stand({ log: { ...log, registry } })]
+  const [home, other] = hubs as [Stand, Stand]
+  const errors: string[] = []
+  for (const { hub } of hubs) hub.on('error', error => errors.push((error as Error).message))
+  const { session } = await listen(home, 'eventsource').opened()
+  const twenty = Array.from({ length: 20 }, (_, nth) => nth)
+  const early = await Promise.all(twenty.map(() => post(other, session, message(1))))
+  expect(early.map(({ status }) => status)).toEqual(twenty.map(() => 503))
+  begin()
+  await until(() => other.hub.stats().nodes === 2)
+  expect(await post(other, session, message(1))).toMatchObject({ status: 200 })
+  expect(errors).toEqual([])
 })
 
 it('a few POSTs of clients whose node is gone are no sign that the balancer is wrong, nor are those of sessions that are over', async () => {

@@ -72,7 +72,7 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
       let reading = 0
       const heard: Entry[] = []
       await new Promise<void>(missed =>
-        first.listen({ heard: entry => void heard.push(entry), missed, failed() {} }),
+        first.listen({ heard: entry => void heard.push(entry), missed: () => missed(), failed() {} }),
       ) // by now it knows where it stands
       const slow: Log = {
         ...first,

@@ -41,7 +41,7 @@ describe.skipIf(missingValkey)(`a log in a cluster of Valkey${note}`, { timeout:
     const prefix = freshPrefix()
     const [primary] = await cluster.primaries(`{${prefix}}:log`)
     const nodes = cluster.nodes.map(({ url }) => url)
-    await survives({ cluster: { nodes }, prefix }, async () => primary?.signal('SIGKILL'))
+    await survives({ cluster: { nodes }, shards: 1, prefix }, async () => primary?.signal('SIGKILL'))
     const alive = cluster.nodes.find(node => node !== primary)
     expect(String(await alive?.command('CLUSTER', 'NODES'))).toMatch(/master,fail/)
   })

@@ -65,6 +65,18 @@ describe('redisLog says where Redis is in one way, and refuses', () => {
       { url, ...client({ socket: { tls: true } }) },
       /tls is true; rediss:\/\/ is with TLS/,
     ],
+    ['an empty list of addresses', { url: [] }, /^url is an empty list/],
+    ['an address that is no address', { url: [url, 'x'] }, /^url is 'x'; it is redis:/],
+    ['an address twice', { url: [url, url] }, /^url has 'redis:\/\/10.0.0.1:6379' twice/],
+    ['several addresses and a cluster', { url: [url], cluster: { nodes } }, /^url and cluster are given/],
+    ['shards without a cluster', { url, shards: 2 }, /^shards is for a cluster; several addresses in url/],
+    ['no shards', { cluster: { nodes }, shards: 0 }, /^shards is 0; it must be a whole number from 1 to/],
+    ['half a shard', { cluster: { nodes }, shards: 1.5 }, /^shards is 1.5/],
+    [
+      'a brace in the prefix of shards',
+      { cluster: { nodes }, prefix: 'a}b' },
+      /^prefix is 'a}b'; with several/,
+    ],
     ['what is no object', client([0][0] as never), /^client is 0; it is an object of options/],
   ])('%s', (_, options, message) => {
     expect(() => redisLog(options)).toThrow(message)
@@ -130,6 +142,8 @@ describe.skipIf(missing)(
       const { log, failures } = await nodeAt({ url: redis.url, client: { ...allowed, RESP: 2 }, prefix })
       const heard: Entry[] = []
       log.listen({ heard: entry => void heard.push(entry), missed() {}, failed() {} })
+      log.follow?.('x')
+      await log.followed?.(['x'])
       await append(log, 'first')
       await append(logAt({ url: redis.url, client: allowed, prefix }), 'second')
       await until(() => heard.some(({ text }) => text.includes('second')))
@@ -179,8 +193,9 @@ describe.skipIf(missingRedis)(
         ...[...script.matchAll(/redis\.p?call\('(\w+)'/g)].map(([, name]) => String(name)),
         ...[...script.matchAll(/^ {2}\{'(\w+)'/gm)].map(([, name]) => String(name)),
       ])
-      const own = ['evalsha', 'script|load', 'subscribe', 'ping', 'hello', 'info']
-      expect(said.toSorted()).toEqual(
+      const own = ['evalsha', 'script|load', 'subscribe', 'unsubscribe', 'ping', 'hello', 'info']
+      const inClusters = ['spublish']
+      expect([...said, ...inClusters].toSorted()).toEqual(
         [...new Set([...called, ...own].map(name => name.toLowerCase()))].toSorted(),
       )
     })

@@ -2,9 +2,12 @@ import { expect, it } from 'vitest'
 import { createRoaming } from '../../server/sessions/roaming.ts'
 import type { Member } from '../../server/sessions/session.ts'
 
-function warnings(turns: readonly number[]): Error[] {
+function warnings(turns: readonly number[], isAlone = true): Error[] {
   const warned: Error[] = []
-  const roaming = createRoaming(what => warned.push(what))
+  const roaming = createRoaming(
+    what => warned.push(what),
+    () => isAlone,
+  )
   const member = { turn: 0, skipped: 0 } as Member
   for (const turn of turns) roaming.polled(member, turn)
   return warned
@@ -21,7 +24,8 @@ it.each([
   expect(warnings(turns)).toEqual([])
 })
 
-it.each([2, 3, 5])('every %i-th poll of a client is one', nodes => {
+it.each([2, 3, 5])('every %i-th poll of a client is one, unless nodes reach each other', nodes => {
   const turns = Array.from({ length: 10 }, (_, index) => index * nodes)
   expect(warnings(turns)).toHaveLength(1)
+  expect(warnings(turns, false)).toEqual([])
 })

@@ -7,7 +7,15 @@ import http from 'node:http'
 import { type AddressInfo, connect as connectTo, createServer, type Socket } from 'node:net'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
-import { createHub, type Hub, type HubOptions, memoryLog, redisLog } from '../../server/index.ts'
+import {
+  createHub,
+  type Hub,
+  type HubOptions,
+  type MemoryLogOptions,
+  memoryLog,
+  redisLog,
+  spreadLog,
+} from '../../server/index.ts'
 import type { Subscription } from '../../src/contracts/subscription.ts'
 import { connect, native, subscriptions, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
@@ -106,16 +114,22 @@ async function openDoor(choose: () => Node | undefined): Promise<Door> {
 
 interface Shape {
   readonly options?: () => HubOptions
+  /** The same for all nodes. */
+  readonly shared?: () => HubOptions
   readonly nodes?: number
   readonly restarts?: boolean
+  /** Nothing is ever lost, so no gap may be told. */
+  readonly keepsAll?: boolean
   /** What is published, in characters. */
   readonly size?: number
 }
 
 async function play(
   seed: number,
-  { options = () => ({}), nodes = 1, restarts, size = 0 }: Shape,
+  { options: own = () => ({}), shared, nodes = 1, restarts, keepsAll, size = 0 }: Shape,
 ): Promise<string[]> {
+  const common = shared?.()
+  const options = () => common ?? own()
   const random = seeded(seed)
   const pick = <Item>(items: readonly Item[]) => items[Math.floor(random() * items.length)] as Item
   const topics = names[seed % names.length] as string[]
@@ -134,6 +148,9 @@ async function play(
       retry: 1,
     }),
   )
+  const gaps: string[] = []
+  for (const line of lines)
+    line.addEventListener('gap', ({ reason, from }) => gaps.push(`the line has a gap: ${reason} ${from}`))
   const end = async () => {
     for (const line of lines) line.close()
     for (const door of doors.splice(0)) door.close()
@@ -148,7 +165,7 @@ async function play(
   await until(() =>
     open().every(({ subscription: { topic, lastEventId } }) => isUpTo(lastEventId, newest.get(topic))),
   )
-  const wrong = lives.flatMap(judge)
+  const wrong = [...lives.flatMap(judge), ...(keepsAll ? gaps : [])]
   await end()
   return wrong
 
@@ -189,7 +206,10 @@ async function play(
       const { lastEventId: id, data } = event as MessageEvent<string>
       life.heard.push({ type: 'message', id, data })
     })
-    subscription.addEventListener('gap', ({ to }) => life.heard.push({ type: 'gap', to }))
+    subscription.addEventListener('gap', ({ to, reason, from }) => {
+      life.heard.push({ type: 'gap', to })
+      gaps.push(`${topic} has a gap: ${reason} ${from}`)
+    })
   }
 
   function judge({ subscription, heard, after }: Life): string[] {
@@ -212,11 +232,31 @@ function isUpTo(position: string, newest = ''): boolean {
   return life === newestLife && Number(number) >= Number(newestNumber)
 }
 
+const spread = (options: MemoryLogOptions = {}) => spreadLog([0, 1, 2].map(() => memoryLog(options)))
+
 const shapes: Record<string, Shape> = {
-  'one node': {},
+  'one node': { keepsAll: true },
   'a log that keeps three messages of each topic': { options: () => ({ log: memoryLog({ retain: 3 }) }) },
-  'readers that are slow': { options: () => ({ limits: { unsent: 2_000 } }), size: 20_000 },
+  'readers that are slow': {
+    options: () => ({ limits: { unsent: 2_000 } }),
+    size: 20_000,
+    keepsAll: true,
+  },
   'a node that comes back without its log': { restarts: true },
+  'a log that is spread over three': { options: () => ({ log: spread() }), keepsAll: true },
+  'one that keeps three messages of each topic': { options: () => ({ log: spread({ retain: 3 }) }) },
+  'readers of it that are slow': {
+    options: () => ({ log: spread(), limits: { unsent: 2_000 } }),
+    size: 20_000,
+    keepsAll: true,
+  },
+  'a node that comes back without it': { options: () => ({ log: spread() }), restarts: true },
+  'two nodes over one that is spread, which come and go': {
+    shared: () => ({ log: spread() }),
+    nodes: 2,
+    restarts: true,
+    keepsAll: true,
+  },
 }
 
 describe.each(Object.entries(shapes))('%s', (_, shape) => {
@@ -235,7 +275,7 @@ describe.skipIf(missingRedis)('two nodes over one Redis', () => {
       const redis = await startRedis('saved')
       onTestFinished(() => redis.close())
       const options = () => ({ log: redisLog({ url: redis.url }) })
-      expect(await play(seed, { options, nodes: 2 })).toEqual([])
+      expect(await play(seed, { options, nodes: 2, keepsAll: true })).toEqual([])
     },
   )
 })

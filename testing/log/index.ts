@@ -11,8 +11,10 @@ import { gaps } from './gaps.ts'
 import { ids } from './ids.ts'
 import { listening } from './listening.ts'
 import { histories } from './model.ts'
+import { hasPatterns, inOneSpace, taggedOptions } from './one-space.ts'
 import { pages } from './pages.ts'
 import { registry } from './registry.ts'
+import { spaces } from './spaces.ts'
 import type { Case, LogOptions } from './steps.ts'
 import { topics } from './topics.ts'
 import { whole } from './whole.ts'
@@ -44,6 +46,7 @@ export type LogPart =
   | 'pages'
   | 'listening'
   | 'registry'
+  | 'spaces'
   | 'histories'
 
 /** One case. */
@@ -58,6 +61,7 @@ export interface LogCase {
 
 /**
  * Gives the cases, in the order of docs/write-a-log.md. Each makes logs of its own, so they may run in any order, or all at once. None leans on how fast the log is.
+ * A log that is spread, which says so by its `spaces`, is asked for all of it in topics of one space: their names have the same text in braces then, `{one}a`.
  */
 export function logCases({
   make,
@@ -74,22 +78,29 @@ export function logCases({
     pages,
     listening,
     registry,
+    spaces,
     histories: histories(count, seed),
   }
   return (Object.keys(parts) as LogPart[]).flatMap(part =>
-    Object.entries(parts[part]).map(([name, act]) => ({ part, name, run: () => run(act) })),
+    Object.entries(parts[part]).map(([name, act]) => ({ part, name, run: () => run(part, act) })),
   )
 
-  async function run(act: Case): Promise<void> {
+  async function run(part: LogPart, act: Case): Promise<void> {
     const made: Log[] = []
     try {
       await act(async options => {
-        const log = await make(options)
-        made.push(log)
-        return log
+        const log = await begin(options)
+        if (part === 'spaces' || !log.spaces) return log
+        return inOneSpace(hasPatterns(options) ? await begin(taggedOptions(options)) : log)
       })
     } finally {
       for (const log of made) await close?.(log)
+    }
+
+    async function begin(options?: LogOptions): Promise<Log> {
+      const log = await make(options)
+      made.push(log)
+      return log
     }
   }
 }
