@@ -55,6 +55,7 @@ export async function handleRequest(context: Context, request: Incoming, respons
     if (response.destroyed) return
     while ((await takeUp(context, ask, granted)) === 'another')
       if (await isForwarded(context, ask, request, response)) return
+    if (ask.via === 'carried') await fetchSession(context, ask, granted)
     checkNow(context, ask, granted)
     if (ask.via === 'post') await servePost(context, ask, granted, request, response)
     else if (isSlice(ask)) await serveSlice(context, ask, granted, response)
@@ -181,7 +182,7 @@ async function takeUp(
   return undefined
 }
 
-/** A socket that the platform makes cannot be brought to another node: so the session comes here, if it can. */
+/** A socket that the platform makes cannot be brought to another node, nor what a session here is to carry: so the session comes here, if it can. */
 export async function fetchSession(context: Context, ask: HubRequest, granted: Granted): Promise<void> {
   const { cluster } = context
   const { sid } = ask

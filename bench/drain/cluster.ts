@@ -214,7 +214,8 @@ function serves(port: number): Promise<boolean> {
 async function configured(balancer: 'haproxy' | 'round-robin', ports: readonly number[]): Promise<Program> {
   const name = balancer === 'haproxy' ? 'haproxy' : 'nginx'
   const page = await readFile('docs/load-balancers.md', 'utf8')
-  const rules = new RegExp(`\`\`\`${name}\\n([^]*?)\`\`\``).exec(page)?.[1] ?? ''
+  const [, rules = ''] =
+    (name === 'nginx' ? /```nginx\n([\s\S]*?)```/ : /```haproxy\n([\s\S]*?)```/).exec(page) ?? []
   const shown = balancer === 'haproxy' ? rules : rules.replace(/^ *hash .*\n/m, '')
   return documented(name, shown, text =>
     text.replace(/\bnode-(\d):8080/g, (_, nth) => `127.0.0.1:${ports[nth - 1]}`),

@@ -69,11 +69,18 @@ hub.on('refused', ({ status, message }) => {
 const server = http.createServer((_, response) => response.writeHead(404).end())
 hub.attach(server)
 while (!log.ready) await sleep(20)
-server.listen(port, '127.0.0.1')
-await once(server, 'listening')
+while (!(await listens())) await sleep(100)
 process.once('SIGTERM', () => void leave())
 process.on('message', (order: Order) => void obey(order))
 tell({ type: 'listens', port })
+
+/** The port was given up by the node before, and may be in passing use as somebody's outgoing one. */
+function listens(): Promise<boolean> {
+  return new Promise(resolve => {
+    server.once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => resolve(true))
+  })
+}
 
 async function obey(order: Order): Promise<void> {
   if (order === 'stall') (await box).stall()

@@ -295,6 +295,6 @@ type Act = (address: string) => Promise<Outcome>
 type Tried = 'answered' | 'broken' | 'nowhere' | 'silent' | 'walled'
 
 /** The session that a request is about: its own, or the one that is to carry it. */
-export function sidOf({ sid, url }: HubRequest): string | undefined {
-  return sid ?? url.searchParams.get('rt.by') ?? undefined
+export function sidOf({ sid, via, url }: HubRequest): string | undefined {
+  return via === 'carried' ? (url.searchParams.get('rt.by') ?? undefined) : sid
 }

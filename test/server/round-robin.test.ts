@@ -21,6 +21,7 @@ describe.skipIf(missing)('behind a balancer that keeps nobody on a node', () => 
   let way: LossyWay
   let cluster: Cluster
   let begun = 0
+  const opened: Client[] = []
 
   beforeAll(async () => {
     redis = await startRedis()
@@ -36,7 +37,10 @@ describe.skipIf(missing)('behind a balancer that keeps nobody on a node', () => 
     await settled(0)
   }, 120_000)
 
-  afterEach(() => settled(0), 120_000)
+  afterEach(async () => {
+    for (const client of opened.splice(0)) client.close()
+    await settled(0)
+  }, 120_000)
 
   afterAll(async () => {
     await cluster?.close()
@@ -171,9 +175,7 @@ describe.skipIf(missing)('behind a balancer that keeps nobody on a node', () => 
     const clients = Array.from({ length: count }, (_, nth) =>
       startClient(cluster.url, `line ${++begun}`, transports[nth % transports.length] as TransportName),
     )
-    onTestFinished(() => {
-      for (const client of clients) client.close()
-    })
+    opened.push(...clients)
     return clients
   }
 
