@@ -172,9 +172,12 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     if (sid !== undefined) await enter()
     const first = sid === undefined ? await claim(ask.line as string) : startOf(sid)
     let outcome = await tryAt(first, act)
-    if (outcome === 'nowhere' && sid !== undefined) {
+    // It may move on while it is looked for.
+    for (let before = first; outcome === 'nowhere' && sid !== undefined; ) {
       const now = await movedTo(sid)
-      if (now !== first) outcome = await tryAt(now, act)
+      if (now === undefined || now === before) break
+      outcome = await tryAt(now, act)
+      before = now
     }
     if (outcome === 'silent') throw refusal(503, 'the node of this session does not answer', 1, 'node')
     if (outcome === 'broken') client.destroy()
