@@ -22,7 +22,7 @@ const onPlatforms = [
 ]
 
 /** Minutes by themselves, and of parts that seldom change: `npm run test:all` has them. */
-const long = ['test/cli/check.test.ts', 'test/examples/servers.test.ts']
+const long = ['test/cli/check.test.ts', 'test/examples/servers.test.ts', 'test/server/round-robin.test.ts']
 
 export default defineConfig({
   // Examples in docs/examples import what whoever copies them does.

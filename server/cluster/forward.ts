@@ -62,9 +62,11 @@ export function createForwarder(): Forwarder {
         timer = setTimeout(giveUp, thought).unref()
       },
     }
-    const outcome = await attempt(address, what, asker, answer => void answer.resume())
+    const ask = () => askOnce(address, what, asker, answer => void answer.resume())
+    const first = await ask()
+    const outcome = first === 'stale' ? await ask() : first
     clearTimeout(timer)
-    return outcome === 'broken' ? 'silent' : outcome
+    return outcome === 'broken' || outcome === 'stale' ? 'silent' : outcome
   }
 
   function cut(address: string): void {
