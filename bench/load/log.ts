@@ -11,9 +11,12 @@ export function missingLog(redises: number): string | undefined {
   return redises === 1 || spreadLog ? undefined : 'this version has no log in several Redises'
 }
 
+/** Milliseconds that it waits for Redis: a machine that has too much to do is slow, and that is to be measured. */
+const patience = 60_000
+
 /** The log that all of a cluster share: in one Redis, or spread over several. */
 export function logOf(urls: readonly string[], prefix = 'load'): Closable {
-  const logs = urls.map(url => server.redisLog({ url, prefix }))
+  const logs = urls.map(url => server.redisLog({ url, prefix, patience }))
   const [only] = logs
   if (logs.length === 1 && only) return only
   if (!spreadLog) throw new Error(missingLog(urls.length))

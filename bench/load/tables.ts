@@ -144,12 +144,15 @@ export function modelTables(costs: Costs): Table[] {
   ]
 }
 
+/** How much more a heard message may cost where most are not heard. */
+export const bar = 1.3
+
 export function barsOf(places: readonly Place[], follows: number): Bar[] {
   const bars = [
     atMost(
       'a heard message costs a node that hears 1 % of all ≤ 1.3 × what it costs one that hears all',
       follows,
-      1.3,
+      bar,
       '×',
     ),
   ]

@@ -13,6 +13,9 @@ export interface Child<Order, Told> {
 /** Whoever has not answered after so many ms will not. */
 const patience = 180_000
 
+/** Once for each: whoever begins would find half a file while it is made again. */
+const compiled = new Map<string, Promise<string>>()
+
 /**
  * Starts a module that calls `answer`. It runs as it would be published: what the tool that runs TypeScript adds to each function
  * costs time and memory where there are thousands of lines.
@@ -21,7 +24,9 @@ export async function startChild<Order extends object, Told>(
   module: URL,
   flags: readonly string[] = [],
 ): Promise<Child<Order, Told>> {
-  const child = fork(await compile(module), { execArgv: [...flags] })
+  const compiling = compiled.get(module.href) ?? compile(module)
+  compiled.set(module.href, compiling)
+  const child = fork(await compiling, { execArgv: [...flags] })
   const asked = new Map<number, { resolve(told: Told): void; reject(error: Error): void }>()
   let count = 0
   child.on('message', ({ id, told, error }: Answer<Told>) => {

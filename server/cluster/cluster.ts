@@ -166,10 +166,26 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     return bring(ask, socket, address => forwarder.upgrade(address, what, socket, head))
   }
 
-  /** To where its session began, or where that has moved since. */
   async function bring(ask: HubRequest, client: { destroy(): unknown }, act: Act): Promise<Whose> {
     const sid = sidOf(ask)
     if (sid !== undefined) await enter()
+    let outcome = await tryAll(ask, act)
+    // A node that breaks off may have gone, and left the session. Asked twice, nothing is taken twice: all that is sent has a number.
+    if (outcome === 'broken') {
+      const second = await tryAll(ask, act)
+      // It may have died, and taken it before: who is told that its session is over sends it again in another one.
+      const isGone = second === 'nowhere' && sid !== undefined && !whereabouts.isLeft(sid)
+      outcome = isGone ? 'broken' : second
+    }
+    if (outcome === 'silent') throw refusal(503, 'the node of this session does not answer', 1, 'node')
+    if (outcome === 'broken') client.destroy()
+    if (outcome === 'answered' || outcome === 'broken') return 'answered'
+    return outcome === 'walled' ? 'walled' : 'ours'
+  }
+
+  /** Where its session began, or where that has moved since. */
+  async function tryAll(ask: HubRequest, act: Act): Promise<Tried> {
+    const sid = sidOf(ask)
     const first = sid === undefined ? await claim(ask.line as string) : startOf(sid)
     let outcome = await tryAt(first, act)
     // It may move on while it is looked for.
@@ -179,10 +195,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
       outcome = await tryAt(now, act)
       before = now
     }
-    if (outcome === 'silent') throw refusal(503, 'the node of this session does not answer', 1, 'node')
-    if (outcome === 'broken') client.destroy()
-    if (outcome === 'answered' || outcome === 'broken') return 'answered'
-    return outcome === 'walled' ? 'walled' : 'ours'
+    return outcome
   }
 
   /** Until it has found the others, a hub cannot say of any session that it is over. */

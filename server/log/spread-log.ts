@@ -15,6 +15,7 @@ import {
 
 /** A log that is spread over several. */
 export interface SpreadLog extends Log {
+  /** A space for each of the logs, numbered as they were given. */
   readonly spaces: Spaces
   /** Ends those that have something to end. */
   close(): Promise<void>

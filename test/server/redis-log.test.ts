@@ -4,6 +4,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { type Entry, type HubOptions, type Log, type RedisLogOptions, redisLog } from '../../server/index.ts'
 import type { Block } from '../../src/wire/block.ts'
+import { encode } from '../../src/wire/encoder.ts'
 import {
   address,
   ask,
@@ -120,10 +121,15 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
       expect(await mine.messages(1)).toEqual(['for all'])
     })
 
-    it('answers 404 to a POST for a session of the other, so that what was not acknowledged is in doubt', async () => {
+    it('brings a POST to the node where its session lives, and answers 404 when that has ended', async () => {
       const [a, b] = await nodes()
+      const taken: unknown[] = []
+      a.hub.on('message', ({ data }) => void taken.push(data))
       const { session } = await listen(a, 'xhr-streaming').opened()
-      expect((await post(b, session, message(1))).status).toBe(404)
+      expect((await post(b, session, message(1))).status).toBe(200)
+      expect(taken).toEqual(['m1'])
+      await post(a, session, encode({ event: 'rt.bye', data: '' }))
+      expect((await post(b, session, message(2))).status).toBe(404)
     })
   })
 

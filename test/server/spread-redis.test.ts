@@ -32,7 +32,6 @@ describe.skipIf(missingRedis)(here, { timeout: 180_000 }, () => {
       expect(keys.map(key => key.split(':topic:')[1]).toSorted()).toEqual(own.toSorted())
       expect(own.length).toBeGreaterThan(5)
     }
-    // Where Redis is has to be known as a hub is made.
     const hubs = [await stand({ log: one }), await stand({ log: other })].map(({ hub }) => hub)
     await until(() => hubs.every(hub => hub.stats().nodes === 2))
     const registered = await Promise.all(

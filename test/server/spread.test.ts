@@ -16,7 +16,19 @@ import {
 import { type CoreOptions, connect, native, subscriptions, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
 import { longPolling } from '../../src/transports/long-polling.ts'
-import { address, ask, cutter, listen, message, type Stand, stand, until, type Via } from './harness.ts'
+import {
+  address,
+  ask,
+  cutter,
+  listen,
+  message,
+  parse,
+  type Stand,
+  stand,
+  until,
+  type Via,
+  wait,
+} from './harness.ts'
 
 const clients = { websocket, fetchStreaming, longPolling }
 const plain = { event: undefined, data: 'x', encoding: undefined }
@@ -304,6 +316,57 @@ describe('a client with a position for each topic', () => {
       expect(await again.opened()).toMatchObject({ resumed: true })
       expect(await again.messages(1)).toEqual(['for you'])
       again.close()
+    }
+  })
+})
+
+describe('how far a line has come in one log says nothing of another:', () => {
+  it('a poll goes on with each topic where that is', async () => {
+    const { log, topics } = spread()
+    const at = await stand({ log, ...options })
+    for (const topic of topics) for (let n = 0; n < 5; n++) await at.hub.publish(topic, 'before')
+    const query = { 'rt.v': 2, 'rt.via': 'long-polling', 'rt.c': 'a', hear: topics.join(), topic: undefined }
+    const [open] = parse((await ask(address(at, { ...query, 'rt.n': 0 }))).text)
+    const position = { 'rt.sid': JSON.parse(open?.data ?? '').session, 'rt.id': open?.id }
+    for (const [n, topic] of topics.entries()) {
+      const poll = ask(address(at, { ...query, ...position, 'rt.n': 2 * n + 1 }))
+      await until(() => at.hub.stats().lines['long-polling'] === 1)
+      for (let count = 0; count < 20; count++) await at.hub.publish(topic, 'heard')
+      const heard = parse((await poll).text).map(({ data }) => data)
+      expect(new Set(heard)).toEqual(new Set(['heard']))
+      const others = topics.filter(other => other !== topic)
+      for (const other of others) await at.hub.publish(other, 'meanwhile')
+      const found: string[] = []
+      const next = parse((await ask(address(at, { ...query, ...position, 'rt.n': 2 * n + 2 }))).text)
+      for (const { event, topic: of, data } of next)
+        if (data !== 'heard') found.push(`${event} ${of} ${data}`)
+      expect(found.toSorted()).toEqual(others.map(other => `undefined ${other} meanwhile`).toSorted())
+    }
+  })
+
+  it('a line that reads slowly goes on with each topic where that is', async () => {
+    const { log, topics } = spread()
+    const at = await stand({ log, ...options, limits: { unsent: 2 ** 16 } })
+    const much = 'x'.repeat(2 ** 18)
+    for (const [n, topic] of topics.entries()) {
+      const ear = listen(at, 'websocket', { 'rt.v': 2, hear: topics.join(), topic: undefined })
+      await ear.opened()
+      for (const each of topics) await at.hub.publish(each, 'first')
+      await ear.messages(3)
+      ear.pause()
+      let count = 0
+      for (; at.hub.stats().unsent <= 2 ** 16; count++) {
+        await at.hub.publish(topic, much)
+        await wait(1)
+      }
+      const other = topics[(n + 1) % 3] as string
+      await at.hub.publish(other, 'second')
+      ear.resume()
+      const heard = await ear.messages(count + 1)
+      expect(heard.filter(data => data !== much)).toEqual(['second'])
+      expect(ear.blocks.some(({ event }) => event === 'rt.gap')).toBe(false)
+      ear.close()
+      await until(() => at.hub.stats().lines.websocket === 0)
     }
   })
 })
