@@ -167,24 +167,16 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   }
 
   async function bring(ask: HubRequest, client: { destroy(): unknown }, act: Act): Promise<Whose> {
-<<<<<<< HEAD
-    if (sidOf(ask) !== undefined) await enter()
-    let outcome = await tryAll(ask, act)
-    // A node that breaks off may have gone, and left the session. Asked twice, nothing is taken twice: all that is sent has a number.
-    if (outcome === 'broken') outcome = await tryAll(ask, act)
-=======
     const sid = sidOf(ask)
     if (sid !== undefined) await enter()
-    const first = sid === undefined ? await claim(ask.line as string) : startOf(sid)
-    let outcome = await tryAt(first, act)
-    // It may move on while it is looked for.
-    for (let before = first; outcome === 'nowhere' && sid !== undefined; ) {
-      const now = await movedTo(sid)
-      if (now === undefined || now === before) break
-      outcome = await tryAt(now, act)
-      before = now
+    let outcome = await tryAll(ask, act)
+    // A node that breaks off may have gone, and left the session. Asked twice, nothing is taken twice: all that is sent has a number.
+    if (outcome === 'broken') {
+      const second = await tryAll(ask, act)
+      // It may have died, and taken it before: who is told that its session is over sends it again in another one.
+      const isGone = second === 'nowhere' && sid !== undefined && !whereabouts.isLeft(sid)
+      outcome = isGone ? 'broken' : second
     }
->>>>>>> 87390e69185918bbcdade14fbd53637cf8e1c6f5
     if (outcome === 'silent') throw refusal(503, 'the node of this session does not answer', 1, 'node')
     if (outcome === 'broken') client.destroy()
     if (outcome === 'answered' || outcome === 'broken') return 'answered'
@@ -195,10 +187,15 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   async function tryAll(ask: HubRequest, act: Act): Promise<Tried> {
     const sid = sidOf(ask)
     const first = sid === undefined ? await claim(ask.line as string) : startOf(sid)
-    const outcome = await tryAt(first, act)
-    if (outcome !== 'nowhere' || sid === undefined) return outcome
-    const now = await movedTo(sid)
-    return now === first ? outcome : tryAt(now, act)
+    let outcome = await tryAt(first, act)
+    // It may move on while it is looked for.
+    for (let before = first; outcome === 'nowhere' && sid !== undefined; ) {
+      const now = await movedTo(sid)
+      if (now === undefined || now === before) break
+      outcome = await tryAt(now, act)
+      before = now
+    }
+    return outcome
   }
 
   /** Until it has found the others, a hub cannot say of any session that it is over. */

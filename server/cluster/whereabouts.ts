@@ -4,6 +4,8 @@ import type { Registry } from '../log/log.ts'
 export interface Whereabouts {
   /** The hub where a session lives that has moved. One that was left for whoever asks next is remembered, for `takeUp`. */
   movedTo(sid: string): Promise<string | undefined>
+  /** Whether `movedTo` has found that it was left, and nobody has taken it up here since. */
+  isLeft(sid: string): boolean
   /** Leaves a session for whichever hub is asked for it next. Whether that is possible. */
   leave(sid: string, rest: unknown): Promise<boolean>
   /** Takes up a session that was left, if `movedTo` has found it so and `isTheirs` says of what was left that it is whose it should be. `another`: another hub was faster, and `movedTo` finds that. */
@@ -43,6 +45,7 @@ export function createWhereabouts(registry: Registry, self: string, sessionTimeo
 
   return {
     movedTo,
+    isLeft: sid => left.has(sid),
     leave,
     takeUp,
     ended,
