@@ -50,6 +50,7 @@ const hub = createHub({
   log,
   ...given.hub,
   trustProxy: ['127.0.0.1'],
+  probes: true,
   authorize(request) {
     const isNew = request.transport !== 'post' && !Number(request.url.searchParams.get('rt.n'))
     if (isNew) connects.push(Date.now())

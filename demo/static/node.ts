@@ -62,6 +62,13 @@ export const hostname = notHere
 export const networkInterfaces = notHere
 export const isIPv4 = notHere
 export const isIPv6 = notHere
+export const createHmac = notHere
+export const createServer = notHere
+export const createSocket = notHere
+export const once = notHere
+export const readSync = notHere
+export const request = notHere
+export class Agent {}
 
 function notHere(): never {
   throw new Error('a page has nothing of the kind')
