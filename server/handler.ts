@@ -29,6 +29,9 @@ import { serveWebSocket } from './transports/websocket.ts'
 import { ignore } from './wire/channel.ts'
 import type { Incoming, Outgoing } from './wire/exchange.ts'
 
+/** How long a session that goes to another node waits for what the application works on, in ms. */
+export const parting = 4_000
+
 /** Serves a request to the hub's URL, whatever it is. Nothing a client does makes it throw. */
 export async function handleRequest(context: Context, request: Incoming, response: Outgoing): Promise<void> {
   request.on('error', ignore)
@@ -41,7 +44,7 @@ export async function handleRequest(context: Context, request: Incoming, respons
     ask = readHubRequest(request, context.settings)
     checkHost(ask, context.settings)
     allowOrigin(ask, response)
-    if (isElsewhere(context, ask, request)) return context.cluster?.refuse(response)
+    if (await isElsewhere(context, ask, request)) return context.cluster?.refuse(response)
     if (await isForwarded(context, ask, request, response)) return
     checkOrigin(ask, context.sessions)
     if (ask.method === 'OPTIONS') return answerPreflight(ask, response)
@@ -88,7 +91,7 @@ export async function handleUpgrade(
   try {
     await learnQuery(context, request)
     ask = readHubRequest(request, context.settings, true)
-    if (isElsewhere(context, ask, request)) return context.cluster?.refuseUpgrade(socket)
+    if (await isElsewhere(context, ask, request)) return context.cluster?.refuseUpgrade(socket)
     if (!fault && (await isUpgradeForwarded(context, ask, request, socket, head))) return
     const granted = await admit(context, ask, request, claim, fault)
     if (socket.destroyed) return
@@ -108,10 +111,13 @@ export async function handleUpgrade(
   }
 }
 
-/** Whether another node has brought what is about a session that is not here. */
-function isElsewhere({ cluster, ...context }: Context, ask: HubRequest, request: Incoming): boolean {
+/** Whether another node has brought what is about a session that is not here. One that has to go from here goes at once to the node that is asked for it. */
+async function isElsewhere(context: Context, ask: HubRequest, request: Incoming): Promise<boolean> {
   const sid = sidOf(ask)
-  return cluster?.isForwarded(request) === true && sid !== undefined && !knows(context, sid)
+  if (context.cluster?.isForwarded(request) !== true || sid === undefined) return false
+  const member = context.away === undefined || goesOn(context, ask) ? undefined : context.sessions.named(sid)
+  if (member) await context.lines.release(member, parting, () => 0)
+  return !knows(context, sid)
 }
 
 /** Whether a session is here, or was and has been ended by the application. */
@@ -178,7 +184,7 @@ async function takeUp(
   const isTheirs = (rest: unknown) => (rest as Rest).principal === granted.principal
   const found = await cluster.takeUp(sid, isTheirs)
   if (found === 'another') return found
-  if (found) sessions.takeUp(ask, granted, found.rest as Rest)
+  if (found && !sessions.knows(sid)) sessions.takeUp(ask, granted, found.rest as Rest)
   return undefined
 }
 

@@ -12,7 +12,7 @@ import { createDoor } from './door.ts'
 import { createEvents, type Listener } from './events.ts'
 import { FetchAnswer } from './fetch/answer.ts'
 import { createIncoming, type FetchInfo } from './fetch/request.ts'
-import { handleRequest, handleUpgrade, knows } from './handler.ts'
+import { handleRequest, handleUpgrade, knows, parting } from './handler.ts'
 import { createClaims } from './http/claims.ts'
 import { createConnectionRoom } from './http/connection-room.ts'
 import { targetOf } from './http/hub-request.ts'
@@ -283,9 +283,6 @@ export interface Stats {
 /** How long what clients sent may be worked at once they have to go, in ms. */
 const patience = 5_000
 
-/** How long a session that goes to another node waits for what the application works on, in ms. */
-const moving = 4_000
-
 const told: Record<keyof HubEvents, true> = {
   message: true,
   subscribe: true,
@@ -498,8 +495,8 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
 
   async function letGo({ sid, principal }: { sid: string; principal?: string }): Promise<void> {
     const member = sessions.named(sid)
-    if (!member || member.leaving || member.session.principal !== principal) return
-    await lines.release(member, moving, () => 0)
+    if (!member || member.session.principal !== principal) return
+    await lines.release(member, parting, () => 0)
   }
 
   function handle(request: IncomingMessage, response: ServerResponse, next?: () => void): boolean {

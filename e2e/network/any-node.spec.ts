@@ -7,7 +7,7 @@ import { documented } from './documented.ts'
 import { missing, startProgram } from './programs.ts'
 
 declare const begin: (url: string, options: object) => void
-declare const line: { readonly readyState: number; send(data: unknown): Promise<void> }
+declare const line: { readonly readyState: number; send(data: unknown): Promise<void>; close(): void }
 declare const heard: { type: string; data?: string }[]
 
 /** A tab's window, with what pages/line.html puts there. */
@@ -26,7 +26,7 @@ const without = missing(documented('nginx', '', rules => rules))
 test.skip(without !== undefined, without)
 
 for (const transport of transports) {
-  test(`${transport}: twenty numbers up and twenty down, in order and once, in one session that ends with its page`, async ({
+  test(`${transport}: twenty numbers up and twenty down, in order and once, in one session, which ends as its line is closed`, async ({
     openPage,
   }) => {
     await using nodes = await startNodes()
@@ -37,7 +37,7 @@ for (const transport of transports) {
     expect(nodes.told).toEqual(['open'])
     // What a WebSocket brings comes to the node where it is.
     if (transport !== 'websocket') expect(nodes.forwarded()).toBeGreaterThan(0)
-    await page.goto(`${nodes.url}/pages/blank.html`)
+    await page.evaluate(() => line.close())
     await expect.poll(() => nodes.told).toEqual(['open', 'close'])
   })
 

@@ -173,9 +173,9 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     // A node that breaks off may have gone, and left the session. Asked twice, nothing is taken twice: all that is sent has a number.
     if (outcome === 'broken') {
       const second = await tryAll(ask, act)
-      // It may have died, and taken it before: who is told that its session is over sends it again in another one.
+      // It may have died, and taken before what it was sent: who is told that its session is over sends it again in another one.
       const isGone = second === 'nowhere' && sid !== undefined && !whereabouts.isLeft(sid)
-      outcome = isGone ? 'broken' : second
+      outcome = isGone && bringsMessages(ask) ? 'broken' : second
     }
     if (outcome === 'silent') throw refusal(503, 'the node of this session does not answer', 1, 'node')
     if (outcome === 'broken') client.destroy()
@@ -304,6 +304,10 @@ type Act = (address: string) => Promise<Outcome>
 
 /** `nowhere`: nobody has what it is about, as far as that node goes. */
 type Tried = 'answered' | 'broken' | 'nowhere' | 'silent' | 'walled'
+
+function bringsMessages({ via, url }: HubRequest): boolean {
+  return via === 'post' || url.searchParams.has('rt.up')
+}
 
 /** The session that a request is about: its own, or the one that is to carry it. */
 export function sidOf({ sid, via, url }: HubRequest): string | undefined {

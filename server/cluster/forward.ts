@@ -56,17 +56,20 @@ export function createForwarder(): Forwarder {
   async function tell(address: string, headers: OutgoingHttpHeaders): Promise<Outcome> {
     const what = { method: 'POST', url: '/', headers }
     let timer: NodeJS.Timeout | undefined
+    let isLate = false
     const asker = {
       destroyed: false,
       once(_: 'close', giveUp: () => void) {
-        timer = setTimeout(giveUp, thought).unref()
+        clearTimeout(timer)
+        timer = setTimeout(() => {
+          isLate = true
+          giveUp()
+        }, thought).unref()
       },
     }
-    const ask = () => askOnce(address, what, asker, answer => void answer.resume())
-    const first = await ask()
-    const outcome = first === 'stale' ? await ask() : first
+    const outcome = await attempt(address, what, asker, answer => void answer.resume())
     clearTimeout(timer)
-    return outcome === 'broken' || outcome === 'stale' ? 'silent' : outcome
+    return isLate ? 'silent' : outcome
   }
 
   function cut(address: string): void {

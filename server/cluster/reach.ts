@@ -50,7 +50,10 @@ export function createReach(
 
   async function check(node: string): Promise<void> {
     const address = nodes.addressOf(node)
-    if (address !== undefined) met(node, await ask(address))
+    if (address === undefined) return
+    const outcome = await ask(address)
+    // One that breaks off may be going: then nobody listens there any more.
+    met(node, outcome === 'broken' ? await ask(address) : outcome)
   }
 
   function met(node: string, outcome: Outcome): void {

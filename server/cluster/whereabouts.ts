@@ -40,6 +40,7 @@ const most = 10_000
 export function createWhereabouts(registry: Registry, self: string, sessionTimeout: number): Whereabouts {
   const lines = new Map<string, string>() // by line, whose it is
   const left = new Map<string, string>() // sessions that nobody has taken up, as the registry has them
+  const takings = new Map<string, Promise<'ours' | 'another' | undefined>>()
   const takenUp = new Map<string, string>() // those that live here now, likewise
   const clock = setInterval(keepTelling, lasting / 4).unref()
 
@@ -80,14 +81,25 @@ export function createWhereabouts(registry: Registry, self: string, sessionTimeo
   ): Promise<Left | 'another' | undefined> {
     const there = left.get(sid)
     if (there === undefined) return undefined
-    left.delete(sid)
     const found: Left = JSON.parse(there)
     if (!isTheirs(found.rest)) return undefined
+    // Its client may ask for it by several requests at once: they take it up together.
+    const taking = takings.get(sid) ?? take(sid, there).finally(() => takings.delete(sid))
+    takings.set(sid, taking)
+    const whose = await taking
+    return whose === 'ours' ? found : whose
+  }
+
+  async function take(sid: string, there: string): Promise<'ours' | 'another' | undefined> {
     const text = JSON.stringify({ at: self })
-    const now = await registry.compareAndSet(keyOf(sid), there, text, lasting)
-    if (now !== text) return now === undefined ? undefined : 'another'
-    takenUp.set(sid, text)
-    return found
+    try {
+      const now = await registry.compareAndSet(keyOf(sid), there, text, lasting)
+      if (now !== text) return now === undefined ? undefined : 'another'
+      takenUp.set(sid, text)
+      return 'ours'
+    } finally {
+      left.delete(sid)
+    }
   }
 
   function ended(sid: string): void {

@@ -134,6 +134,7 @@ export function createConnections(
   const catchUp = createCatchUp(settings, fanout, spread, journal, hooks.failed)
   const presence = createPresence(settings, fanout.queue, hooks.failed)
   const rooms = createRooms(settings, sessions, fanout, presence, hooks.mayHear, kick, hooks.failed)
+  const releases = new WeakMap<Member, Promise<void>>()
   const expiry = createExpiry(connection => end(connection, byeBlock(0), 'expired'))
 
   return {
@@ -485,7 +486,13 @@ export function createConnections(
     })
   }
 
-  async function release(member: Member, within: number, retry: () => number): Promise<void> {
+  function release(member: Member, within: number, retry: () => number): Promise<void> {
+    const known = releases.get(member) ?? letGo(member, within, retry)
+    releases.set(member, known)
+    return known
+  }
+
+  async function letGo(member: Member, within: number, retry: () => number): Promise<void> {
     member.leaving = true
     const isOver = member.acked === member.taken || (await atMost(within, member.done))
     if (isOver) member.taken = member.acked

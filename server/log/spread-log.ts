@@ -26,6 +26,8 @@ export interface SpreadLog extends Log {
  * and one that is out of reach concerns its own topics alone. The first one also keeps what hubs tell each other.
  *
  * ```ts
+ * import { redisLog, spreadLog } from 'throughline/server'
+ *
  * const log = spreadLog([redisLog({ url: one }), redisLog({ url: two }), redisLog({ url: three })])
  * ```
  *
