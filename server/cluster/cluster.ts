@@ -59,6 +59,10 @@ interface Hub extends Service {
   failed(error: unknown): void
 }
 
+/** How often a node that breaks off is asked again, and how much longer it is waited for each time, in ms. */
+const patient = 5
+const blink = 20
+
 /** How long who asks waits for this hub to find the others, in ms. */
 const patience = 2_000
 
@@ -170,12 +174,15 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     const sid = sidOf(ask)
     if (sid !== undefined) await enter()
     let outcome = await tryAll(ask, act)
-    // A node that breaks off may have gone, and left the session. Asked twice, nothing is taken twice: all that is sent has a number.
     if (outcome === 'broken') {
-      const second = await tryAll(ask, act)
+      // A node that breaks off may be going, and have left the session. Asked again, nothing is taken twice: all that is sent has a number.
+      for (let turn = 1; outcome === 'broken' && turn <= patient; turn++) {
+        await new Promise(resolve => setTimeout(resolve, turn * blink))
+        outcome = await tryAll(ask, act)
+      }
       // It may have died, and taken before what it was sent: who is told that its session is over sends it again in another one.
-      const isGone = second === 'nowhere' && sid !== undefined && !whereabouts.isLeft(sid)
-      outcome = isGone && bringsMessages(ask) ? 'broken' : second
+      const isGone = outcome === 'nowhere' && sid !== undefined && !whereabouts.isLeft(sid)
+      if (isGone && bringsMessages(ask)) outcome = 'broken'
     }
     if (outcome === 'silent') throw refusal(503, 'the node of this session does not answer', 1, 'node')
     if (outcome === 'broken') client.destroy()

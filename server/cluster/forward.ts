@@ -30,6 +30,13 @@ export const elsewhereHeader = 'throughline-elsewhere'
 /** How long another hub may take to accept a connection, in ms. */
 const patience = 2_000
 
+/** What it means that no connection was made. One that is reset as it is made was meant for a process that was just ending. */
+const unmet: Readonly<Record<string, Outcome>> = {
+  ECONNREFUSED: 'absent',
+  ECONNRESET: 'broken',
+  EPIPE: 'broken',
+}
+
 /** Why a connection was given up. */
 const silence = new Error('it does not answer')
 
@@ -138,7 +145,7 @@ export function createForwarder(): Forwarder {
       })
       asking.on('error', (error: NodeJS.ErrnoException) => {
         if (client.destroyed) resolve('answered')
-        else if (!isConnected) resolve(error.code === 'ECONNREFUSED' ? 'absent' : 'silent')
+        else if (!isConnected) resolve(unmet[error.code ?? ''] ?? 'silent')
         else resolve(asking.reusedSocket && error !== silence ? 'stale' : 'broken')
       })
       asking.once('response', (answer: IncomingMessage) => {
