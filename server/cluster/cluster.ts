@@ -240,7 +240,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     if (outcome === 'absent' || outcome === 'elsewhere') return 'nowhere'
     if (outcome === 'silent') return reach.standing(node) === 'walled' ? 'walled' : 'silent'
     count++
-    return outcome
+    return outcome === 'left' ? 'answered' : outcome
   }
 
   function walled(address: string): void {

@@ -16,13 +16,14 @@ export interface Forwarded {
  *
  * | | |
  * |---|---|
- * | `answered` | its client has the answer, or does not wait for it any more |
+ * | `answered` | its client has the answer |
+ * | `left` | its client does not wait for it any more |
  * | `elsewhere` | the hub that was asked has not what it is about, and has taken nothing |
  * | `absent` | nobody listens there, and nothing was taken |
  * | `silent` | it accepts no connection in time, and nothing was taken |
  * | `broken` | the connection ended before the answer: what was taken of it is not known |
  */
-export type Outcome = 'answered' | 'elsewhere' | 'absent' | 'silent' | 'broken'
+export type Outcome = 'answered' | 'left' | 'elsewhere' | 'absent' | 'silent' | 'broken'
 
 /** By this header a hub says that it has not what the request is about. */
 export const elsewhereHeader = 'throughline-elsewhere'
@@ -144,7 +145,7 @@ export function createForwarder(): Forwarder {
         })
       })
       asking.on('error', (error: NodeJS.ErrnoException) => {
-        if (client.destroyed) resolve('answered')
+        if (client.destroyed) resolve('left')
         else if (!isConnected) resolve(unmet[error.code ?? ''] ?? 'silent')
         else resolve(asking.reusedSocket && error !== silence ? 'stale' : 'broken')
       })

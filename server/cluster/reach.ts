@@ -60,7 +60,8 @@ export function createReach(
     const address = nodes.addressOf(node)
     if (address === undefined) return
     if (outcome === 'absent') nodes.lost(node)
-    else if (outcome !== 'silent') standings.set(node, 'there')
+    else if (outcome === 'answered' || outcome === 'elsewhere') standings.set(node, 'there')
+    else if (outcome !== 'silent') return
     else if (!standings.has(node)) {
       standings.set(node, 'walled')
       walled(address)

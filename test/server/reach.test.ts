@@ -79,3 +79,12 @@ describe('another node', () => {
     expect(reach.standing('one')).toBe('there')
   })
 })
+
+it('what breaks off, or is waited for no more, says nothing of a node', async () => {
+  await pass(2_000)
+  answers = 'silent'
+  await pass(2_000)
+  reach.met('one', 'broken')
+  reach.met('one', 'left')
+  expect(reach.standing('one')).toBe('silent')
+})
