@@ -60,8 +60,8 @@ interface Hub extends Service {
 }
 
 /** How often a node that breaks off is asked again, and how much longer it is waited for each time, in ms. */
-const patient = 5
-const blink = 20
+const tries = 5
+const pause = 20
 
 /** How long who asks waits for this hub to find the others, in ms. */
 const patience = 2_000
@@ -176,8 +176,8 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     let outcome = await tryAll(ask, act)
     if (outcome === 'broken') {
       // A node that breaks off may be going, and have left the session. Asked again, nothing is taken twice: all that is sent has a number.
-      for (let turn = 1; outcome === 'broken' && turn <= patient; turn++) {
-        await new Promise(resolve => setTimeout(resolve, turn * blink))
+      for (let turn = 1; outcome === 'broken' && turn <= tries; turn++) {
+        await new Promise(resolve => setTimeout(resolve, turn * pause))
         outcome = await tryAll(ask, act)
       }
       // It may have died, and taken before what it was sent: who is told that its session is over sends it again in another one.
@@ -197,7 +197,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     let outcome = await tryAt(first, act)
     // It may move on while it is looked for.
     for (let before = first; outcome === 'nowhere' && sid !== undefined; ) {
-      const now = await movedTo(sid)
+      const now = await whereabouts.movedTo(sid)
       if (now === undefined || now === before) break
       outcome = await tryAt(now, act)
       before = now
@@ -220,19 +220,10 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     }
   }
 
-  async function movedTo(sid: string): Promise<string | undefined> {
-    try {
-      return await whereabouts.movedTo(sid)
-    } catch {
-      throw refusal(503, 'where this session is cannot be read just now', 1, 'node')
-    }
-  }
-
   async function tryAt(node: string | undefined, act: Act): Promise<Tried> {
     if (node === undefined || node === self) return 'nowhere'
-    if (nodes.addressOf(node) === undefined) await nodes.read()
+    const address = await addressOf(node)
     const standing = reach.standing(node)
-    const address = nodes.addressOf(node)
     if (standing === 'gone' || address === undefined) return 'nowhere'
     if (standing !== 'there') return standing
     const outcome = await act(address)
@@ -241,6 +232,12 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     if (outcome === 'silent') return reach.standing(node) === 'walled' ? 'walled' : 'silent'
     count++
     return outcome === 'left' ? 'answered' : outcome
+  }
+
+  /** One that is not known may have begun a moment ago. */
+  async function addressOf(node: string): Promise<string | undefined> {
+    if (nodes.addressOf(node) === undefined) await nodes.read()
+    return nodes.addressOf(node)
   }
 
   function walled(address: string): void {
@@ -278,7 +275,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
   async function call(sid: string, principal: string | undefined): Promise<void> {
     await enter()
     const home = (await whereabouts.movedTo(sid)) ?? startOf(sid)
-    const address = home === undefined || home === self ? undefined : nodes.addressOf(home)
+    const address = home === undefined || home === self ? undefined : await addressOf(home)
     if (address === undefined) return
     await forwarder.tell(address, seals.onOrder({ release: { sid, principal } }))
     await whereabouts.movedTo(sid)

@@ -1,3 +1,4 @@
+import { refusal } from '../http-error.ts'
 import type { Registry } from '../log/log.ts'
 
 /** What the registry says of sessions that do not live where they began, and of lines that race. */
@@ -33,14 +34,14 @@ const lasting = 600_000
 /** For how long all transports of a race go to one hub, in ms. */
 const racing = 30_000
 
-/** How many lines are remembered. */
+/** How many lines are remembered, and how many sessions that were left. */
 const most = 10_000
 
 /** `self`: this hub. `sessionTimeout`: for how long a session waits for its client, in ms. */
 export function createWhereabouts(registry: Registry, self: string, sessionTimeout: number): Whereabouts {
   const lines = new Map<string, string>() // by line, whose it is
   const left = new Map<string, string>() // sessions that nobody has taken up, as the registry has them
-  const takings = new Map<string, Promise<'ours' | 'another' | undefined>>()
+  const takingUp = new Map<string, Promise<'ours' | 'another' | undefined>>()
   const takenUp = new Map<string, string>() // those that live here now, likewise
   const clock = setInterval(keepTelling, lasting / 4).unref()
 
@@ -56,11 +57,12 @@ export function createWhereabouts(registry: Registry, self: string, sessionTimeo
   }
 
   async function movedTo(sid: string): Promise<string | undefined> {
-    const there = await registry.get(keyOf(sid))
+    const there = await looked(registry.get(keyOf(sid)))
+    left.delete(sid)
     if (there === undefined) return undefined
     const found: Found = JSON.parse(there)
     if ('at' in found) return found.at
-    left.set(sid, there)
+    remember(left, sid, there)
     return undefined
   }
 
@@ -84,16 +86,16 @@ export function createWhereabouts(registry: Registry, self: string, sessionTimeo
     const found: Left = JSON.parse(there)
     if (!isTheirs(found.rest)) return undefined
     // Its client may ask for it by several requests at once: they take it up together.
-    const taking = takings.get(sid) ?? take(sid, there).finally(() => takings.delete(sid))
-    takings.set(sid, taking)
-    const whose = await taking
+    const outcome = takingUp.get(sid) ?? take(sid, there).finally(() => takingUp.delete(sid))
+    takingUp.set(sid, outcome)
+    const whose = await outcome
     return whose === 'ours' ? found : whose
   }
 
   async function take(sid: string, there: string): Promise<'ours' | 'another' | undefined> {
     const text = JSON.stringify({ at: self })
     try {
-      const now = await registry.compareAndSet(keyOf(sid), there, text, lasting)
+      const now = await looked(registry.compareAndSet(keyOf(sid), there, text, lasting))
       if (now !== text) return now === undefined ? undefined : 'another'
       takenUp.set(sid, text)
       return 'ours'
@@ -123,12 +125,26 @@ export function createWhereabouts(registry: Registry, self: string, sessionTimeo
   async function claim(line: string): Promise<string | undefined> {
     const node = await registry.compareAndSet(`line:${line}`, undefined, self, racing)
     if (node === undefined) return undefined
-    lines.delete(line)
-    lines.set(line, node)
-    const [oldest] = lines.keys()
-    if (lines.size > most && oldest !== undefined) lines.delete(oldest)
+    remember(lines, line, node)
     return node === self ? undefined : node
   }
+}
+
+/** Where the log cannot be asked, nobody can say where the session is, and its client comes again. */
+async function looked<T>(answer: T | Promise<T>): Promise<T> {
+  try {
+    return await answer
+  } catch {
+    throw refusal(503, 'where this session is cannot be read just now', 1, 'node')
+  }
+}
+
+/** The oldest makes room. */
+function remember(known: Map<string, string>, name: string, text: string): void {
+  known.delete(name)
+  known.set(name, text)
+  const [oldest] = known.keys()
+  if (known.size > most && oldest !== undefined) known.delete(oldest)
 }
 
 function keyOf(sid: string): string {
