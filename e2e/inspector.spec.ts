@@ -173,10 +173,16 @@ test('is drawn once in a frame at most, and not at all while it is collapsed or 
   await page.evaluate(() => element.shadowRoot?.querySelector('summary')?.click())
   await page.waitFor(() => figure('Messages') === '5,001')
 
-  await page.evaluate(() => {
+  await page.evaluate(async () => {
+    // Of a change, one that was made later is told after the inspector's own. WebKit tells a new one at once what it sees.
+    let told: (isSeen: boolean) => void
+    const next = () => new Promise<boolean>(resolve => (told = resolve))
+    const seen = next()
+    new IntersectionObserver(([entry]) => told(entry?.isIntersecting ?? true)).observe(element)
+    await seen
+    const hidden = next()
     element.hidden = true
-    // One that is made now is told after the inspector's own.
-    return new Promise<void>(resolve => new IntersectionObserver(() => resolve()).observe(element))
+    await hidden
   })
   await place.publish()
   await besideShows('5,002')

@@ -4,6 +4,8 @@
  */
 import { spawnSync } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
+import { relative } from 'node:path'
+import { stripVTControlCharacters } from 'node:util'
 
 interface Stage {
   name: string
@@ -12,7 +14,7 @@ interface Stage {
   command: string
   env?: Record<string, string>
   /** Where its tests are counted; a stage without a report counts as one test. */
-  report?: { path: string; count(report: never): Count }
+  report?: { path: string; read(report: never): Count }
   /** Nothing after it makes sense without it. */
   essential?: true
 }
@@ -20,6 +22,8 @@ interface Stage {
 interface Count {
   passed: number
   failed: number
+  /** What is to be said of those that failed, at the end of everything: what was printed as they failed is far above by then. */
+  failures: readonly string[]
 }
 
 const all = process.argv.includes('--all')
@@ -30,7 +34,7 @@ function units(name: string, ...projects: string[]): Pick<Stage, 'command' | 're
   const some = projects.map(project => `--project ${project}`).join(' ')
   return {
     command: `npm run --silent unit -- ${some} --reporter=default --reporter=json --outputFile.json=${path}`,
-    report: { path, count: countUnits },
+    report: { path, read: readUnits },
   }
 }
 
@@ -94,7 +98,7 @@ runAll()
 
 function browsers(E2E: 'selection' | 'rest'): Pick<Stage, 'command' | 'env' | 'report'> {
   const path = `test-results/e2e-${E2E}.json`
-  return { command: 'npm run --silent e2e', env: { E2E }, report: { path, count: countBrowserTests } }
+  return { command: 'npm run --silent e2e', env: { E2E }, report: { path, read: readBrowserTests } }
 }
 
 function runAll(): void {
@@ -110,11 +114,12 @@ function runAll(): void {
     if (stage.essential && count.failed > 0) break
   }
 
+  const total = results.map(result => result.count).reduce(sum)
+  if (total.failures.length > 0) console.log(`\n── failed ${'─'.repeat(64)}\n${total.failures.join('\n')}`)
   console.log('')
   for (const { stage, count, seconds } of results) {
     console.log(`${stage.name.padEnd(8)} ${inWords(count)}, ${seconds} s`)
   }
-  const total = results.map(result => result.count).reduce(sum)
   if (total.failed > 0) process.exitCode = 1
   console.log(`\n${inWords(total)}`)
 }
@@ -129,29 +134,96 @@ function runStage({ name, command, env, report }: Stage): Count {
 
 /** A runner that fails without a failed test (a file that does not load, a crash) is a failure all the same. */
 function count(succeeded: boolean, report: Stage['report']): Count {
-  const counted = report ? readReport(report) : { passed: succeeded ? 1 : 0, failed: 0 }
+  const counted = report ? readReport(report) : { passed: succeeded ? 1 : 0, failed: 0, failures: [] }
   return { ...counted, failed: Math.max(counted.failed, succeeded ? 0 : 1) }
 }
 
-function readReport({ path, count }: NonNullable<Stage['report']>): Count {
+function readReport({ path, read }: NonNullable<Stage['report']>): Count {
   try {
-    return count(JSON.parse(readFileSync(path, 'utf8')) as never)
+    return read(JSON.parse(readFileSync(path, 'utf8')) as never)
   } catch (error) {
-    console.error(`${path} cannot be read: ${error}`)
-    return { passed: 0, failed: 1 }
+    const why = `${path} cannot be read: ${error}`
+    console.error(why)
+    return { passed: 0, failed: 1, failures: [why] }
   }
 }
 
-function countUnits(report: { numPassedTests: number; numFailedTests: number }): Count {
-  return { passed: report.numPassedTests, failed: report.numFailedTests }
+/** The JSON of Vitest. */
+interface UnitReport {
+  numPassedTests: number
+  numFailedTests: number
+  testResults: {
+    name: string
+    message: string
+    assertionResults: { fullName: string; failureMessages: string[] }[]
+  }[]
 }
 
-function countBrowserTests({ stats }: { stats: { expected: number; unexpected: number } }): Count {
-  return { passed: stats.expected, failed: stats.unexpected }
+function readUnits({ numPassedTests, numFailedTests, testResults }: UnitReport): Count {
+  const failures = testResults.flatMap(({ name, message, assertionResults }) => [
+    // That a file could not be loaded, for one.
+    ...(message ? [failure(relative('.', name), [message])] : []),
+    ...assertionResults
+      .filter(({ failureMessages }) => failureMessages.length > 0)
+      .map(({ fullName, failureMessages }) =>
+        failure(`${relative('.', name)} › ${fullName}`, failureMessages),
+      ),
+  ])
+  return { passed: numPassedTests, failed: numFailedTests, failures }
+}
+
+/** The JSON of Playwright. */
+interface BrowserReport {
+  stats: { expected: number; unexpected: number }
+  suites: Suite[]
+  errors: { message?: string }[]
+}
+
+interface Suite {
+  title: string
+  suites?: Suite[]
+  specs: {
+    title: string
+    tests: { projectName: string; status: string; results: { errors: { message?: string }[] }[] }[]
+  }[]
+}
+
+function readBrowserTests({ stats, suites, errors }: BrowserReport): Count {
+  const failures = [...messagesOf(errors), ...suites.flatMap(suite => failuresIn(suite, []))]
+  return { passed: stats.expected, failed: stats.unexpected, failures }
+}
+
+function failuresIn({ title, suites = [], specs }: Suite, above: readonly string[]): string[] {
+  const path = [...above, title]
+  const own = specs.flatMap(spec =>
+    spec.tests
+      .filter(({ status }) => status === 'unexpected')
+      .map(({ projectName, results }) =>
+        failure(
+          [`[${projectName}]`, ...path, spec.title].join(' › '),
+          results.flatMap(({ errors }) => messagesOf(errors)),
+        ),
+      ),
+  )
+  return [...own, ...suites.flatMap(suite => failuresIn(suite, path))]
+}
+
+function messagesOf(errors: readonly { message?: string }[]): string[] {
+  return errors.flatMap(({ message }) => message ?? [])
+}
+
+/** Its name, and the first lines of why. */
+function failure(name: string, messages: readonly string[]): string {
+  const why = messages.flatMap(message => stripVTControlCharacters(message).split('\n').slice(0, 6))
+  return [name, ...why.map(line => `    ${line}`)].join('\n')
 }
 
 function sum(one: Count, other: Count): Count {
-  return { passed: one.passed + other.passed, failed: one.failed + other.failed }
+  return {
+    passed: one.passed + other.passed,
+    failed: one.failed + other.failed,
+    failures: [...one.failures, ...other.failures],
+  }
 }
 
 function inWords({ passed, failed }: Count): string {

@@ -57,3 +57,9 @@ declare module 'express'
 declare module 'cloudflare:workers'
 declare module '*.html'
 declare module '*.min.js'
+
+// A module of the reader's own.
+declare module '*/my-log.ts' {
+  import type { Log } from 'throughline/server'
+  export function myLog(options: { table: string }): Log & { close(): Promise<void> }
+}

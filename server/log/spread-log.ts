@@ -28,7 +28,8 @@ export interface SpreadLog extends Log {
  * ```ts
  * import { redisLog, spreadLog } from 'throughline/server'
  *
- * const log = spreadLog([redisLog({ url: one }), redisLog({ url: two }), redisLog({ url: three })])
+ * const urls = ['redis://10.0.0.1', 'redis://10.0.0.2', 'redis://10.0.0.3']
+ * const log = spreadLog(urls.map(url => redisLog({ url })))
  * ```
  *
  * The list is the same, in the same order, on all nodes. One more at its end takes its share of the topics from the others, and these begin anew there: who heard one of them is told by a
