@@ -22,14 +22,14 @@ import { whole } from './whole.ts'
 export type { LogOptions } from './steps.ts'
 
 /** What the cases need to know of a log. */
-export interface LogCasesOptions {
+export interface LogCasesOptions<Kind extends Log = Log> {
   /**
    * Makes a log that is empty, in an epoch of its own, and shares nothing with those made before. With `retain` and `expire` it keeps as many messages, and
    * each topic as long, as they say, be it one number or one for each pattern.
    */
-  make(options?: LogOptions): Log | Promise<Log>
+  make(options?: LogOptions): Kind | Promise<Kind>
   /** Ends what `make` gave, once its case is over. @default nothing is done */
-  close?(log: Log): unknown
+  close?(log: Kind): unknown
   /** How many histories are made up and compared with a model that keeps everything. @default 50 */
   histories?: number
   /** What they are made up from. The same number gives the same histories. @default another one each time; a failure names it */
@@ -63,12 +63,12 @@ export interface LogCase {
  * Gives the cases, in the order of docs/write-a-log.md. Each makes logs of its own, so they may run in any order, or all at once. None leans on how fast the log is.
  * A log that is spread, which says so by its `spaces`, is asked for all of it in topics of one space: their names have the same text in braces then, `{one}a`.
  */
-export function logCases({
+export function logCases<Kind extends Log>({
   make,
   close,
   histories: count = 50,
   seed = Math.floor(Math.random() * 2 ** 31),
-}: LogCasesOptions): LogCase[] {
+}: LogCasesOptions<Kind>): LogCase[] {
   const parts: Record<LogPart, Readonly<Record<string, Case>>> = {
     ids,
     gaps,
@@ -86,7 +86,7 @@ export function logCases({
   )
 
   async function run(part: LogPart, act: Case): Promise<void> {
-    const made: Log[] = []
+    const made: Kind[] = []
     try {
       await act(async options => {
         const log = await begin(options)
@@ -97,7 +97,7 @@ export function logCases({
       for (const log of made) await close?.(log)
     }
 
-    async function begin(options?: LogOptions): Promise<Log> {
+    async function begin(options?: LogOptions): Promise<Kind> {
       const log = await make(options)
       made.push(log)
       return log
