@@ -44,7 +44,7 @@ export async function handleRequest(context: Context, request: Incoming, respons
     ask = readHubRequest(request, context.settings)
     checkHost(ask, context.settings)
     allowOrigin(ask, response)
-    if (await isElsewhere(context, ask, request)) return context.cluster?.refuse(response)
+    if (await isUnknown(context, ask, request)) return context.cluster?.refuse(response)
     if (await isForwarded(context, ask, request, response)) return
     checkOrigin(ask, context.sessions)
     if (ask.method === 'OPTIONS') return answerPreflight(ask, response)
@@ -91,7 +91,7 @@ export async function handleUpgrade(
   try {
     await learnQuery(context, request)
     ask = readHubRequest(request, context.settings, true)
-    if (await isElsewhere(context, ask, request)) return context.cluster?.refuseUpgrade(socket)
+    if (await isUnknown(context, ask, request)) return context.cluster?.refuseUpgrade(socket)
     if (!fault && (await isUpgradeForwarded(context, ask, request, socket, head))) return
     const granted = await admit(context, ask, request, claim, fault)
     if (socket.destroyed) return
@@ -112,7 +112,7 @@ export async function handleUpgrade(
 }
 
 /** Whether another node has brought what is about a session that is not here. One that has to go from here goes at once to the node that is asked for it. */
-async function isElsewhere(context: Context, ask: HubRequest, request: Incoming): Promise<boolean> {
+async function isUnknown(context: Context, ask: HubRequest, request: Incoming): Promise<boolean> {
   const sid = sidOf(ask)
   if (context.cluster?.isForwarded(request) !== true || sid === undefined) return false
   const member = context.away === undefined || goesOn(context, ask) ? undefined : context.sessions.named(sid)
@@ -236,8 +236,8 @@ function unread({ lines }: Context): Refusal {
 }
 
 /**
- * A client of version 1 has one position, which says nothing of topics elsewhere. And what a line cannot do without has to be within reach: its topics, if they have that one position, and
- * what is sent to its session.
+ * A client of version 1 has one position, which says nothing of topics elsewhere. And what a line cannot do without has to be within reach: its topics, if they have that one position; and
+ * what was sent to its session, if that is not here any more and has to be found there.
  */
 function checkSpaces(context: Context, { version, sid }: HubRequest, { topics, principal }: Granted): void {
   const { log } = context.settings
@@ -251,7 +251,8 @@ function checkSpaces(context: Context, { version, sid }: HubRequest, { topics, p
       undefined,
       'spaces',
     )
-  const needed = version === 1 && first !== undefined ? first : sid && privateTopic(sid, principal)
+  const isUnknown = sid && !context.sessions.knows(sid)
+  const needed = version === 1 && first !== undefined ? first : isUnknown && privateTopic(sid, principal)
   if (needed && !isReadyFor(log, needed)) throw unread(context)
 }
 

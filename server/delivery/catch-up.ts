@@ -1,4 +1,5 @@
 import { type History, isId, isReadyFor, readPlace, spaceOf } from '../log/log.ts'
+import { emptyPage } from '../log/page.ts'
 import type { Journal } from '../operation/journal.ts'
 import type { Settings } from '../options.ts'
 import { ackedForSure } from '../sessions/acknowledgement.ts'
@@ -76,9 +77,9 @@ export function createCatchUp(
   return { begin, goOn, again, retry }
 
   async function begin(connection: Connection, start: Start): Promise<readonly Group[]> {
-    const { cursor, lost, welcome } = start
+    const { cursor, welcome } = start
     connection.reading = true
-    const own = read([connection.own], cursor, lost)
+    const own = readOwn(connection, start)
     const others = groupsOf(connection)
     // What the first block has to tell is read in any case.
     const ahead = others.filter((feeds, n) => n < readAhead || feeds.some(isListed))
@@ -91,6 +92,16 @@ export function createCatchUp(
     const groups = [first, ...more.filter(group => group !== undefined)]
     if (welcome) fanout.queue(connection, open(connection, groups, start, begins))
     return groups
+  }
+
+  /** What is sent to the session alone waits where that is out of reach, if its client has a position in it. */
+  async function readOwn({ own }: Connection, { cursor, lost }: Start): Promise<Group> {
+    const act = () => read([own], cursor, lost)
+    if (lost !== undefined || cursor === undefined || !isId(cursor)) return act()
+    const group = await ifThere([own], act)
+    if (group) return group
+    own.at = placeAt(cursor)
+    return { feeds: [own], lost, history: { start: cursor, ...emptyPage }, told: -1 }
   }
 
   /** A position that the client is told has to be known; the others can wait. */
@@ -114,7 +125,7 @@ export function createCatchUp(
   /** Of a log that is spread the part may be out of reach where these are: they wait, so that others go on. */
   async function ifThere<T>(feeds: readonly Feed[], act: () => Promise<T>): Promise<T | undefined> {
     const [{ connection, topics }] = feeds as readonly [Feed]
-    if (!log.spaces || topics === connection.own.topics) return act()
+    if (!log.spaces || (connection.version === 1 && topics === connection.own.topics)) return act()
     const topic = topics[0] as string
     try {
       if (isReadyFor(log, topic)) return await act()

@@ -37,6 +37,7 @@ import {
 import type { ScriptName } from './redis-scripts.ts'
 import { tagsOf } from './redis-slots.ts'
 import { spreadLog } from './spread-log.ts'
+import { createTurns } from './turns.ts'
 
 /** Options of `redisLog()`. */
 export interface RedisLogOptions {
@@ -104,7 +105,10 @@ export interface RedisLog extends Log {
 const passing = '\n'
 
 /** How many of the newest numbers can be traced to their topics, by a node that missed them. */
-const recent = 10_000
+const traced = 10_000
+
+/** How many messages Redis takes in one piece, and of how many characters: others get their turn between two pieces. */
+const together = { most: 64, heaviest: 65_536 }
 
 /** How many entries are remembered as they were heard, so that thousands of clients coming back share their text. */
 const shared = 1_000
@@ -134,6 +138,14 @@ const nameable = 10_000
 
 /** Topics of sessions come and go in large numbers: they are counted for themselves. */
 type Kind = 'public' | 'private'
+
+/** A message on its way to Redis. Its number is this node's own. */
+interface Appending {
+  readonly number: number
+  readonly topic: string
+  readonly block: string
+  readonly whole: Whole | undefined
+}
 
 /** Where each topic of a reader goes on, and with which keys the log was when that was found. */
 interface Bookmark {
@@ -263,6 +275,11 @@ function partOf(
       failed,
     },
   )
+  const turns = createTurns<Appending, string>({
+    send: appendAll,
+    weigh: ({ block }) => block.length,
+    ...together,
+  })
   const hearing = createHearing({
     subscribe: channels => link.subscribe(channels.map(earOf)),
     unsubscribe: channels => link.unsubscribe(channels.map(earOf)),
@@ -299,38 +316,43 @@ function partOf(
     if (/[\r\n\0]/.test(topic)) throw new TypeError(`topic is ${JSON.stringify(topic)}; it must be one line`)
     const { event, data, encoding, type, re } = message
     const block = encode({ event, topic: isPrivate(topic) ? undefined : topic, data, encoding, type, re })
-    const number = ++appended
-    numbers.add(number)
-    const [lowest = number] = numbers
-    const kind = kindOf(topic)
-    const { dropped, newest } = names
-    const keys = [
-      names.recent,
-      names.trimmed,
-      dropped[kind],
-      newest[kind],
-      names.kept,
-      names.due,
-      names.whole,
-    ]
-    const lasts = whole?.expire ?? (kind === 'private' ? idle : lasting.of(topic))
-    const channel = channelOf(topic)
-    const bounds = [String(most.of(topic)), String(recent), lasts < Infinity ? String(Math.ceil(lasts)) : '']
+    const place = await turns.add({ number: ++appended, topic, block, whole })
+    const [epoch = '', seq, key] = place.split(' ')
+    return entryOf(epoch, Number(seq), Number(key), topic, block)
+  }
+
+  async function appendAll(all: readonly Appending[]): Promise<readonly string[]> {
+    for (const { number } of all) numbers.add(number)
+    const [lowest] = numbers
+    const { recent, trimmed, dropped, newest, kept, due, whole, channels } = names
+    const kinds = [dropped.public, dropped.private, newest.public, newest.private]
+    const keys = [names.log, recent, trimmed, ...kinds, kept, due, whole, channels]
     try {
-      const place = await run(
+      const places = await link.run(
         'append',
-        [names.log, streamOf(topic), ...keys, names.channels, earOf(channel)],
-        [
-          ...[String(number), String(lowest), ...bounds, topic, block, kind, whole ? 'whole' : ''],
-          isTopic(channel) ? '' : channel,
-          telling,
-        ],
+        [...keys, ...all.flatMap(({ topic }) => [streamOf(topic), earOf(channelOf(topic))])],
+        [...offer(), String(lowest), String(traced), telling, ...all.flatMap(valuesOf)],
       )
-      const [epoch = '', seq, key] = String(place).split(' ')
-      return entryOf(epoch, Number(seq), Number(key), topic, block)
+      return places as string[]
     } finally {
-      numbers.delete(number)
+      for (const { number } of all) numbers.delete(number)
     }
+  }
+
+  function valuesOf({ number, topic, block, whole }: Appending): string[] {
+    const isOfSession = isPrivate(topic)
+    const lasts = whole?.expire ?? (isOfSession ? idle : lasting.of(topic))
+    const channel = channelOf(topic)
+    return [
+      String(number),
+      String(most.of(topic)),
+      lasts < Infinity ? String(Math.ceil(lasts)) : '',
+      topic,
+      block,
+      isOfSession ? 'private' : '',
+      whole ? 'whole' : '',
+      isTopic(channel) ? '' : channel,
+    ]
   }
 
   async function after(cursor: string | undefined, topics: readonly string[]): Promise<History> {
@@ -576,13 +598,16 @@ function partOf(
     for (const listener of listeners) listener.failed(error)
   }
 
+  /** What was appended before comes before it. */
   function run(script: ScriptName, keys: readonly string[], values: readonly string[]): Promise<unknown> {
+    turns.flush()
     return link.run(script, keys, [...offer(), ...values])
   }
 
   function close(): Promise<void> {
     isClosed = true
     for (const clock of clocks) clearInterval(clock)
+    turns.flush()
     return link.close()
   }
 }

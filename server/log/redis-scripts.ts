@@ -99,87 +99,108 @@ end
 return {epoch, top, keys}`,
 
   /**
-   * KEYS: log, topic, recent, trimmed, dropped, newest, kept, due, whole, channels, and the channel that is told.
-   * ARGV: epoch, key, number of this append, lowest number not yet answered, retain, recent, ms until the topic is over or nothing, topic,
-   * block, kind, `whole` if the topic is to be kept so, the name of a channel that several topics have, `sharded` where channels may have slots. Once a topic is kept whole, it stays so,
-   * whoever publishes in it. A notice says which number came before it in its channel, so that a hole is seen.
-   * When the message is kept nothing can refuse it any more; that its notice went to nobody is found out by `since`.
+   * KEYS: log, recent, trimmed, dropped public, dropped private, newest public, newest private, kept, due, whole, channels, and for each message the stream of its
+   * topic and the channel that is told.
+   * ARGV: epoch, key, lowest number not yet answered, recent, `sharded` where channels may have slots; and for each message number of this append, retain, ms
+   * until the topic is over or nothing, topic, block, `private` or nothing, `whole` if the topic is to be kept so, the name of a channel that several topics have.
+   * Once a topic is kept whole, it stays so, whoever publishes in it. A notice says which number came before it in its channel, so that a hole is seen.
+   * When the messages are kept nothing can refuse them any more; that a notice went to nobody is found out by `since`.
    *
-   * This runs for each message, and nearly all that it costs is the number of its calls and of the strings it makes (`npm run load`). So what has been answered is
-   * forgotten some at a time; and in a topic that lasts for hours, and in which something came within the same minute before, the end is not put off again: it
-   * was put off by a minute more.
+   * This runs for the messages of a turn, and nearly all that it costs is the number of its calls and of the strings it makes (`npm run load`). So what has been
+   * answered is forgotten some at a time; and in a topic that lasts for hours, and in which something came within the same minute before, the end is not put off
+   * again: it was put off by a minute more.
    */
   append: `${head}${tell}
-local known, from, lasting = unpack(redis.call('HMGET', KEYS[7], ARGV[3], 'from', 'until'))
-if known then return known end
-local lowest, lasts, topic, block, channel = tonumber(ARGV[4]), ARGV[7], ARGV[8], ARGV[9], ARGV[12]
-local seq = text(redis.call('HINCRBY', log, 'top', '1'))
+local fixed, each, lowest = 5, 8, tonumber(ARGV[3])
+local count, asked, fresh = (#ARGV - fixed) / each, {'from', 'until'}, {}
+for nth = 1, count do asked[nth + 2] = ARGV[fixed + (nth - 1) * each + 1] end
+local known = redis.call('HMGET', KEYS[8], unpack(asked))
+local from, lasting, places = known[1], known[2], {}
+for nth = 1, count do
+  places[nth] = known[nth + 2]
+  if not places[nth] then fresh[#fresh + 1] = nth end
+end
+if #fresh == 0 then return places end
+local seq = redis.call('HINCRBY', log, 'top', #fresh) - #fresh
 local key, now = string.match(keys, '%d+$'), now()
-redis.call('XADD', KEYS[2], seq .. '-' .. key, 'b', block, 't', text(now))
-local length = redis.call('XLEN', KEYS[2])
-local whole, lost = wholes and redis.call('HGET', KEYS[9], topic)
-if length == 1 then
-  lost = redis.call('ZSCORE', KEYS[5], topic) or ARGV[10] == 'public' and redis.call('HGET', log, 'floor:public')
-  if lost then redis.call('HSET', KEYS[4], topic, lost) end
-  redis.call('ZREM', KEYS[5], topic)
-end
-if ARGV[11] == 'whole' then
-  local mark = lasts .. '/' .. (whole and string.match(whole, '/(.*)') or lost or '0')
-  if mark ~= whole then redis.call('HSET', KEYS[9], topic, mark) end
-  if not wholes then redis.call('HSET', log, 'whole', 'yes') end
-  whole = mark
-elseif whole then
-  lasts = string.match(whole, '(.*)/')
-end
-if length > tonumber(ARGV[5]) and not whole then
-  local gone = redis.call('XRANGE', KEYS[2], '-', '+', 'COUNT', length - tonumber(ARGV[5]))
-  redis.call('HSET', KEYS[4], topic, seqOf(gone[#gone][1]))
-  redis.call('XTRIM', KEYS[2], 'MAXLEN', '=', ARGV[5])
-end
-local latest
-if ARGV[10] == 'public' then
-  latest = redis.call('HGET', KEYS[6], topic)
-  redis.call('HSET', KEYS[6], topic, seq)
-else
-  latest = redis.call('ZSCORE', KEYS[6], topic)
-  redis.call('ZADD', KEYS[6], seq, topic)
-end
-local before = latest or '0'
-if channel ~= '' then
-  before = redis.call('ZSCORE', KEYS[10], channel) or '0'
-  redis.call('ZADD', KEYS[10], seq, channel)
-  redis.call('ZREMRANGEBYRANK', KEYS[10], 0, -1001)
-  redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[6], seq .. '-' .. key, 't', topic, 'p', before)
-end
 if not turn or now - turned >= 60000 then
-  redis.call('HSET', log, 'turn', seq, 'turned', text(now))
-  turn = seq
+  turn = text(seq + 1)
+  redis.call('HSET', log, 'turn', turn, 'turned', text(now))
 end
-local isLong = not whole and lasts ~= '' and tonumber(lasts) >= 3600000
-if lasts == '' then
-  redis.call('ZREM', KEYS[8], topic)
-elseif not isLong then
-  redis.call('ZADD', KEYS[8], text(now + lasts), topic)
-elseif not latest or tonumber(latest) < tonumber(turn) then
-  redis.call('ZADD', KEYS[8], text(now + lasts + 60000), topic)
+turn = tonumber(turn)
+local notices, taken = {}, {}
+for _, nth in ipairs(fresh) do
+  local number, retain, lasts, topic, block, kind, way, channel = unpack(ARGV, fixed + (nth - 1) * each + 1, fixed + nth * each)
+  local isPublic, stream = kind == '', KEYS[10 + nth * 2]
+  seq = seq + 1
+  local is = text(seq)
+  redis.call('XADD', stream, is .. '-' .. key, 'b', block, 't', text(now))
+  local length = redis.call('XLEN', stream)
+  local whole, lost = wholes and redis.call('HGET', KEYS[10], topic)
+  if length == 1 then
+    local dropped = isPublic and KEYS[4] or KEYS[5]
+    lost = redis.call('ZSCORE', dropped, topic) or isPublic and redis.call('HGET', log, 'floor:public')
+    if lost then redis.call('HSET', KEYS[3], topic, lost) end
+    redis.call('ZREM', dropped, topic)
+  end
+  if way == 'whole' then
+    local mark = lasts .. '/' .. (whole and string.match(whole, '/(.*)') or lost or '0')
+    if mark ~= whole then redis.call('HSET', KEYS[10], topic, mark) end
+    if not wholes then redis.call('HSET', log, 'whole', 'yes') end
+    whole, wholes = mark, 'yes'
+  elseif whole then
+    lasts = string.match(whole, '(.*)/')
+  end
+  if length > tonumber(retain) and not whole then
+    local gone = redis.call('XRANGE', stream, '-', '+', 'COUNT', length - tonumber(retain))
+    redis.call('HSET', KEYS[3], topic, seqOf(gone[#gone][1]))
+    redis.call('XTRIM', stream, 'MAXLEN', '=', retain)
+  end
+  local latest
+  if isPublic then
+    latest = redis.call('HGET', KEYS[6], topic)
+    redis.call('HSET', KEYS[6], topic, is)
+  else
+    latest = redis.call('ZSCORE', KEYS[7], topic)
+    redis.call('ZADD', KEYS[7], is, topic)
+  end
+  local before = latest or '0'
+  if channel ~= '' then
+    before = redis.call('ZSCORE', KEYS[11], channel) or '0'
+    redis.call('ZADD', KEYS[11], is, channel)
+    redis.call('ZREMRANGEBYRANK', KEYS[11], 0, -1001)
+    redis.call('XADD', KEYS[2], 'MAXLEN', '~', ARGV[4], is .. '-' .. key, 't', topic, 'p', before)
+  end
+  if lasts == '' then
+    redis.call('ZREM', KEYS[9], topic)
+  elseif whole or tonumber(lasts) < 3600000 then
+    redis.call('ZADD', KEYS[9], text(now + lasts), topic)
+  elseif not latest or tonumber(latest) < turn then
+    redis.call('ZADD', KEYS[9], text(now + lasts + 60000), topic)
+  end
+  local place = epoch .. ' ' .. is .. ' ' .. key
+  places[nth] = place
+  taken[#taken + 1] = number
+  taken[#taken + 1] = place
+  notices[#notices + 1] = {KEYS[11 + nth * 2], place .. ' ' .. before .. '\\n' .. topic .. '\\n' .. block}
 end
-local place = epoch .. ' ' .. seq .. ' ' .. key
-if from and lowest - from < 32 and now < tonumber(lasting) then
-  redis.call('HSET', KEYS[7], ARGV[3], place)
-else
+if not from or lowest - from >= 32 or now >= tonumber(lasting) then
   local answered = {}
   for number = tonumber(from) or lowest, lowest - 1 do
     answered[#answered + 1] = text(number)
     if #answered == 1000 or number == lowest - 1 then
-      redis.call('HDEL', KEYS[7], unpack(answered))
+      redis.call('HDEL', KEYS[8], unpack(answered))
       answered = {}
     end
   end
-  redis.call('HSET', KEYS[7], ARGV[3], place, 'from', text(math.max(lowest, from or 0)), 'until', text(now + 300000))
-  redis.call('PEXPIRE', KEYS[7], '600000')
+  for _, word in ipairs({'from', text(math.max(lowest, from or 0)), 'until', text(now + 300000)}) do taken[#taken + 1] = word end
+  redis.call('HSET', KEYS[8], unpack(taken))
+  redis.call('PEXPIRE', KEYS[8], '600000')
+else
+  redis.call('HSET', KEYS[8], unpack(taken))
 end
-tell(ARGV[13], KEYS[11], place .. ' ' .. before .. '\\n' .. topic .. '\\n' .. block)
-return place`,
+for _, notice in ipairs(notices) do tell(ARGV[5], notice[1], notice[2]) end
+return places`,
 
   /**
    * KEYS: log, trimmed, dropped public, dropped private, topics.
