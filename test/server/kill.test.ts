@@ -2,18 +2,19 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { expect, it, onTestFinished } from 'vitest'
+import { freePort } from '../../e2e/fixtures/free-port.ts'
 import { ask, channels, parse } from './harness.ts'
 
 it.each(channels.filter(via => via === 'long-polling' || via === 'xhr-streaming'))(
   'a kill without warning loses the log in memory, and %s is told so by one gap: epoch',
   async via => {
-    const first = await serve('0')
+    const first = await serve(await freePort())
     const cursor = await publish(first.url, 'before')
     await publish(first.url, 'never heard')
     first.child.kill('SIGKILL')
     await once(first.child, 'exit')
 
-    const second = await serve(new URL(first.url).port)
+    const second = await serve(Number(new URL(first.url).port))
     await publish(second.url, 'after')
     const query = new URLSearchParams({
       topic: 'x',
@@ -31,13 +32,17 @@ it.each(channels.filter(via => via === 'long-polling' || via === 'xhr-streaming'
   },
 )
 
-async function serve(port: string): Promise<{ url: string; child: ChildProcess }> {
+async function serve(port: number): Promise<{ url: string; child: ChildProcess }> {
   const child = spawn(process.execPath, ['--import', 'tsx', 'cli/main.ts', 'serve'], {
-    env: { ...process.env, PORT: port },
+    env: { ...process.env, PORT: `${port}` },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   onTestFinished(() => void child.kill('SIGKILL'))
-  const [line] = await once(child.stdout as NonNullable<typeof child.stdout>, 'data')
+  const said = once(child.stdout as NonNullable<typeof child.stdout>, 'data')
+  const [line] = await Promise.race([
+    said,
+    once(child, 'exit').then(([code]) => Promise.reject(new Error(`serve ended with ${code}`))),
+  ])
   return { url: String(line).trim(), child }
 }
 

@@ -3,6 +3,7 @@ import { createServer, request } from 'node:http'
 import { type AddressInfo, connect as connectTcp, createServer as createTcpServer } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
+import { freePort } from '../../e2e/fixtures/free-port.ts'
 import { createHub } from '../../server/index.ts'
 import { connect, longPolling, native, race, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
@@ -56,9 +57,9 @@ it('a line with more topics than an address can name comes back to a server that
       server.closeAllConnections()
       await new Promise(resolve => server.close(resolve))
     }
-    return { hub, port: (server.address() as AddressInfo).port, stop }
+    return { hub, port, stop }
   }
-  const before = await start(0)
+  const before = await start(await freePort())
   const line = connect(`http://127.0.0.1:${before.port}/live`, {
     transport: websocket,
     dialect: native,
