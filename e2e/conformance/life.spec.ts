@@ -199,7 +199,7 @@ for (const channel of sources) {
       ]
       if (channel !== 'eventsource') bodies.push(`retry: 2500\n${spaced}`)
       const [told, bogus, soon, never, empty] = await Promise.all(
-        bodies.map(body => timeline(place, channel, body)),
+        bodies.map((body, nth) => timeline(place, channel, body, nth === 3 ? 3_500 : undefined)),
       )
       const late = ['error', 'timer', 'open']
       expect(told).toEqual(late)
@@ -461,12 +461,18 @@ function hearNamesakes({ channel, url }: Given): Promise<string[]> {
 }
 
 /** What comes first after a stream has ended: the next request's opening, or the page's own timers. */
-async function timeline({ stand, page }: { stand: Stand; page: TestPage }, channel: PipeName, body: string) {
+/** What comes first after an answer: the next one, or 1.5 s; and what then, or `neither` within `limit` ms. */
+async function timeline(
+  { stand, page }: { stand: Stand; page: TestPage },
+  channel: PipeName,
+  body: string,
+  limit?: number,
+) {
   const { url } = stand.serve([{ body }, { body: ':\n\n', after: 'hold' }])
-  return page.evaluate(raceRetry, { channel, url })
+  return page.evaluate(raceRetry, { channel, url, limit })
 }
 
-function raceRetry({ channel, url }: Given): Promise<string[]> {
+function raceRetry({ channel, url, limit }: Given & { limit: number | undefined }): Promise<string[]> {
   const heard: string[] = []
   const source = connectPlain(url, channel)
   return new Promise(resolve => {
@@ -479,7 +485,7 @@ function raceRetry({ channel, url }: Given): Promise<string[]> {
     source.onerror = () => {
       source.onopen = () => note('open')
       setTimeout(() => note('timer'), 1_500)
-      setTimeout(() => note('neither'), 3_500)
+      if (limit) setTimeout(() => note('neither'), limit)
       note('error')
     }
   })
