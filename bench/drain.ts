@@ -11,10 +11,11 @@
  *
  * Flags: `--lines 100 --admission 100` (a second, for each node).
  */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { upwardViolations, violations } from '../test/history.ts'
 import { startRedis } from '../test/server/redis.ts'
-import { restartUnderTraffic, startClient } from './drain/clients.ts'
+import { type Client, restartUnderTraffic, startClient } from './drain/clients.ts'
 import { startCluster } from './drain/cluster.ts'
 
 const { values } = parseArgs({
@@ -24,9 +25,14 @@ const lines = Number(values.lines)
 const admission = Number(values.admission)
 const redis = await startRedis('saved')
 const cluster = await startCluster({ redis: redis.url, hub: { admission } })
-const clients = Array.from({ length: lines }, (_, nth) =>
-  startClient(cluster.url, `client ${nth}`, nth % 4 === 3 ? 'fetch-streaming' : 'websocket'),
-)
+// They come one after the other, and have been there for a while: whoever was refused, or has just come, waits longer when it is told to come again.
+const clients: Client[] = []
+for (let nth = 0; nth < lines; nth++) {
+  clients.push(startClient(cluster.url, `client ${nth}`, nth % 4 === 3 ? 'fetch-streaming' : 'websocket'))
+  await sleep(1000 / admission)
+}
+await Promise.all(clients.map(({ opened }) => opened))
+await sleep(3_000)
 await restartUnderTraffic(cluster, clients, 1_000)
 const taken = await cluster.taken()
 const wrong = clients.flatMap(({ name, heard, sent }) => [

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { sidOf } from './cluster/cluster.ts'
+import { bringsMessages, sidOf } from './cluster/cluster.ts'
 import type { Context } from './context.ts'
 import {
   allowOrigin,
@@ -133,10 +133,21 @@ async function isForwarded(
   response: Outgoing,
 ): Promise<boolean> {
   const { cluster, roaming } = context
-  if (!cluster?.isForeign(ask, request) || isTooEarly(context, ask)) return false
+  if (!cluster || !isForeign(context, ask, request)) return false
   const whose = await cluster.forward(ask, request, response, () => readWhole(context, request))
   if (whose === 'ours' && ask.sid) roaming.gone(ask.sid)
   return whose === 'answered'
+}
+
+/** Whether it may be another node's. One that is going brings nobody who stays. */
+function isForeign(context: Context, ask: HubRequest, request: Incoming): boolean {
+  if (!context.cluster?.isForeign(ask, request) || isTooEarly(context, ask)) return false
+  if (context.away !== undefined && !bringsMessages(ask)) throw goingAway(context.away)
+  return true
+}
+
+function goingAway(away: number): Refusal {
+  return refusal(503, 'the server is going away', away, 'draining')
 }
 
 /** While the log is out of reach it cannot say where a new line belongs, which is refused then. */
@@ -145,14 +156,15 @@ function isTooEarly({ settings }: Pick<Context, 'settings'>, ask: HubRequest): b
 }
 
 async function isUpgradeForwarded(
-  { cluster, settings }: Context,
+  context: Context,
   ask: HubRequest,
   request: IncomingMessage,
   socket: Duplex,
   head: Buffer,
 ): Promise<boolean> {
-  if (!cluster?.isForeign(ask, request) || isTooEarly({ settings }, ask)) return false
-  checkHost(ask, settings)
+  const { cluster } = context
+  if (!cluster || !isForeign(context, ask, request)) return false
+  checkHost(ask, context.settings)
   return (await cluster.forwardUpgrade(ask, request, socket, head)) === 'answered'
 }
 
@@ -223,8 +235,7 @@ function checkMethod({ via, method, callback }: HubRequest): void {
 
 function checkOpen(context: Context, ask: HubRequest): void {
   const { via } = ask
-  if (context.away !== undefined && !goesOn(context, ask))
-    throw refusal(503, 'the server is going away', context.away, 'draining')
+  if (context.away !== undefined && !goesOn(context, ask)) throw goingAway(context.away)
   // What a client sends is the application's, which may not need the log.
   if (via !== 'post' && context.settings.log.ready === false) throw unread(context)
   if (isRefused(context, via)) throw refusal(400, `${via} is refused`, undefined, 'transport')

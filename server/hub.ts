@@ -483,11 +483,12 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   }
 
   /** What another node was asked for concerns the sessions here too. One of another version may say what is not known here. */
-  async function obey({ disconnect, reauthorize, release }: Order): Promise<void> {
+  async function obey({ disconnect, reauthorize, release, sendOn }: Order): Promise<void> {
     try {
       if (disconnect) expel(...disconnect)
       if (reauthorize !== undefined) renew(reauthorize)
       if (release) await letGo(release)
+      if (sendOn) await lines.sendOn(sendOn.by, sendOn.perSecond ?? Number.POSITIVE_INFINITY)
     } catch (error) {
       events.report(error)
     }
@@ -651,8 +652,10 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     checkAmount('drain', 'perSecond', perSecond, perSecond > 0, 'a positive number')
     checkAmount('drain', 'within', within, within > 0, 'a positive number of ms')
     depart()
-    const enough = (sessions.open / within) * 1000
-    return lines.farewell({ perSecond: Math.max(perSecond, enough), within: Math.min(within, patience) })
+    const enough = ((sessions.open + (cluster?.bringing ?? 0)) / within) * 1000
+    const pace = { perSecond: Math.max(perSecond, enough), within: Math.min(within, patience) }
+    await cluster?.sendOn(pace.perSecond, pace.within)
+    return lines.farewell(pace)
   }
 
   async function close({ within = patience }: { within?: number } = {}): Promise<void> {
@@ -667,11 +670,11 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     isClosed = true
     const began = Date.now()
     await productions.close(within)
-    await lines.farewell({
-      perSecond: admission.rate,
-      hurry: true,
-      within: Math.max(0, within - (Date.now() - began)),
-    })
+    const left = Math.max(0, within - (Date.now() - began))
+    await Promise.all([
+      cluster?.sendOn(Number.POSITIVE_INFINITY, Math.min(left, parting)),
+      lines.farewell({ perSecond: admission.rate, hurry: true, within: left }),
+    ])
     clearInterval(clock)
     sessions.clear()
     lines.presence.stop()
@@ -754,6 +757,8 @@ interface Order {
   readonly disconnect?: readonly [Whom, DisconnectOptions]
   readonly reauthorize?: string
   readonly release?: { readonly sid: string; readonly principal?: string }
+  /** Whom that node has brought here is to come again, as it goes: all at once, or so many a second. JSON has no infinity. */
+  readonly sendOn?: { readonly by: string; readonly perSecond: number | null }
 }
 
 /** A session has its id for a name everywhere. */

@@ -11,7 +11,7 @@ export interface Client {
   readonly transport: string
   readonly heard: readonly Heard[]
   readonly sent: readonly Sent[]
-  /** For how long it was without a connection, each time, in ms. */
+  /** For how long it was without a connection since it had one, each time, in ms. */
   readonly dark: readonly number[]
   /** What its `error` events said. */
   readonly errors: readonly string[]
@@ -34,6 +34,7 @@ export function startClient(url: string, name: string, transport: TransportName)
   const dark: number[] = []
   const errors: string[] = []
   let lost: number | undefined
+  let isOpened = false
   const line = connect(url, {
     transport: transports[transport],
     dialect: native,
@@ -45,11 +46,12 @@ export function startClient(url: string, name: string, transport: TransportName)
   line.addEventListener('gap', ({ to }) => void heard.push({ type: 'gap', to }))
   line.addEventListener('error', ({ error }) => {
     errors.push(error.message)
-    lost ??= performance.now()
+    if (isOpened) lost ??= performance.now()
   })
   const opened = new Promise(resolve => {
     line.addEventListener('open', () => {
       resolve(undefined)
+      isOpened = true
       if (lost !== undefined) dark.push(performance.now() - lost)
       lost = undefined
     })

@@ -34,6 +34,10 @@ export interface Cluster
   readonly isAlone: boolean
   /** How many requests others have answered for it. */
   readonly forwarded: number
+  /** How many channels of clients go through it to others. */
+  readonly bringing: number
+  /** Has these channels end and their clients come again, so many a second. What is left when it has taken `grace` ms longer is cut. */
+  sendOn(perSecond: number, grace: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -117,6 +121,10 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     get forwarded() {
       return count
     },
+    get bringing() {
+      return forwarder.open
+    },
+    sendOn,
     close,
   }
 
@@ -260,7 +268,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
       headers: {
         ...Object.fromEntries(kept),
         host: headers.host ?? String(headers[':authority']),
-        ...seals.onRequest({ method, url }, arrival),
+        ...seals.onRequest({ method, url }, { ...arrival, by: self }),
         ...(body && { 'content-length': body.length }),
       },
       ...(body && { body }),
@@ -293,6 +301,12 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     }
   }
 
+  async function sendOn(perSecond: number, grace: number): Promise<void> {
+    if (forwarder.open === 0) return
+    tellAll({ sendOn: { by: self, perSecond: perSecond / Math.max(1, nodes.count - 1) } })
+    await forwarder.settled((forwarder.open / perSecond) * 1000 + grace)
+  }
+
   async function close(): Promise<void> {
     isOver = true
     if (state === 'listed' || state === 'in') await nodes.leave()
@@ -309,7 +323,7 @@ type Act = (address: string) => Promise<Outcome>
 /** `nowhere`: nobody has what it is about, as far as that node goes. */
 type Tried = 'answered' | 'broken' | 'nowhere' | 'silent' | 'walled'
 
-function bringsMessages({ via, url }: HubRequest): boolean {
+export function bringsMessages({ via, url }: HubRequest): boolean {
   return via === 'post' || url.searchParams.has('rt.up')
 }
 

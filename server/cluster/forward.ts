@@ -1,5 +1,6 @@
 import { Agent, request as ask, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
 import type { Duplex } from 'node:stream'
+import { atMost } from '../patience.ts'
 import { ignore } from '../wire/channel.ts'
 import type { Outgoing } from '../wire/exchange.ts'
 
@@ -52,14 +53,33 @@ export interface Forwarder {
   tell(address: string, headers: OutgoingHttpHeaders): Promise<Outcome>
   /** Ends all connections to a hub, and what waits for it there. */
   cut(address: string): void
+  /** How many are on their way: requests without the end of their answer, and sockets. */
+  readonly open: number
+  /** Settles once none is, after `within` ms at the latest. What is then is cut. */
+  settled(within: number): Promise<void>
   close(): void
 }
+
+/** Whoever is brought. */
+type Client = Pick<Outgoing, 'destroyed' | 'destroy'> & { once(name: 'close', listener: () => void): unknown }
 
 /** Connections between hubs are used again: a poll should not cost one. */
 export function createForwarder(): Forwarder {
   const agent = new Agent({ keepAlive: true, noDelay: true })
   const sockets = new Map<string, Set<Duplex>>() // by address
-  return { request, upgrade, tell, cut, close: () => agent.destroy() }
+  const open = new Set<Client>()
+  let waiting: (() => void)[] = []
+  return {
+    request,
+    upgrade,
+    tell,
+    cut,
+    get open() {
+      return open.size
+    },
+    settled,
+    close,
+  }
 
   async function tell(address: string, headers: OutgoingHttpHeaders): Promise<Outcome> {
     const what = { method: 'POST', url: '/', headers }
@@ -90,12 +110,40 @@ export function createForwarder(): Forwarder {
     socket.once('close', () => those.delete(socket) && those.size === 0 && sockets.delete(address))
   }
 
+  async function settled(within: number): Promise<void> {
+    if (open.size > 0) await atMost(within, new Promise<void>(resolve => waiting.push(resolve)))
+    for (const client of open) client.destroy()
+  }
+
+  function close(): void {
+    for (const client of open) client.destroy()
+    agent.destroy()
+  }
+
+  /** Until it is over, or nobody there answers it. */
+  async function counted(client: Client, asked: Promise<Outcome>): Promise<Outcome> {
+    const over = () => {
+      open.delete(client)
+      if (open.size > 0) return
+      for (const resolve of waiting) resolve()
+      waiting = []
+    }
+    open.add(client)
+    client.once('close', over)
+    const outcome = await asked
+    if (outcome !== 'answered') over()
+    return outcome
+  }
+
   function request(address: string, what: Forwarded, response: Outgoing): Promise<Outcome> {
-    return attempt(address, what, response, answer => bring(answer, response))
+    return counted(
+      response,
+      attempt(address, what, response, answer => bring(answer, response)),
+    )
   }
 
   function upgrade(address: string, what: Forwarded, socket: Duplex, head: Buffer): Promise<Outcome> {
-    return attempt(
+    const asked = attempt(
       address,
       what,
       socket,
@@ -110,6 +158,7 @@ export function createForwarder(): Forwarder {
         join(socket, other)
       },
     )
+    return counted(socket, asked)
   }
 
   /** On a connection that was used before and has ended meanwhile, once more: nothing is taken twice, for all that is sent has a number. */

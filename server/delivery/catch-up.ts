@@ -1,5 +1,4 @@
 import { type History, isId, isReadyFor, readPlace, spaceOf } from '../log/log.ts'
-import { emptyPage } from '../log/page.ts'
 import type { Journal } from '../operation/journal.ts'
 import type { Settings } from '../options.ts'
 import { ackedForSure } from '../sessions/acknowledgement.ts'
@@ -101,7 +100,7 @@ export function createCatchUp(
     const group = await ifThere([own], act)
     if (group) return group
     own.at = placeAt(cursor)
-    return { feeds: [own], lost, history: { start: cursor, ...emptyPage }, told: -1 }
+    return { feeds: [own], lost, history: { start: cursor, entries: [], more: false }, told: -1 }
   }
 
   /** A position that the client is told has to be known; the others can wait. */

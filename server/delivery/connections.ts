@@ -80,6 +80,8 @@ export interface Connections extends Pick<Rooms, 'subscribe' | 'unsubscribe' | '
   beat(): void
   /** Lets all go, so many in a second. Resolves when the last channel is over. */
   farewell(pace: Pace): Promise<void>
+  /** Has those come again whom another node has brought here, so many a second. Their sessions stay. */
+  sendOn(by: string, perSecond: number): Promise<void>
   /** Takes nothing more from a session, waits up to `within` ms for what is being worked at, says how far that went, and leaves it to another node if that is possible. Its channels end after `retry()` ms. */
   release(member: Member, within: number, retry: () => number): Promise<void>
   /** Who is in which topic. */
@@ -154,6 +156,7 @@ export function createConnections(
     cut,
     beat,
     farewell,
+    sendOn,
     release,
     subscribe: rooms.subscribe,
     unsubscribe: rooms.unsubscribe,
@@ -243,6 +246,7 @@ export function createConnections(
       member,
       version,
       topics,
+      by: ask.arrival.by,
       poll: channel.once && ask.channel !== undefined ? { channel: ask.channel, turn } : undefined,
       own: undefined as unknown as Feed,
       rooms: noRooms,
@@ -447,6 +451,16 @@ export function createConnections(
 
   function cut(which: (connection: Connection) => boolean): void {
     for (const connection of sessions.lines()) if (which(connection)) drop(connection, 'refuse')
+  }
+
+  async function sendOn(by: string, perSecond: number): Promise<void> {
+    let due = Date.now()
+    for (const connection of [...sessions.lines()].filter(each => each.by === by)) {
+      const wait = due - Date.now()
+      if (wait > 0) await new Promise(resolve => setTimeout(resolve, wait).unref())
+      due += 1000 / perSecond
+      if (!connection.isOver) end(connection, byeBlock(0), 'drain')
+    }
   }
 
   async function farewell({ perSecond, hurry: atOnce = false, within }: Pace): Promise<void> {

@@ -1,6 +1,6 @@
 import { type Entry, type Log, spaceOf } from '../log/log.ts'
 import type { Counts } from '../operation/journal.ts'
-import { type Connection, type Feed, feedsOf, none, reach, reachedIn } from '../sessions/session.ts'
+import { type Connection, type Feed, feedsOf, goesOnAt, none, reach } from '../sessions/session.ts'
 import { emptyBatch, extend, type Piece } from '../wire/batch.ts'
 
 /** Brings what is published to the feeds that hear it, and what a line has to say into as few frames as may be. */
@@ -44,7 +44,7 @@ interface Hooks {
 
 export function createFanout(
   unsent: number,
-  log: Pick<Log, 'follow' | 'unfollow' | 'spaces'>,
+  log: Pick<Log, 'follow' | 'unfollow' | 'spaces' | 'sure'>,
   counts: Counts,
   { slow, answered }: Hooks,
 ): Fanout {
@@ -121,8 +121,7 @@ export function createFanout(
   /** It is read from the log when the channel takes more. A feed that was live has all up to what its connection was given last. */
   function fallBehind(feed: Feed, space: number): void {
     const { connection } = feed
-    const reached = reachedIn(connection, space)
-    if (reached.seq > feed.at.seq) feed.at = reached
+    feed.at = goesOnAt(feed, log, space)
     feed.from = 'log'
     connection.late = true
   }

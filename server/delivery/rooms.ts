@@ -10,11 +10,11 @@ import {
   createFeed,
   type Decision,
   type Feed,
+  goesOnAt,
   type Member,
   nowhereYet,
   type Place,
   type Polls,
-  reachedIn,
   type Start,
 } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
@@ -254,10 +254,14 @@ export function createRooms(
     const { member, poll, rooms } = connection
     if (!poll) return
     const places = new Map<string, Start>()
-    for (const [topic, { at, notice, number, asksWho, from }] of rooms) {
-      const reached = reachedIn(connection, spaceOf(log, topic))
-      const isFurther = from === 'live' && reached.seq > at.seq
-      places.set(topic, { at: isFurther ? reached : at, notice, number, asksWho })
+    for (const [topic, feed] of rooms) {
+      const { at, notice, number, asksWho, from } = feed
+      places.set(topic, {
+        at: from === 'live' ? goesOnAt(feed, log, spaceOf(log, topic)) : at,
+        notice,
+        number,
+        asksWho,
+      })
     }
     member.polls = { ...poll, places }
   }

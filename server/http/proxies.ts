@@ -14,6 +14,8 @@ export interface Arrival {
   readonly secure: boolean
   /** Whether a proxy that is trusted told any of this. */
   readonly proxied: boolean
+  /** The node of ours that has brought it here, if one has. */
+  readonly by?: string
 }
 
 export interface Proxies {

@@ -129,6 +129,11 @@ export interface Log {
   /** Settles once all that is appended to these topics from then on is heard; they are followed. `undefined`: it is so already. Rejects where the log is out of reach. */
   followed?(topics: readonly string[]): Promise<void> | undefined
   /**
+   * Up to where its listeners have heard all that they should, if something may have gone missing behind it, and is told later.
+   * @default they hear each entry before they hear a newer one
+   */
+  sure?(space?: number): Pick<Entry, 'id' | 'seq'> | undefined
+  /**
    * Where positions are not comparable.
    * @default those of all topics are
    */

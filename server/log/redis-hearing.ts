@@ -25,6 +25,8 @@ export interface Hearing {
   look(): void
   /** How many notices wait until what came before them is read. */
   readonly waiting: number
+  /** Up to where nothing is missing that was told. */
+  readonly mark: { readonly id: string; readonly seq: number }
   /** When it was known last that nothing is missing, on the clock of `performance.now()`. */
   readonly sure: number
   /** All that should be heard, for a connection that is made anew. */
@@ -101,6 +103,9 @@ export function createHearing(means: Means): Hearing {
     channels: () => [...channels.keys()],
     get waiting() {
       return early?.length ?? 0
+    },
+    get mark() {
+      return mark
     },
     get sure() {
       return sure

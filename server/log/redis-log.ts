@@ -303,6 +303,7 @@ function partOf(
     follow: hearing.follow,
     unfollow: hearing.unfollow,
     followed: hearing.followed,
+    sure: () => hearing.mark,
     registry: { get, compareAndSet, address },
     drop,
     get ready() {

@@ -59,6 +59,7 @@ export function spreadLog(logs: readonly Log[]): SpreadLog {
     follow: (topic: string) => logOf(topic).follow?.(topic),
     unfollow: (topic: string) => logOf(topic).unfollow?.(topic),
     followed,
+    sure: (space = 0) => logs[space]?.sure?.(),
     drop: (topic: string) => logOf(topic).drop(topic),
     spaces,
     ...(first.registry && { registry: first.registry }),

@@ -1,6 +1,6 @@
 import type { Contract, RepliesOf, UsualName } from '../../src/contracts/messages.ts'
 import type { Refusal } from '../http-error.ts'
-import type { Entry } from '../log/log.ts'
+import { type Entry, type Log, readPlace } from '../log/log.ts'
 import type { Rights, TransportName } from '../options.ts'
 import type { Batch } from '../wire/batch.ts'
 import type { Channel } from '../wire/channel.ts'
@@ -183,6 +183,8 @@ export interface Connection {
   readonly version: 1 | 2
   /** The topics it was granted as it opened. */
   readonly topics: readonly string[]
+  /** The node that has brought it here, if one has. */
+  readonly by: string | undefined
   /** Which poll of which channel of its client it is. */
   readonly poll: Pick<Polls, 'channel' | 'turn'> | undefined
   /** What is sent to its session alone; from a client of version 1, which has one position for all, what it was granted besides. */
@@ -272,8 +274,23 @@ export const noTopics: ReadonlySet<string> = new Set()
 export const none: Entry[] = []
 
 /** The newest entry of a space that a connection was given as it was published. */
-export function reachedIn({ at, beside }: Connection, space: number): Place {
+function reachedIn({ at, beside }: Connection, space: number): Place {
   return space === 0 ? at : (beside?.get(space) ?? nowhereYet)
+}
+
+/**
+ * Where a feed goes on that was live: its connection was given all up to what it was given last. Where the log may have missed something on the way, it is
+ * read once more from where it had not.
+ */
+export function goesOnAt({ connection, at }: Feed, log: Pick<Log, 'sure'>, space: number): Place {
+  const reached = reachedIn(connection, space)
+  const sure = log.sure?.(space)
+  if (sure && sure.seq < reached.seq) return sure.seq > at.seq && isOneLife(sure, reached) ? sure : at
+  return reached.seq > at.seq ? reached : at
+}
+
+function isOneLife(one: Place, other: Place): boolean {
+  return readPlace(one.id)?.epoch === readPlace(other.id)?.epoch
 }
 
 /** Most logs have one space, and most connections no list. */

@@ -68,13 +68,21 @@ async function balance(all: readonly Stand[]) {
     ] as const)
       one.on('error', () => {}).once('close', () => other.destroy())
   })
+  const sockets = new Set<Socket>()
+  server.on('connection', socket => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  const cut = () => {
+    for (const socket of sockets) socket.destroy()
+  }
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => {
-    server.closeAllConnections()
+    cut()
     server.close()
   })
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/live` }
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/live`, cut }
 }
 
 function open(url: string, transport: Parameters<typeof connect>[1]['transport'], topic = 'x') {
@@ -198,6 +206,42 @@ describe('a session whose node lets it go', () => {
     expect(counted).toEqual(numbers(200).map(number => Number(number) + 1))
     expect(home()).not.toBe(first)
     expect(told).toEqual(['open'])
+  })
+})
+
+describe('a node through which lines go whose sessions live elsewhere', () => {
+  it.each([
+    ['drain', (stand: Stand) => stand.hub.drain()],
+    ['close', (stand: Stand) => stand.hub.close()],
+  ])('sends them on when it goes, by %s: nothing is lost, and nothing of them stays', async (_, go) => {
+    const { all, taken, told, url, cut } = await nodes(3)
+    const lines = [websocket, fetchStreaming, longPolling].flatMap(transport =>
+      Array.from({ length: 4 }, () => open(url, transport)),
+    )
+    await Promise.all(lines.map(({ line }) => line.opened))
+    // Each comes back at the next node.
+    cut()
+    await until(() => lines.every(({ line }) => line.readyState === 0))
+    await Promise.all(lines.map(({ line }) => until(() => line.readyState === 1)))
+    const { server } = all[1] as Stand
+    const sent: Promise<unknown>[] = []
+    let gone: Promise<unknown> | undefined
+    for (const number of numbers(100)) {
+      await all[0]?.hub.publish('x', number)
+      sent.push(...lines.map(({ line }, nth) => line.send(`${nth} ${number}`)))
+      if (number === '20')
+        gone = go(all[1] as Stand).then(() => new Promise(resolve => server.close(resolve)))
+      await new Promise(resolve => setTimeout(resolve, 5))
+    }
+    await gone
+    await Promise.all(sent)
+    await until(() => lines.every(({ heard }) => heard.length >= 100))
+    for (const { heard } of lines) expect(heard).toEqual(numbers(100))
+    for (const nth of lines.keys())
+      expect(taken.filter(data => data.startsWith(`${nth} `))).toEqual(
+        numbers(100).map(each => `${nth} ${each}`),
+      )
+    expect(told.filter(each => each === 'open')).toHaveLength(lines.length)
   })
 })
 
