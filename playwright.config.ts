@@ -47,8 +47,8 @@ export default defineConfig({
   outputDir: 'test-results/e2e',
   reporter: [['list'], ['json', { outputFile: `test-results/e2e-${process.env.E2E ?? 'all'}.json` }]],
   projects,
-  // Most of what the rest does is to wait: two cores are a third busy with two at a time.
-  workers: process.env.E2E === 'rest' ? 3 : 2,
+  // Most of what the rest does is to wait: two cores are half busy with three at a time.
+  workers: process.env.E2E === 'rest' ? 4 : 2,
   fullyParallel: true,
   // A test that passes at the second try has found something; a retry would hide it.
   retries: 0,

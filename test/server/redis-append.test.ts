@@ -7,6 +7,8 @@ import { openDoor } from './redis-doors.ts'
 let redis: Redis
 let prefixes = 0
 
+const mine = 'rt.to.aaaaaaaa.one'
+
 describe.skipIf(missingRedis)(`what a log in Redis writes${missingRedis ? ` (${missingRedis})` : ''}`, () => {
   beforeAll(async () => {
     redis = await startRedis('saved')
@@ -64,9 +66,38 @@ describe.skipIf(missingRedis)(`what a log in Redis writes${missingRedis ? ` (${m
     expect(await redis.command('HLEN', key)).toBeLessThan(64)
   })
 
-  describe('for the topics of sessions', { timeout: 60_000 }, () => {
-    const mine = 'rt.to.aaaaaaaa.one'
+  it('what went together is what it would be one by one, whatever is among it', async () => {
+    const prefix = `append-${prefixes++}`
+    const { log } = logAt({ prefix, retain: { '*': 3, loud: 50 } })
+    const { log: other } = logAt({ prefix, retain: { '*': 3, loud: 50 } })
+    const topics = ['a', 'loud', 'whole', 'b', mine, 'a', 'whole', 'rt.to.aaaaaaaa.two', 'loud', 'loud']
+    const heard: string[] = []
+    other.listen({
+      heard: ({ id }) => void heard.push(id),
+      moved: () => {},
+      missed: () => {},
+      failed: () => {},
+    })
+    for (const topic of new Set(topics)) other.follow?.(topic)
+    await other.followed?.([...new Set(topics)])
+    const sent = Array.from({ length: 200 }, (_, nth) => topics[nth % topics.length] as string)
+    const whole = (topic: string) => (topic === 'whole' ? {} : undefined)
+    const entries = await Promise.all(sent.map(async topic => log.append(topic, plain, whole(topic))))
 
+    expect(entries.map(({ seq }) => seq)).toEqual(sent.map((_, nth) => nth + 1))
+    expect(entries.map(({ topic }) => topic)).toEqual(sent)
+    for (const topic of new Set(topics)) {
+      const own = entries.filter(entry => entry.topic === topic).map(({ id }) => id)
+      const most = { loud: 50, whole: own.length }[topic] ?? 3
+      const past = await other.back(topic, { limit: 1_000 })
+      expect(past.entries.map(({ id }) => id)).toEqual(own.slice(-most))
+      expect(past.trimmed).toBe(own.length > most)
+    }
+    await until(() => heard.length === sent.length)
+    expect(heard.toSorted()).toEqual(entries.map(({ id }) => id).toSorted())
+  })
+
+  describe('for the topics of sessions', { timeout: 60_000 }, () => {
     it.each([
       ['topics in which more came than can be traced', 'loud', 11_000],
       ['sessions in which more came than is read at once', 'rt.to.bbbbbbbb.loud', 3_000],

@@ -191,6 +191,20 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
       const { entries } = await other.after(start, ['x'])
       expect(entries).toMatchObject([{ id, seq: 2 }])
     })
+
+    it('keeps each of many messages once that went together, whose answers got lost', async () => {
+      const door = await swallowingDoor(redis)
+      const options = { prefix: freshPrefix() }
+      const [log, other] = [node({ ...options, url: door.url }), node(options)]
+      const [start] = await Promise.all(append(log, ['start']))
+      const lost = door.swallowAnswer()
+      const texts = ['alone', ...numbers(100).map(each => `once ${each}`)]
+      const ids = await Promise.all(append(log, texts))
+      expect(await lost).toContain('once')
+      const { entries } = await other.after(start, ['x'])
+      expect(entries.map(dataOf)).toEqual(texts)
+      expect(entries.map(({ id }) => id)).toEqual(ids)
+    })
   })
 
   describe('when Redis', () => {
