@@ -142,6 +142,7 @@ async function weighAll(quick: boolean): Promise<{ costs: Costs; follows: number
   const { follows, ...ofOne } = await weighOne(quick)
   const costs = {
     ...ofOne,
+    ...(await weighLines()),
     redisNotice: await weighNotices(quick),
     beat: await weighBeats(quick),
     ...(await weighLooks(quick)),
@@ -152,18 +153,18 @@ async function weighAll(quick: boolean): Promise<{ costs: Costs; follows: number
 /** One node, and what its lines cost it. */
 async function weighOne(
   quick: boolean,
-): Promise<Omit<Costs, 'redisNotice' | 'beat' | 'look' | 'redisLook'> & { follows: number }> {
+): Promise<
+  Pick<Costs, 'unheard' | 'redisPublish' | 'publish' | 'heard' | 'delivered'> & { follows: number }
+> {
   const cluster = await startCluster(1, 1)
   try {
     const own = { perSecond: 2_000, seconds: quick ? 2 : 4, topics: ofNode }
     await cluster.hear(0, topicsOf(0), 1)
     await cluster.burst({ count: topics, together, topics })
-    const before = await cluster.weigh(0)
     const still = await cluster.rest(own.seconds)
     await cluster.pace(own)
     const few = nodeCost(await cluster.pace(own), still)
     await cluster.hear(0, topicsOf(0), 9)
-    const after = await cluster.weigh(0)
     await cluster.pace(own)
     const many = nodeCost(await cluster.pace(own), still)
     const full = await cluster.burst({ count: quick ? 10_000 : 30_000, together, topics })
@@ -174,9 +175,22 @@ async function weighOne(
       publish: (full.publisher - still.publisher * (full.seconds / still.seconds)) / full.published,
       heard: few - delivered,
       delivered,
-      line: (after.rss - before.rss) / (9 * ofNode),
-      node: before.rss,
     }
+  } finally {
+    await cluster.close()
+  }
+}
+
+/** Before anything was published: what a process has given back it still occupies. */
+async function weighLines(): Promise<Pick<Costs, 'line' | 'node'>> {
+  const many = 20
+  const cluster = await startCluster(1, 1)
+  try {
+    await cluster.hear(0, topicsOf(0), 1)
+    const before = await cluster.weigh(0)
+    await cluster.hear(0, topicsOf(0), many)
+    const after = await cluster.weigh(0)
+    return { line: (after.rss - before.rss) / (many * ofNode), node: before.rss }
   } finally {
     await cluster.close()
   }
