@@ -488,7 +488,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
       if (disconnect) expel(...disconnect)
       if (reauthorize !== undefined) renew(reauthorize)
       if (release) await letGo(release)
-      if (sendOn) await lines.sendOn(sendOn.by, sendOn.perSecond ?? Number.POSITIVE_INFINITY)
+      if (sendOn) lines.sendOn(sendOn.by, sendOn.perSecond ?? Number.POSITIVE_INFINITY)
     } catch (error) {
       events.report(error)
     }

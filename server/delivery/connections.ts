@@ -81,7 +81,7 @@ export interface Connections extends Pick<Rooms, 'subscribe' | 'unsubscribe' | '
   /** Lets all go, so many in a second. Resolves when the last channel is over. */
   farewell(pace: Pace): Promise<void>
   /** Has those come again whom another node has brought here, so many a second. Their sessions stay. */
-  sendOn(by: string, perSecond: number): Promise<void>
+  sendOn(by: string, perSecond: number): void
   /** Takes nothing more from a session, waits up to `within` ms for what is being worked at, says how far that went, and leaves it to another node if that is possible. Its channels end after `retry()` ms. */
   release(member: Member, within: number, retry: () => number): Promise<void>
   /** Who is in which topic. */
@@ -453,14 +453,12 @@ export function createConnections(
     for (const connection of sessions.lines()) if (which(connection)) drop(connection, 'refuse')
   }
 
-  async function sendOn(by: string, perSecond: number): Promise<void> {
-    let due = Date.now()
-    for (const connection of [...sessions.lines()].filter(each => each.by === by)) {
-      const wait = due - Date.now()
-      if (wait > 0) await new Promise(resolve => setTimeout(resolve, wait).unref())
-      due += 1000 / perSecond
-      if (!connection.isOver) end(connection, byeBlock(0), 'drain')
-    }
+  function sendOn(by: string, perSecond: number): void {
+    for (const [nth, connection] of [...sessions.lines()].filter(each => each.by === by).entries())
+      setTimeout(
+        () => connection.isOver || end(connection, byeBlock(0), 'drain'),
+        (nth * 1000) / perSecond,
+      ).unref()
   }
 
   async function farewell({ perSecond, hurry: atOnce = false, within }: Pace): Promise<void> {
