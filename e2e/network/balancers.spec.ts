@@ -113,7 +113,7 @@ async function startCluster() {
     },
   }
 
-  async function startNode(port = 0) {
+  async function startNode(port?: number) {
     const hub = createHub({ log, retry: 100, trustProxy: ['127.0.0.1'], probes: true })
     hub.on('message', ({ data }) => void taken.push(String(data)))
     const site: Site = await startSite({ hub, port })
