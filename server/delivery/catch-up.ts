@@ -332,6 +332,7 @@ export function createCatchUp(
     if (feed.from !== 'both') return
     const { early } = feed
     feed.from = 'live'
+    feed.readTo = feed.at.seq
     feed.early = none
     for (const entry of early) fanout.give(feed, entry)
   }

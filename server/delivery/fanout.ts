@@ -127,12 +127,13 @@ export function createFanout(
   }
 
   function give(feed: Feed, entry: Entry): void {
-    if (entry.seq <= feed.at.seq) return
     const { connection } = feed
-    queue(connection, named(connection, entry))
+    const isLate = entry.seq <= feed.at.seq
+    if (isLate && !isPassedOver(feed, entry)) return
+    queue(connection, named(connection, isLate ? withoutId(entry) : entry))
     // An answer that was full went out without it: the next one goes on from before it.
     if (connection.isOver) return
-    feed.at = entry
+    if (!isLate) feed.at = entry
     counts.delivered++
   }
 
@@ -171,6 +172,16 @@ export function createFanout(
 }
 
 type Named = Pick<Entry, 'topic' | 'text'>
+
+/** Where one position is that of several topics, newer ones of the others may have come before what was missed in one, and is told late. */
+function isPassedOver({ connection, readTo }: Feed, { seq }: Entry): boolean {
+  return connection.version === 1 && seq > readTo
+}
+
+/** The client's position stays where it is. */
+function withoutId({ topic, text }: Entry): Named {
+  return { topic, text: text.replace(/^id: .*\n/m, '') }
+}
 
 function named({ version, reading }: Connection, piece: Named): Piece {
   if (version > 1) return piece

@@ -236,6 +236,8 @@ export interface Feed {
   early: Entry[]
   /** The newest entry it was given, or the position it began after. */
   at: Place
+  /** The number up to which it has read: what is newer it is given as it is published. */
+  readTo: number
 }
 
 /**
@@ -263,7 +265,7 @@ export function createFeed(
   { at, notice, number, asksWho = false }: Start = { at: nowhereYet, notice: undefined, number: 0 },
 ): Feed {
   connection.late = true
-  return { connection, topics, from: 'log', notice, number, asksWho, early: none, at }
+  return { connection, topics, from: 'log', notice, number, asksWho, early: none, at, readTo: 0 }
 }
 
 /** Most connections have none, and share this. */

@@ -81,6 +81,28 @@ it.each([
   },
 )
 
+it.each(['bare', 'xhr-streaming'] as const)(
+  'over %s a client with one position for all hears what was missed, late and once, and its position stays',
+  async via => {
+    const { log, find } = losing('b')
+    const at = await stand({ log, ...options })
+    await at.hub.publish('a', 'past')
+    const ear = listen(at, via, { hear: 'a,b', topic: undefined })
+    await ear.opened()
+    await at.hub.publish('b', 'lost')
+    const id = await at.hub.publish('a', 'after')
+    expect(await ear.messages(1)).toEqual(['after'])
+    find()
+    expect(await ear.messages(1)).toEqual(['lost'])
+    expect(ear.blocks.at(-1)?.id).toBeUndefined()
+    expect(ear.blocks.findLast(block => block.id)?.id).toBe(id)
+    await at.hub.publish('b', 'lost, too')
+    find()
+    expect(await ear.messages(1)).toEqual(['lost, too'])
+    expect(ear.blocks.at(-1)?.id).toBeDefined()
+  },
+)
+
 it('a stream that takes nothing for a while hears what was missed meanwhile', async () => {
   const { log, find } = losing('b')
   const at = await stand({ log, ...options, limits: { unsent: 2 ** 16 } })
