@@ -180,7 +180,8 @@ export class InspectorElement extends Base {
     this.timer = setTimeout(() => {
       this.frame = requestAnimationFrame(() => {
         this.timer = undefined
-        this.show()
+        // It may have gone out of sight meanwhile.
+        if (this.isSeen) this.show()
       })
     }, pace)
   }
