@@ -3,6 +3,7 @@ import { encode } from '../../src/wire/encoder.ts'
 import { counter, gauge, type Metric } from '../operation/exposition.ts'
 import { randomName } from '../random.ts'
 import { reported } from '../reported.ts'
+import { createBatches } from './batches.ts'
 import { localAddressTo } from './local-address.ts'
 import {
   type Backwards,
@@ -37,7 +38,6 @@ import {
 import type { ScriptName } from './redis-scripts.ts'
 import { tagsOf } from './redis-slots.ts'
 import { spreadLog } from './spread-log.ts'
-import { createTurns } from './turns.ts'
 
 /** Options of `redisLog()`. */
 export interface RedisLogOptions {
@@ -275,7 +275,7 @@ function partOf(
       failed,
     },
   )
-  const turns = createTurns<Appending, string>({
+  const batches = createBatches<Appending, string>({
     send: appendAll,
     weigh: ({ block }) => block.length,
     ...together,
@@ -317,7 +317,7 @@ function partOf(
     if (/[\r\n\0]/.test(topic)) throw new TypeError(`topic is ${JSON.stringify(topic)}; it must be one line`)
     const { event, data, encoding, type, re } = message
     const block = encode({ event, topic: isPrivate(topic) ? undefined : topic, data, encoding, type, re })
-    const place = await turns.add({ number: ++appended, topic, block, whole })
+    const place = await batches.add({ number: ++appended, topic, block, whole })
     const [epoch = '', seq, key] = place.split(' ')
     return entryOf(epoch, Number(seq), Number(key), topic, block)
   }
@@ -601,14 +601,14 @@ function partOf(
 
   /** What was appended before comes before it. */
   function run(script: ScriptName, keys: readonly string[], values: readonly string[]): Promise<unknown> {
-    turns.flush()
+    batches.flush()
     return link.run(script, keys, [...offer(), ...values])
   }
 
   function close(): Promise<void> {
     isClosed = true
     for (const clock of clocks) clearInterval(clock)
-    turns.flush()
+    batches.flush()
     return link.close()
   }
 }

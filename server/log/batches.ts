@@ -1,11 +1,11 @@
 /** What is asked for in one turn of Node's event loop goes together, in order. What is asked for alone goes at once. */
-export interface Turns<Item, Answer> {
+export interface Batches<Item, Answer> {
   add(item: Item): Promise<Answer>
   /** Sends what waits for the end of the turn: something that comes after it is sent now. */
   flush(): void
 }
 
-export interface TurnsOptions<Item, Answer> {
+export interface BatchesOptions<Item, Answer> {
   /** Sends some. Gives the answer of each, in their order, or rejects for all. */
   send(items: readonly Item[]): Promise<readonly Answer[]>
   /** How many go together. */
@@ -21,12 +21,12 @@ interface Waiting<Item, Answer> {
   reject(error: unknown): void
 }
 
-export function createTurns<Item, Answer>({
+export function createBatches<Item, Answer>({
   send,
   most,
   heaviest,
   weigh,
-}: TurnsOptions<Item, Answer>): Turns<Item, Answer> {
+}: BatchesOptions<Item, Answer>): Batches<Item, Answer> {
   let waiting: Waiting<Item, Answer>[] = []
   let weight = 0
   let underWay = 0
