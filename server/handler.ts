@@ -44,7 +44,7 @@ export async function handleRequest(context: Context, request: Incoming, respons
     ask = readHubRequest(request, context.settings)
     checkHost(ask, context.settings)
     allowOrigin(ask, response)
-    if (await isUnknown(context, ask, request)) return context.cluster?.refuse(response)
+    if (await isElsewhere(context, ask, request)) return context.cluster?.refuse(response)
     if (await isForwarded(context, ask, request, response)) return
     checkOrigin(ask, context.sessions)
     if (ask.method === 'OPTIONS') return answerPreflight(ask, response)
@@ -91,7 +91,7 @@ export async function handleUpgrade(
   try {
     await learnQuery(context, request)
     ask = readHubRequest(request, context.settings, true)
-    if (await isUnknown(context, ask, request)) return context.cluster?.refuseUpgrade(socket)
+    if (await isElsewhere(context, ask, request)) return context.cluster?.refuseUpgrade(socket)
     if (!fault && (await isUpgradeForwarded(context, ask, request, socket, head))) return
     const granted = await admit(context, ask, request, claim, fault)
     if (socket.destroyed) return
@@ -112,7 +112,7 @@ export async function handleUpgrade(
 }
 
 /** Whether another node has brought what is about a session that is not here. One that has to go from here goes at once to the node that is asked for it. */
-async function isUnknown(context: Context, ask: HubRequest, request: Incoming): Promise<boolean> {
+async function isElsewhere(context: Context, ask: HubRequest, request: Incoming): Promise<boolean> {
   const sid = sidOf(ask)
   if (context.cluster?.isForwarded(request) !== true || sid === undefined) return false
   const member = context.away === undefined || goesOn(context, ask) ? undefined : context.sessions.named(sid)
