@@ -185,13 +185,17 @@ export async function admit(
   return grant(ask, context.settings, claim)
 }
 
-/** A session that was left by its node is this one's from now on, if it belongs to who asks. `another`: it is another node's by now. */
+/**
+ * A session that was left by its node is this one's from now on, if it belongs to who asks. `another`: it is another node's by now. One that is new begins as soon as the
+ * other nodes can find it.
+ */
 async function takeUp(
   { cluster, sessions }: Context,
   ask: HubRequest,
   granted: Granted,
 ): Promise<'another' | undefined> {
   const { sid } = ask
+  if (sid === undefined) await cluster?.entering
   if (!cluster || sid === undefined || sessions.knows(sid)) return undefined
   const isTheirs = (rest: unknown) => (rest as Rest).principal === granted.principal
   const found = await cluster.takeUp(sid, isTheirs)
@@ -204,8 +208,8 @@ async function takeUp(
 export async function fetchSession(context: Context, ask: HubRequest, granted: Granted): Promise<void> {
   const { cluster } = context
   const { sid } = ask
-  if (!cluster || sid === undefined || knows(context, sid)) return
-  await cluster.call(sid, granted.principal)
+  if (!cluster || (sid !== undefined && knows(context, sid))) return
+  if (sid !== undefined) await cluster.call(sid, granted.principal)
   await takeUp(context, ask, granted)
 }
 

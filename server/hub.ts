@@ -370,8 +370,11 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   let sockets: Sockets | undefined
   let away: number | undefined
   let isClosed = false
-  const probes = createProbes(settings.probes ? path : undefined, log, () =>
-    isClosed ? 'closed' : away === undefined ? undefined : 'draining',
+  const probes = createProbes(
+    settings.probes ? path : undefined,
+    log,
+    () => (isClosed ? 'closed' : away === undefined ? undefined : 'draining'),
+    () => cluster?.entering,
   )
   events.on('refused', journal.refused)
   const clock = setInterval(lines.beat, heartbeat / 3).unref()

@@ -99,6 +99,8 @@ for (const channel of channels) {
       await place.publish('a', 'one')
       await openForeign(page, place.line(channel, { endsWhenGone: true }))
       await waitForCount(page, 1)
+      // Between two polls nobody is there to be told.
+      await expect.poll(() => place.listening('a')).toBe(1)
       await place.remove('a')
       await page.waitFor(() => line.readyState === 2)
       expect(await page.evaluate(() => heard.map(({ type }) => type))).toEqual([

@@ -32,6 +32,11 @@ export interface Cluster
   readonly nodes: number
   /** Whether it is known that no other can reach this one. */
   readonly isAlone: boolean
+  /**
+   * Settles when the others can find this hub, or there is none that could, and after two seconds in any case: a session that begins before would be one that they
+   * say is over. Nothing once that is so.
+   */
+  readonly entering: Promise<unknown> | undefined
   /** How many requests others have answered for it. */
   readonly forwarded: number
   /** How many channels of clients go through it to others. */
@@ -94,6 +99,9 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     state = 'alone'
     hub.failed(error)
   })
+  let entering: Promise<void> | undefined = atMost(patience, started).then(() => {
+    entering = undefined
+  })
   const { isForwarded, refuse, refuseUpgrade } = gateway
   const { leave, takeUp, ended } = whereabouts
 
@@ -117,6 +125,9 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     },
     get isAlone() {
       return state === 'alone'
+    },
+    get entering() {
+      return entering
     },
     get forwarded() {
       return count

@@ -33,11 +33,12 @@ export interface Probes {
 /** How long a log may take to be read, in ms: shorter than a probe of Kubernetes waits. */
 const patience = 900
 
-/** `path`: that of the hub, if it answers the two addresses itself. `phase` says whether it goes away. */
+/** `path`: that of the hub, if it answers the two addresses itself. `phase` says whether it goes away, `entering` when the other nodes can find it. */
 export function createProbes(
   path: string | undefined,
   log: Log,
   phase: () => 'draining' | 'closed' | undefined,
+  entering: () => Promise<unknown> | undefined,
 ): Probes {
   const kinds = new Map<string, 'health' | 'ready'>(
     path === undefined
@@ -70,9 +71,12 @@ export function createProbes(
 
   async function read(): Promise<boolean> {
     let isRead = false
-    const work = (async () => log.after(undefined, []))().then(() => {
+    const look = async () => {
+      await log.after(undefined, [])
+      await entering()
       isRead = true
-    }, ignore)
+    }
+    const work = look().catch(ignore)
     return (await atMost(patience, work)) && isRead
   }
 

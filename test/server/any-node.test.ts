@@ -10,10 +10,11 @@ import {
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { WebSocket } from 'ws'
 import { type HubOptions, memoryLog, redisLog } from '../../server/index.ts'
+import type { Registry } from '../../server/log/log.ts'
 import { natsLog } from '../../server/nats.ts'
 import { connect, longPolling, native, race, websocket } from '../../src/core.ts'
 import { fetchStreaming } from '../../src/transports/fetch-streaming.ts'
-import { type Stand, stand, until } from './harness.ts'
+import { listen, message, post, type Stand, stand, until } from './harness.ts'
 import { missingNats, type Nats, startNats } from './nats.ts'
 import { missingRedis, startRedis } from './redis.ts'
 
@@ -105,6 +106,24 @@ const transports = [
 ] as const
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => `${index}`)
+
+it('a line that begins before its node is listed is found by the others as soon as it is open', async () => {
+  const log = memoryLog()
+  const registry = log.registry as Registry
+  const slow: Registry = {
+    ...registry,
+    async compareAndSet(...asked) {
+      await new Promise(resolve => setTimeout(resolve, 300))
+      return registry.compareAndSet(...asked)
+    },
+  }
+  const [a, b] = await Promise.all([stand({ log: { ...log, registry: slow } }), stand({ log })])
+  const taken: unknown[] = []
+  a.hub.on('message', ({ data }) => void taken.push(data))
+  const { session } = await listen(a, 'xhr-streaming').opened()
+  expect((await post(b, session, message(1))).status).toBe(200)
+  expect(taken).toEqual(['m1'])
+})
 
 describe('a line whose every request comes to another node', () => {
   it.each(transports)(

@@ -123,7 +123,6 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
 
     it('brings a POST to the node where its session lives, and answers 404 when that has ended', async () => {
       const [a, b] = await nodes()
-      await until(() => [a, b].every(({ hub }) => hub.stats().nodes === 2))
       const taken: unknown[] = []
       a.hub.on('message', ({ data }) => void taken.push(data))
       const { session } = await listen(a, 'xhr-streaming').opened()
