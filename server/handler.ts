@@ -54,7 +54,7 @@ export async function handleRequest(context: Context, request: Incoming, respons
     checkPace(context, ask)
     if (ask.before === 'query') return await serveQuery(context, ask, request, response)
     if (ask.before === 'ticket') return serveTicket(context, ask, response)
-    const granted = await grant(ask, context.settings, claim)
+    const granted = await letIn(context, ask, claim)
     if (response.destroyed) return
     while ((await takeUp(context, ask, granted)) === 'another')
       if (await isForwarded(context, ask, request, response)) return
@@ -182,20 +182,23 @@ export async function admit(
   checkOpen(context, ask)
   checkRoom(context, ask, request)
   checkPace(context, ask)
-  return grant(ask, context.settings, claim)
+  return letIn(context, ask, claim)
 }
 
-/**
- * A session that was left by its node is this one's from now on, if it belongs to who asks. `another`: it is another node's by now. One that is new begins as soon as the
- * other nodes can find it.
- */
+/** Where a session begins, the other nodes can find it. */
+async function letIn({ settings, cluster }: Context, ask: HubRequest, claim: Claim): Promise<Granted> {
+  const granted = await grant(ask, settings, claim)
+  if (ask.sid === undefined) await cluster?.findable
+  return granted
+}
+
+/** A session that was left by its node is this one's from now on, if it belongs to who asks. `another`: it is another node's by now. */
 async function takeUp(
   { cluster, sessions }: Context,
   ask: HubRequest,
   granted: Granted,
 ): Promise<'another' | undefined> {
   const { sid } = ask
-  if (sid === undefined) await cluster?.entering
   if (!cluster || sid === undefined || sessions.knows(sid)) return undefined
   const isTheirs = (rest: unknown) => (rest as Rest).principal === granted.principal
   const found = await cluster.takeUp(sid, isTheirs)
@@ -208,8 +211,8 @@ async function takeUp(
 export async function fetchSession(context: Context, ask: HubRequest, granted: Granted): Promise<void> {
   const { cluster } = context
   const { sid } = ask
-  if (!cluster || (sid !== undefined && knows(context, sid))) return
-  if (sid !== undefined) await cluster.call(sid, granted.principal)
+  if (!cluster || sid === undefined || knows(context, sid)) return
+  await cluster.call(sid, granted.principal)
   await takeUp(context, ask, granted)
 }
 

@@ -374,7 +374,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     settings.probes ? path : undefined,
     log,
     () => (isClosed ? 'closed' : away === undefined ? undefined : 'draining'),
-    () => cluster?.entering,
+    () => cluster?.findable,
   )
   events.on('refused', journal.refused)
   const clock = setInterval(lines.beat, heartbeat / 3).unref()

@@ -32,11 +32,8 @@ export interface Cluster
   readonly nodes: number
   /** Whether it is known that no other can reach this one. */
   readonly isAlone: boolean
-  /**
-   * Settles when the others can find this hub, or there is none that could, and after two seconds in any case: a session that begins before would be one that they
-   * say is over. Nothing once that is so.
-   */
-  readonly entering: Promise<unknown> | undefined
+  /** Settles when the others can find this hub, and after two seconds at the latest. Of a session that begins before, they would say that it is over. */
+  readonly findable: Promise<unknown>
   /** How many requests others have answered for it. */
   readonly forwarded: number
   /** How many channels of clients go through it to others. */
@@ -72,7 +69,7 @@ interface Hub extends Service {
 const tries = 5
 const pause = 20
 
-/** How long who asks waits for this hub to find the others, in ms. */
+/** How long whoever asks waits until this hub has found the others, in ms. */
 const patience = 2_000
 
 /** How long to wait with telling another hub once more, in ms. */
@@ -99,9 +96,6 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     state = 'alone'
     hub.failed(error)
   })
-  let entering: Promise<void> | undefined = atMost(patience, started).then(() => {
-    entering = undefined
-  })
   const { isForwarded, refuse, refuseUpgrade } = gateway
   const { leave, takeUp, ended } = whereabouts
 
@@ -126,9 +120,7 @@ export function createCluster(registry: Registry, self: string, hub: Hub): Clust
     get isAlone() {
       return state === 'alone'
     },
-    get entering() {
-      return entering
-    },
+    findable: atMost(patience, started),
     get forwarded() {
       return count
     },

@@ -33,12 +33,12 @@ export interface Probes {
 /** How long a log may take to be read, in ms: shorter than a probe of Kubernetes waits. */
 const patience = 900
 
-/** `path`: that of the hub, if it answers the two addresses itself. `phase` says whether it goes away, `entering` when the other nodes can find it. */
+/** `path`: that of the hub, if it answers the two addresses itself. `phase` says whether it goes away, `findable` when the other nodes can find it. */
 export function createProbes(
   path: string | undefined,
   log: Log,
   phase: () => 'draining' | 'closed' | undefined,
-  entering: () => Promise<unknown> | undefined,
+  findable: () => Promise<unknown> | undefined,
 ): Probes {
   const kinds = new Map<string, 'health' | 'ready'>(
     path === undefined
@@ -73,7 +73,7 @@ export function createProbes(
     let isRead = false
     const look = async () => {
       await log.after(undefined, [])
-      await entering()
+      await findable()
       isRead = true
     }
     const work = look().catch(ignore)

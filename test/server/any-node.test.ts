@@ -107,23 +107,26 @@ const transports = [
 
 const numbers = (count: number) => Array.from({ length: count }, (_, index) => `${index}`)
 
-it('a line that begins before its node is listed is found by the others as soon as it is open', async () => {
-  const log = memoryLog()
-  const registry = log.registry as Registry
-  const slow: Registry = {
-    ...registry,
-    async compareAndSet(...asked) {
-      await new Promise(resolve => setTimeout(resolve, 300))
-      return registry.compareAndSet(...asked)
-    },
-  }
-  const [a, b] = await Promise.all([stand({ log: { ...log, registry: slow } }), stand({ log })])
-  const taken: unknown[] = []
-  a.hub.on('message', ({ data }) => void taken.push(data))
-  const { session } = await listen(a, 'xhr-streaming').opened()
-  expect((await post(b, session, message(1))).status).toBe(200)
-  expect(taken).toEqual(['m1'])
-})
+it.each(['websocket', 'xhr-streaming', 'long-polling'] as const)(
+  'a line over %s that begins before its node is listed is found by the others once it is open',
+  async via => {
+    const log = memoryLog()
+    const registry = log.registry as Registry
+    const slow: Registry = {
+      ...registry,
+      async compareAndSet(...asked) {
+        await new Promise(resolve => setTimeout(resolve, 300))
+        return registry.compareAndSet(...asked)
+      },
+    }
+    const [a, b] = await Promise.all([stand({ log: { ...log, registry: slow } }), stand({ log })])
+    const taken: unknown[] = []
+    a.hub.on('message', ({ data }) => void taken.push(data))
+    const { session } = await listen(a, via).opened()
+    expect((await post(b, session, message(1))).status).toBe(200)
+    expect(taken).toEqual(['m1'])
+  },
+)
 
 describe('a line whose every request comes to another node', () => {
   it.each(transports)(

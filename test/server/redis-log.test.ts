@@ -180,12 +180,17 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
       expect(entries.map(entry => entry.id)).toEqual(ids)
     })
 
-    it('keeps a message once whose answer got lost', async () => {
+    /** A log whose next answer gets lost, and another one that has the same topics. */
+    async function losing() {
       const door = await swallowingDoor(redis)
       const options = { prefix: freshPrefix() }
       const [log, other] = [node({ ...options, url: door.url }), node(options)]
       const [start] = await Promise.all(append(log, ['start']))
-      const lost = door.swallowAnswer()
+      return { log, other, start, lost: door.swallowAnswer() }
+    }
+
+    it('keeps a message once whose answer got lost', async () => {
+      const { log, other, start, lost } = await losing()
       const [id] = await Promise.all(append(log, ['once']))
       expect(await lost).toContain('once')
       const { entries } = await other.after(start, ['x'])
@@ -193,11 +198,7 @@ describe.skipIf(missingRedis)(here, { timeout: 60_000 }, () => {
     })
 
     it('keeps each of many messages once that went together, whose answers got lost', async () => {
-      const door = await swallowingDoor(redis)
-      const options = { prefix: freshPrefix() }
-      const [log, other] = [node({ ...options, url: door.url }), node(options)]
-      const [start] = await Promise.all(append(log, ['start']))
-      const lost = door.swallowAnswer()
+      const { log, other, start, lost } = await losing()
       const texts = ['alone', ...numbers(100).map(each => `once ${each}`)]
       const ids = await Promise.all(append(log, texts))
       expect(await lost).toContain('once')
