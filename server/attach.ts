@@ -64,12 +64,17 @@ function enter(server: AnyServer): Gate {
     return takes(name, args) || Reflect.apply(emit, this, [name, ...args])
   }
 
+  function ownerOf(request: IncomingMessage): Front | undefined {
+    for (const front of fronts) if (front.owns(request)) return front
+    return undefined
+  }
+
   function takes(name: string, args: unknown[]): boolean {
     if (name === 'connection') return [...fronts].some(front => front.turnsAway?.(args[0] as Socket, isPlain))
     if (name === 'drop') for (const front of fronts) front.dropped?.(addressOf(args[0]))
     if (name !== 'request' && name !== 'upgrade') return false
     const [request, other, head] = args as [IncomingMessage, ServerResponse & Duplex, Buffer]
-    const owner = [...fronts].find(front => front.owns(request))
+    const owner = ownerOf(request)
     if (!owner) return false
     if (name === 'request') owner.handle(request, other)
     else if (isHandshake(request)) owner.upgrade(request, other, head)

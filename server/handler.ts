@@ -2,16 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { bringsMessages, sidOf } from './cluster/cluster.ts'
 import type { Context } from './context.ts'
-import {
-  allowOrigin,
-  answerPreflight,
-  checkHolds,
-  checkHost,
-  checkOrigin,
-  type Granted,
-  grant,
-} from './http/access.ts'
+import { answerPreflight, checkHolds, checkHost, checkOrigin, type Granted, grant } from './http/access.ts'
 import type { Claim } from './http/claims.ts'
+import { commonHead, headFor } from './http/head.ts'
 import { type HubRequest, readHubRequest, readRecipient, targetOf } from './http/hub-request.ts'
 import { answerTo, type Refusal, reasonOf, refusal } from './http-error.ts'
 import { isReadyFor, spaceOf } from './log/log.ts'
@@ -22,7 +15,7 @@ import { isSlice, serveSlice } from './transports/jsonp.ts'
 import { servePoll } from './transports/poll.ts'
 import { readWhole, servePost } from './transports/post.ts'
 import { learnQuery, serveQuery } from './transports/query.ts'
-import { refuse, refuseSocket, refuseUpgrade, setCommonHeaders } from './transports/responses.ts'
+import { refuse, refuseSocket, refuseUpgrade } from './transports/responses.ts'
 import { serveStream } from './transports/stream.ts'
 import { serveTicket } from './transports/ticket.ts'
 import { serveWebSocket } from './transports/websocket.ts'
@@ -39,15 +32,15 @@ export async function handleRequest(context: Context, request: Incoming, respons
   let ask: HubRequest | undefined
   const claim = context.claims.open()
   try {
-    setCommonHeaders(response)
-    await learnQuery(context, request)
+    const learning = learnQuery(context, request)
+    if (learning) await learning
     ask = readHubRequest(request, context.settings)
     checkHost(ask, context.settings)
-    allowOrigin(ask, response)
-    if (await isElsewhere(context, ask, request)) return context.cluster?.refuse(response)
-    if (await isForwarded(context, ask, request, response)) return
+    if (isBrought(context, request) && (await isElsewhere(context, ask)))
+      return context.cluster?.refuse(response)
+    if (isForeign(context, ask, request) && (await isForwarded(context, ask, request, response))) return
     checkOrigin(ask, context.sessions)
-    if (ask.method === 'OPTIONS') return answerPreflight(ask, response)
+    if (ask.method === 'OPTIONS') return answerPreflight(ask, response, headFor(ask))
     checkMethod(ask)
     checkOpen(context, ask)
     checkRoom(context, ask, request)
@@ -56,8 +49,8 @@ export async function handleRequest(context: Context, request: Incoming, respons
     if (ask.before === 'ticket') return serveTicket(context, ask, response)
     const granted = await letIn(context, ask, claim)
     if (response.destroyed) return
-    while ((await takeUp(context, ask, granted)) === 'another')
-      if (await isForwarded(context, ask, request, response)) return
+    while (isUnknown(context, ask) && (await takeUp(context, ask, granted)) === 'another')
+      if (isForeign(context, ask, request) && (await isForwarded(context, ask, request, response))) return
     if (ask.via === 'carried') await fetchSession(context, ask, granted)
     checkNow(context, ask, granted)
     if (ask.via === 'post') await servePost(context, ask, granted, request, response)
@@ -70,7 +63,10 @@ export async function handleRequest(context: Context, request: Incoming, respons
     const why = explain(context, thrown, request, ask)
     const voice = ask ?? readRecipient(request)
     if (response.headersSent) response.destroy()
-    else refuse(request, response, isHidden(context, voice) ? undefined : voice, why)
+    else {
+      const head = ask ? headFor(ask) : commonHead
+      refuse(request, response, head, isHidden(context, voice) ? undefined : voice, why)
+    }
   } finally {
     context.claims.close(claim)
   }
@@ -89,14 +85,18 @@ export async function handleUpgrade(
   const fault = faultOf(request)
   const claim = context.claims.open()
   try {
-    await learnQuery(context, request)
+    const learning = learnQuery(context, request)
+    if (learning) await learning
     ask = readHubRequest(request, context.settings, true)
-    if (await isElsewhere(context, ask, request)) return context.cluster?.refuseUpgrade(socket)
-    if (!fault && (await isUpgradeForwarded(context, ask, request, socket, head))) return
+    if (isBrought(context, request) && (await isElsewhere(context, ask)))
+      return context.cluster?.refuseUpgrade(socket)
+    const isNot = !fault && isForeign(context, ask, request)
+    if (isNot && (await isUpgradeForwarded(context, ask, request, socket, head))) return
     const granted = await admit(context, ask, request, claim, fault)
     if (socket.destroyed) return
-    while ((await takeUp(context, ask, granted)) === 'another')
-      if (await isUpgradeForwarded(context, ask, request, socket, head)) return
+    while (isUnknown(context, ask) && (await takeUp(context, ask, granted)) === 'another')
+      if (isForeign(context, ask, request) && (await isUpgradeForwarded(context, ask, request, socket, head)))
+        return
     checkNow(context, ask, granted)
     serveWebSocket(context, ask, granted, request, socket, head)
   } catch (thrown) {
@@ -111,10 +111,14 @@ export async function handleUpgrade(
   }
 }
 
-/** Whether another node has brought what is about a session that is not here. One that has to go from here goes at once to the node that is asked for it. */
-async function isElsewhere(context: Context, ask: HubRequest, request: Incoming): Promise<boolean> {
+function isBrought({ cluster }: Context, request: Incoming): boolean {
+  return cluster?.isForwarded(request) === true
+}
+
+/** Whether what another node has brought is about a session that is not here. One that has to go from here goes at once to the node that is asked for it. */
+async function isElsewhere(context: Context, ask: HubRequest): Promise<boolean> {
   const sid = sidOf(ask)
-  if (context.cluster?.isForwarded(request) !== true || sid === undefined) return false
+  if (sid === undefined) return false
   const member = context.away === undefined || goesOn(context, ask) ? undefined : context.sessions.named(sid)
   if (member) await context.lines.release(member, parting, () => 0)
   return !knows(context, sid)
@@ -133,7 +137,7 @@ async function isForwarded(
   response: Outgoing,
 ): Promise<boolean> {
   const { cluster, roaming } = context
-  if (!cluster || !isForeign(context, ask, request)) return false
+  if (!cluster) return false
   const whose = await cluster.forward(ask, request, response, () => readWhole(context, request))
   if (whose === 'ours' && ask.sid) roaming.gone(ask.sid)
   return whose === 'answered'
@@ -163,7 +167,7 @@ async function isUpgradeForwarded(
   head: Buffer,
 ): Promise<boolean> {
   const { cluster } = context
-  if (!cluster || !isForeign(context, ask, request)) return false
+  if (!cluster) return false
   checkHost(ask, context.settings)
   return (await cluster.forwardUpgrade(ask, request, socket, head)) === 'answered'
 }
@@ -192,6 +196,11 @@ async function letIn({ settings, cluster }: Context, ask: HubRequest, claim: Cla
   return granted
 }
 
+/** Whether it names a session that is not here. */
+function isUnknown({ sessions }: Context, { sid }: HubRequest): boolean {
+  return sid !== undefined && !sessions.knows(sid)
+}
+
 /** A session that was left by its node is this one's from now on, if it belongs to who asks. `another`: it is another node's by now. */
 async function takeUp(
   { cluster, sessions }: Context,
@@ -199,7 +208,7 @@ async function takeUp(
   granted: Granted,
 ): Promise<'another' | undefined> {
   const { sid } = ask
-  if (!cluster || sid === undefined || sessions.knows(sid)) return undefined
+  if (!cluster || sid === undefined) return undefined
   const isTheirs = (rest: unknown) => (rest as Rest).principal === granted.principal
   const found = await cluster.takeUp(sid, isTheirs)
   if (found === 'another') return found

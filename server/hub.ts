@@ -24,6 +24,7 @@ import { createLoopDelay } from './operation/loop-delay.ts'
 import { writeMetrics } from './operation/metrics.ts'
 import { createProbes, type Probe } from './operation/probes.ts'
 import { checkTransports, type HubOptions, readOptions, type TransportName } from './options.ts'
+import { isLater } from './patience.ts'
 import type { Person } from './presence/presence.ts'
 import { printable } from './printer.ts'
 import { type ProduceOptions, readPlan } from './produce/plan.ts'
@@ -729,10 +730,6 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     const now = { ...stats(), isAway: away !== undefined }
     return writeMetrics(counts, now, log, loopDelay.read(), events.report)
   }
-}
-
-function isLater<T>(result: T | PromiseLike<T>): result is PromiseLike<T> {
-  return typeof (result as PromiseLike<T> | undefined)?.then === 'function'
 }
 
 /** What each selector has to be, in words, and which members it means. */

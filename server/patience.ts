@@ -8,3 +8,8 @@ export function atMost(ms: number, work: Promise<unknown>): Promise<boolean> {
     })
   })
 }
+
+/** Whether it has to be waited for. */
+export function isLater<T>(result: T | PromiseLike<T>): result is PromiseLike<T> {
+  return typeof (result as PromiseLike<T> | undefined)?.then === 'function'
+}

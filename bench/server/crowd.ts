@@ -33,6 +33,7 @@ interface Client {
   readonly socket: Socket
   /** What the next poll asks for, if it polls: what it learnt from the answers. */
   session: string
+  first: string
   cursor: string
   turn: number
   /** The end of the last chunk, in which a word may begin. */
@@ -73,7 +74,7 @@ async function open({ port, channel, count, after }: CrowdOrder & { do: 'open' }
 
 async function openOne(port: number, channel: Channel, after = ''): Promise<void> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true })
-  const client: Client = { socket, session: '', cursor: after, turn: 0, rest: '' }
+  const client: Client = { socket, session: '', first: '', cursor: after, turn: 0, rest: '' }
   socket.on('error', () => {})
   await once(socket, 'connect')
   ask(client, channel)
@@ -87,11 +88,17 @@ async function openOne(port: number, channel: Channel, after = ''): Promise<void
   })
 }
 
-function ask({ socket, session, cursor, turn }: Client, channel: Channel): void {
-  const query = new URLSearchParams({ topic: 'bench', 'rt.v': '1', 'rt.via': channel })
+function ask({ socket, session, first, cursor, turn }: Client, channel: Channel): void {
+  const polls = channel === 'long-polling'
+  const query = new URLSearchParams({ topic: 'bench', 'rt.v': polls ? '2' : '1', 'rt.via': channel })
   if (session) query.set('rt.sid', session)
-  if (cursor) query.set('rt.id', cursor)
-  if (channel === 'long-polling') query.set('rt.n', `${turn}`)
+  if (first || cursor) query.set('rt.id', first || cursor)
+  // As our client asks: its position in what is sent to its session, and one in each topic (docs/PROTOCOL.md, "Topics").
+  if (polls) {
+    query.set('rt.n', `${turn}`)
+    query.set('rt.c', 'one')
+    if (session) query.set('rt.t', `*${cursor}:bench`)
+  }
   // Servers written by hand know a poller by its address.
   const path =
     channel === 'long-polling' && !session ? `/live?${query}&c=${socket.localPort}` : `/live?${query}`
@@ -119,6 +126,7 @@ function pollAgain(client: Client, answer: string): void {
   client.session ||= /"session":"([^"]+)"/.exec(answer)?.[1] ?? ''
   const id = answer.lastIndexOf('\nid: ')
   if (id >= 0) client.cursor = answer.slice(id + 5, answer.indexOf('\n', id + 5))
+  client.first ||= client.cursor
   client.turn++
   ask(client, 'long-polling')
 }

@@ -1,6 +1,7 @@
-import { type History, isId, isReadyFor, readPlace, spaceOf } from '../log/log.ts'
+import { type History, isId, isReadyFor, spaceOf } from '../log/log.ts'
 import type { Journal } from '../operation/journal.ts'
 import type { Settings } from '../options.ts'
+import { isLater } from '../patience.ts'
 import { ackedForSure } from '../sessions/acknowledgement.ts'
 import {
   type Connection,
@@ -9,7 +10,7 @@ import {
   feedsOf,
   none,
   nowhereYet,
-  type Place,
+  placeAt,
   reach,
 } from '../sessions/session.ts'
 import type { Piece } from '../wire/batch.ts'
@@ -58,6 +59,14 @@ export interface CatchUp {
   retry(connection: Connection): Promise<void>
 }
 
+/** At once where the log is in this process: with tens of thousands of lines, promises that are settled already are what costs. */
+type Soon<T> = T | Promise<T>
+type Maybe<T> = T | undefined
+
+function allOf<T>(values: Soon<T>[]): T[] | Promise<T[]> {
+  return values.some(isLater) ? Promise.all(values) : (values as T[])
+}
+
 /** How many reads a first block waits for. */
 const readAhead = 8
 
@@ -71,8 +80,6 @@ export function createCatchUp(
 ): CatchUp {
   const { log, limits, heartbeat } = settings
 
-  let latest: Place | undefined
-
   return { begin, goOn, again, retry }
 
   async function begin(connection: Connection, start: Start): Promise<readonly Group[]> {
@@ -81,30 +88,33 @@ export function createCatchUp(
     const own = readOwn(connection, start)
     const others = groupsOf(connection)
     // What the first block has to tell is read in any case.
-    const ahead = others.filter((feeds, n) => n < readAhead || feeds.some(isListed))
+    const ahead =
+      others.length > readAhead ? others.filter((feeds, n) => n < readAhead || feeds.some(isListed)) : others
     connection.late = ahead.length < others.length
-    const [first, begins, ...more] = await Promise.all([
-      own,
-      start.tellsLater && log.spaces ? newestIn(connection.topics, cursor) : undefined,
-      ...ahead.map(readAheadOf),
-    ])
+    const finding = start.tellsLater && log.spaces ? newestIn(connection.topics, cursor) : undefined
+    const reading = allOf([own, ...ahead.map(readAheadOf)])
+    const [first, ...more] = (isLater(reading) ? await reading : reading) as [Group, ...Maybe<Group>[]]
+    const begins = finding && (await finding)
     const groups = [first, ...more.filter(group => group !== undefined)]
     if (welcome) fanout.queue(connection, open(connection, groups, start, begins))
     return groups
   }
 
   /** What is sent to the session alone waits where that is out of reach, if its client has a position in it. */
-  async function readOwn({ own }: Connection, { cursor, lost }: Start): Promise<Group> {
+  function readOwn({ own }: Connection, { cursor, lost }: Start): Soon<Group> {
     const act = () => read([own], cursor, lost)
     if (lost !== undefined || cursor === undefined || !isId(cursor)) return act()
-    const group = await ifThere([own], act)
-    if (group) return group
-    own.at = placeAt(cursor)
-    return { feeds: [own], lost, history: { start: cursor, entries: [], more: false }, told: -1 }
+    const known = (group: Maybe<Group>): Group => {
+      if (group) return group
+      own.at = placeAt(cursor)
+      return { feeds: [own], lost, history: { start: cursor, entries: [], more: false }, told: -1 }
+    }
+    const group = ifThere([own], act)
+    return isLater(group) ? group.then(known) : known(group)
   }
 
   /** A position that the client is told has to be known; the others can wait. */
-  function readAheadOf(feeds: readonly Feed[]): Promise<Group | undefined> {
+  function readAheadOf(feeds: readonly Feed[]): Soon<Maybe<Group>> {
     return feeds.some(feed => isListed(feed) && !feed.at.id) ? read(feeds) : ifThere(feeds, () => read(feeds))
   }
 
@@ -122,9 +132,14 @@ export function createCatchUp(
   }
 
   /** Of a log that is spread the part may be out of reach where these are: they wait, so that others go on. */
-  async function ifThere<T>(feeds: readonly Feed[], act: () => Promise<T>): Promise<T | undefined> {
+  function ifThere<T>(feeds: readonly Feed[], act: () => Soon<T>): Soon<Maybe<T>> {
     const [{ connection, topics }] = feeds as readonly [Feed]
-    if (!log.spaces || (connection.version === 1 && topics === connection.own.topics)) return act()
+    const isNeeded = !log.spaces || (connection.version === 1 && topics === connection.own.topics)
+    return isNeeded ? act() : ifReady(feeds, act)
+  }
+
+  async function ifReady<T>(feeds: readonly Feed[], act: () => Soon<T>): Promise<Maybe<T>> {
+    const [{ connection, topics }] = feeds as readonly [Feed]
     const topic = topics[0] as string
     try {
       if (isReadyFor(log, topic)) return await act()
@@ -145,7 +160,10 @@ export function createCatchUp(
   async function goOn(connection: Connection, first: readonly Group[] = []): Promise<void> {
     if (connection.reading && !first.length) return
     connection.reading = true
-    for (const group of first) await ifThere(group.feeds, () => bring(group))
+    for (const group of first) {
+      const bringing = ifThere(group.feeds, () => bring(group))
+      if (isLater(bringing)) await bringing
+    }
     while ((connection.late || connection.slow) && !connection.isOver) {
       await takeBreath(connection)
       connection.slow = connection.late = false
@@ -176,9 +194,10 @@ export function createCatchUp(
 
   /** Those that are late, by where they are. */
   function groupsOf(connection: Connection): Feed[][] {
+    const late = feedsOf(connection).filter(({ from }) => from === 'log')
+    if (late.length < 2) return late.map(feed => [feed])
     const groups = new Map<string, Feed[]>()
-    for (const feed of feedsOf(connection)) {
-      if (feed.from !== 'log') continue
+    for (const feed of late) {
       const place = log.spaces ? `${spaceIn(feed)} ${feed.at.id}` : feed.at.id
       const same = groups.get(place)
       if (same) same.push(feed)
@@ -193,48 +212,63 @@ export function createCatchUp(
   }
 
   /** Listens first, then reads: what is published between falls into neither hole, and what comes twice has a number. */
-  async function read(
+  function read(
     feeds: readonly Feed[],
     cursor: string | undefined = feeds[0]?.at.id || undefined,
     lost?: string,
-  ): Promise<Group> {
+  ): Soon<Group> {
     for (const feed of feeds) {
       feed.from = 'both'
       feed.early = []
     }
     if (cursor !== undefined) journal.counts.pages++
     const hearing = log.followed?.(feeds.flatMap(({ topics }) => topics))
-    if (hearing) await hearing
+    return hearing ? hearing.then(() => readHeard(feeds, cursor, lost)) : readHeard(feeds, cursor, lost)
+  }
+
+  function readHeard(
+    feeds: readonly Feed[],
+    cursor: string | undefined,
+    lost: string | undefined,
+  ): Soon<Group> {
     const topics = feeds.flatMap(topicsToRead)
-    const history = await log.after(
+    const found = log.after(
       cursor,
       lost === undefined ? topics : [...topics, lost],
       spaceIn(feeds[0] as Feed),
     )
-    return { feeds, lost, history, told: -1 }
+    const groupOf = (history: History): Group => ({ feeds, lost, history, told: -1 })
+    return isLater(found) ? found.then(groupOf) : groupOf(found)
   }
 
   /** Gives a group what was read for it, and reads on until there is no more. */
-  async function bring(group: Group): Promise<void> {
-    const { feeds, lost } = group
-    const [first] = feeds as readonly [Feed]
-    const { connection } = first
-    const { gap } = group.history
+  function bring(group: Group): Soon<void> {
+    const { feeds, history } = group
+    const [{ connection }] = feeds as readonly [Feed]
     // Whose loss it is has to be found out for each.
-    if (gap && feeds.length > 1) {
-      for (const feed of feeds) if (feed.from !== 'nowhere') await bring(await read([feed], gap.from))
-      return
-    }
-    for (;;) {
-      if (connection.isOver) return
-      tell(group)
-      const { entries, more, start } = group.history
-      if (!more) break
+    if (history.gap && feeds.length > 1) return bringEach(feeds, history.gap.from)
+    if (connection.isOver) return
+    tell(group)
+    if (history.more) return bringRest(group)
+    for (const feed of feeds) goLive(feed)
+  }
+
+  async function bringEach(feeds: readonly Feed[], from: string): Promise<void> {
+    for (const feed of feeds) if (feed.from !== 'nowhere') await bring(await read([feed], from))
+  }
+
+  async function bringRest(group: Group): Promise<void> {
+    const { feeds, lost } = group
+    const [{ connection }] = feeds as readonly [Feed]
+    while (group.history.more) {
+      const { entries, start } = group.history
       fanout.flush(connection)
       await connection.channel.drained()
       if (connection.isOver) return
       const { history } = await read(feeds.filter(isLeft), entries.at(-1)?.id ?? start, lost)
+      if (connection.isOver) return
       group.history = history
+      tell(group)
     }
     for (const feed of feeds) goLive(feed)
   }
@@ -303,7 +337,7 @@ export function createCatchUp(
     }
     // Another life of the log counts anew.
     if (gap && gap.reason !== 'trimmed') reach(connection, spaceIn(first), nowhereYet)
-    const lost = gap ? seqOf(gap.to) : -1
+    const lost = gap ? placeAt(gap.to).seq : -1
     if (gap && (gap.reason !== 'trimmed' || lost > group.told)) {
       group.told = lost
       const [topic] = first === connection.own ? [] : first.topics
@@ -320,12 +354,6 @@ export function createCatchUp(
         fanout.give(feed, entry)
       if (connection.isOver) return
     }
-  }
-
-  /** Most lines begin at the newest message, which is the same for many. */
-  function placeAt(id: string): Place {
-    if (latest?.id !== id) latest = { id, seq: seqOf(id) }
-    return latest
   }
 
   function goLive(feed: Feed): void {
@@ -362,8 +390,4 @@ function topicsToRead({ connection, topics }: Feed): readonly string[] {
   const { member, own } = connection
   const isUnused = topics === own.topics && !member.addressed
   return isUnused ? topics.slice(0, -1) : topics
-}
-
-function seqOf(id: string): number {
-  return readPlace(id)?.seq ?? 0
 }

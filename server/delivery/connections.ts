@@ -19,11 +19,11 @@ import {
   type Member,
   noRooms,
   nowhereYet,
-  settled,
+  welcome,
 } from '../sessions/session.ts'
 import { privateTopic, type Sessions } from '../sessions/sessions.ts'
 import { emptyBatch, extend, type Piece } from '../wire/batch.ts'
-import { type Channel, ignore } from '../wire/channel.ts'
+import type { Channel } from '../wire/channel.ts'
 import { beatBlock, byeBlock, failBlock, pongTo } from '../wire/control-events.ts'
 import { createCatchUp, type Start } from './catch-up.ts'
 import { createExpiry } from './expiry.ts'
@@ -176,17 +176,31 @@ export function createConnections(
     const lost = before !== undefined && isNear(before) ? before : undefined
     const { topics, expires } = granted
     const { set, tellsLater } = ask
-    const start = { ask, granted, address, topics, expires, cursor, lost: undefined, set, tellsLater }
+    const opening = (member: Member, welcome: boolean): Opening => {
+      const isGuest = member.stage === 'guest'
+      return {
+        ask,
+        granted,
+        address,
+        topics,
+        expires,
+        cursor,
+        lost: isGuest ? undefined : lost,
+        set,
+        tellsLater,
+        member,
+        welcome,
+      }
+    }
     if (known) roaming.polled(known, turn)
     if (joined) {
       sessions.checkMore(joined, granted)
-      return { ...start, member: joined, lost, welcome: turn === 0 }
+      return opening(joined, turn === 0)
     }
-    if (elsewhere && roaming.isGuest(ask))
-      return { ...start, member: sessions.invite(ask, granted), welcome: false }
+    if (elsewhere && roaming.isGuest(ask)) return opening(sessions.invite(ask, granted), false)
     const member = sessions.begin(ask, granted, space ?? goingOn(lost, cursor))
     if (elsewhere) journal.doubt(sid, 'session-unknown')
-    return { ...start, member, lost, welcome: true }
+    return opening(member, true)
   }
 
   /** Where all topics of a line are that has one position for all; `undefined` if it has one for each. */
@@ -207,38 +221,35 @@ export function createConnections(
   }
 
   function open(channel: Channel, opening: Opening): Connection {
-    let welcome = () => {}
-    // What its client has asked for by the address may be answered before the first block was read for.
-    const welcomed = new Promise<void>(resolve => {
-      welcome = resolve
-    })
-    const connection = enter(channel, opening, welcomed)
+    const connection = enter(channel, opening)
     if (opening.member.leaving) {
-      welcome()
+      welcome(connection)
       end(connection, farewellBlock(connection, 0), 'drain')
       return connection
     }
     if (opening.expires !== undefined) expiry.add(connection, opening.expires)
-    const first = catchUp.begin(connection, opening)
-    void first
-      .then(() => announce(connection), ignore)
-      .then(() => {
-        connection.welcomed = settled
-        connection.isWelcomed = true
-        welcome()
-        opening.member.carrier?.flush()
-      })
-    first
-      .then(groups => catchUp.goOn(connection, groups))
-      .then(() => greet(connection))
-      .catch(error => fail(connection, error))
+    void start(connection, opening)
     return connection
+  }
+
+  /** Says the first block, and brings the line up to date. */
+  async function start(connection: Connection, opening: Opening): Promise<void> {
+    try {
+      const groups = await catchUp.begin(connection, opening)
+      announce(connection)
+      welcome(connection)
+      connection.member.carrier?.flush()
+      await catchUp.goOn(connection, groups)
+      greet(connection)
+    } catch (error) {
+      welcome(connection)
+      fail(connection, error)
+    }
   }
 
   function enter(
     channel: Channel,
-    { member, address, topics, ask, granted, welcome, cursor }: Opening,
-    welcomed: Promise<void>,
+    { member, address, topics, ask, granted, welcome: isGreeted, cursor }: Opening,
   ): Connection {
     const { version, turn } = ask
     const connection: Connection = {
@@ -254,8 +265,8 @@ export function createConnections(
       reading: true,
       slow: false,
       isOver: false,
-      welcomed,
       isWelcomed: false,
+      welcoming: undefined,
       at: nowhereYet,
       beside: undefined,
       stalled: false,
@@ -267,13 +278,15 @@ export function createConnections(
       taken: undefined,
       tookAt: fanout.clock,
     }
-    Object.assign(connection, {
-      own: createFeed(connection, version === 1 ? [...topics, member.topic] : [member.topic]),
-    })
+    const own = createFeed(connection, version === 1 ? [...topics, member.topic] : [member.topic])
+    ;(connection as { own: Feed }).own = own
     const isRenewed = member.session.granted !== topics || member.presence !== granted.presence
     const [oldest] = member.connections
     if (oldest && member.connections.length >= limits.channels) drop(oldest, 'replaced')
-    Object.assign(member.session, { address, granted: topics, transport: channel.transport })
+    const { session } = member
+    session.address = address
+    session.granted = topics
+    session.transport = channel.transport
     member.mayHear = granted.subscribe
     member.presence = granted.presence
     if (isRenewed) presence.renewed(member, granted.presence, topic => mayStay(member, topic))
@@ -281,7 +294,7 @@ export function createConnections(
     journal.opened(connection, { isFirst: turn === 0, resumed: cursor !== undefined })
     fanout.join(connection.own)
     if (version === 1) for (const topic of topics) presence.enter(member, topic)
-    rooms.enter(connection, ask, granted, welcome)
+    rooms.enter(connection, ask, granted, isGreeted)
     return connection
   }
 

@@ -2,7 +2,7 @@ import type { Granted } from '../http/access.ts'
 import type { HubRequest } from '../http/hub-request.ts'
 import { type From, faultOfName, type Wanted } from '../http/wanted.ts'
 import { type Refusal, refusal } from '../http-error.ts'
-import { type Backwards, isId, isReadyFor, readPlace, spaceOf } from '../log/log.ts'
+import { type Backwards, isReadyFor, spaceOf } from '../log/log.ts'
 import type { Settings } from '../options.ts'
 import type { Presence } from '../presence/presence.ts'
 import {
@@ -15,7 +15,9 @@ import {
   nowhereYet,
   type Place,
   type Polls,
+  placeAt,
   type Start,
+  welcomed,
 } from '../sessions/session.ts'
 import type { Sessions } from '../sessions/sessions.ts'
 import { historyBlock, unsubscribedBlock } from '../wire/control-events.ts'
@@ -73,7 +75,11 @@ export function createRooms(
     const { untold } = member
     const { places } = pollsOf(member, connection.poll) ?? {}
     if (isGreeted && !tellsLater) {
-      const start: Start = { at: placeOf(cursor), notice: 'listed', number: 0 }
+      const start: Start = {
+        at: cursor === undefined ? nowhereYet : placeAt(cursor),
+        notice: 'listed',
+        number: 0,
+      }
       for (const topic of topics) if (!named.has(topic)) begin(connection, topic, start)
     }
     for (const [topic, start] of places ?? [])
@@ -161,7 +167,7 @@ export function createRooms(
     // What is decided later counts already: whoever names many topics at once must not have them all decided on.
     if (sessions.topicsOf(member) + (member.deciding?.size ?? 0) >= limits.topics)
       return sessions.tooManyTopics
-    const said = decide(member, topic, among?.[0]?.welcomed)
+    const said = decide(member, topic, firstWelcome(among))
     if (!(said instanceof Promise)) return said ?? take(member, topic)
     const decision: Decision = {
       cancelled: false,
@@ -233,7 +239,7 @@ export function createRooms(
   }
 
   function tell(connection: Connection, topic: string, why: Refusal): void {
-    void connection.welcomed.then(() => {
+    void welcomed(connection).then(() => {
       const { member } = connection
       if (!connection.isOver) fanout.queue(connection, unsubscribedBlock(topic, why))
       if (member.untold?.get(topic) === why) member.untold.delete(topic)
@@ -283,7 +289,7 @@ export function createRooms(
 
   function startOf(topic: string, from: From): Found | Promise<Found> {
     if (from.by === 'now') return {}
-    if (from.by === 'id') return { at: placeOf(from.id) }
+    if (from.by === 'id') return { at: placeAt(from.id) }
     return startBack(topic, from.by === 'last' ? { limit: from.count } : { limit: most, since: from.since })
   }
 
@@ -292,13 +298,18 @@ export function createRooms(
     let past = await log.back(topic, { limit, since })
     for (let left = limit - past.entries.length; past.more && left > 0; left -= past.entries.length)
       past = await log.back(topic, { limit: left, since, before: past.entries[0]?.id })
-    return { at: placeOf(past.start), trimmed: past.trimmed }
+    return { at: placeAt(past.start), trimmed: past.trimmed }
   }
 }
 
 /** Whether what there is answers the question that something new would: it is as new, or newer. */
 function isAnswered(before: Pick<Start, 'number'>, { number }: Start): boolean {
   return before.number >= number
+}
+
+/** When the application has heard of the session that opens, if one does. */
+function firstWelcome([connection]: readonly Connection[] = []): Promise<void> | undefined {
+  return connection && welcomed(connection)
 }
 
 /** Whether its client has heard nothing on this channel yet. */
@@ -328,10 +339,6 @@ function namesIn(granted: readonly string[]): ReadonlySet<string> {
   const names = new Set(granted)
   sets.set(granted, names)
   return names
-}
-
-function placeOf(id: string | undefined): Place {
-  return id === undefined ? nowhereYet : { id, seq: (isId(id) && readPlace(id)?.seq) || 0 }
 }
 
 /** A late poll of a channel that was left says nothing of what its client has heard. */

@@ -1,8 +1,10 @@
 import { noteApplication, refusal } from '../http-error.ts'
 import type { Authorize, AuthorizeRequest, Limits, Rights, Settings } from '../options.ts'
+import { isLater } from '../patience.ts'
 import { printable } from '../printer.ts'
 import type { Outgoing } from '../wire/exchange.ts'
 import type { Claim } from './claims.ts'
+import type { Head } from './head.ts'
 import type { HubRequest } from './hub-request.ts'
 
 /** What `authorize` said, complete. */
@@ -67,19 +69,11 @@ export function checkHost({ url }: HubRequest, { isKnownHost }: Settings): void 
   )
 }
 
-/** Lets a listed origin read the answer. */
-export function allowOrigin({ standing, origin }: HubRequest, response: Outgoing): void {
-  response.setHeader('Vary', 'Origin')
-  if (standing !== 'listed' || origin === undefined) return
-  response.setHeader('Access-Control-Allow-Origin', origin)
-  response.setHeader('Access-Control-Allow-Credentials', 'true')
-  response.setHeader('Access-Control-Expose-Headers', 'Retry-After')
-}
-
 /** The answer to a browser that asks before it sends. A listed origin may send whatever headers it likes. */
-export function answerPreflight({ headers }: HubRequest, response: Outgoing): void {
+export function answerPreflight({ headers }: HubRequest, response: Outgoing, head: Head): void {
   const asked = headers['access-control-request-headers'] ?? 'content-type, last-event-id, authorization'
   response.writeHead(204, {
+    ...head,
     'Access-Control-Allow-Methods': 'GET, POST',
     'Access-Control-Allow-Headers': asked,
     'Access-Control-Max-Age': '7200',
@@ -96,26 +90,31 @@ export async function grant(
   settings: Settings,
   claim: Claim = { withdrawn: undefined },
 ): Promise<Granted> {
-  const asked = await requestOf(ask, settings)
+  const { tickets, limits } = settings
+  const ticket = ask.url.searchParams.get('rt.ticket')
+  const asked = requestOf(ask, ticket === null ? { token: readToken(ask) } : await tickets.use(ticket))
   for (let tried = 0; tried < tries; tried++) {
     claim.withdrawn = undefined
-    const said = await answerOf(settings, asked)
-    const granted = complete(said, asked.principal, settings.limits, claim)
+    const answer = answerOf(settings, asked)
+    const said = isLater(answer) ? await answer : answer
+    const granted = complete(said, asked.principal, limits, claim)
     if (granted.holds()) return granted
   }
   throw outdated
 }
 
-async function answerOf(
-  { limits, authorize }: Settings,
-  asked: AuthorizeRequest,
-): Promise<Awaited<ReturnType<Authorize>>> {
+function answerOf({ limits, authorize }: Settings, asked: AuthorizeRequest): ReturnType<Authorize> {
   try {
-    return await within(limits.authorize, authorize(asked))
+    const answer = within(limits.authorize, authorize(asked))
+    return isLater(answer) ? answer.catch(blamed) : answer
   } catch (thrown) {
-    noteApplication(thrown)
-    throw thrown
+    return blamed(thrown)
   }
+}
+
+function blamed(thrown: unknown): never {
+  noteApplication(thrown)
+  throw thrown
 }
 
 /** Throws a refusal, with which the client comes again, for rights that count no longer. */
@@ -125,13 +124,13 @@ export function checkHolds(granted: Granted): void {
 
 const outdated = refusal(503, 'the rights have changed meanwhile', 1)
 
-/** What `authorize` is shown. A ticket is used by it. */
-async function requestOf(ask: HubRequest, { tickets }: Settings): Promise<AuthorizeRequest> {
-  const { url, address, origin, method, via, headers } = ask
-  const ticket = url.searchParams.get('rt.ticket')
-  const { token, principal } = ticket === null ? { token: readToken(ask) } : await tickets.use(ticket)
-  const who = { token, principal, origin: origin ?? ownOrigin(ask) }
-  return { ...who, url, address, method, transport: via, headers }
+/** What `authorize` is shown. */
+function requestOf(
+  ask: HubRequest,
+  { token, principal }: Partial<Pick<AuthorizeRequest, 'token' | 'principal'>>,
+): AuthorizeRequest {
+  const { url, address, origin = ownOrigin(ask), method, via, headers } = ask
+  return { token, principal, origin, url, address, method, transport: via, headers }
 }
 
 function complete(
@@ -142,7 +141,7 @@ function complete(
 ): Granted {
   if (!said) throw refusal(403, 'not allowed')
   const rights: Rights = isList(said) ? { topics: said } : said
-  const topics = [...new Set(rights.topics ?? [])]
+  const topics = shared(rights.topics ?? noTopics)
   if (topics.some(topic => topic.startsWith('rt.')))
     throw refusal(403, 'topics that begin with rt. are private')
   checkTopics(topics, limits)
@@ -151,7 +150,7 @@ function complete(
   const isOver = () => expires !== undefined && expires <= Date.now()
   if (isOver()) throw refusal(401, 'the rights have expired')
   return {
-    topics: shared(topics),
+    topics,
     principal,
     send: rights.send ?? true,
     subscribe: rights.subscribe,
@@ -220,12 +219,19 @@ function checkTopics(topics: readonly string[], limits: Limits): void {
     )
 }
 
-/** Nobody is held longer by a database that does not answer. What comes of it later is nobody's. */
-export async function within<T>(ms: number, answer: T | Promise<T>, who = 'authorize'): Promise<T> {
+/** Nobody is held longer by a database that does not answer. What comes of it later is nobody's. What is known at once is given at once. */
+export function within<T>(ms: number, answer: T | PromiseLike<T>, who = 'authorize'): T | Promise<T> {
+  return isLater(answer) ? inTime(ms, answer, who) : answer
+}
+
+async function inTime<T>(ms: number, answer: PromiseLike<T>, who: string): Promise<T> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, reject) => {
-    const error = new Error(`${who} gave no answer within limits.authorize, ${ms} ms`)
-    timer = setTimeout(() => reject(Object.assign(error, { status: 503, expose: false, retryAfter: 5 })), ms)
+    const refuse = () => {
+      const error = new Error(`${who} gave no answer within limits.authorize, ${ms} ms`)
+      reject(Object.assign(error, { status: 503, expose: false, retryAfter: 5 }))
+    }
+    timer = setTimeout(refuse, ms)
   })
   try {
     return await Promise.race([answer, late])
@@ -239,12 +245,14 @@ function ownOrigin({ standing, url }: HubRequest): string | undefined {
   return standing === 'own' ? url.origin : undefined
 }
 
-let latest: readonly string[] = []
+const noTopics: readonly string[] = []
 
-/** Thousands of lines hear the same, and need not each have a list of it. */
+let latest = noTopics
+
+/** Each once. Thousands of lines hear the same, and need not each have a list of it. */
 function shared(topics: readonly string[]): readonly string[] {
   const same = topics.length === latest.length && topics.every((topic, at) => topic === latest[at])
-  if (!same) latest = Object.freeze(topics)
+  if (!same) latest = Object.freeze([...new Set(topics)])
   return latest
 }
 

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { refusal } from '../http-error.ts'
 import { type Settings, type TransportName, transports } from '../options.ts'
 import { printable } from '../printer.ts'
+import { remembering } from '../remembering.ts'
 import type { Incoming } from '../wire/exchange.ts'
 import type { IsListed } from './origins.ts'
 import type { Arrival } from './proxies.ts'
@@ -119,14 +120,17 @@ export function targetOf(request: Incoming): string {
 }
 
 function readUrl(path: string | undefined, { host, secure }: Arrival): URL {
-  try {
-    const url = new URL(`${secure ? 'https' : 'http'}://${host}`)
-    if (path === undefined || url.pathname !== '/' || url.search || url.username || url.hash) throw undefined
-    return new URL(url.origin + path)
-  } catch {
-    throw refusal(400, 'malformed URL or Host')
-  }
+  const origin = originAt(`${secure ? 'https' : 'http'}://${host}`)
+  if (path === undefined || origin === undefined) throw refusal(400, 'malformed URL or Host')
+  return new URL(origin + path)
 }
+
+/** The origin that a scheme and a host make, and nothing else with them. */
+const originAt = remembering(text => {
+  if (!URL.canParse(text)) return undefined
+  const { origin, pathname, search, username, hash } = new URL(text)
+  return pathname !== '/' || search || username || hash ? undefined : origin
+})
 
 function readVia(name: string | null, method: string, upgrade: boolean): HubRequest['via'] {
   if (upgrade) {
@@ -145,7 +149,8 @@ function readOrigin(
   arrival: Arrival,
   isListed: IsListed,
 ): Pick<HubRequest, 'origin' | 'standing'> {
-  const told = single(headers.origin) ?? originOf(headers.referer)
+  const { referer } = headers
+  const told = single(headers.origin) ?? (referer === undefined ? undefined : originOf(referer))
   // No page can forge it, and it is right behind every proxy: names that begin with `Sec-` are the browser's.
   const site = headers['sec-fetch-site']
   if (site === 'same-origin') return { origin: told === 'null' ? undefined : told, standing: 'own' }
@@ -171,9 +176,7 @@ function hostOf(host: string, protocol: string): string | undefined {
   return URL.canParse(url) ? new URL(url).host : undefined
 }
 
-function originOf(referer: string | undefined): string | undefined {
-  return referer !== undefined && URL.canParse(referer) ? new URL(referer).origin : undefined
-}
+const originOf = remembering(referer => (URL.canParse(referer) ? new URL(referer).origin : undefined))
 
 function single(value: string | string[] | undefined): string | undefined {
   return Array.isArray(value) ? value[0] : value

@@ -8,6 +8,7 @@ export interface Target {
 
 /** Reads the target of a request: a path, or, as proxies send it, a whole address (RFC 9112, 3.2). */
 export function readTarget(target: string): Target | undefined {
+  if (isPlain.test(target)) return { path: target, host: undefined }
   const absolute = /^https?:\/\//i.test(target)
   if (!absolute && !target.startsWith('/')) return undefined
   // Two slashes at the beginning are a path all the same, where a URL would take what follows for a host.
@@ -16,6 +17,9 @@ export function readTarget(target: string): Target | undefined {
   const { pathname, search, host } = new URL(text)
   return { path: pathname + search, host: absolute ? host : undefined }
 }
+
+/** Most are: a path and a query of which a URL would change nothing. */
+const isPlain = /^(?!.*\/(?:\.|%2e))\/(?!\/)[\w!$%&()*+,./:;=?@~-]*$/i
 
 /** One form for each path, since `/l%69ve` and `/live` are the same (RFC 3986, 6.2.2). */
 export function canonicalPath(target: string): string | undefined {

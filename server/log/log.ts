@@ -1,5 +1,6 @@
 import { show } from '../../src/wire/codec.ts'
 import type { Metric } from '../operation/exposition.ts'
+import { remembering } from '../remembering.ts'
 
 /** A message as the log keeps it, its payload already in text (see `pack` in src/wire). */
 export interface Packed {
@@ -226,13 +227,13 @@ export function isId(text: string): boolean {
   return text.length <= longestId && /^[0-9A-Za-z._~-]+$/.test(text)
 }
 
-/** What every server and every log can read; a position beyond 2^53 was never given to anybody. */
-export function readPlace(id: string): Place | undefined {
+/** What every server and every log can read; a position beyond 2^53 was never given to anybody. Thousands of lines go on from the same. */
+export const readPlace: (id: string) => Place | undefined = remembering(id => {
   const parts = !isId(id) ? null : /^([0-9A-Za-z_~-]+)\.(\d+)\.([0-9A-Za-z_~-]+)$/.exec(id)
   const [, epoch, digits, tag] = parts ?? []
   if (epoch === undefined || tag === undefined || !Number.isSafeInteger(Number(digits))) return undefined
   return { epoch, seq: Number(digits), tag }
-}
+})
 
 export function writePlace({ epoch, seq, tag }: Place): string {
   return `${epoch}.${seq}.${tag}`

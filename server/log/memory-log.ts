@@ -258,6 +258,8 @@ export function memoryLog({
   function after(cursor: string | undefined, names: readonly string[]): History {
     if (cursor === undefined) return { start: newest, entries: [], more: false }
     sweep()
+    // Nothing can be after it, nor lost.
+    if (cursor === newest) return { start: newest, entries: [], more: false }
     const from = readPlace(cursor)
     if (!from) return gap('unknown', cursor)
     if (from.epoch !== epoch) return gap('epoch', cursor, read(0, names), trimmedOf(names))

@@ -1,8 +1,8 @@
+import { commonHead } from '../http/head.ts'
 import { targetOf } from '../http/hub-request.ts'
 import { canonicalPath } from '../http/target.ts'
 import type { Log } from '../log/log.ts'
 import { atMost } from '../patience.ts'
-import { setCommonHeaders } from '../transports/responses.ts'
 import { ignore } from '../wire/channel.ts'
 import type { Incoming, Outgoing } from '../wire/exchange.ts'
 
@@ -96,16 +96,20 @@ export function createProbes(
   }
 
   async function answer(kind: 'health' | 'ready', request: Incoming, response: Outgoing): Promise<void> {
-    setCommonHeaders(response)
     const isRead = request.method === 'GET' || request.method === 'HEAD'
     if (!isRead) {
-      response.writeHead(405, { Allow: 'GET, HEAD', 'Content-Type': 'text/plain; charset=utf-8' })
+      response.writeHead(405, {
+        ...commonHead,
+        Allow: 'GET, HEAD',
+        'Content-Type': 'text/plain; charset=utf-8',
+      })
       response.end('A probe is asked by GET.\n')
       return
     }
     const { status, body } = kind === 'health' ? health() : await ready()
     if (response.destroyed) return
     response.writeHead(status, {
+      ...commonHead,
       'Content-Type': 'application/json',
       'Content-Length': `${Buffer.byteLength(body)}`,
     })

@@ -3,7 +3,7 @@ import { type Entry, spaceOf } from '../log/log.ts'
 import type { Settings } from '../options.ts'
 import { printable } from '../printer.ts'
 import { randomName } from '../random.ts'
-import type { Connection, Member } from '../sessions/session.ts'
+import { type Connection, type Member, welcomed } from '../sessions/session.ts'
 import type { Piece } from '../wire/batch.ts'
 import { noPresenceBlock } from '../wire/control-events.ts'
 import { createAudiences } from './audiences.ts'
@@ -142,7 +142,7 @@ export function createPresence(
   }
 
   function ask(connection: Connection, topic: string, anew: boolean): void {
-    void connection.welcomed.then(() => {
+    void welcomed(connection).then(() => {
       if (connection.isOver || !connection.rooms.has(topic)) return
       const { member } = connection
       const isThere = member.stage === 'guest' ? isKept(topic) : members.get(member)?.topics.has(topic)

@@ -2,6 +2,7 @@ import type { Contract, RepliesOf, UsualName } from '../../src/contracts/message
 import type { Refusal } from '../http-error.ts'
 import { type Entry, type Log, readPlace } from '../log/log.ts'
 import type { Rights, TransportName } from '../options.ts'
+import { remembering } from '../remembering.ts'
 import type { Batch } from '../wire/batch.ts'
 import type { Channel } from '../wire/channel.ts'
 
@@ -198,9 +199,9 @@ export interface Connection {
   /** Whether it has to take what it was given before it is given more. */
   slow: boolean
   isOver: boolean
-  /** Settles when its first block was said, if it has one. */
-  welcomed: Promise<void>
+  /** Whether its first block was said, if it has one, and who waits for that: see `welcomed`. */
   isWelcomed: boolean
+  welcoming: (() => void)[] | undefined
   /** The newest entry that it was given as it was published: see `reachedIn`. */
   at: Place
   /** The same of the spaces after the first. */
@@ -258,6 +259,9 @@ export const settled = Promise.resolve()
 /** Where a feed is before it has read. */
 export const nowhereYet: Place = { id: '', seq: 0 }
 
+/** Most lines begin, and most polls go on, at one of the newest messages, which is the same for many. */
+export const placeAt = remembering((id: string): Place => ({ id, seq: readPlace(id)?.seq ?? 0 }))
+
 /** A feed that has to read. */
 export function createFeed(
   connection: Connection,
@@ -302,12 +306,28 @@ export function reach(connection: Connection, space: number, place: Place): void
   else connection.beside = new Map([[space, place]])
 }
 
+/** Settles when the first block of a connection was said, if it has one. Few have to wait for it. */
+export function welcomed(connection: Connection): Promise<void> {
+  if (connection.isWelcomed) return settled
+  const { welcoming = [] } = connection
+  connection.welcoming = welcoming
+  return new Promise(resolve => welcoming.push(resolve))
+}
+
+export function welcome(connection: Connection): void {
+  const { welcoming = [] } = connection
+  connection.isWelcomed = true
+  connection.welcoming = undefined
+  for (const go of welcoming) go()
+}
+
 /** The feed of a connection that hears a topic. */
 export function feedOf({ rooms, own }: Connection, topic: string): Feed {
   return rooms.get(topic) ?? own
 }
 
-export function* feedsOf({ own, rooms }: Connection): Iterable<Feed> {
-  yield own
-  yield* rooms.values()
+export function feedsOf({ own, rooms }: Connection): readonly Feed[] {
+  const feeds = [own]
+  for (const feed of rooms.values()) feeds.push(feed)
+  return feeds
 }

@@ -2,6 +2,7 @@ import { encode } from '../../src/wire/encoder.ts'
 import type { Context } from '../context.ts'
 import type { Connections } from '../delivery/connections.ts'
 import type { Granted } from '../http/access.ts'
+import { headFor } from '../http/head.ts'
 import type { HubRequest } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
 import type { Carrier, Connection, Member } from '../sessions/session.ts'
@@ -30,7 +31,7 @@ export function serveCarried(context: Context, ask: HubRequest, granted: Granted
     throw refusal(503, 'the tab that carries reads slowly', 1, 'busy')
   const opening = lines.prepare(ask, granted)
   const channel = new CarriedChannel(carrier, name)
-  sendText(response, 200, 'text/event-stream', '')
+  sendText(response, headFor(ask), 200, 'text/event-stream', '')
   channel.open(lines.open(channel, opening))
 }
 

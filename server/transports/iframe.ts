@@ -1,8 +1,8 @@
 import type { HubRequest } from '../http/hub-request.ts'
 import { jsString } from '../http/js-string.ts'
 import { randomName } from '../random.ts'
-import { textOf } from '../wire/batch.ts'
-import type { Channel } from '../wire/channel.ts'
+import { type Batch, textOf } from '../wire/batch.ts'
+import { AnswerChannel } from '../wire/channel.ts'
 import type { Outgoing } from '../wire/exchange.ts'
 
 /** A page that never ends: each piece of text is a script that hands it to the page around the frame. */
@@ -47,11 +47,24 @@ function isSource(origin: string | undefined): boolean {
   return /^[a-z][a-z0-9+.-]*:\/\/[^\s;,'"*]+$/i.test(origin ?? '')
 }
 
-/** The channel that a frame is, by way of that of its response. */
-export function frameChannel(channel: Channel, frame: Frame, response: Outgoing): Channel {
-  return {
-    ...channel,
-    write: batch => void response.write(frame.say(textOf(batch))),
-    end: () => void response.end(frame.end),
+/** The channel that a frame is. */
+export class FrameChannel extends AnswerChannel {
+  private readonly frame: Frame
+
+  constructor(response: Outgoing, frame: Frame) {
+    super(response, 'iframe')
+    this.frame = frame
+  }
+
+  get once(): boolean {
+    return false
+  }
+
+  write(batch: Batch): void {
+    this.response.write(this.frame.say(textOf(batch)))
+  }
+
+  end(): void {
+    this.response.end(this.frame.end)
   }
 }

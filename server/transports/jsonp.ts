@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts'
 import type { Granted } from '../http/access.ts'
 import { readText } from '../http/body-reader.ts'
+import { headFor } from '../http/head.ts'
 import { type HubRequest, readCount } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
 import { acknowledgement } from '../sessions/acknowledgement.ts'
@@ -33,7 +34,7 @@ export async function serveSlice(
   try {
     const accepted = body ? takeBody(context, member, body, granted.send) : undefined
     if (accepted) await member.done
-    sendScript(response, ask, acknowledgement(member, accepted?.first).text)
+    sendScript(response, headFor(ask), ask.callback, acknowledgement(member, accepted?.first).text)
     if (accepted?.bye) context.lines.dismiss(member, accepted.bye)
   } finally {
     context.inflow.release(member, body.length)

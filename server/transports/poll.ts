@@ -1,9 +1,11 @@
 import type { Context } from '../context.ts'
 import type { Granted } from '../http/access.ts'
+import { type Head, headFor } from '../http/head.ts'
 import type { HubRequest } from '../http/hub-request.ts'
 import type { TransportName } from '../options.ts'
-import { textOf } from '../wire/batch.ts'
-import { type Channel, progressOf, refuseBehindAnother } from '../wire/channel.ts'
+import type { Connection } from '../sessions/session.ts'
+import { type Batch, textOf } from '../wire/batch.ts'
+import { AnswerChannel, refuseBehindAnother } from '../wire/channel.ts'
 import { beatBlock } from '../wire/control-events.ts'
 import type { Outgoing } from '../wire/exchange.ts'
 import { sendScript, sendText } from './responses.ts'
@@ -15,25 +17,40 @@ const hold = 25_000
 export function servePoll({ lines }: Context, ask: HubRequest, granted: Granted, response: Outgoing): void {
   refuseBehindAnother(response)
   const opening = lines.prepare(ask, granted)
-  const connection = lines.open(pollChannel(response, ask), opening)
-  const timer = setTimeout(() => lines.say(connection, beatBlock(lines.spread())), hold)
-  response.once('close', () => {
+  const connection = lines.open(new PollChannel(response, ask), opening)
+  const timer = setTimeout(sayBeat, hold, lines, connection)
+  response.on('close', () => {
     clearTimeout(timer)
     lines.gone(connection)
   })
 }
 
-function pollChannel(response: Outgoing, ask: HubRequest): Channel {
-  return {
-    transport: ask.via as TransportName,
-    once: true,
-    write(batch) {
-      if (ask.via === 'jsonp') sendScript(response, ask, textOf(batch))
-      // With text Node writes head and body at once.
-      else sendText(response, 200, 'text/event-stream', textOf(batch))
-    },
-    ...progressOf(response),
-    end: () => {}, // it has ended with what was written
-    cut: () => void response.destroy(),
+function sayBeat(lines: Context['lines'], connection: Connection): void {
+  lines.say(connection, beatBlock(lines.spread()))
+}
+
+class PollChannel extends AnswerChannel {
+  private readonly head: Head
+  /** The function that a script calls. */
+  private readonly callback: string | undefined
+
+  constructor(response: Outgoing, ask: HubRequest) {
+    super(response, ask.via as TransportName)
+    this.head = headFor(ask)
+    this.callback = ask.callback
   }
+
+  get once(): boolean {
+    return true
+  }
+
+  write(batch: Batch): void {
+    const text = textOf(batch)
+    if (this.transport === 'jsonp') sendScript(this.response, this.head, this.callback, text)
+    // With text Node writes head and body at once.
+    else sendText(this.response, this.head, 200, 'text/event-stream', text)
+  }
+
+  /** It has ended with what was written. */
+  end(): void {}
 }

@@ -1,6 +1,7 @@
 import type { Context } from '../context.ts'
 import { checkHolds, type Granted } from '../http/access.ts'
 import { createReader, type Reader } from '../http/body-reader.ts'
+import { headFor } from '../http/head.ts'
 import type { HubRequest } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
 import { acknowledgement } from '../sessions/acknowledgement.ts'
@@ -36,7 +37,8 @@ export async function servePost(
     const { inOrder, pings, first, bye } = accept(member, blocks, granted.send)
     for (const ping of pings) lines.pong(member, ping)
     await member.done
-    sendText(response, inOrder ? 200 : 409, 'text/event-stream', acknowledgement(member, first).text)
+    const status = inOrder ? 200 : 409
+    sendText(response, headFor(ask), status, 'text/event-stream', acknowledgement(member, first).text)
     if (bye) lines.dismiss(member, bye)
   } finally {
     inflow.release(member, reader.bytes)

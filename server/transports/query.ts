@@ -2,6 +2,7 @@ import { encode } from '../../src/wire/encoder.ts'
 import type { Context } from '../context.ts'
 import { grant } from '../http/access.ts'
 import { createReader } from '../http/body-reader.ts'
+import { headFor } from '../http/head.ts'
 import { type HubRequest, targetOf } from '../http/hub-request.ts'
 import { refusal } from '../http-error.ts'
 import type { Incoming, Outgoing } from '../wire/exchange.ts'
@@ -24,14 +25,18 @@ export async function serveQuery(
   await grant({ ...ask, url }, context.settings)
   longQueries.keep(name, query)
   await context.cluster?.common?.tellQuery(name, query)
-  sendText(response, 200, 'text/event-stream', encode({ event: 'rt.query', data: name }))
+  sendText(response, headFor(ask), 200, 'text/event-stream', encode({ event: 'rt.query', data: name }))
 }
 
 /** Learns the query that an address names, if another node was told it. */
-export async function learnQuery({ cluster, settings }: Context, request: Incoming): Promise<void> {
-  const { longQueries } = settings
+export function learnQuery(context: Context, request: Incoming): Promise<void> | undefined {
   const name = /[?&]rt\.q=([\w-]{22})(?:&|$)/.exec(targetOf(request))?.[1]
-  if (name === undefined || longQueries.find(name) !== undefined) return
+  const isNew = name !== undefined && context.settings.longQueries.find(name) === undefined
+  return isNew ? learn(context, name) : undefined
+}
+
+async function learn({ cluster, settings }: Context, name: string): Promise<void> {
+  const { longQueries } = settings
   const query = await cluster?.common?.queryOf(name)
   if (query !== undefined && longQueries.nameOf(query) === name) longQueries.keep(name, query)
 }

@@ -4,7 +4,8 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { wrap } from '../../src/wire/encoder.ts'
 import { descriptorOf } from '../http/connection-room.ts'
-import type { HubRequest, Recipient } from '../http/hub-request.ts'
+import type { Head } from '../http/head.ts'
+import type { Recipient } from '../http/hub-request.ts'
 import { jsString } from '../http/js-string.ts'
 import type { Refusal } from '../http-error.ts'
 import { ignore } from '../wire/channel.ts'
@@ -16,31 +17,32 @@ import type { Sockets } from './websocket-server.ts'
 /** How long the rest of a body that nobody wants is read, and a refused socket may take to close, in ms. */
 const patience = 1_000
 
-/** What all answers say: keep it nowhere, change nothing, hold nothing back, and take it for what it says it is. */
-export function setCommonHeaders(response: Outgoing): void {
-  response.setHeader('Cache-Control', 'no-store, no-transform')
-  response.setHeader('X-Accel-Buffering', 'no')
-  response.setHeader('X-Content-Type-Options', 'nosniff')
-}
-
-export function sendText(response: Outgoing, status: number, type: string, text: string | Buffer): void {
-  setHead(response, status, type, text)
+export function sendText(
+  response: Outgoing,
+  head: Head,
+  status: number,
+  type: string,
+  text: string | Buffer,
+): void {
+  writeHead(response, head, status, type, text)
   response.end(text)
 }
 
 /** Answers with a script that calls back with a text. The comment keeps the answer from being anything but a script. */
-export function sendScript(
-  response: Outgoing,
-  { callback }: Pick<HubRequest, 'callback'>,
-  text: string,
-): void {
-  sendText(response, 200, 'text/javascript', `/**/${callback}(${jsString(text)});`)
+export function sendScript(response: Outgoing, head: Head, callback: string | undefined, text: string): void {
+  sendText(response, head, 200, 'text/javascript', `/**/${callback}(${jsString(text)});`)
 }
 
 /** Answers with a frame that says why. Of 204 no browser makes a page. */
-function sendFrame(response: Outgoing, ask: Recipient, why: Refusal): void {
+function sendFrame(response: Outgoing, head: Head, ask: Recipient, why: Refusal): void {
   const { begin, say } = createFrame(ask, response)
-  sendText(response, why.status === 204 ? 200 : why.status, 'text/html', begin + say(failBlock(why).text))
+  sendText(
+    response,
+    head,
+    why.status === 204 ? 200 : why.status,
+    'text/html',
+    begin + say(failBlock(why).text),
+  )
 }
 
 /**
@@ -50,6 +52,7 @@ function sendFrame(response: Outgoing, ask: Recipient, why: Refusal): void {
 export function refuse(
   request: Incoming,
   response: Outgoing,
+  head: Head,
   voice: Recipient | undefined,
   why: Refusal,
 ): void {
@@ -57,15 +60,16 @@ export function refuse(
   // A server that has too much to do is helped by each connection less.
   if (status === 503) closeAfter(request, response)
   if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter)
-  if (voice?.via === 'jsonp' && voice.callback) return sendScript(response, voice, failBlock(why).text)
-  if (voice?.via === 'iframe') return sendFrame(response, voice, why)
+  if (voice?.via === 'jsonp' && voice.callback)
+    return sendScript(response, head, voice.callback, failBlock(why).text)
+  if (voice?.via === 'iframe') return sendFrame(response, head, voice, why)
   if (voice?.via === 'eventsource' && request.method === 'GET')
-    return sendText(response, 200, 'text/event-stream', wrap(failBlock(why).text))
+    return sendText(response, head, 200, 'text/event-stream', wrap(failBlock(why).text))
   if (status === 426) response.setHeader('Upgrade', 'websocket')
   if (status === 405) response.setHeader('Allow', 'GET, POST, OPTIONS')
   const text = status === 204 ? '' : wordsOf(why)
-  if (request.method === 'POST' && !request.complete) refuseBody(request, response, status, text)
-  else sendText(response, status, 'text/plain', text)
+  if (request.method === 'POST' && !request.complete) refuseBody(request, response, head, status, text)
+  else sendText(response, head, status, 'text/plain', text)
 }
 
 /** HTTP/2 knows no such header. */
@@ -78,9 +82,9 @@ function wordsOf({ status, message }: Refusal): string {
 }
 
 /** To close a connection on which bytes still arrive is to reset it, and the client may lose the answer. */
-function refuseBody(request: Incoming, response: Outgoing, status: number, text: string): void {
+function refuseBody(request: Incoming, response: Outgoing, head: Head, status: number, text: string): void {
   closeAfter(request, response)
-  setHead(response, status, 'text/plain', text)
+  writeHead(response, head, status, 'text/plain', text)
   response.write(text)
   const end = () => response.end()
   const timer = setTimeout(end, patience)
@@ -163,8 +167,14 @@ export function shortened({ status, message }: Refusal): Buffer {
   return bytes.subarray(0, end)
 }
 
-function setHead(response: Outgoing, status: number, type: string, text: string | Buffer): void {
-  response.statusCode = status
-  response.setHeader('Content-Type', `${type}; charset=utf-8`)
-  if (status !== 204) response.setHeader('Content-Length', Buffer.byteLength(text))
+function writeHead(
+  response: Outgoing,
+  head: Head,
+  status: number,
+  type: string,
+  text: string | Buffer,
+): void {
+  const own = { ...head, 'Content-Type': `${type}; charset=utf-8` }
+  const length = Buffer.byteLength(text)
+  response.writeHead(status, status === 204 ? own : { ...own, 'Content-Length': `${length}` })
 }

@@ -3,7 +3,7 @@ import { readText } from '../http/body-reader.ts'
 import { answerTo, refusal } from '../http-error.ts'
 import { acknowledgement } from '../sessions/acknowledgement.ts'
 import type { Accepted } from '../sessions/inbox.ts'
-import type { Connection } from '../sessions/session.ts'
+import { type Connection, welcomed } from '../sessions/session.ts'
 import { inOneTurn, nextTurn } from '../sessions/turns.ts'
 import type { Batch } from '../wire/batch.ts'
 import type { Channel } from '../wire/channel.ts'
@@ -130,7 +130,7 @@ export abstract class SocketChannel implements Channel {
   private async answer(connection: Connection, { messages, pings, first, bye }: Accepted): Promise<void> {
     const { lines } = this.context
     const { member } = connection
-    await connection.welcomed
+    await welcomed(connection)
     for (const ping of pings) lines.say(connection, pongTo(ping))
     if (messages || bye) await member.done
     if (messages) lines.say(connection, acknowledgement(member, first))

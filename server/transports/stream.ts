@@ -1,12 +1,14 @@
 import type { Context } from '../context.ts'
 import type { Granted } from '../http/access.ts'
+import { headFor } from '../http/head.ts'
 import type { HubRequest } from '../http/hub-request.ts'
 import type { TransportName } from '../options.ts'
-import { bytesOf, wrappedBytesOf } from '../wire/batch.ts'
-import { type Channel, progressOf, refuseBehindAnother } from '../wire/channel.ts'
+import { welcomed } from '../sessions/session.ts'
+import { type Batch, bytesOf, wrappedBytesOf } from '../wire/batch.ts'
+import { AnswerChannel, refuseBehindAnother } from '../wire/channel.ts'
 import { tickBlock } from '../wire/control-events.ts'
 import type { Outgoing } from '../wire/exchange.ts'
-import { createFrame, frameChannel } from './iframe.ts'
+import { createFrame, FrameChannel } from './iframe.ts'
 
 /** When the second sign comes, in ms. What holds a stream back holds the first one until then. */
 const tickAfter = 400
@@ -17,27 +19,30 @@ export function serveStream({ lines }: Context, ask: HubRequest, granted: Grante
   const opening = lines.prepare(ask, granted)
   const transport = ask.via as TransportName
   const frame = transport === 'iframe' ? createFrame(ask, response) : undefined
-  response.writeHead(200, { 'Content-Type': `${frame ? 'text/html' : 'text/event-stream'}; charset=utf-8` })
+  const type = `${frame ? 'text/html' : 'text/event-stream'}; charset=utf-8`
+  response.writeHead(200, { ...headFor(ask), 'Content-Type': type })
   response.flushHeaders()
-  const stream = streamChannel(response, transport)
   if (frame) response.write(frame.begin + frame.say(''))
-  const connection = lines.open(frame ? frameChannel(stream, frame, response) : stream, opening)
+  const channel = frame ? new FrameChannel(response, frame) : new StreamChannel(response, transport)
+  const connection = lines.open(channel, opening)
   response.once('close', () => lines.gone(connection))
   if (transport === 'bare') return
-  void connection.welcomed.then(() => {
+  void welcomed(connection).then(() => {
     const timer = setTimeout(() => lines.say(connection, tickBlock), tickAfter)
     response.once('close', () => clearTimeout(timer))
   })
 }
 
-function streamChannel(response: Outgoing, transport: TransportName): Channel {
-  const write = transport === 'eventsource' ? wrappedBytesOf : bytesOf
-  return {
-    transport,
-    once: false,
-    write: batch => void response.write(write(batch)),
-    ...progressOf(response),
-    end: () => void response.end(),
-    cut: () => void response.destroy(),
+class StreamChannel extends AnswerChannel {
+  get once(): boolean {
+    return false
+  }
+
+  write(batch: Batch): void {
+    this.response.write(this.transport === 'eventsource' ? wrappedBytesOf(batch) : bytesOf(batch))
+  }
+
+  end(): void {
+    this.response.end()
   }
 }

@@ -1,4 +1,4 @@
-import type { Duplex } from 'node:stream'
+import type { Duplex, Writable } from 'node:stream'
 import { refusal } from '../http-error.ts'
 import type { TransportName } from '../options.ts'
 import type { Batch } from './batch.ts'
@@ -29,17 +29,49 @@ export function refuseBehindAnother(response: Outgoing): void {
     throw refusal(400, 'a line cannot wait behind another answer on its connection')
 }
 
-export function progressOf(response: Outgoing): Progress {
-  if (response.progress) return response.progress
-  // What HTTP/2 lends a response of HTTP/1 does not tell when it is full; its stream does.
-  const { stream } = response
-  const out = stream ?? response
-  return {
-    unsent: () => out.writableLength,
+/** An answer as a channel. Methods and no closures: tens of thousands are open at a time. */
+export abstract class AnswerChannel implements Channel {
+  readonly transport: TransportName
+  protected readonly response: Outgoing
+
+  constructor(response: Outgoing, transport: TransportName) {
+    this.response = response
+    this.transport = transport
+  }
+
+  abstract get once(): boolean
+  abstract write(batch: Batch): void
+  abstract end(): void
+
+  cut(): void {
+    this.response.destroy()
+  }
+
+  unsent(): number {
+    return this.response.progress?.unsent() ?? this.out.writableLength
+  }
+
+  taken(): number {
+    const { progress, stream, socket } = this.response
+    if (progress) return progress.taken()
     // Streams of HTTP/2 share a socket, and stand still each for itself.
-    taken: () => (stream ? -stream.writableLength : response.socket ? takenBy(response.socket) : 0),
-    isOver: () => out.destroyed || (!stream && response.socket?.destroyed === true),
-    drained: () => drained(out),
+    if (stream) return -stream.writableLength
+    return socket ? takenBy(socket) : 0
+  }
+
+  isOver(): boolean {
+    const { progress, stream, socket } = this.response
+    if (progress) return progress.isOver()
+    return this.out.destroyed || (!stream && socket?.destroyed === true)
+  }
+
+  drained(): Promise<void> {
+    return this.response.progress?.drained() ?? drained(this.out)
+  }
+
+  /** What HTTP/2 lends a response of HTTP/1 does not tell when it is full; its stream does. */
+  private get out(): Outgoing | Writable {
+    return this.response.stream ?? this.response
   }
 }
 

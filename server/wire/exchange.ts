@@ -56,6 +56,6 @@ export interface Outgoing {
   write(piece: string | Uint8Array): unknown
   end(piece?: string | Uint8Array): unknown
   destroy(): unknown
-  on(name: 'error', listener: () => void): unknown
+  on(name: 'error' | 'close', listener: () => void): unknown
   once(name: 'close' | 'drain', listener: () => void): unknown
 }

@@ -138,7 +138,9 @@ describe.skipIf(missingNats)(here, { timeout: 180_000 }, () => {
     const options = { servers: own.url, patience: 60_000, check: 100 }
     const [a, b] = [node(options), node(options)]
     const { entries } = ear(b)
-    const first = await append(a, 'first')
+    // What comes before a node hears is read, and not heard.
+    const first = await append(b, 'first')
+    await until(() => entries.some(({ id }) => id === first.id))
     const acknowledged: string[] = []
     const publish = async (log: Log, name: string) => {
       for (const n of numbers(100)) {
