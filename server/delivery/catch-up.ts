@@ -174,6 +174,8 @@ export function createCatchUp(
       }
     }
     connection.reading = false
+    // Nobody is told that an answer has a part that is the last but whoever has its end.
+    if (connection.channel.isBegun && !connection.isOver) fanout.flush(connection)
   }
 
   async function again(feed: Feed): Promise<void> {
@@ -188,7 +190,7 @@ export function createCatchUp(
   /** A poll is answered by all there is, and not by a part of it, as long as that is no more than a page. */
   async function takeBreath(connection: Connection): Promise<void> {
     const { channel, queue } = connection
-    if (!channel.once || (queue && queue.size >= answer)) fanout.flush(connection)
+    if (!channel.once || (queue && queue.size >= answer)) fanout.flush(connection, true)
     if (!connection.isOver) await channel.drained()
   }
 
@@ -262,7 +264,8 @@ export function createCatchUp(
     const [{ connection }] = feeds as readonly [Feed]
     while (group.history.more) {
       const { entries, start } = group.history
-      fanout.flush(connection)
+      fanout.flush(connection, true)
+      if (connection.isOver) return
       await connection.channel.drained()
       if (connection.isOver) return
       const { history } = await read(feeds.filter(isLeft), entries.at(-1)?.id ?? start, lost)

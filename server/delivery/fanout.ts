@@ -18,12 +18,12 @@ export interface Fanout {
   /** Hands an entry to one feed, unless it had it. */
   give(feed: Feed, entry: Entry): void
   /**
-   * Lets a line say something at the end of this turn of the event loop, together with all else it has to say. Where that is more than one answer to a
-   * poll, the answer goes out, and the connection is over: this is not said.
+   * Lets a line say something at the end of this turn of the event loop, together with all else it has to say. Where that is more than an answer to a
+   * poll may hold, the answer goes out, and the connection is over: this is not said.
    */
   queue(connection: Connection, piece: Piece): void
-  /** Says it now. */
-  flush(connection: Connection): void
+  /** Says it now. `more` follows at once, which an answer to a poll goes on with if it can. */
+  flush(connection: Connection, more?: boolean): void
   /** Counts time: `Line.wrote` is in these. */
   clock: number
 }
@@ -139,7 +139,7 @@ export function createFanout(
 
   function queue(connection: Connection, piece: Piece): void {
     const most = connection.channel.once ? answer : frame
-    if (connection.queue && connection.queue.size + piece.text.length > most) flush(connection)
+    if (connection.queue && connection.queue.size + piece.text.length > most) flush(connection, true)
     if (connection.isOver) return
     if (!connection.queue) {
       if (!waiting.length) setImmediate(flushAll)
@@ -155,11 +155,13 @@ export function createFanout(
     for (const connection of connections) flush(connection)
   }
 
-  function flush(connection: Connection): void {
-    const { queue, channel } = connection
+  function flush(connection: Connection, more = false): void {
+    const { channel } = connection
+    const queue = connection.queue ?? (channel.isBegun && !more ? root : undefined)
     if (!queue) return
     connection.queue = undefined
     connection.wrote = fanout.clock
+    if (more && channel.writePart?.(queue)) return
     channel.write(queue)
     if (channel.once) {
       answered(connection)

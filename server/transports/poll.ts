@@ -13,6 +13,13 @@ import { sendScript, sendText } from './responses.ts'
 /** How long a poll is held, in ms: shorter than the patience of the usual proxies. */
 const hold = 25_000
 
+/**
+ * Up to so many characters an answer goes on while there is more, and for so many ms: each further request is a round trip. What holds answers back until they are whole
+ * should not hold them for long.
+ */
+const longest = 2 ** 22
+const patience = 500
+
 /** Answers with what is waiting, or waits until something is. */
 export function servePoll({ lines }: Context, ask: HubRequest, granted: Granted, response: Outgoing): void {
   refuseBehindAnother(response)
@@ -33,6 +40,8 @@ class PollChannel extends AnswerChannel {
   private readonly head: Head
   /** The function that a script calls. */
   private readonly callback: string | undefined
+  private written = 0
+  private until = 0
 
   constructor(response: Outgoing, ask: HubRequest) {
     super(response, ask.via as TransportName)
@@ -44,9 +53,29 @@ class PollChannel extends AnswerChannel {
     return true
   }
 
+  get isBegun(): boolean {
+    return this.written > 0
+  }
+
+  /** A script is run as a whole. */
+  writePart(batch: Batch): boolean {
+    const { response, head, written } = this
+    if (this.transport === 'jsonp' || written + batch.size > longest) return false
+    const now = Date.now()
+    if (written && now > this.until) return false
+    if (!written) {
+      response.writeHead(200, { ...head, 'Content-Type': 'text/event-stream; charset=utf-8' })
+      this.until = now + patience
+    }
+    response.write(textOf(batch))
+    this.written += batch.size
+    return true
+  }
+
   write(batch: Batch): void {
     const text = textOf(batch)
-    if (this.transport === 'jsonp') sendScript(this.response, this.head, this.callback, text)
+    if (this.isBegun) this.response.end(text)
+    else if (this.transport === 'jsonp') sendScript(this.response, this.head, this.callback, text)
     // With text Node writes head and body at once.
     else sendText(this.response, this.head, 200, 'text/event-stream', text)
   }

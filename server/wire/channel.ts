@@ -7,10 +7,14 @@ import type { Outgoing, Progress } from './exchange.ts'
 /** The way down to one client, as its line sees it: the same for all transports. */
 export interface Channel extends Progress {
   readonly transport: TransportName
-  /** Whether it ends with the first thing written to it, as the answer to a poll does. */
+  /** Whether it ends with what is written to it, as the answer to a poll does. */
   readonly once: boolean
   /** One frame, one chunk, or one answer. */
   write(batch: Batch): void
+  /** Writes a part of an answer, if that may go on: more follows at once. */
+  writePart?(batch: Batch): boolean
+  /** Whether a part was written of an answer that is not over. */
+  readonly isBegun?: boolean
   /** Ends it in good order, after what was written. */
   end(): void
   /** Ends it at once; what was written may be lost. */

@@ -24,7 +24,8 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
     for (const block of blocks) retry = block.retry ?? retry
     spoke ||= blocks.length > 0
   }
-  let said = ''
+  // A server that keeps account of what this page has heard brings nothing twice.
+  let said = target.dialect.protocol.sendsHello ? undefined : ''
   let origin: string | undefined
   const abort = requester(target)(target, asked, {
     head: reader.head,
@@ -33,7 +34,7 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
       out.opened()
     },
     text(chunk) {
-      said += chunk
+      if (said !== undefined) said += chunk
       took(feed(chunk, reader, out, origin))
     },
     done(failure) {

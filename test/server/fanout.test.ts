@@ -1,7 +1,7 @@
-import { expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { memoryLog } from '../../server/index.ts'
 import { type Batch, bytesOf, emptyBatch, extend, textOf, wrappedBytesOf } from '../../server/wire/batch.ts'
-import { listen, stand, stopTime } from './harness.ts'
+import { listen, type Stand, stand, stopTime, type Via } from './harness.ts'
 
 it.each(['websocket', 'xhr-streaming', 'eventsource'] as const)(
   'sends a burst over %s in few frames',
@@ -47,6 +47,41 @@ it('answers a poll with all that a burst brought', async () => {
   for (let n = 0; n < 100; n++) await at.hub.publish('x', String(n))
   await ear.messages(100)
   expect(ear.frames.length).toBeLessThanOrEqual(3)
+})
+
+describe('a poll that has missed 20,000 messages', () => {
+  const texts = Array.from({ length: 20_000 }, (_, n) => `${n} `.padEnd(60, 'x'))
+
+  async function catchUp(at: Stand, via: Via) {
+    const start = await at.hub.publish('x', 'start')
+    for (const text of texts) void at.hub.publish('x', text)
+    const ear = listen(at, via, { 'rt.id': start })
+    expect(await ear.messages(texts.length)).toEqual(texts)
+    return ear
+  }
+
+  it('hears them in one answer, which goes on while there is more', async () => {
+    stopTime()
+    const ear = await catchUp(await stand({ retain: 20_001 }), 'long-polling')
+    expect(ear.frames).toHaveLength(1)
+  })
+
+  it('is asked to come again after half a second, so that nothing holds an answer back for long', async () => {
+    const time = stopTime()
+    const log = memoryLog({ retain: 20_001 })
+    const after: typeof log.after = (...asked) => {
+      time.pass(300)
+      return log.after(...asked)
+    }
+    const { frames } = await catchUp(await stand({ log: { ...log, after } }), 'long-polling')
+    expect(frames.length).toBeGreaterThan(1)
+    expect(frames.length).toBeLessThan(4)
+  })
+
+  it('hears them page by page where a script has to come whole', async () => {
+    const { frames } = await catchUp(await stand({ retain: 20_001 }), 'jsonp')
+    expect(frames.length).toBeGreaterThanOrEqual(5)
+  })
 })
 
 it('writes a message once, however many hear it', async () => {
