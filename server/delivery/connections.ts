@@ -278,7 +278,7 @@ export function createConnections(
       taken: undefined,
       tookAt: fanout.clock,
     }
-    const own = createFeed(connection, version === 1 ? [...topics, member.topic] : [member.topic])
+    const own = createFeed(connection, version === 1 ? topics.concat(member.topic) : [member.topic])
     ;(connection as { own: Feed }).own = own
     const isRenewed = member.session.granted !== topics || member.presence !== granted.presence
     const [oldest] = member.connections

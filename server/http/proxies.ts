@@ -172,10 +172,14 @@ function authority(headers: IncomingHttpHeaders): string | undefined {
   return first(headers[':authority']) ?? headers.host
 }
 
-/** A socket of TCP keeps its own address when the other side is gone; only one that never had any is a unix socket. A platform may tell nothing. */
-function peerOf({ remoteAddress, localAddress, destroyed }: Incoming['socket']): string {
+/**
+ * A socket of TCP keeps its own address when the other side is gone; only one that never had any is a unix socket. A platform may tell nothing. What a
+ * socket is asked for it keeps, so it is asked for no more than is needed.
+ */
+function peerOf(socket: Incoming['socket']): string {
+  const { remoteAddress } = socket
   if (remoteAddress !== undefined) return plain(remoteAddress)
-  return localAddress || destroyed ? unknown : unixSocket
+  return socket.localAddress || socket.destroyed ? unknown : unixSocket
 }
 
 /** What one client can have addresses of: of IPv6 that is a network of 64 bits at least (RFC 6177). */

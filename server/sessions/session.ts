@@ -145,6 +145,8 @@ export interface Group {
   held: number
   /** Those that have no channel and never came back, the longest away first: they make room for others. */
   readonly passing: Set<Member>
+  /** All groups of those who are in this one and in none beside it but that of everybody. */
+  readonly common: readonly Group[]
 }
 
 /** Whether a session may hear a topic: there is a refusal, or none. It counts for nothing once nobody wants to know any more. */

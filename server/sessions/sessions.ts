@@ -131,7 +131,7 @@ export function createSessions(
     'topics',
   )
   const guests = new Set<Member>()
-  const everybody: Group = { key: undefined, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
+  const everybody = createGroup(undefined)
   const groups = new Map<string, Group>()
   let open = 0
   const lately = new Map<string, { member: Member | undefined; since: number }>() // by line, those that have just begun, or ended before that
@@ -439,15 +439,14 @@ export function createSessions(
     }
   }
 
-  function groupsOf({ address }: HubRequest, { principal }: Granted): Group[] {
-    const found = [everybody]
-    if (address) found.push(groupOf(`address ${networkOf(address)}`))
-    if (principal !== undefined) found.push(groupOf(`principal ${principal}`))
-    return found
+  /** The sessions of one address share the list, where they have no principal. */
+  function groupsOf({ address }: HubRequest, { principal }: Granted): readonly Group[] {
+    const common = address ? groupOf(`address ${networkOf(address)}`).common : everybody.common
+    return principal === undefined ? common : common.concat(groupOf(`principal ${principal}`))
   }
 
   function groupOf(key: string): Group {
-    return groups.get(key) ?? { key, size: 0, lines: 0, names: 0, held: 0, passing: new Set() }
+    return groups.get(key) ?? createGroup(key, everybody)
   }
 
   function isFull({ key, size }: Group): boolean {
@@ -548,6 +547,13 @@ export function createSessions(
       if (--group.size === 0 && group.key !== undefined) groups.delete(group.key)
     }
   }
+}
+
+function createGroup(key: string | undefined, within?: Group): Group {
+  const common: Group[] = within ? [within] : []
+  const group = { key, size: 0, lines: 0, names: 0, held: 0, passing: new Set<Member>(), common }
+  common.push(group)
+  return group
 }
 
 /** What can be written down of it. */

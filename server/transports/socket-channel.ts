@@ -15,10 +15,9 @@ export abstract class SocketChannel implements Channel {
   protected readonly context: Context
   private readonly maySend: boolean
   /** Those that have come and wait for their turn; `undefined` is one that is no text. */
-  private readonly frames: (Buffer | undefined)[] = []
+  private frames: (Buffer | undefined)[] | undefined
   /** What they take, in bytes. */
   protected waiting = 0
-  private reading = false
   protected isShut = false
   /** How much was done for it in which turn of the event loop. */
   private done = 0
@@ -56,7 +55,7 @@ export abstract class SocketChannel implements Channel {
 
   /** What was not taken by now goes by the next channel. The answer to a close frame has to be read. */
   protected shut(): void {
-    this.frames.length = 0
+    this.frames = undefined
     this.waiting = 0
     this.isShut = true
     this.resume()
@@ -65,16 +64,15 @@ export abstract class SocketChannel implements Channel {
   heard(frame: Buffer, isBinary: boolean): void {
     if (this.isShut) return
     const told = isBinary ? undefined : frame
-    this.frames.push(told)
     this.waiting += sizeOf(told)
-    if (!this.reading) void this.read()
+    if (this.frames) this.frames.push(told)
+    else void this.read([told])
   }
 
   /** Takes one frame after the other. While there is a reason to wait, the socket is not read on. */
-  private async read(): Promise<void> {
-    const { frames } = this
-    this.reading = true
-    while (frames.length > 0) {
+  private async read(frames: (Buffer | undefined)[]): Promise<void> {
+    this.frames = frames
+    while (frames.length > 0 && !this.isShut) {
       const wait = this.obstacle(frames[0])
       if (wait) {
         this.pause()
@@ -85,7 +83,7 @@ export abstract class SocketChannel implements Channel {
         this.take(frame)
       }
     }
-    this.reading = false
+    this.frames = undefined
     this.resume()
   }
 

@@ -25,13 +25,16 @@ export function serveWebSocket(
     const channel = new WebSocketChannel(context, ws, socket, granted.send)
     channel.connection = context.lines.open(channel, context.lines.prepare(ask, granted))
     ws.listen(channel)
-    measure(socket, channel)
+    ;(socket as Measured)[measuring] = channel
+    socket.on('data', measure)
   })
 }
 
-/** Apart from the above, so that what it closes over is no more than the channel. */
-function measure(socket: Duplex, channel: WebSocketChannel): void {
-  socket.on('data', (chunk: Buffer) => channel.arrived(chunk.length))
+const measuring = Symbol('the channel that counts what comes')
+type Measured = Duplex & { [measuring]?: WebSocketChannel }
+
+function measure(this: Measured, chunk: Buffer): void {
+  this[measuring]?.arrived(chunk.length)
 }
 
 /** A socket is read in pieces of up to so many bytes. */
