@@ -20,6 +20,7 @@ import { memory } from './memory/index.ts'
 import { parser } from './parser/index.ts'
 import type { Question, Section } from './question.ts'
 import { recovery } from './recovery/index.ts'
+import { type Standing, standingOf } from './report/standing.ts'
 import { server } from './server/index.ts'
 import { size } from './size/index.ts'
 import { streams } from './stream/index.ts'
@@ -49,6 +50,8 @@ const preface = `# Measured
 Written by \`npm run bench\`, which measures Throughline and what a user would pick instead in one run. Compare figures within
 a table only: the next machine has others. The method of each section is told at the top of the file it names. What was tried
 to get there, what it gave and what did not help is in [notes.md](notes.md).
+
+## Where we are ahead, and where not
 `
 
 const { values: flags } = parseArgs({
@@ -76,13 +79,15 @@ async function askAll(): Promise<void> {
 
 async function writePage(): Promise<void> {
   const sections: string[] = []
+  const standings: Standing[] = []
   for (const question of questions) {
     const section = await sectionOf(question)
     if (!section) continue
     sections.push(`## ${question.title}\n\n${section.markdown}`)
+    standings.push({ title: question.title, bars: section.bars })
     for (const [name, chart] of Object.entries(section.charts)) await keep(name, chart)
   }
-  await keep('README.md', [preface, ...sections].join('\n'))
+  await keep('README.md', [preface, standingOf(standings), ...sections].join('\n'))
 }
 
 async function sectionOf(question: Question): Promise<Section | undefined> {

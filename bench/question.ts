@@ -1,3 +1,5 @@
+import type { Bar } from './report/findings.ts'
+
 /** What `npm run bench` can ask, and what it makes of the answer. `Answer` is plain JSON, kept between runs. */
 export interface Question<Answer = unknown> {
   readonly name: string
@@ -11,6 +13,8 @@ export interface Question<Answer = unknown> {
 export interface Section {
   readonly markdown: string
   readonly charts: Readonly<Record<string, string>>
+  /** What it asks of Throughline, and what came of that. */
+  readonly bars: readonly Bar[]
 }
 
 export interface Effort {

@@ -24,6 +24,15 @@ Charts show median, shortest and longest on a logarithmic scale. Ratios are to t
       ...sections.map(({ network, result }) => section(network, result)),
       foot,
     ].join('\n'),
+    bars: results.flatMap(({ name, bars }) =>
+      bars.map(({ words, limit, took, met }) => ({
+        words: `${networkTitle(name)}: ${words}`,
+        limit,
+        got: took ?? Number.POSITIVE_INFINITY,
+        unit: 'ms',
+        met,
+      })),
+    ),
     charts: Object.fromEntries(
       sections.map(({ network, result }) => [chartName(network), chart(network, result)]),
     ),

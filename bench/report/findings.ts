@@ -116,6 +116,7 @@ function present(intro: string, file: string, findings: Findings): Section {
     : []
   return {
     markdown: [head, ...barTable, ...tables.map(tableSection)].join('\n'),
+    bars,
     charts: Object.fromEntries(
       tables.flatMap(table => (table.chart ? [[chartName(table), draw(table, table.chart)]] : [])),
     ),
@@ -152,10 +153,14 @@ function cellsOf({ columns }: Table, { who, cells }: Row): string[] {
   return [who, ...cells.map((cell, column) => (cell === null ? '' : show(cell, columns[column]?.digits)))]
 }
 
-function barCells({ words, limit, got, unit, met }: Bar): string[] {
-  const digits = limit < 10 ? 2 : limit < 100 ? 1 : 0
-  const [bar, reached] = [limit, got].map(each => `${show(each, digits)} ${unit}`.trim())
-  return [words, bar ?? '', reached ?? '', met ? 'met' : 'not met']
+function barCells(bar: Bar): string[] {
+  const { words, limit, got, met } = bar
+  return [words, withUnit(bar, limit), withUnit(bar, got), met ? 'met' : 'not met']
+}
+
+/** A figure of a bar's, with as many digits as its limit has. */
+export function withUnit({ limit, unit }: Bar, figure: number): string {
+  return `${show(figure, limit < 10 ? 2 : limit < 100 ? 1 : 0)} ${unit}`.trim()
 }
 
 function show(figure: number, digits = 0): string {
