@@ -263,17 +263,17 @@ function barsOf(loads: readonly Load[], most: number): Bar[] {
     const [ours, hand] = [of(channel, 'ours'), of(channel, 'by hand')]
     if (!ours || !hand) return []
     const fanout = atLeast(
-      `${channel}: fan-out ≥ 0.8 × a loop written by hand`,
+      `${channel}: fan-out ≥ 0.9 × a loop written by hand`,
       median(hand.busy) / median(ours.busy),
-      0.8,
+      0.9,
       '×',
     )
     if (channel !== 'websocket') return [fanout]
     const weight = (what: 'heap' | 'rss', words: string) =>
       atMost(
-        `websocket: ${words} of a line ≤ 1.2 × bare ws`,
+        `websocket: ${words} of a line ≤ 1.15 × bare ws`,
         median(ours[what]) / 1_000,
-        (1.2 * median(hand[what])) / 1_000,
+        (1.15 * median(hand[what])) / 1_000,
         'kB',
       )
     return [fanout, weight('heap', 'heap'), weight('rss', 'RSS')]
