@@ -190,10 +190,10 @@ export async function admit(
 }
 
 /** Where a session begins, the other nodes can find it. */
-async function letIn({ settings, cluster }: Context, ask: HubRequest, claim: Claim): Promise<Granted> {
-  const granted = await grant(ask, settings, claim)
-  if (ask.sid === undefined) await cluster?.findable
-  return granted
+function letIn({ settings, cluster }: Context, ask: HubRequest, claim: Claim): Promise<Granted> {
+  const granting = grant(ask, settings, claim)
+  if (ask.sid !== undefined || !cluster) return granting
+  return Promise.all([granting, cluster.findable]).then(([granted]) => granted)
 }
 
 /** Whether it names a session that is not here. */

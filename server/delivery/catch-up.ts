@@ -47,7 +47,7 @@ interface Group {
 /** Brings lines from where they begin to the present. */
 export interface CatchUp {
   /** Says the first block. Gives what has been read for it. */
-  begin(connection: Connection, start: Start): Promise<readonly Group[]>
+  begin(connection: Connection, start: Start): Soon<readonly Group[]>
   /**
    * Reads for the feeds that are late, page by page as the channel takes them, until none is; from then on all are live, or the line is
    * over. What was read already is told first. Those wait whose space is out of reach, while others go on.
@@ -82,7 +82,7 @@ export function createCatchUp(
 
   return { begin, goOn, again, retry }
 
-  async function begin(connection: Connection, start: Start): Promise<readonly Group[]> {
+  function begin(connection: Connection, start: Start): Soon<readonly Group[]> {
     const { cursor, welcome } = start
     connection.reading = true
     const own = readOwn(connection, start)
@@ -92,12 +92,14 @@ export function createCatchUp(
       others.length > readAhead ? others.filter((feeds, n) => n < readAhead || feeds.some(isListed)) : others
     connection.late = ahead.length < others.length
     const finding = start.tellsLater && log.spaces ? newestIn(connection.topics, cursor) : undefined
-    const reading = allOf([own, ...ahead.map(readAheadOf)])
-    const [first, ...more] = (isLater(reading) ? await reading : reading) as [Group, ...Maybe<Group>[]]
-    const begins = finding && (await finding)
-    const groups = [first, ...more.filter(group => group !== undefined)]
-    if (welcome) fanout.queue(connection, open(connection, groups, start, begins))
-    return groups
+    const reading = allOf<Maybe<Group>>([own, ...ahead.map(readAheadOf)])
+    const say = (found: Maybe<Group>[], begins?: Record<string, string>) => {
+      const groups = found.filter(group => group !== undefined)
+      if (welcome) fanout.queue(connection, open(connection, groups, start, begins))
+      return groups
+    }
+    if (finding) return Promise.all([reading, finding]).then(([found, begins]) => say(found, begins))
+    return isLater(reading) ? reading.then(found => say(found)) : say(reading)
   }
 
   /** What is sent to the session alone waits where that is out of reach, if its client has a position in it. */
