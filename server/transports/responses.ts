@@ -7,7 +7,9 @@ import { descriptorOf } from '../http/connection-room.ts'
 import type { HubRequest, Recipient } from '../http/hub-request.ts'
 import { jsString } from '../http/js-string.ts'
 import type { Refusal } from '../http-error.ts'
+import type { Part } from '../wire/batch.ts'
 import { ignore } from '../wire/channel.ts'
+import { gzipOf, plainPart, scriptPart } from '../wire/compression.ts'
 import { failBlock } from '../wire/control-events.ts'
 import type { Incoming, Outgoing } from '../wire/exchange.ts'
 import { createFrame } from './iframe.ts'
@@ -35,6 +37,20 @@ export function sendScript(
   text: string,
 ): void {
   sendText(response, 200, 'text/javascript', `/**/${callback}(${jsString(text)});`)
+}
+
+/** Answers a poll with parts of which some are compressed. */
+export function sendPacked(response: Outgoing, ask: HubRequest, parts: readonly Part[]): void {
+  const isScript = ask.via === 'jsonp'
+  const bytes = gzipOf(isScript ? scriptOf(ask, parts) : parts)
+  response.setHeader('Content-Encoding', 'gzip')
+  sendText(response, 200, isScript ? 'text/javascript' : 'text/event-stream', bytes)
+}
+
+/** What `sendScript` sends, in parts. */
+function scriptOf({ callback }: HubRequest, parts: readonly Part[]): Part[] {
+  const inside = parts.map(part => scriptPart(part, text => jsString(text).slice(1, -1)))
+  return [plainPart(`/**/${callback}("`), ...inside, plainPart('");')]
 }
 
 /** Answers with a frame that says why. Of 204 no browser makes a page. */
