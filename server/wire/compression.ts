@@ -24,9 +24,6 @@ const kept = 2 ** 20
 /** Level 6 takes 6 times as long as this to make 10 % less of it. */
 const fastest = 1
 
-/** Where there is nothing to win: what is compressed or encrypted already. */
-const worthwhile = 0.9
-
 export function createCompression(mixing: Mixing, failed: (error: unknown) => void): Compression {
   // By the first of their pieces.
   const made = new Map<Piece, { pieces: readonly Piece[]; part: Part }>()
@@ -92,8 +89,8 @@ export function createCompression(mixing: Mixing, failed: (error: unknown) => vo
     const known = made.get(first)
     if (known && isSame(known.pieces, pieces)) return known.part
     const text = textOf(pieces)
-    const part = text.length < least ? undefined : compressed(text)
-    if (!part?.blocks) return undefined
+    if (text.length < least) return undefined
+    const part = compressed(text)
     if (size > kept) {
       made.clear()
       size = 0
@@ -124,12 +121,11 @@ export function plainPart(text: string): Part {
   return { text, bytes: Buffer.from(text) }
 }
 
-/** Compressed, if that makes it smaller. */
+/** What is text has a spare bit in each byte at least, and bytes in base64 have two: all of it becomes smaller. */
 function compressed(text: string): Part {
-  const plain = plainPart(text)
-  const { bytes } = plain
+  const bytes = Buffer.from(text)
   const blocks = deflateRawSync(bytes, { level: fastest, finishFlush: constants.Z_SYNC_FLUSH })
-  return blocks.length < bytes.length * worthwhile ? { ...plain, blocks } : plain
+  return { text, bytes, blocks }
 }
 
 const frames = new WeakMap<Buffer, Buffer>()
