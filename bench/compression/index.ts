@@ -66,7 +66,7 @@ export const compression = question(
 )
 
 async function find({ quick, part }: Effort): Promise<Found> {
-  const rounds = quick ? 1 : 5
+  const rounds = quick ? 1 : 3
   const of = kinds.map(kind => ({ kind, bursts: bursts.map(burst => ({ burst, samples: none() })) }))
   const weights = kinds.map((kind): Weights => {
     const samples = () => ({ heap: [], rss: [] })
