@@ -341,7 +341,7 @@ export interface HubOptions extends MemoryLogOptions {
   /**
    * The topics whose messages are compressed where it pays: `true` for all, names, those that end in `*` for all that begin so, or a function, which is asked often and
    * says the same each time. Compressed are bursts and histories from 1,024 characters on, once for all who hear them: over WebSocket
-   * (`permessage-deflate`), and in the answers to polls and JSONP (`gzip`), for clients that can read it. Streams are not.
+   * (`permessage-deflate`), and in streams and the answers to polls and JSONP (`gzip`), for clients that can read it.
    *
    * Whoever can write in a topic and count the bytes that another one gets can find out what else is compressed with it. So name no topic where secrets stand beside what
    * strangers write. Each topic is compressed by itself; where a function gives a text in place of `true`, together with those

@@ -2,7 +2,16 @@
 import { createServer, connect as dial, type Socket } from 'node:net'
 import { expect, test } from '../fixtures/test.ts'
 import { nginx, nginxRules } from './nginx.ts'
-import { type Box, beginLine, expectExact, expectTransport, type Place, send, startPlace } from './place.ts'
+import {
+  type Box,
+  beginLine,
+  expectExact,
+  expectTransport,
+  openLine,
+  type Place,
+  send,
+  startPlace,
+} from './place.ts'
 import { missing, startProgram } from './programs.ts'
 
 /** A box that changes nothing, and counts what comes down. */
@@ -61,7 +70,7 @@ async function startNginx(target: number): Promise<Scale> {
 const ways = { directly: startScale, 'through nginx': startNginx }
 
 for (const [name, way] of Object.entries(ways))
-  for (const transport of ['websocket', 'long-polling', 'jsonp'])
+  for (const transport of ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'])
     test(`a history and bursts come over ${transport} ${name}, exact and in a third of the bytes`, async ({
       openPage,
     }) => {
@@ -88,5 +97,21 @@ for (const [name, way] of Object.entries(ways))
       expect(place.box.bytes - before).toBeLessThan(Buffer.byteLength(text) / 3)
       await expectExact(page, place, after)
     })
+
+test('a box that holds streams back is left for polls, though what it holds is compressed', async ({
+  openPage,
+}) => {
+  const why = missing(nginx(0, ''))
+  test.skip(why !== undefined, why)
+  await using place = await startPlace(target => startProgram(nginx(target, nginxRules.buffers)), {
+    compression: ['lobby'],
+  })
+  const page = await openPage()
+  await openLine(page, place, { transports: ['eventsource', 'xhr-streaming', 'long-polling'] })
+  await expectTransport(page, 'long-polling')
+  await place.publish(100)
+  await send(page)
+  await expectExact(page, place)
+})
 
 declare const heard: readonly unknown[]

@@ -9,7 +9,7 @@ import { jsString } from '../http/js-string.ts'
 import type { Refusal } from '../http-error.ts'
 import type { Part } from '../wire/batch.ts'
 import { ignore } from '../wire/channel.ts'
-import { gzipOf, plainPart, scriptPart } from '../wire/compression.ts'
+import { gzipOf, partAs, plainPart } from '../wire/compression.ts'
 import { failBlock } from '../wire/control-events.ts'
 import type { Incoming, Outgoing } from '../wire/exchange.ts'
 import { createFrame } from './iframe.ts'
@@ -49,8 +49,12 @@ export function sendPacked(response: Outgoing, ask: HubRequest, parts: readonly 
 
 /** What `sendScript` sends, in parts. */
 function scriptOf({ callback }: HubRequest, parts: readonly Part[]): Part[] {
-  const inside = parts.map(part => scriptPart(part, text => jsString(text).slice(1, -1)))
+  const inside = parts.map(part => partAs(part, insideOfString))
   return [plainPart(`/**/${callback}("`), ...inside, plainPart('");')]
+}
+
+function insideOfString(text: string): string {
+  return jsString(text).slice(1, -1)
 }
 
 /** Answers with a frame that says why. Of 204 no browser makes a page. */

@@ -1,4 +1,4 @@
-import { constants, deflateRawSync, gzipSync } from 'node:zlib'
+import * as zlib from 'node:zlib'
 import { isPrivate } from '../log/log.ts'
 import { type Batch, type Part, type Piece, piecesOf } from './batch.ts'
 
@@ -11,6 +11,8 @@ export interface Compression {
   /** What a batch goes out in; nothing if it goes out as it is. */
   partsOf(batch: Batch): readonly Part[] | undefined
 }
+
+const { constants, deflateRawSync, gzipSync } = zlib
 
 /** Says with what a topic may be compressed: with itself alone (`true`), with the topics of the same name, or not at all. */
 export type Mixing = (topic: string) => boolean | string
@@ -158,24 +160,66 @@ function framed(blocks: Buffer): Buffer {
 const finalText = 0x81
 const compressedBit = 0x40
 
-const scripts = new WeakMap<Part, Part>()
-
-/** The part as it stands inside of a string of a script, compressed anew; `written` says how. */
-export function scriptPart(part: Part, written: (text: string) => string): Part {
+/** The part as a function writes it, compressed anew where it is compressed: once for each function. */
+export function partAs(part: Part, written: (text: string) => string): Part {
   if (!part.blocks) return plainPart(written(part.text))
-  const known = scripts.get(part) ?? compressed(written(part.text))
-  scripts.set(part, known)
+  const forms = rewritten.get(part) ?? new Map<typeof written, Part>()
+  const known = forms.get(written) ?? compressed(written(part.text))
+  rewritten.set(part, forms.set(written, known))
   return known
 }
+
+const rewritten = new WeakMap<Part, Map<unknown, Part>>()
 
 /** One text in gzip (RFC 1952). What is not compressed stands in it as it is, in blocks of its own. */
 export function gzipOf(parts: readonly Part[]): Buffer {
   const whole = Buffer.concat(parts.map(({ bytes }) => bytes))
-  // Without compression this is a head, the text, and what checks it.
-  const stored = gzipSync(whole, { level: constants.Z_NO_COMPRESSION })
+  // Without compression this is a head, the text, and its sum and size.
+  const plain = gzipSync(whole, { level: constants.Z_NO_COMPRESSION })
   const body = parts.flatMap(({ bytes, blocks }) => blocks ?? storedBlocks(bytes))
-  return Buffer.concat([stored.subarray(0, 10), ...body, lastBlock, stored.subarray(-8)])
+  return Buffer.concat([gzipHead, ...body, lastBlock, plain.subarray(-8)])
 }
+
+/** A stream in gzip, whose parts are those of others too: each line has but a sum and a size of its own. */
+export interface GzipStream {
+  write(part: Pick<Part, 'bytes' | 'blocks'>): void
+  /** The last bytes, by which a client knows that it has all. */
+  end(): Buffer
+}
+
+/** A Node before 20.15 has no sum to go on with. */
+export const canStream = typeof zlib.crc32 === 'function'
+
+export function createGzip(write: (piece: Buffer) => unknown): GzipStream {
+  let sum = 0
+  let size = 0
+  write(gzipHead)
+  return {
+    write({ bytes, blocks }) {
+      sum = zlib.crc32(bytes, sum)
+      size = (size + bytes.length) % 2 ** 32
+      write(blocks ?? storedOf(bytes))
+    },
+    end() {
+      const tail = Buffer.alloc(8)
+      tail.writeUInt32LE(sum, 0)
+      tail.writeUInt32LE(size, 4)
+      return Buffer.concat([lastBlock, tail])
+    },
+  }
+}
+
+const stored = new WeakMap<Buffer, Buffer>()
+
+/** Many may hear the same. */
+function storedOf(bytes: Buffer): Buffer {
+  const known = stored.get(bytes) ?? Buffer.concat(storedBlocks(bytes))
+  stored.set(bytes, known)
+  return known
+}
+
+/** Of no file, of no time, and of any system. */
+const gzipHead = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff])
 
 /** "BTYPE=00", "LEN is the number of data bytes in the block. NLEN is the one's complement of LEN" (RFC 1951, 3.2.4). */
 function storedBlocks(bytes: Buffer): Buffer[] {

@@ -1,10 +1,10 @@
-/** What goes in gzip: the answers to polls and JSONP. What goes by WebSocket is in deflate.test.ts. */
+/** What goes in gzip: the answers to polls and JSONP, and streams. What goes by WebSocket is in deflate.test.ts. */
 import { once } from 'node:events'
 import http, { type IncomingMessage } from 'node:http'
 import http2 from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { gunzipSync } from 'node:zlib'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { createGunzip, gunzipSync } from 'node:zlib'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { takesGzip } from '../../server/http/encodings.ts'
 import { createHub, type HubOptions } from '../../server/index.ts'
 import { gzipOf, plainPart } from '../../server/wire/compression.ts'
@@ -141,6 +141,87 @@ describe('the answer to a poll', () => {
     const bytes = Buffer.concat(pieces)
     expect(headers).toMatchObject({ 'content-encoding': 'gzip', 'content-length': `${bytes.length}` })
     expect(dataOf(gunzipSync(bytes).toString())).toEqual(burst)
+  })
+})
+
+interface Streamed {
+  readonly headers: http.IncomingHttpHeaders
+  /** What has come, as it is on the wire, and what it says. */
+  bytes(): Buffer
+  text(): string
+  /** Settles once all has come. Rejects where the end is missing, or its sum is another one. */
+  readonly ended: Promise<unknown>
+}
+
+async function stream(at: Stand, query: Query, accepts = 'gzip'): Promise<Streamed> {
+  const url = address(at, { 'rt.via': 'xhr-streaming', ...query })
+  const request = http.get(url, { headers: accepts ? { 'accept-encoding': accepts } : {}, agent: false })
+  onTestFinished(() => void request.destroy())
+  const [response] = (await once(request, 'response')) as [IncomingMessage]
+  const pieces: Buffer[] = []
+  let text = ''
+  response.on('data', piece => pieces.push(piece))
+  const isPacked = response.headers['content-encoding'] === 'gzip'
+  const read = isPacked ? response.pipe(createGunzip()) : response
+  read.on('data', piece => {
+    text += piece
+  })
+  const ended = once(read, 'end')
+  ended.catch(() => {})
+  return { headers: response.headers, bytes: () => Buffer.concat(pieces), text: () => text, ended }
+}
+
+describe('a stream', () => {
+  const told = (at: Streamed, words: string) => vi.waitFor(() => expect(at.text()).toContain(words))
+
+  it('in gzip has lone messages as they are, at once, and bursts compressed', async () => {
+    const at = await stand({ compression: true })
+    const heard = await stream(at, {})
+    expect(heard.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'Origin, Accept-Encoding' })
+    await told(heard, 'rt.open')
+    for (let n = 0; n < 5; n++) {
+      await at.hub.publish('x', `lone ${n}`)
+      await told(heard, `lone ${n}`)
+      expect(heard.bytes().toString('latin1')).toContain(`lone ${n}`)
+    }
+    const before = heard.bytes().length
+    for (const text of burst) await at.hub.publish('x', text)
+    await told(heard, 'message 39')
+    expect(heard.bytes().length - before).toBeLessThan(Buffer.byteLength(burst.join('')) / 2)
+    expect(heard.bytes().toString('latin1')).not.toContain('message 1 says')
+    expect(dataOf(heard.text())).toEqual([...Array.from({ length: 5 }, (_, n) => `lone ${n}`), ...burst])
+  })
+
+  it('is whole at its end, with the sum and size of all of it', async () => {
+    const { at, first } = await filled({ compression: true })
+    const heard = await stream(at, { 'rt.id': first })
+    await told(heard, 'message 39')
+    at.hub.disconnect({ topic: 'x' })
+    await heard.ended
+    expect(dataOf(heard.text())).toEqual(burst)
+  })
+
+  it('for an EventSource is wrapped, and compressed so', async () => {
+    const { at, first } = await filled({ compression: true })
+    const heard = await stream(at, { 'rt.via': 'eventsource', 'rt.id': first })
+    await told(heard, 'message 39')
+    const inner = parse(heard.text()).map(({ data }) => data ?? '')
+    expect(dataOf(inner.join(''))).toEqual(burst)
+    expect(heard.bytes().length).toBeLessThan(Buffer.byteLength(heard.text()) / 2)
+    expect(heard.bytes().toString('latin1')).toContain('"session"')
+  })
+
+  it.each<[string, HubOptions, Query, string]>([
+    ['for who does not take gzip', { compression: true }, {}, 'gzip;q=0'],
+    ['of a hub that compresses nothing', {}, {}, 'gzip'],
+    ['for a page’s own EventSource', { compression: true }, { 'rt.via': undefined }, 'gzip'],
+    ['in a frame', { compression: true }, { 'rt.via': 'iframe' }, 'gzip'],
+  ])('%s is as it is', async (_, options, query, accepts) => {
+    const { at, first } = await filled(options)
+    const heard = await stream(at, { 'rt.id': first, ...query }, accepts)
+    await told(heard, 'message 39')
+    expect(heard.headers['content-encoding']).toBeUndefined()
+    expect(heard.bytes().toString()).toContain('message 1 says')
   })
 })
 

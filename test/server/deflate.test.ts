@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { WebSocket } from 'ws'
 import { type HubOptions, memoryLog } from '../../server/index.ts'
-import { address, listen, message, parse, type Stand, stand } from './harness.ts'
+import { address, message, parse, type Stand, stand } from './harness.ts'
 import { dataOf, deflated, type Frame, type Tap, tap, usualOffer } from './tap.ts'
 
 const compress = vi.hoisted(() => vi.fn())
@@ -362,12 +362,4 @@ describe('what comes up', () => {
     ear.socket.destroy()
     await vi.waitFor(() => expect(at.hub.stats().unhandled).toBe(0))
   })
-})
-
-it('a line over a stream hears a burst as it is', async () => {
-  const at = await stand({ compression: true })
-  const ear = listen(at, 'xhr-streaming', {}, { 'accept-encoding': 'gzip' })
-  await ear.opened()
-  await publish(at, 'x')
-  expect(await ear.messages(40)).toEqual(burst)
 })
