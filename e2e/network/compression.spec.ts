@@ -67,11 +67,14 @@ async function startNginx(target: number): Promise<Scale> {
   }
 }
 
-const ways = { directly: startScale, 'through nginx': startNginx }
+const ways = [
+  ['directly', startScale],
+  ['through nginx', startNginx],
+] as const
 
-for (const [name, way] of Object.entries(ways))
+for (const [name, way] of ways)
   for (const transport of ['websocket', 'eventsource', 'xhr-streaming', 'long-polling', 'jsonp'])
-    test(`a history and bursts come over ${transport} ${name}, exact and in a third of the bytes`, async ({
+    test(`a history and bursts come ${name} over ${transport}, exact and in a third of the bytes`, async ({
       openPage,
     }) => {
       const why = way === startNginx ? missing(nginx(0, '')) : undefined

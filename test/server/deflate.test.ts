@@ -189,6 +189,8 @@ describe('a client', () => {
     ['offers another extension', 'x-webkit-deflate-frame'],
     ['asks for a smaller window', 'permessage-deflate; server_max_window_bits=10'],
     ['offers what is no extension', 'permessage-deflate; server_max_window_bits=99; a=b'],
+    ['offers what takes long to read', `permessage-deflate${'; a'.repeat(4_000)}${' '.repeat(1_000)};`],
+    ['names what every object has', 'constructor; hasOwnProperty=1, __proto__'],
   ])('that %s has no compression, and misses nothing', async (_, offer) => {
     const at = await stand({ compression: true })
     const ear = await tap(at, 'topic=x', offer ?? '')
