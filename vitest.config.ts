@@ -10,6 +10,7 @@ const onPlatforms = [
     'any-node',
     'bodies',
     'carried',
+    'compression',
     'crowds',
     'fanout',
     'iframe',

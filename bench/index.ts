@@ -12,6 +12,7 @@
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
+import { compression } from './compression/index.ts'
 import { firstMessage } from './first-message/index.ts'
 import { latency } from './latency/index.ts'
 import { load } from './load/index.ts'
@@ -42,6 +43,7 @@ const questions = [
   load,
   topics,
   streams,
+  compression,
 ] as Question[]
 const folder = new URL('../docs/benchmarks/', import.meta.url)
 

@@ -11,6 +11,7 @@ import type { Roaming } from './sessions/roaming.ts'
 import type { Sessions } from './sessions/sessions.ts'
 import type { Turns } from './sessions/turns.ts'
 import type { Sockets } from './transports/websocket-server.ts'
+import type { Compression } from './wire/compression.ts'
 
 /** What the parts of a hub share. */
 export interface Context {
@@ -25,6 +26,8 @@ export interface Context {
   readonly turns: Turns
   readonly room: Room
   readonly sockets: Sockets
+  /** What compresses, if anything is to be. */
+  readonly compression: Compression | undefined
   /** Transports that are refused just now. */
   readonly refused: ReadonlySet<TransportName | 'post'>
   readonly roaming: Roaming

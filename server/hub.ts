@@ -42,6 +42,7 @@ import { createSessions } from './sessions/sessions.ts'
 import { createTurns } from './sessions/turns.ts'
 import { dropSlices } from './transports/jsonp.ts'
 import { createSockets, type Sockets } from './transports/websocket-server.ts'
+import { createCompression } from './wire/compression.ts'
 import { contentOf, noContent } from './wire/content.ts'
 import type { Incoming } from './wire/exchange.ts'
 
@@ -368,6 +369,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   })
   checkTransports(options.refuse ?? [])
   const refused = new Set(options.refuse)
+  const compression = settings.compression && createCompression(settings.compression, events.report)
   let sockets: Sockets | undefined
   let away: number | undefined
   let isClosed = false
@@ -390,9 +392,10 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
     inflow,
     turns: createTurns(),
     get sockets() {
-      sockets ??= createSockets(limits)
+      sockets ??= createSockets(limits, compression !== undefined)
       return sockets
     },
+    compression,
     room: createConnectionRoom(events.report),
     refused,
     roaming,

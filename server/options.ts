@@ -9,6 +9,7 @@ import { canonicalPath } from './http/target.ts'
 import { createTickets, type Tickets } from './http/tickets.ts'
 import type { Log } from './log/log.ts'
 import { type MemoryLogOptions, memoryLog } from './log/memory-log.ts'
+import type { Mixing } from './wire/compression.ts'
 
 /** How a client comes. `carried`: another tab's connection brings it. `bare`: an event stream without `rt.via`, as `curl` and a page's own EventSource ask for it. */
 export type TransportName =
@@ -338,6 +339,17 @@ export interface HubOptions extends MemoryLogOptions {
    */
   presence?: readonly string[] | ((topic: string) => boolean)
   /**
+   * The topics whose messages are compressed where it pays: `true` for all, names, those that end in `*` for all that begin so, or a function, which is asked often and
+   * says the same each time. Compressed are bursts and histories from 1,024 characters on, once for all who hear them: over WebSocket
+   * (`permessage-deflate`), and in streams and the answers to polls and JSONP (`gzip`), for clients that can read it.
+   *
+   * Whoever can write in a topic and count the bytes that another one gets can find out what else is compressed with it. So name no topic where secrets stand beside what
+   * strangers write. Each topic is compressed by itself; where a function gives a text in place of `true`, together with those
+   * topics for which it gives the same. What one session alone is told is never compressed.
+   * @default undefined nothing is compressed
+   */
+  compression?: true | readonly string[] | ((topic: string) => boolean | string)
+  /**
    * Whether the hub answers two addresses below its path, to whoever asks: `/live/health`, that the process answers, and `/live/ready`, whether new clients may be brought here.
    * They tell 200 or 503 and a reason in JSON, the same as `hub.health()` and `hub.ready()`.
    * @default false
@@ -373,12 +385,15 @@ export interface Settings
       | 'limits'
       | 'refuse'
       | 'presence'
+      | 'compression'
       | 'admission'
     >
   > {
   limits: Limits
   /** In which topics it is known who is there, if in any. */
   presence: ((topic: string) => boolean) | undefined
+  /** With what messages may be compressed, if they may. */
+  compression: Mixing | undefined
   admission: Admission
   /** Whether other hubs may have the same log. */
   shared: boolean
@@ -460,6 +475,10 @@ const rules: Record<keyof HubOptions, [fits: (value: unknown) => boolean, words:
     value => typeof value === 'function' || (Array.isArray(value) && value.every(isText)),
     'an array of names of topics, or a function',
   ],
+  compression: [
+    value => value === true || typeof value === 'function' || (Array.isArray(value) && value.every(isText)),
+    'true, an array of names of topics, or a function',
+  ],
   probes: [value => typeof value === 'boolean', 'true or false'],
   limits: [isObject, 'an object'],
   log: [isObject, 'a log, such as memoryLog() or redisLog()'],
@@ -494,6 +513,7 @@ export function readOptions(options: HubOptions): Settings {
     presence: Array.isArray(presence)
       ? topic => isListed(presence, topic)
       : (presence as Settings['presence']),
+    compression: mixingOf(options.compression),
     probes: options.probes ?? false,
     shared: log !== undefined,
     log: log ?? memoryLog(Object.fromEntries(logOptions.map(name => [name, options[name]]))),
@@ -502,6 +522,13 @@ export function readOptions(options: HubOptions): Settings {
     longQueries: createLongQueries(limits.queries),
     tickets: createTickets(options.ticketKey, limits.tickets),
   }
+}
+
+function mixingOf(compression: HubOptions['compression']): Mixing | undefined {
+  if (compression === true) return () => true
+  return Array.isArray(compression)
+    ? topic => isListed(compression, topic)
+    : (compression as Mixing | undefined)
 }
 
 /** Without a word on rights everybody hears what they ask for. */

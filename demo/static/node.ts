@@ -68,6 +68,10 @@ export const createSocket = notHere
 export const once = notHere
 export const readSync = notHere
 export const request = notHere
+export const deflateRawSync = notHere
+export const gzipSync = notHere
+export const inflateRawSync = notHere
+export const constants = {}
 export class Agent {}
 
 function notHere(): never {

@@ -209,6 +209,9 @@ function withoutTopic(piece: Named): Piece {
   const line = `topic: ${topic}\n`
   const at = text.startsWith(line) ? 0 : text.indexOf(`\n${line}`) + 1
   const isThere = at > 0 || text.startsWith(line)
-  latest = { piece, text: isThere ? { text: text.slice(0, at) + text.slice(at + line.length) } : piece }
+  latest = {
+    piece,
+    text: isThere ? { topic, text: text.slice(0, at) + text.slice(at + line.length) } : piece,
+  }
   return latest.text
 }

@@ -103,7 +103,10 @@ export class FetchAnswer extends EventEmitter implements Outgoing {
 
   private say(body: string | Uint8Array | ReadableStream<Uint8Array> | null): void {
     this.headersSent = true
-    this.answer(new Response(body as BodyInit | null, { status: this.statusCode, headers: this.headers }))
+    const head = { status: this.statusCode, headers: this.headers }
+    // Cloudflare would encode the body once more for the header.
+    const init = this.headers.has('Content-Encoding') ? { ...head, encodeBody: 'manual' } : head
+    this.answer(new Response(body as BodyInit | null, init))
   }
 
   /** A platform waits for an answer, be it that nobody hears it. */

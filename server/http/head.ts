@@ -11,18 +11,21 @@ export const commonHead: Head = {
   'X-Content-Type-Options': 'nosniff',
 }
 
-const ownHead: Head = { ...commonHead, Vary: 'Origin' }
-
-const listedHead = remembering(
-  (origin): Head => ({
-    ...ownHead,
-    'Access-Control-Allow-Origin': origin,
-    'Access-Control-Allow-Credentials': 'true',
-    'Access-Control-Expose-Headers': 'Retry-After',
-  }),
-)
-
 /** The same to who has asked: a listed origin may read the answer. */
-export function headFor({ standing, origin }: Pick<HubRequest, 'standing' | 'origin'>): Head {
-  return standing === 'listed' && origin !== undefined ? listedHead(origin) : ownHead
+export const headFor = headsThatVary('Origin')
+
+/** The same of an answer that may be compressed. */
+export const headIfPackedFor = headsThatVary('Origin, Accept-Encoding')
+
+function headsThatVary(by: string): (ask: Pick<HubRequest, 'standing' | 'origin'>) => Head {
+  const own: Head = { ...commonHead, Vary: by }
+  const listed = remembering(
+    (origin): Head => ({
+      ...own,
+      'Access-Control-Allow-Origin': origin,
+      'Access-Control-Allow-Credentials': 'true',
+      'Access-Control-Expose-Headers': 'Retry-After',
+    }),
+  )
+  return ({ standing, origin }) => (standing === 'listed' && origin !== undefined ? listed(origin) : own)
 }

@@ -45,11 +45,14 @@ export async function servePost(
   }
 }
 
-/** Before anything else is told: a form of another site cannot say this type. */
+/** Before anything else is told: a form of another site cannot say this type. And of what is packed nobody knows how much it is. */
 export function checkType({ headers }: HubRequest): void {
   if (!/^text\/event-stream\s*(;|$)/i.test(headers['content-type'] ?? '')) {
     throw refusal(415, 'the Content-Type of a POST is text/event-stream')
   }
+  // What it would come to is not known before it is unpacked, and no client of ours packs.
+  const packed = headers['content-encoding']?.toLowerCase() ?? 'identity'
+  if (packed !== 'identity') throw refusal(415, 'a POST comes as it is, without Content-Encoding')
 }
 
 /** Reads no further than the limits, and holds what it has read. */

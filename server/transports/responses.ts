@@ -8,7 +8,9 @@ import type { Head } from '../http/head.ts'
 import type { Recipient } from '../http/hub-request.ts'
 import { jsString } from '../http/js-string.ts'
 import type { Refusal } from '../http-error.ts'
+import type { Part } from '../wire/batch.ts'
 import { ignore } from '../wire/channel.ts'
+import { gzipOf, partAs, plainPart } from '../wire/compression.ts'
 import { failBlock } from '../wire/control-events.ts'
 import type { Incoming, Outgoing } from '../wire/exchange.ts'
 import { createFrame } from './iframe.ts'
@@ -31,6 +33,28 @@ export function sendText(
 /** Answers with a script that calls back with a text. The comment keeps the answer from being anything but a script. */
 export function sendScript(response: Outgoing, head: Head, callback: string | undefined, text: string): void {
   sendText(response, head, 200, 'text/javascript', `/**/${callback}(${jsString(text)});`)
+}
+
+/** Answers a poll with parts of which some are compressed. */
+export function sendPacked(
+  response: Outgoing,
+  head: Head,
+  callback: string | undefined,
+  parts: readonly Part[],
+): void {
+  const bytes = gzipOf(callback === undefined ? parts : scriptOf(callback, parts))
+  const type = callback === undefined ? 'text/event-stream' : 'text/javascript'
+  sendText(response, { ...head, 'Content-Encoding': 'gzip' }, 200, type, bytes)
+}
+
+/** What `sendScript` sends, in parts. */
+function scriptOf(callback: string, parts: readonly Part[]): Part[] {
+  const inside = parts.map(part => partAs(part, insideOfString))
+  return [plainPart(`/**/${callback}("`), ...inside, plainPart('");')]
+}
+
+function insideOfString(text: string): string {
+  return jsString(text).slice(1, -1)
 }
 
 /** Answers with a frame that says why. Of 204 no browser makes a page. */

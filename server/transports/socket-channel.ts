@@ -55,6 +55,7 @@ export abstract class SocketChannel implements Channel {
 
   /** What was not taken by now goes by the next channel. The answer to a close frame has to be read. */
   protected shut(): void {
+    for (const frame of this.frames ?? []) this.letGo(frame)
     this.frames = undefined
     this.waiting = 0
     this.isShut = true
@@ -64,9 +65,33 @@ export abstract class SocketChannel implements Channel {
   heard(frame: Buffer, isBinary: boolean): void {
     if (this.isShut) return
     const told = isBinary ? undefined : frame
+    if (!this.hold(told)) return
     this.waiting += sizeOf(told)
     if (this.frames) this.frames.push(told)
     else void this.read([told])
+  }
+
+  /** How many bytes of a frame are held while it waits for its turn; most sockets bring no more than a piece at a time of what they are not read for. */
+  protected heldOf(_frame: Buffer | undefined): number {
+    return 0
+  }
+
+  /** Who finds no room may come again. */
+  private hold(frame: Buffer | undefined): boolean {
+    const bytes = this.heldOf(frame)
+    if (!this.connection || bytes === 0) return true
+    try {
+      this.context.inflow.reserve(this.connection.member, bytes)
+      return true
+    } catch (thrown) {
+      this.fail(this.connection, thrown)
+      return false
+    }
+  }
+
+  private letGo(frame: Buffer | undefined): void {
+    const bytes = this.heldOf(frame)
+    if (this.connection && bytes > 0) this.context.inflow.release(this.connection.member, bytes)
   }
 
   /** Takes one frame after the other. While there is a reason to wait, the socket is not read on. */
@@ -80,6 +105,7 @@ export abstract class SocketChannel implements Channel {
       } else {
         const frame = frames.shift()
         this.waiting -= sizeOf(frame)
+        this.letGo(frame)
         this.take(frame)
       }
     }
@@ -95,7 +121,9 @@ export abstract class SocketChannel implements Channel {
     const turn = context.turns.now()
     if (turn !== this.turn) this.done = 0
     this.turn = turn
-    return this.done >= inOneTurn ? nextTurn() : context.inflow.obstacle(connection.member, frame.length)
+    return this.done >= inOneTurn
+      ? nextTurn()
+      : context.inflow.obstacle(connection.member, frame.length - this.heldOf(frame))
   }
 
   private take(frame: Buffer | undefined): void {

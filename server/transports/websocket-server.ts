@@ -3,6 +3,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocket, WebSocketServer } from 'ws'
 import type { Limits } from '../options.ts'
 import { ignore } from '../wire/channel.ts'
+import { createInflation, deflate, offerOnly } from './inflate.ts'
 
 /** What a hub's sockets tell. */
 interface Ear {
@@ -50,17 +51,30 @@ function lineSocket() {
  */
 export const mostPieces = 2 ** 14
 
-export function createSockets({ message, batch }: Limits): Sockets {
-  return new WebSocketServer({
+/** `compresses`: whether messages may be compressed, where the client offers it. */
+export function createSockets({ message, batch }: Limits, compresses = false): Sockets {
+  const maxPayload = Math.max(message, batch)
+  const server = new WebSocketServer({
     noServer: true,
     clientTracking: false,
-    perMessageDeflate: false,
-    maxPayload: Math.max(message, batch),
+    perMessageDeflate: compresses && deflate,
+    maxPayload,
     maxFragments: mostPieces,
     maxBufferedChunks: mostPieces,
     WebSocket: lineSocket(),
     handleProtocols: offered => chosenProtocol(offered) ?? false,
   })
+  if (!compresses) return server
+  const inflateOurWay = createInflation(maxPayload)
+  return {
+    handleUpgrade(request, socket, head, made) {
+      offerOnly(request)
+      server.handleUpgrade(request, socket, head, ws => {
+        inflateOurWay(ws)
+        made(ws)
+      })
+    },
+  }
 }
 
 /** The first that a page offers, but never its token. */

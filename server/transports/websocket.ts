@@ -4,8 +4,9 @@ import type { WebSocket } from 'ws'
 import type { Context } from '../context.ts'
 import type { Granted } from '../http/access.ts'
 import type { HubRequest } from '../http/hub-request.ts'
-import { type Batch, bytesOf } from '../wire/batch.ts'
+import { type Batch, bytesOf, type Part } from '../wire/batch.ts'
 import { drained, ignore, takenBy } from '../wire/channel.ts'
+import { type Compression, frameOf } from '../wire/compression.ts'
 import { SocketChannel } from './socket-channel.ts'
 
 /** Answers the handshake, and carries blocks both ways until one side has had enough. */
@@ -46,15 +47,29 @@ class WebSocketChannel extends SocketChannel {
   /** Bytes that came since the last whole message, and those of them that are held. */
   private arriving = 0
   private held = 0
+  private readonly compression: Compression | undefined
 
   constructor(context: Context, ws: WebSocket, socket: Duplex, maySend: boolean) {
     super(context, maySend)
     this.ws = ws
     this.socket = socket
+    this.compression = ws.extensions === '' ? undefined : context.compression
   }
 
   write(batch: Batch): void {
-    this.ws.send(bytesOf(batch), textFrame)
+    const parts = this.compression?.partsOf(batch)
+    if (parts) this.writeParts(parts)
+    else this.ws.send(bytesOf(batch), textFrame)
+  }
+
+  /** `ws` writes each frame at once, since it never compresses: so what goes past it is in order. */
+  private writeParts(parts: readonly Part[]): void {
+    const { ws, socket } = this
+    socket.cork()
+    for (const { bytes, blocks } of parts)
+      if (!blocks) ws.send(bytes, textFrame)
+      else if (ws.readyState === ws.OPEN) socket.write(frameOf(blocks))
+    socket.uncork()
   }
 
   unsent(): number {
@@ -118,6 +133,11 @@ class WebSocketChannel extends SocketChannel {
   override heard(frame: Buffer, isBinary: boolean): void {
     this.whole()
     super.heard(frame, isBinary)
+  }
+
+  /** One that was compressed may be a thousand times as large as what came of it. */
+  protected override heldOf(frame: Buffer | undefined): number {
+    return this.compression ? (frame?.length ?? 0) : 0
   }
 }
 

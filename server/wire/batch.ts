@@ -3,6 +3,16 @@ import { wrap } from '../../src/wire/encoder.ts'
 /** A text to be sent: whole blocks. */
 export interface Piece {
   readonly text: string
+  /** The topic of a message; what the protocol itself says has none. */
+  readonly topic?: string
+}
+
+/** A part of a batch that goes out in one way: as a frame of a WebSocket, or as blocks of an answer in gzip. */
+export interface Part {
+  readonly text: string
+  readonly bytes: Buffer
+  /** The text in blocks of DEFLATE (RFC 1951), complete, and ending with a byte; nothing if it stays as it is. */
+  readonly blocks?: Buffer
 }
 
 /**
@@ -18,6 +28,8 @@ export interface Batch {
   text: string | undefined
   bytes: Buffer | undefined
   wrapped: Buffer | undefined
+  /** What it goes out in where the client can inflate; `none` if it goes out as it is. */
+  parts: readonly Part[] | 'none' | undefined
 }
 
 export function emptyBatch(): Batch {
@@ -46,11 +58,27 @@ export function wrappedBytesOf(batch: Batch): Buffer {
 }
 
 function link(before: Batch | undefined, piece: Piece, size: number): Batch {
-  return { before, piece, size, next: undefined, text: undefined, bytes: undefined, wrapped: undefined }
+  return {
+    before,
+    piece,
+    size,
+    next: undefined,
+    text: undefined,
+    bytes: undefined,
+    wrapped: undefined,
+    parts: undefined,
+  }
 }
 
 function join(batch: Batch): string {
-  const texts: string[] = []
-  for (let at: Batch | undefined = batch; at; at = at.before) texts.push(at.piece.text)
-  return texts.reverse().join('')
+  return piecesOf(batch)
+    .map(({ text }) => text)
+    .join('')
+}
+
+/** The oldest first. */
+export function piecesOf(batch: Batch): Piece[] {
+  const pieces: Piece[] = []
+  for (let at: Batch | undefined = batch; at; at = at.before) pieces.push(at.piece)
+  return pieces.reverse()
 }
