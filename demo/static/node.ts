@@ -70,6 +70,7 @@ export const readSync = notHere
 export const request = notHere
 export const deflateRawSync = notHere
 export const gzipSync = notHere
+export const crc32 = undefined
 export const inflateRawSync = notHere
 export const constants = {}
 export class Agent {}

@@ -2,6 +2,8 @@ import * as zlib from 'node:zlib'
 import { isPrivate } from '../log/log.ts'
 import { type Batch, type Part, type Piece, piecesOf } from './batch.ts'
 
+const { constants, deflateRawSync, gzipSync } = zlib
+
 /**
  * Compresses what is worth it, once for all who hear it. Only messages of topics that were named are compressed, and together only those of one topic, or of
  * topics that were said to belong together: how well a text is compressed tells whoever counts its bytes what stands in it twice (CRIME, BREACH), so
@@ -11,8 +13,6 @@ export interface Compression {
   /** What a batch goes out in; nothing if it goes out as it is. */
   partsOf(batch: Batch): readonly Part[] | undefined
 }
-
-const { constants, deflateRawSync, gzipSync } = zlib
 
 /** Says with what a topic may be compressed: with itself alone (`true`), with the topics of the same name, or not at all. */
 export type Mixing = (topic: string) => boolean | string
@@ -190,6 +190,7 @@ export interface GzipStream {
 /** A Node before 20.15 has no sum to go on with. */
 export const canStream = typeof zlib.crc32 === 'function'
 
+/** Begins one; `write` is given its pieces as they come. */
 export function createGzip(write: (piece: Buffer) => unknown): GzipStream {
   let sum = 0
   let size = 0
