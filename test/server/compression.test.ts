@@ -65,6 +65,27 @@ describe('the answer to a poll', () => {
     expect(bytes.toString('latin1')).not.toContain('message 1 says')
   })
 
+  it('that goes on while there is more is one text in gzip', async () => {
+    const at = await stand({ compression: true, retain: 10_001 })
+    const texts = Array.from({ length: 10_000 }, (_, n) => `message ${n} says what the one before has said`)
+    const first = `${await at.hub.publish('x', 'the first')}`
+    for (const text of texts) void at.hub.publish('x', text)
+    const heard: (string | undefined)[] = []
+    const answers: Packed[] = []
+    // A machine that stands still for half a second gives the rest with the next answer.
+    for (let id = first; heard.length < texts.length; ) {
+      const answer = await poll(at, { 'rt.id': id })
+      answers.push(answer)
+      heard.push(...dataOf(answer.text))
+      id = parse(answer.text).findLast(block => block.id)?.id ?? id
+    }
+    expect(heard).toEqual(texts)
+    for (const { headers, bytes, text } of answers) {
+      expect(headers['content-encoding']).toBe('gzip')
+      expect(bytes.length * 2).toBeLessThan(text.length)
+    }
+  })
+
   it('with a single small message is as it is', async () => {
     const at = await stand({ compression: true })
     const first = `${await at.hub.publish('x', 'the first')}`
