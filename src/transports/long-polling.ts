@@ -24,8 +24,7 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
     for (const block of blocks) retry = block.retry ?? retry
     spoke ||= blocks.length > 0
   }
-  // A server that keeps account of what this page has heard brings nothing twice.
-  let said = target.dialect.protocol.sendsHello ? undefined : ''
+  let said = ''
   let origin: string | undefined
   const abort = requester(target)(target, asked, {
     head: reader.head,
@@ -34,7 +33,7 @@ function poll(out: Receiving, target: Target, turn: number, before?: Reader, ret
       out.opened()
     },
     text(chunk) {
-      if (said !== undefined) said += chunk
+      said += chunk
       took(feed(chunk, reader, out, origin))
     },
     done(failure) {

@@ -5,7 +5,7 @@ export interface Over {
   /** When it was asked for. */
   since: number
   /** All that it said, where that is kept: a copy of the one before has nothing new. */
-  text?: string | undefined
+  text?: string
   /** Whether it had any blocks. */
   spoke: boolean
   /** The server's latest word on when to ask again, in ms. */
