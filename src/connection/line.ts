@@ -250,7 +250,7 @@ export class Line<Messages = Record<string, unknown>, Shared = Contract> extends
 
   private transmit(data: unknown, options: SendOptions): Promise<unknown> {
     if (typeof DEV === 'undefined' || DEV) checkSend(options)
-    const { event, answer, timeout, signal } = options
+    const { event, answer, timeout, signal, volatile } = options
     // A line break in it would be further fields on the wire.
     if (event && /[\r\n\0]|^rt\./.test(event)) throw new TypeError('send: event')
     if (this.readyState === 2 || this.leaving)
@@ -261,9 +261,11 @@ export class Line<Messages = Record<string, unknown>, Shared = Contract> extends
     if (signal?.aborted) throw signal.reason
     const payload = asPayload(codec.encode(data))
     const told = this.connection.send({
-      ...options,
       event: event || undefined,
       data: payload,
+      answer,
+      signal,
+      volatile,
       type: codec === rawCodec && !isPayload(data) ? 'json' : undefined,
       timeout: timeout ?? (answer ? answersTimeout : undefined),
     })
