@@ -2,7 +2,7 @@ import type { Dialect, Position, Request, RequestContext } from '../contracts/di
 import { type Failure, inWords } from '../contracts/failure.ts'
 import type { Content, Frame, Gap } from '../contracts/frame.ts'
 import { createNumberedOutbox } from '../outbox/numbered.ts'
-import { setQueries } from '../wire/address.ts'
+import { addQuery, setQuery } from '../wire/address.ts'
 import type { Block } from '../wire/block.ts'
 import { largest } from '../wire/codec.ts'
 import { encode } from '../wire/encoder.ts'
@@ -89,12 +89,7 @@ function buildRequest({
   hidden,
 }: RequestContext): Request {
   const there = new URL(url)
-  const own: (readonly [name: string, value: string])[] = []
-  const set = (name: string, value: string | undefined) => value && own.push([`rt.${name}`, value])
-  const address = () => {
-    setQueries(there, own)
-    return there.href
-  }
+  const set = (name: string, value: string | undefined) => value && setQuery(there, `rt.${name}`, value)
   const { topics } = position
   set('v', topics ? '2' : '1')
   set('via', via)
@@ -104,7 +99,8 @@ function buildRequest({
   set('ticket', ticket)
   if (kind === 'socket') there.protocol = there.protocol.replace('http', 'ws')
   if (via === 'post' && !position.session) set('line', line)
-  if (kind === 'post') return { url: address(), headers: { ...headers, 'Content-Type': 'text/event-stream' } }
+  if (kind === 'post')
+    return { url: there.href, headers: { ...headers, 'Content-Type': 'text/event-stream' } }
   if (!query) set('id', position.cursor)
   if (turn !== undefined) set('n', `${turn}`)
   set('x', nonce)
@@ -114,10 +110,10 @@ function buildRequest({
   // A slice that is sent is no channel.
   if (topics && !query) {
     if (turn !== undefined) set('c', channel)
-    own.push(...topics.query())
+    for (const [name, value] of topics.query()) addQuery(there, name, value)
   }
   const protocols = token && kind === 'socket' && ['rt.1', `rt.token.${asName(token)}`]
-  return { url: address(), headers, ...(protocols && { protocols }) }
+  return { url: there.href, headers, ...(protocols && { protocols }) }
 }
 
 /** A subprotocol's name has no other characters than those of base64url, of which no padding. */

@@ -28,17 +28,6 @@ export function startNext(race: Racing, terms: Terms): Race {
     : { name: 'concluding', failures: race.failures }
 }
 
-/** The candidate that has begun meanwhile goes on if it is the first of this order, but for those that cannot be used here. Otherwise it is closed. */
-export function recall(race: Racing, order: readonly Transport[], terms: Terms): Race {
-  const { candidates } = race
-  if (candidates.some(({ phase }) => phase !== 'connecting')) return race
-  const begun = terms.transports.slice(0, race.begun)
-  const isRunning = (transport: Transport) => candidates.some(other => other.transport === transport)
-  const [first, ...queue] = order.filter(transport => isRunning(transport) || !begun.includes(transport))
-  if (first && isRunning(first)) return { ...race, queue }
-  return startNext({ ...race, candidates: [], queue: first ? [first, ...queue] : queue }, terms)
-}
-
 /** Whether somebody answered, or nobody was asked: in an outage a transport goes on resting. */
 function isAnswer({ kind }: Failure): boolean {
   return kind === 'status' || kind === 'content' || kind === 'unsupported'

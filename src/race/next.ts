@@ -6,7 +6,6 @@ import {
   giveUp,
   goOn,
   put,
-  recall,
   receive,
   schedule,
   stalled,
@@ -36,8 +35,6 @@ export function next(race: Race, signal: Signal, terms: Terms): Race {
   switch (signal.type) {
     case 'due':
       return race.name === 'racing' ? startNext(race, terms) : race
-    case 'recalled':
-      return race.name === 'racing' ? recall(race, signal.queue, terms) : race
     case 'upgrade':
       return race.name === 'delivering' ? tryUpgrade(race, terms) : race
     case 'held-back':

@@ -10,8 +10,8 @@ export const during = 120_000
 /** So many attempts are kept for a line that another transport carries: an outage alone does not use up all. */
 const reserve = 2
 
-/** What was learned on this page. Those that were left are not known before somebody asks. */
-const pages = new Map<string, { failed: number[]; left?: readonly string[]; leftUntil: number }>()
+/** What was learned on this page. */
+const pages = new Map<string, { failed: number[]; left: readonly string[]; leftUntil: number }>()
 
 /** What a page has learned of a way to a server: which transport worked, kept over pages, and how many attempts failed lately where only so many may. */
 export interface Preference {
@@ -26,27 +26,15 @@ export interface Preference {
   attemptsAllowed(carried: boolean, limit?: number): boolean
 }
 
-/**
- * `way` tells what was learned from what else there is to be learned, and `nameOf` what it is kept by: it names the address, and holds no secrets.
- * Nothing is read before somebody asks, since that takes a fresh page a millisecond.
- */
-export function createPreference(
-  environment: Environment,
-  way: string,
-  nameOf = (way: string) => way,
-): Preference {
-  const key = () => `throughline:${nameOf(way)}`
-  const stored = () => (environment.getItem(key()) ?? '').split(' ')
-  const known = pages.get(way) ?? { failed: [], leftUntil: 0 }
+/** `way` tells what was learned from what else there is to be learned: it names the address, and holds no secrets. */
+export function createPreference(environment: Environment, way: string): Preference {
+  const key = `throughline:${way}`
+  const stored = () => (environment.getItem(key) ?? '').split(' ')
+  const [, , names = '', until] = stored()
+  const known = pages.get(way) ?? { failed: [], left: names.split(','), leftUntil: Number(until) || 0 }
   pages.set(way, known)
   const { failed } = known
-  const left = () => {
-    if (!known.left) {
-      const [, , names = '', until] = stored()
-      Object.assign(known, { left: names.split(','), leftUntil: Number(until) || 0 })
-    }
-    return known.leftUntil > Date.now() ? (known.left as readonly string[]) : []
-  }
+  const left = () => (known.leftUntil > Date.now() ? known.left : [])
   return {
     recall() {
       const [name, until] = stored()
@@ -54,7 +42,7 @@ export function createPreference(
     },
     remember(name) {
       const bad = left().length > 0 ? ` ${known.left} ${known.leftUntil}` : ''
-      environment.setItem(key(), `${name} ${Date.now() + lifetime}${bad}`)
+      environment.setItem(key, `${name} ${Date.now() + lifetime}${bad}`)
     },
     left,
     leave(those) {

@@ -37,12 +37,11 @@ export function race(...candidates: readonly Transport[]): Race {
 export function createRace(transports: readonly Transport[], known?: Preference): Route {
   let memory = known as Preference
   let learned: Learned
-  let isRecalled = false
   return { open }
 
   function open(target: Target, line: Receiver): Channel {
     const { environment, dialect } = target
-    memory ??= createPreference(environment, wayTo(target), digest)
+    memory ??= createPreference(environment, wayTo(target))
     learned ??= createLearned(transports, memory, dialect.protocol.comparableIds)
     const now = () => environment.now()
     const terms: Terms = {
@@ -82,14 +81,11 @@ export function createRace(transports: readonly Transport[], known?: Preference)
         signal({ type: 'held-back', queue: learned.order(now()) })
       },
     }
-    // What was kept over pages is asked for once the first handshake is on its way: to read it takes a fresh page a millisecond.
-    const isGuess = !isRecalled && dialect.protocol.comparableIds
-    isRecalled = true
     const live = new Map<number, Running>()
     const inquiry = new AbortController()
     let state: State = {
       name: 'racing',
-      queue: isGuess ? transports : learned.order(now()),
+      queue: learned.order(environment.now()),
       awaited: learned.awaited(),
       candidates: [],
       failures: [],
@@ -111,7 +107,6 @@ export function createRace(transports: readonly Transport[], known?: Preference)
 
     queueMicrotask(() => {
       signal({ type: 'due' })
-      if (isGuess) signal({ type: 'recalled', queue: learned.order(now()) })
       if (target.eager) signal({ type: 'due' })
     })
     return {
@@ -255,7 +250,7 @@ export function createRace(transports: readonly Transport[], known?: Preference)
 
   /** What was learned of one address, dialect and choice of transports says nothing about others. */
   function wayTo({ origin, pathname, dialect }: Target): string {
-    return [origin, pathname, dialect.name, ...transports.map(({ name }) => name)].join(' ')
+    return digest([origin, pathname, dialect.name, ...transports.map(({ name }) => name)].join(' '))
   }
 }
 

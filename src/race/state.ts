@@ -94,8 +94,6 @@ export type Signal =
   | CandidateSignal
   /** The next candidate may begin. */
   | { type: 'due' }
-  /** What worked before is known by now. `queue`: the order in which transports are tried. */
-  | { type: 'recalled'; queue: readonly Transport[] }
   /** The active candidate holds back what is newest. `queue` is what is tried in its place. */
   | { type: 'held-back'; queue: readonly Transport[] }
   /** The next upgrade may be tried. */

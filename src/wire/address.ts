@@ -1,29 +1,16 @@
 /** Adds a parameter to an address. What is there stays as it is, byte for byte, which `searchParams` would write anew. */
 export function addQuery(url: URL, name: string, value: string): void {
-  url.search += `${url.search && '&'}${pair(name, value)}`
+  url.search += `${url.search && '&'}${escaped(name)}=${escaped(value)}`
 }
 
 /** The same, in place of those of this name. */
 export function setQuery(url: URL, name: string, value: string): void {
-  setQueries(url, [[name, value]])
-}
-
-/** The same for several: an address is parsed anew with each change. */
-export function setQueries(url: URL, values: readonly (readonly [name: string, value: string])[]): void {
-  const names = values.map(([name]) => name)
-  const { search } = url
-  const others = search ? search.slice(1).split('&') : []
-  const kept = others.filter(part => !names.includes(nameIn(part)))
-  url.search = [...kept, ...values.map(([name, value]) => pair(name, value))].join('&')
-}
-
-function nameIn(part: string): string {
-  const name = part.split('=', 1)[0] as string
-  return /[%+]/.test(name) ? `${[...new URLSearchParams(name).keys()]}` : name
-}
-
-function pair(name: string, value: string): string {
-  return `${escaped(name)}=${escaped(value)}`
+  const others = url.search
+    .slice(1)
+    .split('&')
+    .filter(part => !new URLSearchParams(part).has(name))
+  url.search = others.join('&')
+  addQuery(url, name, value)
 }
 
 /** What a query can hold as it is stays as it is: some servers compare before they decode. A lone surrogate becomes U+FFFD. */

@@ -108,36 +108,6 @@ describe('a race', () => {
   test.each<[string, Race, [number, Signal][], string]>([
     ['begins its first', begun(), [[0, due]], 'racing: websocket connecting'],
     [
-      'goes on with its first when that is what worked before',
-      begun(),
-      [
-        [0, due],
-        [0, { type: 'recalled', queue: [socket, poll, stream] }],
-        [300, due],
-      ],
-      'racing: websocket connecting, long-polling connecting',
-    ],
-    [
-      'closes its first when another one worked before',
-      begun(),
-      [
-        [0, due],
-        [0, { type: 'recalled', queue: [poll, socket, stream] }],
-      ],
-      'racing: long-polling connecting',
-    ],
-    [
-      'does not try again what could not be begun before it knew what worked',
-      begun(),
-      [
-        [0, due],
-        [0, failed(0)],
-        [0, { type: 'recalled', queue: [socket, stream, poll] }],
-        [300, due],
-      ],
-      'racing: xhr-streaming connecting, long-polling connecting',
-    ],
-    [
       'is joined by the next',
       begun(),
       [
@@ -414,7 +384,7 @@ describe('a race', () => {
     const any: fc.Arbitrary<Signal> = fc.oneof(
       fc.constantFrom<Signal>(due, due, { type: 'upgrade' }, { type: 'online' }),
       fc.record({ type: fc.constant('probed' as const), answered: fc.boolean() }),
-      fc.record({ type: fc.constantFrom('held-back' as const, 'recalled' as const), queue }),
+      fc.record({ type: fc.constant('held-back' as const), queue }),
       fc.record({ type: fc.constantFrom('accepted' as const, 'spent' as const), id }),
       fc.record({ type: fc.constantFrom('arrived' as const, 'released' as const), id }),
       fc.record({ type: fc.constantFrom('verified' as const, 'overdue' as const), id }),

@@ -160,29 +160,6 @@ describe('the first transport', () => {
     expect(second.racing).toEqual(['websocket'])
   })
 
-  test('is looked up once the first handshake is on its way, which goes on only if it is the one that worked', async () => {
-    const world = createWorld()
-    const known = `throughline:${world.origin}`
-    const transports = fakes('websocket', 'eventsource')
-    const looked: number[] = []
-    const { getItem } = world.environment
-    const parts = {
-      getItem: (...what: Parameters<typeof getItem>) => {
-        looked.push(transports[0].channels.length)
-        return getItem(...what)
-      },
-    }
-    Object.assign(world.environment, parts)
-    world.storage.set(known, `eventsource ${Date.now() + 1_000}`)
-    const { racing } = await startRace(transports, { world })
-    expect([looked[0], racing]).toEqual([1, ['eventsource']])
-
-    const again = fakes('websocket', 'eventsource')
-    world.storage.set(known, `websocket ${Date.now() + 1_000}`)
-    await startRace(again, { world })
-    expect(again.map(({ channels }) => channels.length)).toEqual([1, 0])
-  })
-
   test('is the first of all when what is remembered is no transport of ours', async () => {
     const world = createWorld()
     world.storage.set(`throughline:${world.origin}`, `carrier-pigeon ${Date.now() + 1_000}`)
