@@ -240,18 +240,17 @@ export class Line<Messages = Record<string, unknown>, Shared = Contract> extends
   send(data: unknown, options: SendOptions = {}): Promise<unknown> {
     const { log, environment } = this.setup
     const { setTimeout } = environment
-    const outcome = this.transmit(data, options)
-    outcome.catch(error => log('send', error?.code ?? error?.name))
     return heeded(
-      outcome,
+      () => this.transmit(data, options),
       error => isWanted(error, options) || this.tell(asConnectionError(error)),
       act => setTimeout(act, 0),
+      error => log('send', (error as ConnectionError)?.code ?? (error as Error)?.name),
     )
   }
 
-  private async transmit(data: unknown, options: SendOptions): Promise<unknown> {
+  private transmit(data: unknown, options: SendOptions): Promise<unknown> {
     if (typeof DEV === 'undefined' || DEV) checkSend(options)
-    const { event, answer, timeout, signal } = options
+    const { event, answer, timeout, signal, volatile } = options
     // A line break in it would be further fields on the wire.
     if (event && /[\r\n\0]|^rt\./.test(event)) throw new TypeError('send: event')
     if (this.readyState === 2 || this.leaving)
@@ -261,14 +260,18 @@ export class Line<Messages = Record<string, unknown>, Shared = Contract> extends
       throw new TypeError('send: this dialect has no answers; listen for an event that the server sends back')
     if (signal?.aborted) throw signal.reason
     const payload = asPayload(codec.encode(data))
-    const told = await this.connection.send({
-      ...options,
+    const told = this.connection.send({
       event: event || undefined,
       data: payload,
+      answer,
+      signal,
+      volatile,
       type: codec === rawCodec && !isPayload(data) ? 'json' : undefined,
       timeout: timeout ?? (answer ? answersTimeout : undefined),
     })
-    if (told !== undefined) return decode(codec, told as Content)
+    return answer
+      ? told.then(given => (given === undefined ? undefined : decode(codec, given as Content)))
+      : told
   }
 
   /**

@@ -20,17 +20,28 @@ class Heeded<T> extends Promise<T> {
 }
 
 /**
- * The same outcome. A rejection that nobody listens to would end a Node process, so it is handed to `unheard` instead, after what is
- * going on: who asks for the promise later in the same turn has listened.
+ * The outcome of what `begin` begins. A rejection that nobody listens to would end a Node process, so it is handed to `unheard` instead, after
+ * what is going on: who asks for the promise later in the same turn has listened. `refused` is told of each. A page may send ten thousand
+ * messages in a turn, so nothing but the outcome is listened to as long as there is no rejection.
  */
 export function heeded<T>(
-  outcome: Promise<T>,
+  begin: () => Promise<T>,
   unheard: (error: unknown) => void,
   later: (act: () => void) => void,
+  refused = (_error: unknown) => {},
 ): Promise<T> {
-  const promise = new Heeded<T>((resolve, reject) => outcome.then(resolve, reject))
-  const tell = (error: unknown) => promise.heard || unheard(error)
-  const refused = (error: unknown) => promise.heard || later(() => tell(error))
-  Promise.prototype.then.call(promise, undefined, refused)
+  const promise: Heeded<T> = new Heeded<T>((resolve, reject) => {
+    const fail = (error: unknown) => {
+      reject(error)
+      Promise.prototype.then.call(promise, undefined, () => {})
+      refused(error)
+      if (!promise.heard) later(() => promise.heard || unheard(error))
+    }
+    try {
+      begin().then(resolve, fail)
+    } catch (error) {
+      queueMicrotask(() => fail(error))
+    }
+  })
   return promise
 }

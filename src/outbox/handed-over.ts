@@ -32,7 +32,7 @@ export const createHandedOverOutbox: CreateOutbox = (wire, environment, lost, wa
       sender.signal({ type: 'over', batch: sender.state.batch })
     },
     // What is answered was taken, whatever becomes of the request that carried it.
-    answered: entry => queue.settle(entry),
+    answered: entry => queue.settle([entry]),
   })
 
   // The queue has those members of an outbox that have nothing to do with sending.
@@ -61,7 +61,7 @@ export const createHandedOverOutbox: CreateOutbox = (wire, environment, lost, wa
   }
 
   function conclude({ entry, send }: SingleMessage, failure?: Failure): void {
-    if (!failure) return queue.settle(entry)
+    if (!failure) return queue.settle([entry])
     const outcome = outcomeOfHandedOver(failure, wire)
     if (outcome !== 'retry' && outcome !== 'renew') return queue.refuse(outcome, [entry], failure)
     queue.unanswered = 0

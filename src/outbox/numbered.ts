@@ -3,7 +3,7 @@ import type { CreateOutbox, Limits, Outbox } from '../contracts/outbox.ts'
 import { usualWaiting } from '../contracts/waiting.ts'
 import type { Payload } from '../wire/codec.ts'
 import { isRefusal, outcomeOfNumbered } from './outcome.ts'
-import { bytesOf, createQueue, type Entry } from './queue.ts'
+import { createQueue, type Entry } from './queue.ts'
 import { type Batch, createSender, growing } from './sender.ts'
 
 /** Several messages that go together; a ping has none. */
@@ -65,10 +65,12 @@ export const createNumberedOutbox: CreateOutbox = (wire, environment, lost, wait
 
   function acknowledge(upTo = 0): void {
     // What was never sent cannot have been taken: such an answer is to an earlier session.
-    while (acknowledged < upTo && entries[0]?.sent) {
-      acknowledged++
+    let count = 0
+    while (acknowledged + count < upTo && entries[count]?.sent) count++
+    if (count > 0) {
+      acknowledged += count
       emptyAnswers = 0
-      queue.settle(entries[0])
+      queue.settle(entries.slice(0, count))
     }
     // There may be room for more now.
     queueMicrotask(sender.flush)
@@ -95,7 +97,7 @@ export const createNumberedOutbox: CreateOutbox = (wire, environment, lost, wait
         if (entries[queue.unanswered]) backOff()
         break
       }
-      room -= bytesOf(block)
+      room -= (entries[queue.unanswered] as Entry).bytes
       if (text && room < 0) break
       text = text ? `${text}${block}` : block
       batch.push(queue.take())

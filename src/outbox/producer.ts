@@ -112,7 +112,7 @@ export function createProducerOutbox({ producer, join }: ProducerRules): CreateO
         pending = undefined
         failures = 0
         seq++
-        for (const entry of entries) queue.settle(entry)
+        for (const entry of entries) queue.settle([entry])
         return
       }
       const { status = 0, code, retryAfter } = failure

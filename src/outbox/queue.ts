@@ -11,10 +11,12 @@ import { utf8Length } from '../wire/payload.ts'
 export interface Entry extends Outgoing {
   readonly size: number
   readonly expires: number
+  /** How many bytes it had as it was written last. */
+  bytes: number
   /** How many requests carried it, but for those that certainly were not taken. */
   sent: number
   /** What its answer will name: the number that it was written with last. */
-  number?: number
+  number: number | undefined
   resolve(answer?: unknown): void
   reject(error: unknown): void
 }
@@ -38,8 +40,8 @@ export interface Queue {
   /** Whose answers are waited for: also of messages that the server has taken. */
   readonly asked: Set<Entry>
   answered(number: number, answer: unknown): void
-  /** The server has taken this entry. */
-  settle(entry: Entry): void
+  /** The server has taken these entries, which are the first. */
+  settle(taken: readonly Entry[]): void
   /** Rejects entries with an error, and takes them out. @default all that were sent, and whose answers are waited for */
   refuse(kind: SendKind, some?: readonly Entry[], failure?: Partial<Failure>): void
   whenEmpty(act: () => void): void
@@ -68,6 +70,7 @@ export function createQueue(
   const asked = new Set<Entry>()
   const whenEmpty: (() => void)[] = []
   let expiry: unknown
+  let flushes = false
 
   const queue: Queue = {
     entries,
@@ -92,9 +95,9 @@ export function createQueue(
         return checkEmpty()
       }
     },
-    settle(entry) {
-      takeOut(entry)
-      if (!entry.answer) entry.resolve()
+    settle(taken) {
+      takeOut(taken)
+      for (const entry of taken) if (!entry.answer) entry.resolve()
     },
     refuse,
     whenEmpty(act) {
@@ -110,40 +113,72 @@ export function createQueue(
   return queue
 
   function add(message: Outgoing): Promise<unknown> {
-    const { timeout, signal, volatile } = message
-    const bytes = bytesOf(message.data)
-    let timer: unknown
-    let abort: () => void
+    const { event, topic, data, type, answer, timeout, signal, volatile, own } = message
+    const bytes = bytesOf(data)
+    let added: Entry | undefined
     const promise = new Promise((resolve, reject) => {
-      if (!message.own) {
+      if (!own) {
         if (bytes > Math.min(queue.largest, waiting.bytes)) return reject(tooLarge(bytes))
         if (entries.length >= waiting.messages || queue.size + bytes > waiting.bytes)
           return reject(errorOf(volatile ? 'dropped' : 'full'))
       }
       const expires = environment.now() + waiting.age
-      const entry: Entry = { ...message, size: bytes, expires, sent: 0, resolve, reject }
+      // Field by field: to spread a message costs as much as all else that is done with it here.
+      const entry: Entry = {
+        event,
+        topic,
+        data,
+        type,
+        answer,
+        timeout,
+        signal,
+        size: bytes,
+        expires,
+        bytes: 0,
+        sent: 0,
+        number: undefined,
+        resolve,
+        reject,
+      }
+      added = entry
       entries.push(entry)
       queue.size += bytes
       if (entries.length === 1) watchExpiry()
-      const detail = `its timeout is ${timeout} ms`
-      const late = () => giveUp(entry, errorOf(entry.sent ? 'IN_DOUBT' : 'expired', { detail }))
-      if (timeout !== undefined) timer = environment.setTimeout(late, timeout)
-      abort = () => giveUp(entry, signal?.reason)
-      signal?.addEventListener('abort', abort)
-      const flush = () => {
-        rules.flush()
-        if (volatile && !entry.sent && !rules.awaitEnd?.(flush)) refuse('dropped', [entry])
-      }
-      // What is sent in one turn goes up together.
-      queueMicrotask(flush)
+      if (volatile) queueMicrotask(() => flushOrDrop(entry))
+      else flushSoon()
     })
-    if (timeout !== undefined || signal) promise.then(stop, stop)
+    if (added && (timeout !== undefined || signal)) giveUpLater(added, promise)
     return promise
+  }
+
+  function giveUpLater(entry: Entry, promise: Promise<unknown>): void {
+    const { timeout, signal } = entry
+    const detail = `its timeout is ${timeout} ms`
+    const late = () => giveUp(entry, errorOf(entry.sent ? 'IN_DOUBT' : 'expired', { detail }))
+    const timer = timeout === undefined ? undefined : environment.setTimeout(late, timeout)
+    const abort = () => giveUp(entry, signal?.reason)
+    signal?.addEventListener('abort', abort)
+    promise.then(stop, stop)
 
     function stop(): void {
       environment.clearTimeout(timer)
       signal?.removeEventListener('abort', abort)
     }
+  }
+
+  /** What is sent in one turn goes up together. */
+  function flushSoon(): void {
+    if (flushes) return
+    flushes = true
+    queueMicrotask(() => {
+      flushes = false
+      rules.flush()
+    })
+  }
+
+  function flushOrDrop(entry: Entry): void {
+    rules.flush()
+    if (!entry.sent && !rules.awaitEnd?.(() => flushOrDrop(entry))) refuse('dropped', [entry])
   }
 
   /** Nobody waits for it any more. One that was sent keeps its place, since later ones have the numbers after it. */
@@ -157,7 +192,7 @@ export function createQueue(
 
   function reject(entry: Entry, error: unknown): void {
     asked.delete(entry)
-    takeOut(entry)
+    takeOut([entry])
     entry.reject(error)
   }
 
@@ -169,12 +204,13 @@ export function createQueue(
     for (const entry of some) reject(entry, errorOf(kind, failure))
   }
 
-  function takeOut(entry: Entry): void {
-    const index = entries.indexOf(entry)
+  /** Entries that follow each other are taken out together, since all behind them move up. */
+  function takeOut(some: readonly Entry[]): void {
+    const index = entries.indexOf(some[0] as Entry)
     if (index >= 0) {
-      entries.splice(index, 1)
-      queue.size -= entry.size
-      if (index < queue.unanswered) queue.unanswered--
+      entries.splice(index, some.length)
+      for (const { size } of some) queue.size -= size
+      queue.unanswered -= Math.max(0, Math.min(some.length, queue.unanswered - index))
       if (entries.length === 0) watchExpiry()
     }
     checkEmpty()
@@ -186,9 +222,9 @@ export function createQueue(
       entry.number = number
       try {
         const text = wire.write(entry, number)
-        const bytes = bytesOf(text)
-        if (entry.sent || bytes <= queue.largest) return text
-        throw tooLarge(bytes)
+        entry.bytes = bytesOf(text)
+        if (entry.sent || entry.bytes <= queue.largest) return text
+        throw tooLarge(entry.bytes)
       } catch (error) {
         if (entry.sent) return undefined
         reject(entry, error)

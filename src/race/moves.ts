@@ -51,7 +51,7 @@ function begin<R extends Contest>(race: R, transport: Transport, { now, isCold, 
 
 /**
  * The first that a candidate says. While better ones are on their way they are given a moment, as RFC 8305, 3, gives one to the
- * better address: as long as this one took itself, at most the stagger.
+ * better address: as long as this one took itself, at most the stagger. A page that would rather pay than wait waits only for one that was accepted.
  */
 export function arrive(race: Contest, candidate: Candidate, terms: Terms): Race {
   if (race.active !== undefined) return receive(race, candidate, terms)
@@ -62,7 +62,9 @@ export function arrive(race: Contest, candidate: Candidate, terms: Terms): Race 
   const woken = overlap ? undefined : resting(race)
   const moment = woken ? stagger : Math.min(now - candidate.started, stagger)
   const open: Contest = overlap ? race : { ...race, rest: 'over' }
-  if (moment <= 0 || !(woken || hasBetter(race, candidate, terms))) return receive(open, candidate, terms)
+  const isAwaited = (other: Candidate) => !terms.eager || other.phase === 'accepted'
+  if (moment <= 0 || !(woken || hasBetter(race, candidate, terms, isAwaited)))
+    return receive(open, candidate, terms)
   const holding = put(open, candidate, { ...candidate, phase: 'holding', arrived: now, moment })
   return woken ? begin(holding, woken, terms) : holding
 }
@@ -89,7 +91,9 @@ export function verify(race: Contest, candidate: Candidate, terms: Terms): Race 
   const candidates = race.candidates.filter(other => other === candidate || mayFollow(other))
   const verified = put({ ...race, candidates }, candidate, { ...candidate, phase: 'verified', heard, since })
   // An outage says nothing against the transport that worked before it: an upgrade to that one is tried at once.
-  const after = terms.isStray(candidate.transport) ? 0 : race.pause
+  // So is one to what an eager page has not waited for.
+  const isSoon = terms.isStray(candidate.transport) || (terms.eager && race.name === 'racing')
+  const after = isSoon ? 0 : race.pause
   return schedule({ ...verified, name: 'delivering', active: candidate.id }, terms, after)
 }
 
@@ -161,8 +165,13 @@ function mayStay(candidate: Candidate, { overlap }: Terms): boolean {
   return overlap && (!candidate.cold || hasHeard(candidate))
 }
 
-function hasBetter({ candidates }: Contest, candidate: Candidate, terms: Terms): boolean {
-  return candidates.some(other => !hasHeard(other) && isBetter(other, candidate, terms))
+function hasBetter(
+  { candidates }: Contest,
+  candidate: Candidate,
+  terms: Terms,
+  isAwaited = (_other: Candidate) => true,
+): boolean {
+  return candidates.some(other => !hasHeard(other) && isBetter(other, candidate, terms) && isAwaited(other))
 }
 
 function isBetter(one: Candidate, other: Candidate, { transports, isCooling }: Terms): boolean {

@@ -48,6 +48,7 @@ export function createRace(transports: readonly Transport[], known?: Preference)
       now,
       transports,
       overlap: dialect.protocol.comparableIds,
+      eager: target.eager === true,
       isCold: () => !target.positioned(),
       stagger,
       proof: dialect.protocol.proof,

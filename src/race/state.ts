@@ -113,6 +113,8 @@ export interface Terms {
   readonly transports: readonly Transport[]
   /** Whether candidates may deliver at the same time. */
   readonly overlap: boolean
+  /** Whether the page would rather pay for requests than wait. */
+  readonly eager: boolean
   /** Whether a candidate that begins now begins anew, and does not continue. */
   isCold(): boolean
   /** How long a candidate is alone, in ms. */

@@ -22,19 +22,19 @@ export function resolveAddress(url: string | AnyURL, base: string | undefined, a
       isLong ? `connect: the URL is ${show(url)}; it has to be a string or a URL` : 'connect: the URL',
     )
   // Without the query, and what else may be secret: a browser's own words would show all of it.
-  const shown = `connect: ${JSON.stringify(withoutQuery(`${url}`))}`
+  const shown = () => `connect: ${JSON.stringify(withoutQuery(`${url}`))}`
   let address: URL
   try {
     address = new URL(url, base)
   } catch {
     const where = isLong && !base ? ', and there is no page to resolve it against' : ''
-    const message = `${shown} is not a URL${where}`
+    const message = `${shown()} is not a URL${where}`
     // "If urlRecord is failure, then throw a "SyntaxError" DOMException" (WHATWG HTML 9.2.2), and so does WebSocket.
     throw asEventSource ? new DOMException(message, 'SyntaxError') : new TypeError(message)
   }
   // An EventSource that cannot fetch its URL says so by an `error` event.
   if (asEventSource || /^(http|ws)s?:$/.test(address.protocol)) return address
   throw new TypeError(
-    isLong ? `${shown} can't be reached: use an http:, https:, ws:, wss: or relative URL` : shown,
+    isLong ? `${shown()} can't be reached: use an http:, https:, ws:, wss: or relative URL` : shown(),
   )
 }

@@ -173,7 +173,7 @@ export class TopicSubscription extends Emitter implements Subscription {
 
   presence(): Promise<People> {
     const unheard = (error: unknown) => this.readyState < 2 && this.tell('error', { error })
-    return heeded(this.who(), unheard, queueMicrotask)
+    return heeded(() => this.who(), unheard, queueMicrotask)
   }
 
   close(): void {

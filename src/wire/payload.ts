@@ -34,6 +34,8 @@ export function unpack(data: string, encoding: string | undefined): string | Arr
 /** How many bytes the text takes in UTF-8; a lone surrogate counts as the U+FFFD it is sent as. */
 export function utf8Length(text: string): number {
   let bytes = text.length
+  // Most are; an engine's own search takes a fifth of the time.
+  if (!/[^\0-\x7f]/.test(text)) return bytes
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i)
     if (code < 0x80) continue

@@ -23,6 +23,7 @@ function at(now: number, other: Partial<Terms> = {}): Terms {
     now: () => now,
     transports,
     overlap: true,
+    eager: false,
     isCold: () => false,
     stagger: () => 300,
     proof: () => proof,
@@ -351,6 +352,22 @@ describe('a race', () => {
     expect(next(talking, verified(1), at(500, { isStray: () => true }))).toMatchObject({
       upgrade: { after: 0 },
     })
+  })
+
+  test('an eager page waits for a better one that was accepted, and for no other, which it tries again as soon as it can', () => {
+    const both: [number, Signal][] = [
+      [0, due],
+      [0, due],
+    ]
+    const eager = { eager: true }
+    expect(seen(follow(begun(), [...both, [10, accepted(0)], [20, arrived(1)]], eager))).toBe(
+      'racing: websocket accepted, xhr-streaming holding',
+    )
+    const prompt: [number, Signal][] = [...both, [20, arrived(1)]]
+    expect(seen(follow(begun(), prompt, { ...eager, isCold: () => true }))).toBe(
+      'racing: xhr-streaming receiving*',
+    )
+    expect(follow(begun(), [...prompt, [500, verified(1)]], eager)).toMatchObject({ upgrade: { after: 0 } })
   })
 
   test.each([

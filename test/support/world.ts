@@ -117,6 +117,8 @@ export function createWorld(parts: Partial<Environment> = {}, seed = 1): World {
     },
     async fire(what) {
       const event = typeof what === 'string' ? new Event(what) : what
+      // A browser calls its listeners in a turn of its own.
+      await world.settle()
       for (const heard of [...(listeners.get(event.type) ?? [])]) heard(event)
       await world.settle()
     },
