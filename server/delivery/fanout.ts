@@ -51,6 +51,8 @@ export function createFanout(
   // Most topics are a session's own, which one feed hears: it stands there by itself.
   const topics = new Map<string, Feed | Set<Feed>>()
   let waiting: Connection[] = []
+  let isQuiet = true // nothing was said in this turn of the event loop, nor late in the one before
+  let isLone = true // no more followed in the same turn, the last time that something was said
   let root = emptyBatch()
   const fanout: Fanout = { join, leave, end, deliver, pass, hearers, give, queue, flush, clock: 0 }
   return fanout
@@ -88,8 +90,12 @@ export function createFanout(
     const feeds = topics.get(entry.topic)
     if (!feeds) return
     const space = spaceOf(log, entry.topic)
+    // A message that comes alone, as the last one did, waits for nothing.
+    const atOnce = isQuiet && isLone
+    if (atOnce) begin()
     if (feeds instanceof Set) for (const feed of feeds) offer(feed, entry, space)
     else offer(feeds, entry, space)
+    if (atOnce) flushAll()
   }
 
   function pass(topic: string, text: string): void {
@@ -142,10 +148,30 @@ export function createFanout(
     if (connection.queue && connection.queue.size + piece.text.length > most) flush(connection, true)
     if (connection.isOver) return
     if (!connection.queue) {
-      if (!waiting.length) setImmediate(flushAll)
       waiting.push(connection)
-    }
+      if (isQuiet) {
+        // Behind the callback that says it, with all else that it says.
+        begin()
+        isLone = true
+        process.nextTick(flushAll)
+      }
+    } else isLone = false
     connection.queue = extend(connection.queue ?? root, piece)
+  }
+
+  /** What other callbacks say in this turn waits for its end, and goes out together. */
+  function begin(): void {
+    isQuiet = false
+    setImmediate(endTurn)
+  }
+
+  /** As long as something is said late in a turn, the next one is not quiet either. */
+  function endTurn(): void {
+    if (waiting.length > 0) {
+      isLone = false
+      begin()
+      flushAll()
+    } else isQuiet = true
   }
 
   function flushAll(): void {
