@@ -92,11 +92,11 @@ export function createPosition(
       const { type } = frame
       const leads = (type === 'gap' || type === 'subscribed') && stream.cursor !== before
       if (
-        leads ||
-        (/^(unsubscribed|presence)$/.test(type) && stream !== position) ||
         type === 'message' ||
+        leads ||
         type === 'answer' ||
-        type === 'reply'
+        type === 'reply' ||
+        (/^(unsubscribed|presence)$/.test(type) && stream !== position)
       )
         taken++
       return frame

@@ -16,9 +16,9 @@ export const share: Share = <H extends Host>(key: readonly unknown[], make: () =
   const known = hosts.find(each => isSame(each.key, key))
   if (known) return known.host as H
   const made = make()
-  const listeners = new Set<Listener>()
+  let listeners: readonly Listener[] = []
   let connection: Connection | undefined
-  const everybody = toAll(listeners, forget)
+  const everybody = toAll(() => listeners, forget)
   const host: H = { ...made, start }
   const entry = { key, host }
   hosts.push(entry)
@@ -31,7 +31,7 @@ export const share: Share = <H extends Host>(key: readonly unknown[], make: () =
   }
 
   function start(listener: Listener): Connection {
-    listeners.add(listener)
+    listeners = [...listeners, listener]
     connection ??= made.start(everybody)
     const common = connection
     let left: State | undefined
@@ -60,8 +60,8 @@ export const share: Share = <H extends Host>(key: readonly unknown[], make: () =
       },
       close(code, reason) {
         if (left) return
-        if (listeners.size > 1) {
-          listeners.delete(listener)
+        if (listeners.length > 1) {
+          listeners = listeners.filter(each => each !== listener)
           left = { name: 'closed', reason, code }
           listener.closed(reason, code)
           listener.changed()
@@ -79,13 +79,13 @@ function isSame(one: readonly unknown[], other: readonly unknown[]): boolean {
 }
 
 /** What happens to a connection happens to all its lines. `failed`: it is over, unless one of them has it live again. */
-function toAll(listeners: ReadonlySet<Listener>, failed: () => void): Listener {
+function toAll(listeners: () => readonly Listener[], failed: () => void): Listener {
   const each =
     <Name extends keyof Listener>(name: Name) =>
     (...what: Parameters<Listener[Name]>) => {
       if (name === 'failed' && what[1] === undefined) failed()
-      for (const listener of [...listeners])
-        if (listeners.has(listener)) (listener[name] as (...what: unknown[]) => void)(...what)
+      for (const listener of listeners())
+        if (listeners().includes(listener)) (listener[name] as (...what: unknown[]) => void)(...what)
     }
   return {
     opened: each('opened'),

@@ -17,8 +17,8 @@ export interface FlowOptions {
 
 /** The questions to one channel: whether it flows by itself. */
 export interface Flow {
-  /** What the channel has brought. */
-  heard(frames: readonly Frame[]): void
+  /** What the channel has brought. Gives whether there is more to ask. */
+  heard(frames: readonly Frame[]): boolean
   stop(): void
 }
 
@@ -47,18 +47,22 @@ export function createFlow({ environment, ask, quiet, grace, held }: FlowOptions
   return {
     heard(frames) {
       last = environment.now()
-      const answer = frames.find(isMine)
-      if (state === 'over') return
-      if (state === 'first') unclear()
-      else if (!answer) state = 'spoilt'
-      else if (state === 'open' && frames.length === 1) {
-        // What comes with it is heard in this turn.
-        state = 'first'
-        next(0, over)
-      } else if (answer.type === 'pong' && answer.number === undefined) over()
-      else unclear()
+      if (state !== 'over') judge(frames)
+      return !Number.isNaN(number)
     },
     stop: over,
+  }
+
+  function judge(frames: readonly Frame[]): void {
+    const answer = frames.find(isMine)
+    if (state === 'first') unclear()
+    else if (!answer) state = 'spoilt'
+    else if (state === 'open' && frames.length === 1) {
+      // What comes with it is heard in this turn.
+      state = 'first'
+      next(0, over)
+    } else if (answer.type === 'pong' && answer.number === undefined) over()
+    else unclear()
   }
 
   /** A server that does not repeat the question's number can be asked once only. */

@@ -136,6 +136,8 @@ export function run(first: Candidate, course: Course): Running {
         else signal({ type: 'arrived', id })
       },
       blocks(blocks, origin) {
+        // Nothing is left to be learned of it.
+        if (candidate.phase === 'verified' && !flow) return void deliver(blocks, origin)
         const now = environment.now()
         if (blocks.length > 0 && !hasHeard(candidate)) signal({ type: 'arrived', id })
         inTurn(() => hear(blocks, origin, now))
@@ -153,13 +155,13 @@ export function run(first: Candidate, course: Course): Running {
   /** What it brought at `now`. */
   function hear(blocks: readonly Incoming[], origin: string | undefined, now: number): void {
     if (over) return
-    const frames = blocks.length > 0 ? deliver(blocks, origin) : []
+    const frames = deliver(blocks, origin)
     // What came in the answer to a POST says nothing about the channel.
     if (frames.length > 0 && frames.every(isReceipt)) return
     last = now
     times++
-    if (blocks.length === 0) return line.alive()
-    flow?.heard(frames)
+    if (blocks.length === 0) return
+    if (flow && !flow.heard(frames)) flow = undefined
     if (over) return
     const asked = missed
     missed ||= frames.some(({ type }) => type === 'tick')
@@ -178,15 +180,17 @@ export function run(first: Candidate, course: Course): Running {
   function deliver(blocks: readonly Incoming[], origin: string | undefined): Frame[] {
     const frames: Frame[] = []
     const hand = handOn(line, origin)
+    if (blocks.length === 0) line.alive()
     if (!dialect.protocol.comparableIds && !isActive()) return frames
     try {
       for (const block of blocks) {
         // A handler may close the line, and a block may end the channel.
         if (over) break
-        const frame = line.read(block, isActive() ? undefined : hello?.hello)
+        const isMine = isActive()
+        const frame = line.read(block, isMine ? undefined : hello?.hello)
         frames.push(frame)
         if (frame.type === 'hello') hello = frame
-        if (isActive() || isForLine(frame)) hand(frame)
+        if (isMine || isForLine(frame)) hand(frame)
       }
     } catch (cause) {
       fail(unreadable(cause))
