@@ -62,7 +62,7 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
   let oversized: true | undefined // this block
   let held = '' // a line whose end has not come: added to, and read only once it is whole, so time stays linear
   let overflowed = false
-  let density = 0 // blocks in a character, as the last large piece had them
+  let expected = 0 // as many blocks as the last large piece had
 
   // "The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any."
   let skip = bom ? BOM : 0 // dropped if the next chunk begins with it
@@ -71,11 +71,10 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
   function feed<Into extends BlockSink>(chunk: string, into: Into): Into
   function feed(chunk: string, into?: BlockSink): BlockSink {
     if (into || chunk.length < large) return read(chunk, into ?? [])
-    const blocks: Block[] = new Array(Math.ceil(Math.min(chunk.length, 2 ** 16) * density))
+    const blocks: Block[] = new Array(expected)
     let count = 0
     read(chunk, { push: block => (blocks[count++] = block) })
-    blocks.length = count
-    density = count / chunk.length
+    expected = blocks.length = count
     return blocks
   }
 
