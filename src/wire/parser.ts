@@ -41,10 +41,6 @@ const LF = 10
 const SPACE = 32
 const COLON = 58
 const BOM = 0xfeff
-
-/** From so many characters on a piece has room made for its blocks beforehand: an array that grows with each is copied again and again. */
-const large = 4096
-
 const MAX_SAFE_INTEGER = 2 ** 53 - 1
 
 /**
@@ -62,23 +58,13 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
   let oversized: true | undefined // this block
   let held = '' // a line whose end has not come: added to, and read only once it is whole, so time stays linear
   let overflowed = false
-  let expected = 0 // as many blocks as the last large piece had
 
   // "The UTF-8 decode algorithm strips one leading UTF-8 Byte Order Mark (BOM), if any."
   let skip = bom ? BOM : 0 // dropped if the next chunk begins with it
 
   function feed(chunk: string): Block[]
   function feed<Into extends BlockSink>(chunk: string, into: Into): Into
-  function feed(chunk: string, into?: BlockSink): BlockSink {
-    if (into || chunk.length < large) return read(chunk, into ?? [])
-    const blocks: Block[] = new Array(expected)
-    let count = 0
-    read(chunk, { push: block => (blocks[count++] = block) })
-    expected = blocks.length = count
-    return blocks
-  }
-
-  function read(chunk: string, blocks: BlockSink): BlockSink {
+  function feed(chunk: string, blocks: BlockSink = []): BlockSink {
     const { length } = chunk
     if (!length) return blocks
     let start = skip && chunk.charCodeAt(0) === skip ? 1 : 0

@@ -176,12 +176,3 @@ function* byteCuttings(bytes: Uint8Array): Generator<string[]> {
     yield [first, decoder.decode(bytes.subarray(at), { stream: true }), decoder.decode()]
   }
 }
-
-it('a large piece gives its blocks and nothing else, however many the one before it had', () => {
-  const parser = createParser()
-  for (const size of [1, 500, 20, 3_000]) {
-    const blocks = parser.feed(`data: ${'x'.repeat(size)}\n\n`.repeat(Math.ceil(40_000 / size)))
-    expect(blocks).toHaveLength(Math.ceil(40_000 / size))
-    expect(blocks.every(({ data }) => data?.length === size)).toBe(true)
-  }
-})
