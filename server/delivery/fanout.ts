@@ -51,9 +51,6 @@ export function createFanout(
   // Most topics are a session's own, which one feed hears: it stands there by itself.
   const topics = new Map<string, Feed | Set<Feed>>()
   let waiting: Connection[] = []
-  let turn: 'none' | 'quiet' | 'spoken' = 'none' // whether there is something to say in this turn of the event loop, or some of it went out at once
-  let said = 0 // in this turn: messages, and whatever can share a frame with what came before
-  let isLone = true // it was one, the last time
   let root = emptyBatch()
   const fanout: Fanout = { join, leave, end, deliver, pass, hearers, give, queue, flush, clock: 0 }
   return fanout
@@ -91,15 +88,8 @@ export function createFanout(
     const feeds = topics.get(entry.topic)
     if (!feeds) return
     const space = spaceOf(log, entry.topic)
-    // A message that comes alone, as the last one did, waits for nothing.
-    const atOnce = isLone && turn === 'none'
-    if (atOnce) begin('quiet')
-    said++
     if (feeds instanceof Set) for (const feed of feeds) offer(feed, entry, space)
     else offer(feeds, entry, space)
-    if (!atOnce) return
-    flushAll()
-    turn = 'spoken'
   }
 
   function pass(topic: string, text: string): void {
@@ -151,23 +141,11 @@ export function createFanout(
     const most = connection.channel.once ? answer : frame
     if (connection.queue && connection.queue.size + piece.text.length > most) flush(connection, true)
     if (connection.isOver) return
-    if (turn === 'none') begin('quiet')
-    if (!connection.queue) waiting.push(connection)
-    if (connection.queue || turn === 'spoken') said++
+    if (!connection.queue) {
+      if (!waiting.length) setImmediate(flushAll)
+      waiting.push(connection)
+    }
     connection.queue = extend(connection.queue ?? root, piece)
-  }
-
-  /** What is said from now on in this turn waits for its end, and goes out together. */
-  function begin(as: 'quiet' | 'spoken'): void {
-    turn = as
-    said = 0
-    setImmediate(endTurn)
-  }
-
-  function endTurn(): void {
-    isLone = said < 2
-    turn = 'none'
-    flushAll()
   }
 
   function flushAll(): void {

@@ -106,21 +106,3 @@ it('gives lines that wait for the same pieces the same batch, bytes and all', ()
   expect(wrappedBytesOf(queue(a, b))).toBe(wrappedBytesOf(shared))
   expect([textOf(queue(a, c)), textOf(queue(b)), textOf(shared)]).toEqual(['ac', 'b', 'ab'])
 })
-
-it('sends a lone message at once, and those of a burst together, whichever came before', async () => {
-  const at = await stand()
-  const ear = listen(at, 'websocket')
-  await ear.opened()
-  const quiet = () => new Promise(resolve => setTimeout(resolve, 20))
-  for (let round = 0; round < 3; round++) {
-    const before = ear.frames.length
-    for (let n = 0; n < 50; n++) void at.hub.publish('x', `${n}`)
-    expect(await ear.messages(50)).toHaveLength(50)
-    expect(ear.frames.length - before).toBeLessThanOrEqual(2)
-    for (let n = 0; n < 3; n++) {
-      await quiet()
-      await at.hub.publish('x', 'lone')
-      expect(await ear.messages(1)).toEqual(['lone'])
-    }
-  }
-})
