@@ -32,10 +32,11 @@ export function heeded<T>(
 ): Promise<T> {
   const promise: Heeded<T> = new Heeded<T>((resolve, reject) => {
     const fail = (error: unknown) => {
+      const tell = () => promise.heard || unheard(error)
+      const ask = () => promise.heard || later(tell)
       reject(error)
-      Promise.prototype.then.call(promise, undefined, () => {})
       refused(error)
-      if (!promise.heard) later(() => promise.heard || unheard(error))
+      Promise.prototype.then.call(promise, undefined, ask)
     }
     try {
       begin().then(resolve, fail)
