@@ -5,7 +5,7 @@
  */
 import type { Reader } from '../contracts/dialect.ts'
 import { feed, type Target, type Transport } from '../contracts/transport.ts'
-import { type FetchOptions, fetched } from './http/fetch-request.ts'
+import { canStream, type FetchOptions, fetched } from './http/fetch-request.ts'
 import { type Receiving, receive } from './http/receive.ts'
 import { originOf } from './http/xhr-request.ts'
 
@@ -29,7 +29,7 @@ export function fetchStreamingWith(options: FetchOptions | (() => FetchOptions))
   const asking = typeof options === 'function' ? options : () => options
   return {
     ...traits,
-    supports: target => target.environment.fetch !== undefined && typeof ReadableStream === 'function',
+    supports: canStream,
     open: (target, sink) => receive(target, sink, out => stream(out, target, asking), fetched),
   }
 }

@@ -1,15 +1,19 @@
 import { feed, type Target, type Transport } from '../contracts/transport.ts'
+import { canStream, fetched } from './http/fetch-request.ts'
 import { type Receiving, receive } from './http/receive.ts'
 import { originOf, request } from './http/xhr-request.ts'
 
 /**
- * Every look at a growing `responseText` costs as much as it is long, and the browser keeps all of it. So the stream
+ * Only where an XMLHttpRequest reads: every look at a growing `responseText` costs as much as it is long, and the browser keeps all of it. So the stream
  * moves to a fresh request between two blocks after this many characters, or, where no id tells what came twice, after `most`.
  */
 const enough = 512 * 1024
 const most = 16 * enough
 
-/** One endless response read as it comes. Sends go beside it, by POST. */
+/**
+ * One endless response read as it comes, by `fetch` where that can: Chromium tells at most every 50 ms what an XMLHttpRequest has received. Sends go beside
+ * it, by POST.
+ */
 export const xhrStreaming: Transport = {
   name: 'xhr-streaming',
   kind: 'stream',
@@ -23,10 +27,11 @@ function stream(out: Receiving, target: Target, leave?: () => void): void {
   const { dialect } = target
   const asked = target.buildRequest(xhrStreaming)
   const reader = target.reader(xhrStreaming)
+  const by = canStream(target) ? fetched : request
   let rolled = false
   let brought = 0
   let origin: string | undefined
-  const abort = request(target, asked, {
+  const abort = by(target, asked, {
     head: reader.head,
     opened(url) {
       origin = originOf(url)
@@ -39,7 +44,7 @@ function stream(out: Receiving, target: Target, leave?: () => void): void {
       brought += whole
       // Left within a message, the next response would have to bring that again, however large it is.
       const within = whole === 0 && !/(\n\n|\r\n\r\n)$/.test(chunk)
-      if (out.shut || rolled || received < enough || within) return
+      if (by === fetched || out.shut || rolled || received < enough || within) return
       if (dialect.protocol.comparableIds) {
         // Make before break: this response goes on until the next one brings something.
         rolled = true

@@ -152,7 +152,7 @@ function requests(wires: () => Network) {
     setRequestHeader(): void {}
 
     getResponseHeader(name: string): string | null {
-      return name === 'Content-Type' ? 'text/event-stream' : null
+      return headerOf(name)
     }
 
     send(body?: string): void {
@@ -185,11 +185,21 @@ function requests(wires: () => Network) {
 
   function fetch(url: string, { body, signal }: RequestInit = {}): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      const fail = () => reject(new TypeError('Failed to fetch'))
+      let into: ReadableStreamDefaultController<Uint8Array>
+      const stream = new ReadableStream<Uint8Array>({
+        start(controller) {
+          into = controller
+        },
+      })
+      const fail = () => {
+        const failure = new TypeError('Failed to fetch')
+        reject(failure)
+        into.error(failure)
+      }
       const caller = call(wires(), undefined, url, body as string | undefined, {
-        head: status => resolve({ status, headers: { get: () => null } }),
-        text() {},
-        ended: well => well || fail(),
+        head: status => resolve({ status, url, headers: { get: headerOf }, body: stream }),
+        text: chunk => into.enqueue(new TextEncoder().encode(chunk)),
+        ended: well => (well ? into.close() : fail()),
       })
       signal?.addEventListener('abort', () => {
         caller.leave()
@@ -198,6 +208,10 @@ function requests(wires: () => Network) {
     })
   }
   return { XMLHttpRequest: ModelXhr, fetch }
+}
+
+function headerOf(name: string): string | null {
+  return name === 'Content-Type' ? 'text/event-stream' : null
 }
 
 /** As much of a document as JSONP needs. */

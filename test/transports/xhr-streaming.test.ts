@@ -180,3 +180,33 @@ describe('a response that ends in good order, where the next continues it', () =
     expect(world.timers).toBe(0)
   })
 })
+
+describe('where fetch hands out an answer as it comes', () => {
+  const byFetch: Harness = {
+    ...harness,
+    parts: page => ({ XMLHttpRequest: page.XMLHttpRequest, fetch }),
+    showsCuts: true,
+  }
+  transportContract(byFetch)
+  topicsContract(byFetch)
+
+  test('stays in one response, however long it grows', async () => {
+    let asked = 0
+    const { heard, world } = openChannel(xhrStreaming, native, {
+      XMLHttpRequest: FakeXhr as never,
+      fetch: async () => {
+        asked++
+        const body = new ReadableStream({
+          start(stream) {
+            for (let n = 0; n < 3; n++) stream.enqueue(new TextEncoder().encode(`${large}data: ${n}\n\n`))
+          },
+        })
+        return new Response(body, { headers: { 'Content-Type': 'text/event-stream' } })
+      },
+    })
+    await expect.poll(() => heard.at(-1)).toBe('blocks undefined=2')
+    await world.pass(1_000)
+    expect(asked).toBe(1)
+    expect(FakeXhr.all).toEqual([])
+  })
+})

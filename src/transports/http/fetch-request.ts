@@ -37,6 +37,11 @@ export function canRequest({ environment }: Target): boolean {
   return (environment.XMLHttpRequest ?? environment.fetch) !== undefined
 }
 
+/** Whether `fetch` hands out an answer as it comes. */
+export function canStream({ environment }: Target): boolean {
+  return environment.fetch !== undefined && typeof ReadableStream === 'function'
+}
+
 /** Reads one event stream as `request` does, by fetch: where there is no XMLHttpRequest, or where it cannot do what is asked. */
 export function fetched(
   target: Target,
