@@ -20,6 +20,9 @@ const size = 100
 const pace = { once: 1, every: 30 }
 const warm = 50
 
+/** How late a message may be, of how late it is without a library. */
+const near = 1.1
+
 /** For how long the last message of a visit is waited for, in ms. */
 const patience = 5_000
 
@@ -96,12 +99,11 @@ function barsOfChannel(runs: readonly Run[], channel: PipeName): Bar[] {
   const name = `throughline ${channel}`
   const [ours, native] = [timesOf(runs, name), timesOf(runs, natives[channel])]
   if (!ours.length || !native.length) return []
-  const factor = channel === 'long-polling' ? 1.1 : 1.05
   return [0.5, 0.99].map(share =>
     atMost(
-      `${name} ≤ ${factor} × ${natives[channel]}, p${share * 100}`,
+      `${name} ≤ ${near} × ${natives[channel]}, p${share * 100}`,
       quantile(ours, share),
-      factor * quantile(native, share),
+      near * quantile(native, share),
       'ms',
     ),
   )

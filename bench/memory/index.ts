@@ -11,7 +11,7 @@ import { readFile } from 'node:fs/promises'
 import type { Effort } from '../question.ts'
 import { atMost, type Findings, type Found, question, type Row } from '../report/findings.ts'
 import type { Browser, Page } from '../stage/browser.ts'
-import { type Contestant, native, ours } from '../stage/contestants.ts'
+import { type Contestant, ours, plainXhr } from '../stage/contestants.ts'
 import { openStage, type Stage } from '../stage/stage.ts'
 
 const weighings = 8
@@ -60,7 +60,7 @@ function coursesOf(quick: boolean): Course[] {
   return [
     { contestant: ours('xhr-streaming'), ...gigabyte },
     // One response for all of it: what would happen. A tenth is enough to see it.
-    { contestant: native('xhr-streaming', 'native-xhr'), piece: 2_000, pieces: Math.ceil(32 / part) },
+    { contestant: plainXhr, piece: 2_000, pieces: Math.ceil(32 / part) },
     { contestant: ours('long-polling'), ...hour },
   ]
 }

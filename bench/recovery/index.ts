@@ -138,9 +138,12 @@ function barsOf(runs: readonly Run[]): Bar[] {
   const best = Math.min(
     ...runs.filter(({ contestant }) => contestant.kind !== 'ours').map(({ next }) => median(next)),
   )
-  return mine.flatMap(({ contestant: { name }, lost, doubled, next }) => [
+  return mine.flatMap(({ contestant: { name, channel }, lost, doubled, next }) => [
     atMost(`${name}: lost`, Math.max(...lost), 0, ''),
     atMost(`${name}: doubled`, Math.max(...doubled), 0, ''),
+    ...(channel === 'xhr-streaming'
+      ? [atMost(`${name}: time to the next message`, median(next), 25, 'ms')]
+      : []),
     ...(Number.isFinite(best)
       ? [atMost(`${name}: time to the next message ≤ any other's`, median(next), best, 'ms')]
       : []),
