@@ -191,7 +191,7 @@ const encoding: Case[] = [
     'message \ufeffc',
   ),
   butSome(
-    { webkit: [], 'webkit drop-in': ['message a'] },
+    { 'webkit eventsource': [], 'webkit long-polling': [] },
     reads(
       'drops a byte order mark that comes in pieces',
       [bytes([0xef]), bytes([0xbb]), bytes([0xbf], 'data: a\n\n')],
@@ -242,7 +242,7 @@ const wholes: Case[] = [
     patience: 1_000,
     // No browser tells an XMLHttpRequest that its answer has begun before the first byte, nor Firefox an EventSource or fetch.
     but: {
-      'xhr-streaming': silence,
+      'firefox xhr-streaming': silence,
       'long-polling': silence,
       'firefox eventsource': silence,
       'firefox drop-in': silence,

@@ -185,7 +185,8 @@ for (const channel of sources) {
         // What an EventSource does then is each browser's own affair.
         if (channel === 'eventsource') continue
         // No browser's fetch tells that it was stopped from a network that failed.
-        expect(heard).toEqual(channel === 'drop-in' ? ['error 0', '0'] : ['error 2', '2'])
+        const isXhr = channel === 'long-polling'
+        expect(heard).toEqual(isXhr ? ['error 2', '2'] : ['error 0', '0'])
       }
     })
     await place.step('waits as long as `retry` says before it asks again', async () => {

@@ -58,7 +58,7 @@ const requests: Case[] = [
     ],
     hears: [...taken, 'error 0', 'open', 'message b', 'error 0', 'open', 'message c'],
     // WebKit heeds no Cache-Control that an XMLHttpRequest sends.
-    but: { 'webkit xhr-streaming': cached, 'webkit long-polling': cached },
+    but: { 'webkit long-polling': cached },
   },
   {
     name: 'sends the cookies of its own origin',

@@ -1,7 +1,7 @@
 import { feed, type Target, type Transport } from '../contracts/transport.ts'
 import { canStream, fetched } from './http/fetch-request.ts'
 import { type Receiving, receive } from './http/receive.ts'
-import { originOf, request } from './http/xhr-request.ts'
+import { isEventStream, originOf, request } from './http/xhr-request.ts'
 
 /**
  * Only where an XMLHttpRequest reads: every look at a growing `responseText` costs as much as it is long, and the browser keeps all of it. So the stream
@@ -33,6 +33,7 @@ function stream(out: Receiving, target: Target, leave?: () => void): void {
   let origin: string | undefined
   const abort = by(target, asked, {
     head: reader.head,
+    takes: isEventStream,
     opened(url) {
       origin = originOf(url)
       out.opened()

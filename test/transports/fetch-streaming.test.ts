@@ -100,8 +100,8 @@ describe('the end of a response', () => {
 })
 
 describe('to another origin', () => {
-  /** A server that refuses preflights, or is away. */
-  async function away({ position = '7', isThere = true, dialect = plain as Dialect } = {}) {
+  /** A server that refuses preflights, or is away, or is shared with nobody. */
+  async function away({ position = '7', isThere = true, isShared = true, dialect = plain as Dialect } = {}) {
     const asked: [string | undefined, string[]][] = []
     const stage = openChannel(
       fetchStreaming,
@@ -117,7 +117,7 @@ describe('to another origin', () => {
         fetch: async (_: unknown, { method, headers }: RequestInit = {}) => {
           asked.push([method, Object.keys(headers ?? {})])
           if (method === 'HEAD' && isThere) return new Response()
-          if (method === 'HEAD' || 'Last-Event-ID' in (headers ?? {})) throw new TypeError('Failed to fetch')
+          if (method === 'HEAD' || !isShared || 'Last-Event-ID' in (headers ?? {})) throw new TypeError('Failed to fetch')
           return new Response('data: a\n\n', stream)
         },
       },
@@ -141,6 +141,12 @@ describe('to another origin', () => {
     const { asked, heard } = await away({ isThere: false })
     expect(asked.map(([method]) => method)).toEqual(['GET', 'HEAD'])
     expect(heard).toEqual(['ended refused'])
+  })
+
+  test.each(['7', ''])('what is not shared is refused for good (position "%s")', async position => {
+    const { asked, failures } = await away({ position, isShared: false })
+    expect(asked.map(([method]) => method)).toEqual(['GET', 'HEAD', 'GET'])
+    expect(failures).toMatchObject([{ kind: 'status', code: 'cors' }])
   })
 
   test('our own wire never goes on without its position', async () => {

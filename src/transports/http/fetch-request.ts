@@ -75,6 +75,7 @@ export function download(
   const foreign = body !== undefined && !dialect.sending.acknowledges
   let headers = headersOf(asked)
   let accepted = false
+  let again = false
   let timer: unknown
 
   const finish = (failure?: Failure) => {
@@ -100,7 +101,7 @@ export function download(
     })
     if (signal.aborted) return
     const head = { status: response.status, header: (name: string) => response.headers.get(name) }
-    const usual = () => refusal(head, where, foreign, isEventStream)
+    const usual = () => refusal(head, where, foreign, answer.takes ?? isEventStream)
     const failure = answer.head ? answer.head(head, usual) : usual()
     if (failure && dialect.sending.acknowledges && hasWords(head.header('Content-Type'))) {
       timer = environment.setTimeout(() => finish(failure), wordsWithin)
@@ -118,13 +119,17 @@ export function download(
       answer.bytes(value)
     }
   }
-  /** Another origin may refuse the preflight that the position needs. It is worth a try, and no more: EventSource asks without one. */
+  /** Another origin may refuse the preflight that the position needs. It is worth a try without it, and no more: EventSource asks without one. */
   const fail = async (cause: unknown): Promise<void> => {
     const { 'Last-Event-ID': last, ...simple } = headers
     const away = !dialect.protocol.sendsHello && originOf(asked.url) !== originOf(environment.base)
-    if (accepted || !away || last === undefined || !(await isThere(environment, asked.url, signal)))
-      return finish(broke(cause))
+    const repeats = last !== undefined || (body === undefined && (options?.method ?? 'GET') === 'GET')
+    if (accepted || !away || !repeats) return finish(broke(cause))
+    // Twice an error, and in between it was there: CORS, which no other try will change.
+    if (again) return finish({ kind: 'status', code: 'cors', where })
+    if (!(await isThere(environment, asked.url, signal))) return finish(broke(cause))
     if (signal.aborted) return
+    again = true
     headers = simple
     return read().catch(fail)
   }

@@ -17,6 +17,8 @@ import { mediaType } from './whole-body-reader.ts'
 export interface Answer {
   /** Judges the answer by its head; without it, it has to be an event stream. */
   head?: Reader['head'] | undefined
+  /** Which types are event streams, where that is not for the way of asking to say. */
+  takes?(type: string | null): boolean
   /** `url` is the one that answered, after redirects. */
   opened?(url: string): void
   text(chunk: string, received: number): void
@@ -168,7 +170,7 @@ export function refusal(
 }
 
 /** WHATWG HTML, 9.2.3: "if res's Content-Type is not text/event-stream, then fail the connection". */
-function isEventStream(type: string | null): boolean {
+export function isEventStream(type: string | null): boolean {
   return mediaType(type) === 'text/event-stream'
 }
 
