@@ -56,6 +56,7 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
   let room = limit // by how much this block may still grow
   let most = room // how long the line being read may get: -1 while the rest of one that is too long is left out
   let oversized: true | undefined // this block
+  let more = false // whether it has any of the fields that few blocks have
   let held = '' // a line whose end has not come: added to, and read only once it is whole, so time stays linear
   let overflowed = false
 
@@ -90,7 +91,10 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
           end++
         } else addData(value)
       } else if (isId(chunk, start)) setId(valueAt(chunk, start + 3, end))
-      else if (isTopic(chunk, start)) topic = valueAt(chunk, start + 6, end) || undefined
+      else if (isTopic(chunk, start)) {
+        topic = valueAt(chunk, start + 6, end) || undefined
+        more = true
+      }
       else if (start < end) readLine(chunk.slice(start, end))
       // "If the line is empty (a blank line): Dispatch the event"
       else endBlock(blocks)
@@ -115,7 +119,7 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
   /** A line that is too long is not kept, and with it the data of its block; unless it is a comment. */
   function leaveOut(text: string, at: number): void {
     if (most >= 0 && text.charCodeAt(at) !== COLON) {
-      oversized = overflowed = true
+      more = oversized = overflowed = true
       data = ''
       room = limit
     }
@@ -130,6 +134,7 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
     const colon = find(line, ':', 0)
     const name = line.slice(0, colon)
     const value = valueAt(line, colon + 1)
+    more = true
 
     // "Field names must be compared literally, with no case folding performed."
     if (name === 'data') addData(value)
@@ -170,14 +175,20 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
 
   /** The block that ends here. */
   function taken(data: string | undefined): Block {
-    const block: Block = { id, event, data: oversized ? undefined : data }
-    if (oversized) block.oversized = oversized
+    const block: Block = { id, event, data }
+    id = event = undefined
+    if (!more) return block
+    if (oversized) {
+      block.data = undefined
+      block.oversized = oversized
+    }
     if (retry !== undefined) block.retry = retry
     if (topic) block.topic = topic
     if (encoding) block.encoding = encoding
     if (type) block.type = type
     if (re) block.re = re
-    id = event = retry = encoding = type = topic = re = oversized = undefined
+    retry = encoding = type = topic = re = oversized = undefined
+    more = false
     return block
   }
 
