@@ -131,13 +131,13 @@ export interface Limits {
   message: number
   /**
    * Bytes of one POST or frame that carries several messages. More: 413.
-   * @default 65536
+   * @default 262144
    */
   batch: number
   /**
    * Messages of one POST or frame; more: 413. Also those of one session that may wait for slow listeners; more: a POST is answered 503 with
    * `Retry-After`, and a WebSocket is read on when there are fewer.
-   * @default 1000
+   * @default 4000
    */
   messages: number
   /**
@@ -414,8 +414,8 @@ export interface Bound {
 export const limitTable: Record<keyof Limits, Bound> = {
   authorize: { usual: 10_000, unit: 'ms', counters: 'refused' },
   message: { usual: 2 ** 20, unit: 'bytes', counters: 'refused' },
-  batch: { usual: 2 ** 16, unit: 'bytes', counters: 'refused' },
-  messages: { usual: 1_000, unit: 'messages', counters: 'slowed' },
+  batch: { usual: 2 ** 18, unit: 'bytes', counters: 'refused' },
+  messages: { usual: 4_000, unit: 'messages', counters: 'slowed' },
   unsent: { usual: 2 ** 20, unit: 'bytes', counters: 'unsent, stuck' },
   unhandled: { usual: 2 ** 22, unit: 'bytes', counters: 'unhandled, slowed' },
   unhandledInAll: { usual: 2 ** 27, unit: 'bytes', counters: 'unhandled, slowed' },

@@ -1,8 +1,8 @@
 /**
  * Upward beside a channel that only receives: `npm run bench -- --only upward`.
  *
- * Method. A page whose line is open sends 10,000 messages of 100 bytes as fast as it may: at most 900 are on their way at once where
- * the library says when one was taken (our outbox holds 1,000), all at once where it does not. Timed from the first call of
+ * Method. A page whose line is open sends 10,000 messages of 100 bytes as fast as it may: at most 9,000 are on their way at once where
+ * the library says when one was taken (our outbox holds 10,000), all at once where it does not. Timed from the first call of
  * `send` until the server has heard the last, by the one clock that the machine's processes share. "one request per message"
  * is a `fetch` for each, of which the browser lets six run at once. Each is done once before, with 500 messages, to be warm.
  *
@@ -15,7 +15,7 @@ import { type Contestant, native, ours, peer } from '../stage/contestants.ts'
 import { inRounds, type Stage } from '../stage/stage.ts'
 
 const size = 100
-const window = 900
+const window = 9_000
 const warm = 500
 
 const contestants: readonly Contestant[] = [

@@ -208,7 +208,7 @@ export class Line<Messages = Record<string, unknown>, Shared = Contract> extends
    * Sends a message. Resolves when the server has taken it; where a dialect has no acknowledgements, when it was handed over; with
    * `answer`, with the server's answer. Messages keep their order, and wait while the line is down.
    *
-   * At most 1,000 messages wait, of 1 MiB together, each for 2 minutes; the option `limits` of `connect` says otherwise. `timeout` is a
+   * At most 10,000 messages wait, of 1 MiB together, each for 2 minutes; the option `limits` of `connect` says otherwise. `timeout` is a
    * shorter time for this message: with `answer` 10 s unless you say otherwise. So the promise settles in any case.
    *
    * `send()` never throws, it rejects. A rejection that nobody listens to is no unhandled one: it is told once, by an `error` event, in which

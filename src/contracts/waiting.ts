@@ -8,4 +8,4 @@ export interface Waiting {
   readonly age: number
 }
 
-export const usualWaiting: Waiting = { messages: 1_000, bytes: 2 ** 20, age: 120_000 }
+export const usualWaiting: Waiting = { messages: 10_000, bytes: 2 ** 20, age: 120_000 }

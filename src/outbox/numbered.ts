@@ -14,6 +14,12 @@ interface NumberedBatch extends Batch {
 /** The limits of a server that tells none. */
 const usual: Limits = { message: 2 ** 20, batch: 2 ** 16, messages: 1_000 }
 
+/**
+ * How many bytes the first request of a channel carries: of one that is lost on a slow line all has to go again. Each that is acknowledged whole lets the
+ * next one carry twice as much, up to what the server takes.
+ */
+const firstBatch = 2 ** 16
+
 /** How many answers in a row may acknowledge nothing of what they answer. */
 const mostEmptyAnswers = 5
 
@@ -25,6 +31,7 @@ export const createNumberedOutbox: CreateOutbox = (wire, environment, lost, wait
   let acknowledged = 0 // the highest number that the server has acknowledged; the first entry has the next one
   let limits = usual
   let batchSize = 0 // how many messages a request may carry on the present channel
+  let batchBytes = 0 // and how many bytes, if it has more than one
   let failures = 0 // requests in a row that failed
   let emptyAnswers = 0 // answers in a row that acknowledged nothing
   const sender = createSender<NumberedBatch>(environment, fill, conclude)
@@ -38,6 +45,7 @@ export const createNumberedOutbox: CreateOutbox = (wire, environment, lost, wait
       limits = { ...usual, ...told }
       queue.largest = limits.message
       batchSize = limits.messages
+      batchBytes = firstBatch
       sender.signal({ type: 'opened', send })
     },
     pause,
@@ -89,7 +97,7 @@ export const createNumberedOutbox: CreateOutbox = (wire, environment, lost, wait
     const most = Math.min(batchSize, limits.messages - queue.unanswered)
     const batch: Entry[] = []
     let text: Payload = ''
-    let room = limits.batch
+    let room = Math.min(batchBytes, limits.batch)
     while (batch.length < most) {
       const block = queue.write(acknowledged + queue.unanswered + 1)
       if (block === undefined) {
@@ -115,6 +123,7 @@ export const createNumberedOutbox: CreateOutbox = (wire, environment, lost, wait
     const { status, retryAfter } = failure
     const outcome = outcomeOfNumbered(status, batch.length, failures)
     queue.unanswered = 0
+    batchBytes = firstBatch
     if (isRefusal(failure)) for (const entry of batch) entry.sent--
     if (outcome === 'retry') backOff(retryAfter)
     else if (outcome === 'split') batchSize = Math.ceil(batch.length / 2)
@@ -125,7 +134,10 @@ export const createNumberedOutbox: CreateOutbox = (wire, environment, lost, wait
   /** A success that does not acknowledge the whole batch is no progress: something has eaten the request's body, say. */
   function checkProgress(batch: readonly Entry[]): void {
     // The last one is the last to be acknowledged.
-    if (!entries.includes(batch[batch.length - 1] as Entry)) return
+    if (!entries.includes(batch[batch.length - 1] as Entry)) {
+      batchBytes *= 2
+      return
+    }
     queue.unanswered = 0
     if (emptyAnswers < mostEmptyAnswers) return backOff(growing(emptyAnswers++))
     queue.refuse('IN_DOUBT', batch, { code: 'hollow-answer' })

@@ -13,7 +13,7 @@ import type { HeaderPairs, Parameters } from './pairs.ts'
 export interface LineLimits {
   /**
    * How many messages may wait to be taken by the server. More: `send()` rejects.
-   * @default 1000
+   * @default 10000
    */
   messages?: number
   /**

@@ -94,8 +94,7 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
       else if (isTopic(chunk, start)) {
         topic = valueAt(chunk, start + 6, end) || undefined
         more = true
-      }
-      else if (start < end) readLine(chunk.slice(start, end))
+      } else if (start < end) readLine(chunk.slice(start, end))
       // "If the line is empty (a blank line): Dispatch the event"
       else endBlock(blocks)
 

@@ -320,6 +320,50 @@ describe('when the line reopens', () => {
   })
 })
 
+describe('how much goes together', () => {
+  const piece = 'x'.repeat(2 ** 10)
+  const wide: Limits = { message: 2 ** 11, batch: 2 ** 18, messages: 1_000 }
+
+  /** Has the request in flight acknowledged whole, and gives how many KiB the next one has. */
+  async function next({ answers, outbox, requests, world }: ReturnType<typeof setUp>): Promise<number> {
+    outbox.acknowledged?.(Number(carried(requests.at(-1)).at(-1)?.split(' ')[0]))
+    answers(undefined, true)
+    await world.settle()
+    return carried(requests.at(-1)).length
+  }
+
+  test('doubles with each request that is acknowledged whole, up to what the server takes', async () => {
+    const box = setUp({ told: wide, waiting: { ...usualWaiting, bytes: 2 ** 22 } })
+    box.open()
+    await box.add(...Array.from({ length: 1_000 }, () => piece))
+    const sizes = [carried(box.requests[0]).length]
+    for (let turn = 0; turn < 4; turn++) sizes.push(await next(box))
+    expect(sizes).toEqual([63, 126, 252, 252, 252])
+  })
+
+  test('is as little as at first after a request that failed, and on another channel', async () => {
+    const box = setUp({ told: wide, waiting: { ...usualWaiting, bytes: 2 ** 22 } })
+    box.open()
+    await box.add(...Array.from({ length: 1_000 }, () => piece))
+    expect(await next(box)).toBe(126)
+    box.answers(refused)
+    await box.world.pass(250)
+    expect(carried(box.requests.at(-1)).length).toBe(63)
+    expect(await next(box)).toBe(126)
+    box.outbox.pause()
+    box.open()
+    expect(carried(box.requests.at(-1)).length).toBe(63)
+  })
+
+  test('never more than a server takes that takes less', async () => {
+    const box = setUp({ told: { ...wide, batch: 2 ** 14 }, waiting: { ...usualWaiting, bytes: 2 ** 22 } })
+    box.open()
+    await box.add(...Array.from({ length: 100 }, () => piece))
+    expect(carried(box.requests[0]).length).toBe(15)
+    expect(await next(box)).toBe(15)
+  })
+})
+
 describe('a batch that is too large', () => {
   test('is halved until it passes', async () => {
     const { open, add, answers, requests } = setUp()
@@ -624,12 +668,12 @@ describe('bounds', () => {
     expect(went).toBe(20_000)
   })
 
-  test('a thousand messages may wait, the next is refused', async () => {
+  test('ten thousand messages may wait, the next is refused', async () => {
     const { add, outbox, outcomes, world } = setUp()
-    for (let index = 0; index < 1_001; index++) void add(`${index}`)
+    for (let index = 0; index < 10_001; index++) void add(`${index}`)
     await world.settle()
-    expect(outcomes).toEqual(['1000 full'])
-    expect(outbox.size).toBe(10 + 90 * 2 + 900 * 3)
+    expect(outcomes).toEqual(['10000 full'])
+    expect(outbox.size).toBe(10 + 90 * 2 + 900 * 3 + 9_000 * 4)
   })
 
   test('a MiB may wait, counted in UTF-8 bytes', async () => {

@@ -12,7 +12,7 @@ describe.each(channels)('over %s', via => {
       acked: 0,
       heartbeat: 15_000,
       spread: expect.any(Number),
-      limits: { message: 1_048_576, batch: 65_536, messages: 1_000 },
+      limits: { message: 1_048_576, batch: 262_144, messages: 4_000 },
     })
     expect(open.session).toMatch(/^[\w-]{22,}$/)
     expect(ear.blocks[0]).toMatchObject({

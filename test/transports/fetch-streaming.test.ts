@@ -117,7 +117,8 @@ describe('to another origin', () => {
         fetch: async (_: unknown, { method, headers }: RequestInit = {}) => {
           asked.push([method, Object.keys(headers ?? {})])
           if (method === 'HEAD' && isThere) return new Response()
-          if (method === 'HEAD' || !isShared || 'Last-Event-ID' in (headers ?? {})) throw new TypeError('Failed to fetch')
+          if (method === 'HEAD' || !isShared || 'Last-Event-ID' in (headers ?? {}))
+            throw new TypeError('Failed to fetch')
           return new Response('data: a\n\n', stream)
         },
       },
