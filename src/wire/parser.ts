@@ -91,7 +91,7 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
           end++
         } else addData(value)
       } else if (isId(chunk, start)) setId(valueAt(chunk, start + 3, end))
-      else if (isTopic(chunk, start)) {
+      else if (chunk.startsWith('topic:', start)) {
         topic = valueAt(chunk, start + 6, end) || undefined
         more = true
       } else if (start < end) readLine(chunk.slice(start, end))
@@ -174,20 +174,18 @@ export function createParser({ limit = 2 ** 20, bom = true }: ParserOptions = {}
 
   /** The block that ends here. */
   function taken(data: string | undefined): Block {
-    const block: Block = { id, event, data }
+    const block: Block = { id, event, data: oversized ? undefined : data }
     id = event = undefined
-    if (!more) return block
-    if (oversized) {
-      block.data = undefined
-      block.oversized = oversized
+    if (more) {
+      if (oversized) block.oversized = oversized
+      if (retry !== undefined) block.retry = retry
+      if (topic) block.topic = topic
+      if (encoding) block.encoding = encoding
+      if (type) block.type = type
+      if (re) block.re = re
+      retry = encoding = type = topic = re = oversized = undefined
+      more = false
     }
-    if (retry !== undefined) block.retry = retry
-    if (topic) block.topic = topic
-    if (encoding) block.encoding = encoding
-    if (type) block.type = type
-    if (re) block.re = re
-    retry = encoding = type = topic = re = oversized = undefined
-    more = false
     return block
   }
 
@@ -228,17 +226,6 @@ function isData(text: string, at: number): boolean {
     text.charCodeAt(at + 2) === 116 &&
     text.charCodeAt(at + 3) === 97 &&
     text.charCodeAt(at + 4) === 58
-  )
-}
-
-function isTopic(text: string, at: number): boolean {
-  return (
-    text.charCodeAt(at) === 116 &&
-    text.charCodeAt(at + 1) === 111 &&
-    text.charCodeAt(at + 2) === 112 &&
-    text.charCodeAt(at + 3) === 105 &&
-    text.charCodeAt(at + 4) === 99 &&
-    text.charCodeAt(at + 5) === 58
   )
 }
 

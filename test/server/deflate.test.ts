@@ -320,7 +320,7 @@ describe('what comes up', () => {
 
   it('and has more messages than it may is refused like one that was not compressed', async () => {
     const { at, ear } = await line(true)
-    const many = Array.from({ length: 1_001 }, (_, n) => message(n + 1)).join('')
+    const many = Array.from({ length: 4_001 }, (_, n) => message(n + 1)).join('')
     ear.send(deflated(many), { isCompressed: true })
     const { text } = await ear.find(holds('rt.fail'))
     expect(text).toContain('413')
