@@ -152,11 +152,9 @@ function queryOf({ url }: IncomingMessage): URLSearchParams {
   return new URL(url ?? '/', 'http://here').searchParams
 }
 
-function wayOf({ headers }: IncomingMessage): string {
-  if (headers.upgrade) return 'websocket'
-  if (!headers.accept?.includes('text/event-stream')) return 'long-polling'
-  // What a browser's own EventSource asks with; a page's request says so of itself.
-  return headers['cache-control'] === 'no-cache' ? 'eventsource' : 'xhr-streaming'
+/** The page of the lab says it in the address. */
+function wayOf(asked: IncomingMessage): string {
+  return queryOf(asked).get('via') ?? ''
 }
 
 /** A topic may hold anything, the name of a channel may not. */

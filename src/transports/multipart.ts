@@ -7,7 +7,7 @@ import type { Head, Reader } from '../contracts/dialect.ts'
 import { type Failure, readRetryAfter, withoutQuery } from '../contracts/failure.ts'
 import { feed, type Target, type Transport } from '../contracts/transport.ts'
 import { boundaryOf, createMultipart, type Multipart, type Piece } from '../wire/multipart.ts'
-import { download, fetched } from './http/fetch-request.ts'
+import { canStream, download, fetched } from './http/fetch-request.ts'
 import { type Receiving, receive } from './http/receive.ts'
 import { isEventStream, messageReader } from './http/whole-body-reader.ts'
 import { originOf } from './http/xhr-request.ts'
@@ -23,7 +23,7 @@ export const multipart: Transport = {
   name: 'multipart',
   kind: 'parts',
   setsHeaders: true,
-  supports: target => target.environment.fetch !== undefined && typeof ReadableStream === 'function',
+  supports: canStream,
   open: (target, sink) => receive(target, sink, out => stream(out, target), fetched),
 }
 

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Dialect } from '../../src/contracts/dialect.ts'
 import { native } from '../../src/dialects/native.ts'
 import { plain } from '../../src/dialects/plain.ts'
@@ -189,6 +189,21 @@ describe('where fetch hands out an answer as it comes', () => {
   }
   transportContract(byFetch)
   topicsContract(byFetch)
+
+  test('reads by XMLHttpRequest where fetch hands out nothing before the end, though somebody has brought ReadableStream', () => {
+    vi.stubGlobal('Response', class {})
+    let asked = 0
+    openChannel(xhrStreaming, native, {
+      XMLHttpRequest: FakeXhr as never,
+      fetch: async () => {
+        asked++
+        throw new TypeError('not by fetch')
+      },
+    })
+    vi.unstubAllGlobals()
+    expect(asked).toBe(0)
+    expect(FakeXhr.all).toHaveLength(1)
+  })
 
   test('stays in one response, however long it grows', async () => {
     let asked = 0

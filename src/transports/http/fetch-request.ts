@@ -37,9 +37,9 @@ export function canRequest({ environment }: Target): boolean {
   return (environment.XMLHttpRequest ?? environment.fetch) !== undefined
 }
 
-/** Whether `fetch` hands out an answer as it comes. */
+/** Whether `fetch` hands out an answer as it comes. React Native's does not, also where a package has brought `ReadableStream`. */
 export function canStream({ environment }: Target): boolean {
-  return environment.fetch !== undefined && typeof ReadableStream === 'function'
+  return environment.fetch !== undefined && typeof Response === 'function' && 'body' in Response.prototype
 }
 
 /** Reads one event stream as `request` does, by fetch: where there is no XMLHttpRequest, or where it cannot do what is asked. */
