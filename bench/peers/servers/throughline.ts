@@ -2,11 +2,11 @@ import type { Server } from 'node:http'
 import { createHub } from '../../../server/index.ts'
 import type { Door } from '../peer.ts'
 
-/** A page may fall so many messages behind, or 16 MiB of them. One that falls further behind hears of a gap, and the question fails. */
+/** A page may fall so many messages behind, or 64 MiB of them. One that falls further behind hears of a gap, and the question fails. */
 const retain = 110_000
 
 export function serveThroughline(server: Server, { joined, heard }: Door): (text: string) => void {
-  const hub = createHub({ retain, admission: 100_000 })
+  const hub = createHub({ retain, retainBytes: 2 ** 26, admission: 100_000 })
   hub.on('open', ({ session }) =>
     joined({ carrier: session.transport, send: text => void session.send(text) }),
   )
