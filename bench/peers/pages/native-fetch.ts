@@ -6,12 +6,13 @@ export const open: Open = ({ heard, failed }) => {
   const gone = new AbortController()
   const read = async () => {
     const { body } = await fetch('/lines', { signal: gone.signal })
-    const reader = (body as ReadableStream<Uint8Array>).pipeThrough(new TextDecoderStream()).getReader()
+    const reader = (body as ReadableStream<Uint8Array>).getReader()
+    const decoder = new TextDecoder()
     let rest = ''
     for (;;) {
       const { done, value } = await reader.read()
       if (done) return failed()
-      const lines = (rest + value).split('\n')
+      const lines = (rest + decoder.decode(value, { stream: true })).split('\n')
       rest = lines.pop() ?? ''
       for (const line of lines) heard(line)
     }
