@@ -36,7 +36,9 @@ export async function spreadRun(
   options: RedisLogOptions,
   trouble: (run: Run) => Promise<unknown>,
 ): Promise<{ courses: readonly Course[]; lost: string[]; gaps: string[] }> {
-  const nodes = [await nodeAt(options), await nodeAt(options)]
+  // All that is said, however long the trouble lasts: what is trimmed would look as if it had been lost.
+  const whole = { retain: 100_000, ...options }
+  const nodes = [await nodeAt(whole), await nodeAt(whole)]
   const [{ log, at }] = nodes as [(typeof nodes)[0]]
   const { spaces } = log
   const starts = new Map<string, string>()
