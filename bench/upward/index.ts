@@ -16,7 +16,7 @@ import { inRounds, type Stage } from '../stage/stage.ts'
 
 const size = 100
 const window = 9_000
-/** The browser runs no more than so many requests that wait. */
+/** The same for the single requests: the browser refuses more than it can keep waiting. */
 const requests = 900
 const warm = 500
 

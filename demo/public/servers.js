@@ -22,7 +22,7 @@ const ways = {
   /** Nchan has no names that reach a page by all its ways, so they travel inside. */
   async nchan(params) {
     const { nchan } = await import('/throughline/dialects/nchan.js')
-    const line = connect('/nchan', { dialect: saying(nchan({ multiplexed: true })), params, codec: json })
+    const line = connect('/nchan', { dialect: withVia(nchan({ multiplexed: true })), params, codec: json })
     const hearers = {}
     line.onmessage = ({ data: { event, data } }) => hearers[event]?.(data)
     return {
@@ -36,7 +36,7 @@ const ways = {
 }
 
 /** The lab refuses transports one by one, and a browser's EventSource asks as a page's own stream does: so the address says what asks. */
-function saying(dialect) {
+function withVia(dialect) {
   const { addressing } = dialect
   const buildRequest = given => {
     const asked = addressing.buildRequest(given)

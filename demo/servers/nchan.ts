@@ -152,7 +152,7 @@ function queryOf({ url }: IncomingMessage): URLSearchParams {
   return new URL(url ?? '/', 'http://here').searchParams
 }
 
-/** The page of the lab says it in the address. */
+/** Which transport asks: the lab's page adds it to the address. */
 function wayOf(asked: IncomingMessage): string {
   return queryOf(asked).get('via') ?? ''
 }

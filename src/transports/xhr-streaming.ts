@@ -4,7 +4,7 @@ import { type Receiving, receive } from './http/receive.ts'
 import { isEventStream, originOf, request } from './http/xhr-request.ts'
 
 /**
- * Only where an XMLHttpRequest reads: every look at a growing `responseText` costs as much as it is long, and the browser keeps all of it. So the stream
+ * For XMLHttpRequest alone: every look at a growing `responseText` costs as much as it is long, and the browser keeps all of it. So the stream
  * moves to a fresh request between two blocks after this many characters, or, where no id tells what came twice, after `most`.
  */
 const enough = 512 * 1024

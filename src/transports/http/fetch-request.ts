@@ -37,7 +37,7 @@ export function canRequest({ environment }: Target): boolean {
   return (environment.XMLHttpRequest ?? environment.fetch) !== undefined
 }
 
-/** Whether `fetch` hands out an answer as it comes. React Native's does not, also where a package has brought `ReadableStream`. */
+/** Whether `fetch` hands out an answer as it comes. React Native's does not, even where a package has added `ReadableStream`. */
 export function canStream({ environment }: Target): boolean {
   return environment.fetch !== undefined && typeof Response === 'function' && 'body' in Response.prototype
 }

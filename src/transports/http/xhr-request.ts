@@ -17,7 +17,7 @@ import { mediaType } from './whole-body-reader.ts'
 export interface Answer {
   /** Judges the answer by its head; without it, it has to be an event stream. */
   head?: Reader['head'] | undefined
-  /** Which types are event streams, where that is not for the way of asking to say. */
+  /** Whether a content type counts as an event stream. Without it, the function that makes the request decides. */
   takes?(type: string | null): boolean
   /** `url` is the one that answered, after redirects. */
   opened?(url: string): void
