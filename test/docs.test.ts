@@ -59,6 +59,7 @@ describe('examples', () => {
     ...[
       'bun/server.js',
       'deno/server.js',
+      'fastify/server.js',
       'hono/server.js',
       'cloudflare/worker.js',
       'cloudflare/wrangler.jsonc',

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import { freePort } from '../fixtures/free-port.ts'
-import { expect, test } from '../fixtures/test.ts'
+import { expect, type TestPage, test } from '../fixtures/test.ts'
 import { makeProject } from './project.ts'
 import { folder } from './runtimes.ts'
 
@@ -48,7 +48,7 @@ for (const [name, command] of Object.entries(platforms)) {
     for (const transport of transports) {
       const page = await openPage()
       await page.goto(`${platform.url}/?transport=${transport}`)
-      await page.waitFor(by => document.querySelector('#state')?.textContent === by, transport)
+      await opens(page, transport)
       pages.push(page)
     }
     const said: string[] = []
@@ -76,9 +76,39 @@ for (const [name, command] of Object.entries(platforms)) {
   })
 }
 
+async function opens(page: TestPage, transport: string): Promise<void> {
+  const state = () => page.evaluate(() => document.querySelector('#state')?.textContent)
+  await expect
+    .poll(state, { message: `the state of a page over ${transport}`, timeout: 30_000 })
+    .toBe(transport)
+}
+
 /** What Deno says of `request.signal`, and Next.js of a project inside of another one. */
 const known =
   /legacy|workspace root|lockfile|package-lock|turbopack\.root|outputFileTracingRoot|more information/
+
+test('Fastify is the hub’s at each address that it listens on', async ({ browserName }) => {
+  test.skip(browserName !== 'chromium', 'no browser is in it: once is enough')
+  // As where the system’s list of hosts has both.
+  const both = `import dns from 'node:dns'
+    const { lookup } = dns
+    const localhost = [{ address: '127.0.0.1', family: 4 }, { address: '::1', family: 6 }]
+    dns.lookup = (name, options, done) =>
+      name === 'localhost' && options.all ? done(null, localhost) : lookup(name, options, done)`
+  const preload = `data:text/javascript,${encodeURIComponent(both)}`
+  await using example = await start([process.execPath, '--import', preload, 'examples/fastify/server.js'])
+  const { port } = new URL(example.url)
+  for (const host of ['127.0.0.1', '[::1]']) {
+    const answer = await fetch(`http://${host}:${port}/live?topic=room&rt.via=long-polling&rt.n=0`)
+    expect([host, answer.status, await answer.text()]).toEqual([
+      host,
+      200,
+      expect.stringContaining('event: rt.open'),
+    ])
+    expect([host, (await fetch(`http://${host}:${port}/`)).status]).toEqual([host, 200])
+  }
+  expect(example.complaints()).toEqual([])
+})
 
 test('an answer goes on word by word, over a reload and in a second tab', async ({
   openPage,

@@ -18,4 +18,8 @@ app.get('/throughline.js', async (_, reply) => {
 
 // The hub takes what goes to /live before the application sees it, WebSockets included.
 hub.attach(app.server)
+// Where localhost has two addresses, Fastify has a second server, which is not `app.server`: its requests come this way.
+app.addHook('onRequest', (request, reply, done) => {
+  hub.handle(request.raw, reply.raw, done)
+})
 console.log(await app.listen({ host: 'localhost', port: Number(process.env.PORT ?? 3000) }))
