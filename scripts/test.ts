@@ -2,7 +2,8 @@
  * What `npm test` checks, in order; with `--all` the rest as well: every browser test in every engine, other people's servers and middleboxes
  * among them, and the package with tools that have to be fetched. A failing stage does not hide the later ones, but for the build.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync, rmSync } from 'node:fs'
 import { relative } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
@@ -94,14 +95,14 @@ const stages: Stage[] = [
   ...(all ? [long, fuzz, docs, rest] : []),
 ]
 
-runAll()
+await runAll()
 
 function browsers(E2E: 'selection' | 'rest'): Pick<Stage, 'command' | 'env' | 'report'> {
   const path = `test-results/e2e-${E2E}.json`
   return { command: 'npm run --silent e2e', env: { E2E }, report: { path, read: readBrowserTests } }
 }
 
-function runAll(): void {
+async function runAll(): Promise<void> {
   for (const { name, about } of stages) console.log(`${name.padEnd(8)} ${about}`)
   if (!all)
     console.log('\n`npm run test:all` runs every test in every engine, with real servers and middleboxes.')
@@ -109,7 +110,7 @@ function runAll(): void {
   const results: { stage: Stage; count: Count; seconds: string }[] = []
   for (const stage of stages) {
     const started = Date.now()
-    const count = runStage(stage)
+    const count = await runStage(stage)
     results.push({ stage, count, seconds: ((Date.now() - started) / 1000).toFixed(1) })
     if (stage.essential && count.failed > 0) break
   }
@@ -124,18 +125,36 @@ function runAll(): void {
   console.log(`\n${inWords(total)}`)
 }
 
-function runStage({ name, command, env, report }: Stage): Count {
+async function runStage({ name, command, env, report }: Stage): Promise<Count> {
   console.log(`\n── ${name} ${'─'.repeat(70 - name.length)}`)
   if (report) rmSync(report.path, { force: true })
-  const succeeded =
-    spawnSync(command, { shell: true, stdio: 'inherit', env: { ...process.env, ...env } }).status === 0
-  return count(succeeded, report)
+  const told = report ? 'inherit' : 'pipe'
+  const child = spawn(command, {
+    shell: true,
+    stdio: ['inherit', told, told],
+    env: { ...(process.stdout.isTTY && { FORCE_COLOR: '1' }), ...process.env, ...env },
+  })
+  let last = ''
+  for (const [from, to] of [
+    [child.stdout, process.stdout],
+    [child.stderr, process.stderr],
+  ] as const)
+    from?.setEncoding('utf8').on('data', text => {
+      to.write(text)
+      last = (last + text).slice(-4_000)
+    })
+  const [status] = await once(child, 'close')
+  const succeeded = status === 0
+  const counted = report ? readReport(report) : { passed: succeeded ? 1 : 0, failed: 0, failures: [] }
+  if (succeeded || counted.failed > 0) return counted
+  // A runner that fails without a failed test (a file that does not load, a crash) is a failure all the same.
+  return { ...counted, failed: 1, failures: [...counted.failures, lastLines(name, last)] }
 }
 
-/** A runner that fails without a failed test (a file that does not load, a crash) is a failure all the same. */
-function count(succeeded: boolean, report: Stage['report']): Count {
-  const counted = report ? readReport(report) : { passed: succeeded ? 1 : 0, failed: 0, failures: [] }
-  return { ...counted, failed: Math.max(counted.failed, succeeded ? 0 : 1) }
+/** Of a stage without a report, its last words. */
+function lastLines(name: string, text: string): string {
+  const lines = stripVTControlCharacters(text).trimEnd().split('\n').slice(-12)
+  return [name, ...lines.map(line => `    ${line}`)].join('\n')
 }
 
 function readReport({ path, read }: NonNullable<Stage['report']>): Count {

@@ -64,8 +64,8 @@ test('a POST whose answer breaks off at whichever byte is sent once, and goes on
 })
 
 for (const [resume, how, outcome] of [
-  [undefined, 'fails', { kind: 'cut', text: words[0] }],
-  ['/on', 'goes on by a GET', { text: whole }],
+  [{}, 'fails', { kind: 'cut', text: words[0] }],
+  [{ resume: '/on' }, 'goes on by a GET', { text: whole }],
 ] as const) {
   test(`a POST whose answer is cut once it has begun is sent once, and ${how}`, async ({ openPage }) => {
     await using place = await openPlace(openPage)
@@ -87,7 +87,7 @@ for (const [resume, how, outcome] of [
         text += data
         void fetch('/heard')
       }
-      return DropIn.fetchEventSource('/ask', { method: 'POST', resume, onmessage }).then(
+      return DropIn.fetchEventSource('/ask', { method: 'POST', onmessage, ...resume }).then(
         () => ({ text }),
         ({ kind }) => ({ kind, text }),
       )
