@@ -8,6 +8,7 @@ import { largest } from '../wire/codec.ts'
 import { encode } from '../wire/encoder.ts'
 import { createParser } from '../wire/parser.ts'
 import { pack, unpack } from '../wire/payload.ts'
+import { refuse } from '../wire/refuse.ts'
 import { exchange } from './exchange.ts'
 import { createLongQuery } from './long-query.ts'
 
@@ -145,7 +146,8 @@ function parseFrame(block: Block, position: Position): Frame {
 /** A type that is not known is none: the data is text, or bytes. */
 function contentOf({ encoding, type }: Block, data: string): Content {
   const content = unpack(data, encoding)
-  return type === 'json' ? { json: content as string } : content
+  if (type !== 'json') return content
+  return typeof content === 'string' ? { json: content } : refuse('JSON is text, not bytes', data)
 }
 
 function control({ event, id, retry, topic, re }: Block, data: string, position: Position): Frame {

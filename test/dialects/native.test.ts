@@ -163,8 +163,9 @@ describe('reading', () => {
     ['an encoding that is unknown', 'rot13', 'x'],
     ['what is not in its encoding', 'base64', '%%%'],
     ['an unknown escape', 'escaped', '\\q'],
-  ])('%s is a loss that is told, and the position moves on', (_, encoding, data) => {
-    expect(read({ id: 'e.6.x', data, encoding })).toEqual({
+    ['bytes that are said to be JSON', 'base64', 'NQ==', 'json'],
+  ])('%s is a loss that is told, and the position moves on', (_, encoding, data, type?: string) => {
+    expect(read({ id: 'e.6.x', data, encoding, type })).toEqual({
       type: 'gap',
       cursor: 'e.6.x',
       gap: { reason: 'unreadable', from: 'e.5.t5', to: 'e.6.x' },
