@@ -102,8 +102,11 @@ export function createCatchUp(
     return isLater(reading) ? reading.then(found => say(found)) : say(reading)
   }
 
-  /** What is sent to the session alone waits where that is out of reach, if its client has a position in it. */
-  function readOwn({ own }: Connection, { cursor, lost }: Start): Soon<Group> {
+  /**
+   * What is sent to the session alone waits where that is out of reach, if its client has a position in it. In a race another channel may have
+   * begun the session, and have been greeted by the application: what a box has swallowed there is told here.
+   */
+  function readOwn({ own, member }: Connection, { cursor = member.since, lost }: Start): Soon<Group> {
     const act = () => read([own], cursor, lost)
     if (lost !== undefined || cursor === undefined || !isId(cursor)) return act()
     const known = (group: Maybe<Group>): Group => {
@@ -285,7 +288,7 @@ export function createCatchUp(
     begins: Record<string, string> | undefined,
   ): Piece {
     const [{ history, feeds }] = groups as readonly [Group]
-    const id = cursor === undefined ? history.start : whence(history)
+    const id = whence(history)
     const { message, batch, messages } = limits
     return openBlock(id, settings.retry, {
       session: member.session.id,

@@ -236,7 +236,7 @@ export function createConnections(
   async function start(connection: Connection, opening: Opening): Promise<void> {
     try {
       const groups = await catchUp.begin(connection, opening)
-      announce(connection)
+      announce(connection, groups[0]?.history.start)
       welcome(connection)
       connection.member.carrier?.flush()
       await catchUp.goOn(connection, groups)
@@ -298,10 +298,10 @@ export function createConnections(
     return connection
   }
 
-  function announce(connection: Connection): void {
+  function announce(connection: Connection, since: string | undefined): void {
     const { member } = connection
     if (connection.isOver || member.stage !== 'new') return
-    member.stage = 'begun'
+    Object.assign(member, { stage: 'begun', since })
     presence.began(member)
     hooks.began(member)
   }

@@ -74,14 +74,12 @@ export function createRooms(
     const named = new Set(wanted.map(({ topic }) => topic))
     const { untold } = member
     const { places } = pollsOf(member, connection.poll) ?? {}
-    if (isGreeted && !tellsLater) {
-      const start: Start = {
-        at: cursor === undefined ? nowhereYet : placeAt(cursor),
-        notice: 'listed',
-        number: 0,
+    if (isGreeted && !tellsLater)
+      for (const topic of topics) {
+        if (named.has(topic)) continue
+        const at = cursor === undefined ? beganAt(member, topic) : placeAt(cursor)
+        begin(connection, topic, { at, notice: 'listed', number: 0 })
       }
-      for (const topic of topics) if (!named.has(topic)) begin(connection, topic, start)
-    }
     for (const [topic, start] of places ?? [])
       if (!named.has(topic) && mayStay(member, topic)) {
         begin(connection, topic, start)
@@ -133,7 +131,8 @@ export function createRooms(
     const again = () => isWanted() && findStart()
     const findStart = (): void => {
       if (from.by !== 'now' && from.by !== 'id' && !isReadyFor(log, topic)) return void waiting.push(again)
-      const found = startOf(topic, from)
+      const found =
+        from.by === 'now' && among && isKnown ? { at: beganAt(member, topic) } : startOf(topic, from)
       if (!('then' in found)) return open(found.trimmed, found.at)
       found.then(
         ({ trimmed, at }) => mayStay(member, topic) && open(trimmed, at),
@@ -285,6 +284,11 @@ export function createRooms(
       refuse(member, topic, why)
     }
     return members.length
+  }
+
+  /** What its session heard over another channel of a race, of which its client may have heard nothing, it hears from where the session began. */
+  function beganAt({ since, topic: own }: Member, topic: string): Place {
+    return since !== undefined && spaceOf(log, topic) === spaceOf(log, own) ? placeAt(since) : nowhereYet
   }
 
   function startOf(topic: string, from: From): Found | Promise<Found> {

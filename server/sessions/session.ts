@@ -76,6 +76,8 @@ export interface Member {
   untold: Map<string, Refusal> | undefined
   /** Where its polls have come. */
   polls: Polls | undefined
+  /** The id after which it began, for a channel that its client has begun without having heard of it. */
+  since: string | undefined
   /** Something was sent to it alone: its own topic may be there. */
   addressed: boolean
   /** The latest turn of its polls. */

@@ -220,6 +220,7 @@ export function createSessions(
     const member = ofWhoAsks(members.get(ask.sid ?? ''), ask, granted)
     if (!member) return undefined
     if (member.stage === 'begun') member.stage = 'proven'
+    member.since = undefined
     for (const { passing } of member.groups) passing.delete(member)
     return member
   }
@@ -421,6 +422,7 @@ export function createSessions(
       subscribedNames: 0,
       deciding: undefined,
       polls: undefined,
+      since: undefined,
       addressed: stage === 'guest', // by its own node
       turn,
       skipped: 0,

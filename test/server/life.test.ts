@@ -64,6 +64,29 @@ describe('the transports of a race', () => {
     expect(await sessionOf(listen(at, 'websocket', { 'rt.line': line }))).not.toBe(first)
   })
 
+  it.each(channels)('over %s are told what the application says to the session as it opens', async via => {
+    const at = await stand()
+    at.hub.on('open', ({ session }) => void session.send('hello'))
+    // A box swallows all that comes down the first.
+    await listen(at, 'websocket', { 'rt.line': line }).opened()
+    await at.hub.publish('other', 'it moves the log on')
+    const ear = listen(at, via, { 'rt.line': line })
+    expect(await ear.opened()).toMatchObject({ resumed: false })
+    expect(await ear.messages(1)).toEqual(['hello'])
+    await at.hub.publish('x', 'and on')
+    expect(await ear.messages(1)).toEqual(['and on'])
+  })
+
+  it.each(channels)('over %s miss nothing of a topic that another of them has subscribed to', async via => {
+    const at = await stand()
+    const query = { 'rt.v': 2, 'rt.line': line, 'rt.t': ':room', 'rt.c': via }
+    const swallowed = listen(at, 'websocket', query)
+    await swallowed.next('rt.subscribed')
+    for (const topic of ['other', 'room', 'x']) await at.hub.publish(topic, `to ${topic}`)
+    const ear = listen(at, via, query)
+    expect((await ear.messages(2)).sort()).toEqual(['to room', 'to x'])
+  })
+
   it('leave nothing behind: the application is told once that it opened, and once that it closed', async () => {
     const at = await stand()
     const told: string[] = []
