@@ -27,6 +27,8 @@ import {
   startFaultyPlace,
 } from './place.ts'
 
+declare const heard: { type: string; id?: string; data?: string }[]
+
 interface Case {
   readonly box: string
   readonly faults: () => Fault[]
@@ -160,6 +162,24 @@ for (const each of everywhere) crosses(each)
 test.describe('', () => {
   test.skip(({ browserName }) => browserName !== 'chromium', 'the engines do not differ in this')
   for (const each of inOneEngine) crosses(each)
+
+  for (const { box, faults, best } of everywhere)
+    test(`what is said to a session as it opens comes once through a box that ${box}`, async ({
+      openPage,
+    }) => {
+      await using place = await startFaultyPlace()
+      place.hub.on('open', ({ session }) => void session.send('welcome'))
+      place.box.put(...faults())
+      const page = await openPage()
+      await openLine(page, place)
+      await expectTransport(page, best)
+      await place.publish()
+      await page.waitFor(last => heard.some(({ id }) => id === last), place.published[0]?.id ?? '')
+      const data = await page.evaluate(() =>
+        heard.flatMap(each => (each.type === 'message' ? [each.data] : [])),
+      )
+      expect(data).toEqual(['welcome', place.published[0]?.data])
+    })
 })
 
 test('a box that holds back what is newest is left for polls, and stays left, though traffic pushes the proof out', async ({
