@@ -151,7 +151,7 @@ async function runStage({ name, command, env, report }: Stage): Promise<Count> {
   return { ...counted, failed: 1, failures: [...counted.failures, lastLines(name, last)] }
 }
 
-/** Of a stage without a report, its last words. */
+/** The name of a stage without a report, and the last lines that it printed. */
 function lastLines(name: string, text: string): string {
   const lines = stripVTControlCharacters(text).trimEnd().split('\n').slice(-12)
   return [name, ...lines.map(line => `    ${line}`)].join('\n')

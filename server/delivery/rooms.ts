@@ -286,7 +286,7 @@ export function createRooms(
     return members.length
   }
 
-  /** What its session heard over another channel of a race, of which its client may have heard nothing, it hears from where the session began. */
+  /** Where a channel of a race joins a topic that its session hears already: the client may have heard nothing over the first channel, so it begins where the session did. */
   function beganAt({ since, topic: own }: Member, topic: string): Place {
     return since !== undefined && spaceOf(log, topic) === spaceOf(log, own) ? placeAt(since) : nowhereYet
   }

@@ -76,7 +76,7 @@ export interface Member {
   untold: Map<string, Refusal> | undefined
   /** Where its polls have come. */
   polls: Polls | undefined
-  /** The id after which it began, for a channel that its client has begun without having heard of it. */
+  /** The newest id as it began, until its client is known to have heard of it: a second channel of a race begins there. */
   since: string | undefined
   /** Something was sent to it alone: its own topic may be there. */
   addressed: boolean
