@@ -9,7 +9,7 @@ import { feed, type Target, type Transport } from '../contracts/transport.ts'
 import { boundaryOf, createMultipart, type Multipart, type Piece } from '../wire/multipart.ts'
 import { canStream, download, fetched } from './http/fetch-request.ts'
 import { type Receiving, receive } from './http/receive.ts'
-import { isEventStream, messageReader } from './http/whole-body-reader.ts'
+import { isAnyEventStream, messageReader } from './http/whole-body-reader.ts'
 import { originOf } from './http/xhr-request.ts'
 
 /** WebKit reads the second type itself, part for part, and then fails: who has the choice sends the first. */
@@ -81,7 +81,7 @@ function stream(out: Receiving, target: Target, before?: Reader): void {
   function begin(header: Head['header']): void {
     const reader = target.reader(multipart, before)
     before = reader
-    const isMessage = !reader.head && !isEventStream(header('content-type'))
+    const isMessage = !reader.head && !isAnyEventStream(header('content-type'))
     part = { reader: isMessage ? messageReader(target.largest) : reader, decoder: new TextDecoder() }
     const failure = reader.head?.(
       { status: 200, header: name => header(name.toLowerCase()) },

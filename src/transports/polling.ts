@@ -9,7 +9,7 @@ import { feed, type Transport } from '../contracts/transport.ts'
 import { setQuery } from '../wire/address.ts'
 import { canRequest, requester } from './http/fetch-request.ts'
 import { receive } from './http/receive.ts'
-import { isEventStream, messageReader } from './http/whole-body-reader.ts'
+import { isAnyEventStream, messageReader } from './http/whole-body-reader.ts'
 import { originOf } from './http/xhr-request.ts'
 
 /** Options of `polling()`. */
@@ -70,7 +70,7 @@ export function polling({ every = 5_000, token }: PollingOptions = {}): Transpor
             const { status, header } = head
             if (status === 304) return undefined
             const type = header('Content-Type')
-            const stream = isEventStream(type)
+            const stream = isAnyEventStream(type)
             // A page in place of an answer is a login, or a box between, and never a message.
             if (status === 200 && (stream || !/html/i.test(type ?? ''))) {
               etag = header('ETag') ?? undefined

@@ -10,7 +10,7 @@ import {
 import type { Target } from '../../contracts/transport.ts'
 import type { FetchInit } from '../../here.ts'
 import type { Payload } from '../../wire/codec.ts'
-import { isEventStream } from './whole-body-reader.ts'
+import { isAnyEventStream } from './whole-body-reader.ts'
 import { type Answer, isThere, originOf, refusal, request, utf8 } from './xhr-request.ts'
 
 /** What a page may say of a request: all that `fetch` takes, but for what is the line's to say. */
@@ -101,7 +101,7 @@ export function download(
     })
     if (signal.aborted) return
     const head = { status: response.status, header: (name: string) => response.headers.get(name) }
-    const usual = () => refusal(head, where, foreign, answer.takes ?? isEventStream)
+    const usual = () => refusal(head, where, foreign, answer.takes ?? isAnyEventStream)
     const failure = answer.head ? answer.head(head, usual) : usual()
     if (failure && dialect.sending.acknowledges && hasWords(head.header('Content-Type'))) {
       timer = environment.setTimeout(() => finish(failure), wordsWithin)

@@ -17,7 +17,7 @@ export function messageReader(largest?: number): Reader {
  * The second is what servers say that were written for Opera 9. No browser's EventSource takes it any more, nor do the
  * transports that stand in for one; those that a page imports do.
  */
-export function isEventStream(type: string | null): boolean {
+export function isAnyEventStream(type: string | null): boolean {
   return ['text/event-stream', 'application/x-dom-event-stream'].includes(mediaType(type))
 }
 
