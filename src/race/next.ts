@@ -33,8 +33,12 @@ export function next(race: Race, signal: Signal, terms: Terms): Race {
     return candidate ? changed(race, candidate, signal, terms) : race
   }
   switch (signal.type) {
-    case 'due':
-      return race.name === 'racing' ? startNext(race, terms) : race
+    case 'due': {
+      if (race.name !== 'racing') return race
+      const begun = startNext(race, terms)
+      // An eager page begins with two.
+      return terms.eager && race.begun === 0 ? next(begun, signal, terms) : begun
+    }
     case 'upgrade':
       return race.name === 'delivering' ? tryUpgrade(race, terms) : race
     case 'held-back':

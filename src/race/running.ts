@@ -22,14 +22,16 @@ export interface Running {
   enter(candidate: Candidate): void
   /** Hands on what came while it was holding, unless it still is. */
   release(): void
-  close(): void
+  /** Nothing comes from it any more. Gives back its channel, which is left to be closed. */
+  leave(): Channel | undefined
 }
 
 /** What a candidate needs of its race. */
 export interface Course {
   readonly target: Target
   readonly line: Receiver
-  signal(what: Signal): void
+  /** @param act is done before those that leave the race are closed */
+  signal(what: Signal, act?: () => void): void
   /** How long a candidate is alone, in ms. */
   stagger(): number
   /** The one that the line hears. */
@@ -78,13 +80,13 @@ export function run(first: Candidate, course: Course): Running {
     release() {
       if (candidate.phase !== 'holding') for (const act of held.splice(0)) act()
     },
-    close() {
+    leave() {
       over = true
       held = []
       stop()
       flow?.stop()
       finish(attempt, target)
-      channel?.close()
+      return channel
     },
   }
   return running
@@ -139,8 +141,9 @@ export function run(first: Candidate, course: Course): Running {
         // Nothing is left to be learned of it.
         if (candidate.phase === 'verified' && !flow) return void deliver(blocks, origin)
         const now = environment.now()
-        if (blocks.length > 0 && !hasHeard(candidate)) signal({ type: 'arrived', id })
-        inTurn(() => hear(blocks, origin, now))
+        const act = () => inTurn(() => hear(blocks, origin, now))
+        if (blocks.length > 0 && !hasHeard(candidate)) signal({ type: 'arrived', id }, act)
+        else act()
       },
       paused: failure => inTurn(() => (isActive() ? line.paused(failure) : fail(failure))),
       ended: failure => inTurn(() => fail(failure)),

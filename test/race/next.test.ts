@@ -354,12 +354,10 @@ describe('a race', () => {
     })
   })
 
-  test('an eager page waits for a better one that was accepted, and for no other, which it tries again as soon as it can', () => {
-    const both: [number, Signal][] = [
-      [0, due],
-      [0, due],
-    ]
+  test('an eager page begins two, waits for a better one that was accepted, and for no other, which it tries again as soon as it can', () => {
+    const both: [number, Signal][] = [[0, due]]
     const eager = { eager: true }
+    expect(seen(follow(begun(), both, eager))).toBe('racing: websocket connecting, xhr-streaming connecting')
     expect(seen(follow(begun(), [...both, [10, accepted(0)], [20, arrived(1)]], eager))).toBe(
       'racing: websocket accepted, xhr-streaming holding',
     )

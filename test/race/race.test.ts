@@ -143,6 +143,21 @@ describe('the first transport', () => {
     expect(racing).toEqual(['websocket', 'eventsource'])
   })
 
+  test('what an eager page hears first is handed on before the other is closed', async () => {
+    const transports = fakes('websocket', 'eventsource')
+    const stage = await startRace(transports, { eager: true })
+    const told: unknown[] = []
+    Object.assign(stage.heard, { push: (word: string) => told.push([word, stage.racing]) })
+    transports[1].channel.opens()
+    transports[1].channel.brings(welcome(), message(1))
+    const both = ['websocket', 'eventsource']
+    expect(told).toEqual([
+      ['opened eventsource', both],
+      ['m1', both],
+    ])
+    expect(stage.racing).toEqual(['eventsource'])
+  })
+
   test('is the one that worked on the last page, for six hours', async () => {
     const transports = fakes('websocket', 'eventsource', 'long-polling')
     const first = await startRace(transports)
