@@ -135,8 +135,10 @@ describe('throughline publish and listen', () => {
       const [one] = [await run('publish', 'a', 'one', ...to), await run('publish', 'a', 'two', ...to)]
       const args = ['--json', '--transport', via, '--count', '1']
       const after = await run('listen', `${url}live`, 'a', '--last-event-id', one.out.trim(), ...args)
-      const [line] = after.out.trim().split('\n')
-      expect(JSON.parse(line as string)).toMatchObject({ topic: 'a', event: 'message', data: 'two' })
+      const [line = ''] = after.out.trim().split('\n')
+      expect([one.err, after.code, line], `${one.out}, ${after.err}`).toEqual(['', 0, expect.any(String)])
+      expect(line, `${one.out}, ${after.err}`).toMatch(/^\{/)
+      expect(JSON.parse(line)).toMatchObject({ topic: 'a', event: 'message', data: 'two' })
       const history = await run('listen', `${url}live`, 'a', '--history', '2', '--count', '2')
       expect(history.out).toBe('a: one\na: two\n')
     },
