@@ -24,6 +24,8 @@ throughline <command> --help says more.
 Exit codes: 0 it went well, 1 it failed, 2 it was called wrongly.
 `
 
+// A process that ends because nothing keeps it any more, before its command is done, has failed.
+process.exitCode = 1
 void main(process.argv.slice(2)).then(code => {
   // Not at once: what is still to be written is written first, and what is under way keeps the process.
   process.exitCode = code

@@ -21,11 +21,17 @@ const all = new Set([
   ...bundlers.map(name => `start-${name}`),
 ])
 const root = mkdtempSync(join(tmpdir(), 'throughline-'))
+/** What is wrong, told last: between these there are minutes of what works. */
+const failures: string[] = []
 
 try {
   await runAll(process.argv.slice(2))
 } finally {
   rmSync(root, { recursive: true, force: true })
+}
+if (failures.length > 0) {
+  console.error(`\n${failures.join('\n')}`)
+  process.exitCode = 1
 }
 
 async function runAll(args: readonly string[]): Promise<void> {
@@ -91,8 +97,8 @@ async function report(name: string, check: () => Promise<void>): Promise<void> {
     await check()
     console.log(`works  ${name}, ${((Date.now() - started) / 1000).toFixed(1)} s`)
   } catch (error) {
-    console.error(`FAILS  ${name}\n${(error as Error).message}`)
-    process.exitCode = 1
+    console.error(`FAILS  ${name}`)
+    failures.push(`FAILS  ${name}\n${(error as Error).message}`)
   }
 }
 

@@ -153,7 +153,7 @@ async function runStage({ name, command, env, report }: Stage): Promise<Count> {
 
 /** The name of a stage without a report, and the last lines that it printed. */
 function lastLines(name: string, text: string): string {
-  const lines = stripVTControlCharacters(text).trimEnd().split('\n').slice(-12)
+  const lines = stripVTControlCharacters(text).trimEnd().split('\n').slice(-40)
   return [name, ...lines.map(line => `    ${line}`)].join('\n')
 }
 

@@ -44,9 +44,12 @@ export interface Started extends AsyncDisposable {
   readonly url: string
 }
 
-/** Puts packages, and what `package.json` names, into a folder, as npm does for everybody. */
+/**
+ * Puts packages, and what `package.json` names, into a folder, as npm does for everybody. That asks the registry of each package: with
+ * `--prefer-offline` npm would take a kept list of versions that is older than the newest package that needs one of them, and find none.
+ */
 export async function install(folder: string, ...packages: string[]): Promise<void> {
-  const quiet = ['--prefer-offline', '--no-audit', '--no-fund', '--loglevel=error']
+  const quiet = ['--no-audit', '--no-fund', '--loglevel=error']
   await run(folder, 'npm', ['install', ...quiet, ...packages])
 }
 
