@@ -58,7 +58,7 @@ async function run(args: string[]): Promise<number> {
   })
   const print = values.json ? printJson : printText
   const wish = history !== undefined ? { history } : isOne && after !== undefined ? { since: after } : {}
-  const speakers = topics.map(topic => Object.assign(line.subscribe(topic, wish), { name: topic }))
+  const speakers = subscribeTo(topics)
 
   return new Promise(resolve => {
     let code = 0
@@ -85,6 +85,16 @@ async function run(args: string[]): Promise<number> {
       if (--left <= 0) line.close()
     }
   })
+
+  function subscribeTo(names: readonly string[]) {
+    try {
+      return names.map(name => Object.assign(line.subscribe(name, wish), { name }))
+    } catch (error) {
+      // One of them is no topic, or the id is none. The line would keep the process.
+      line.close()
+      throw error
+    }
+  }
 }
 
 /** Messages have names of the application's own: whatever is told passes here. */

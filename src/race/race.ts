@@ -114,19 +114,19 @@ export function createRace(transports: readonly Transport[], known?: Preference)
       send: (text, sent) => handOver(active()?.channel, text, sent),
     }
 
-    function signal(what: Signal, act?: () => void): void {
+    function signal(what: Signal, handOn?: () => void): void {
       const before = state
       state = next(before, what, terms)
-      if (state !== before) carryOut(act)
-      else act?.()
+      if (state !== before) carryOut(handOn)
+      else handOn?.()
     }
 
     /**
      * Makes true what the state says: closes what is no more in it, opens what is new, and waits for what is due. Each of these may change
-     * the state, which is carried out before this goes on. So each asks the state as it is then, and does nothing twice. `act` comes before
+     * the state, which is carried out before this goes on. So each asks the state as it is then, and does nothing twice. `handOn` comes before
      * the closing, since to close a WebSocket takes a page a third of a millisecond.
      */
-    function carryOut(act?: () => void): void {
+    function carryOut(handOn?: () => void): void {
       const left: (Channel | undefined)[] = []
       for (const [id, running] of live) {
         const candidate = find(id)
@@ -136,7 +136,7 @@ export function createRace(transports: readonly Transport[], known?: Preference)
         } else if (candidate !== running.candidate) running.enter(candidate)
       }
       tellLine()
-      act?.()
+      handOn?.()
       for (const channel of left) channel?.close()
       for (const { id } of candidates()) {
         const candidate = find(id)

@@ -30,8 +30,8 @@ export interface Running {
 export interface Course {
   readonly target: Target
   readonly line: Receiver
-  /** @param act is done before those that leave the race are closed */
-  signal(what: Signal, act?: () => void): void
+  /** @param handOn is called before those that leave the race are closed */
+  signal(what: Signal, handOn?: () => void): void
   /** How long a candidate is alone, in ms. */
   stagger(): number
   /** The one that the line hears. */
@@ -141,9 +141,9 @@ export function run(first: Candidate, course: Course): Running {
         // Nothing is left to be learned of it.
         if (candidate.phase === 'verified' && !flow) return void deliver(blocks, origin)
         const now = environment.now()
-        const act = () => inTurn(() => hear(blocks, origin, now))
-        if (blocks.length > 0 && !hasHeard(candidate)) signal({ type: 'arrived', id }, act)
-        else act()
+        const handOn = () => inTurn(() => hear(blocks, origin, now))
+        if (blocks.length > 0 && !hasHeard(candidate)) signal({ type: 'arrived', id }, handOn)
+        else handOn()
       },
       paused: failure => inTurn(() => (isActive() ? line.paused(failure) : fail(failure))),
       ended: failure => inTurn(() => fail(failure)),

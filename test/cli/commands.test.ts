@@ -135,9 +135,9 @@ describe('throughline publish and listen', () => {
       const [one] = [await run('publish', 'a', 'one', ...to), await run('publish', 'a', 'two', ...to)]
       const args = ['--json', '--transport', via, '--count', '1']
       const after = await run('listen', `${url}live`, 'a', '--last-event-id', one.out.trim(), ...args)
+      expect([one.err, after.code], after.err).toEqual(['', 0])
       const [line = ''] = after.out.trim().split('\n')
-      expect([one.err, after.code, line], `${one.out}, ${after.err}`).toEqual(['', 0, expect.any(String)])
-      expect(line, `${one.out}, ${after.err}`).toMatch(/^\{/)
+      expect(line, after.err).toMatch(/^\{/)
       expect(JSON.parse(line)).toMatchObject({ topic: 'a', event: 'message', data: 'two' })
       const history = await run('listen', `${url}live`, 'a', '--history', '2', '--count', '2')
       expect(history.out).toBe('a: one\na: two\n')
@@ -149,6 +149,16 @@ describe('throughline publish and listen', () => {
     const told = await run('listen', `${url}live?topic=rt.mine`)
     expect(told.code).toBe(1)
     expectWords(told, /403.*private.*this is final/)
+  })
+
+  it.each<[string[], RegExp]>([
+    [[''], /the topic is ""/],
+    [['a', ''], /the topic is ""/],
+    [['a', '--last-event-id', ''], /since is ""; it has to be the id of a message/],
+  ])('listen %j says what is wrong, and ends with 1', async (args, words) => {
+    const told = await run('listen', `${await nobody()}/live`, ...args)
+    expect(told).toMatchObject({ code: 1, out: '' })
+    expectWords(told, words)
   })
 
   it('listen ends with 0 when it is interrupted', async () => {
