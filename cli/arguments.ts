@@ -41,13 +41,31 @@ export function readArguments<const Given extends Options>(
 
 function parse<const Given extends Options>(args: string[], options: Given): Parsed<Given> {
   try {
-    return parseArgs({ args, options, allowPositionals: true, strict: true })
+    return parseArgs({ args: withValues(args, options), options, allowPositionals: true, strict: true })
   } catch (error) {
     const [said = ''] = error instanceof Error ? error.message.split(/\. |\n/) : []
     const known = Object.keys(options).map(name => `--${name}`)
-    const hint = said.startsWith('Unknown option') ? `; there are ${known.join(', ')}` : ''
+    const hint = said.startsWith('Unknown option')
+      ? `; there are ${known.join(', ')}, and what is no option and begins with - goes behind --`
+      : ''
     throw new UsageError(said + hint)
   }
+}
+
+/** Joins each option with its value, which may begin with - as one in 64 ids and secrets does. Only the name of an option is no value. */
+function withValues(args: readonly string[], options: Options): string[] {
+  const isOption = (text: string) => Object.hasOwn(options, /^--([^=]*)/.exec(text)?.[1] ?? '')
+  const joined: string[] = []
+  for (let at = 0; at < args.length; at += 1) {
+    const [arg = '', value] = args.slice(at, at + 2)
+    if (arg === '--') return [...joined, ...args.slice(at)]
+    const takes = arg.startsWith('--') && options[arg.slice(2)]?.type === 'string'
+    if (takes && value?.startsWith('-') && value !== '--' && !isOption(value)) {
+      joined.push(`${arg}=${value}`)
+      at += 1
+    } else joined.push(arg)
+  }
+  return joined
 }
 
 /** An address of HTTP. */

@@ -91,6 +91,18 @@ describe('throughline', () => {
     [['publish', 'lobby'], /<data> is missing/],
     [['publish', 'lobby', 'tea', 'is'], /'is' is too much; put quotes/],
     [['publish', 'lobby', '{', '--json'], /<data> is '\{', which is no JSON/],
+    [
+      ['publish', 'lobby', '-1'],
+      /Unknown option '-1'; there are --.*, and what is no option and begins with - goes behind --/,
+    ],
+    [['publish', 'lobby', '--json', '--', '-x'], /<data> is '-x', which is no JSON/],
+    [['publish', 'lobby', 'x', '--token', '--json'], /Option '--token' argument/],
+    [['publish', 'lobby', 'x', '--token', '--json=1'], /Option '--token' argument/],
+    [['publish', 'lobby', 'x', '--token'], /Option '--token <value>' argument missing/],
+    // An id or a secret may begin so.
+    [['listen', 'http://127.0.0.1/', '--last-event-id', '-x.1.y', '--count', '0'], /--count is '0'/],
+    [['listen', 'http://127.0.0.1/', '--token', '--x', '--count', '-1'], /--count is '-1'/],
+    [['listen', 'http://127.0.0.1/', '--token=-x', '--count', '0'], /--count is '0'/],
     [['listen', 'lobby'], /<url> is 'lobby'; it has to be a whole address/],
     [
       ['listen', 'http://127.0.0.1/', '--transport', 'jsonp'],
