@@ -23,7 +23,14 @@ const onPlatforms = [
 ]
 
 /** Minutes by themselves, and of parts that seldom change: `npm run test:all` has them. */
-const long = ['test/cli/check.test.ts', 'test/examples/servers.test.ts', 'test/server/round-robin.test.ts']
+const long = [
+  'cli/check',
+  'examples/servers',
+  'server/redis-cluster',
+  'server/redis-faults',
+  'server/redis-sentinel',
+  'server/round-robin',
+].map(name => `test/${name}.test.ts`)
 
 export default defineConfig({
   // Examples in docs/examples import what whoever copies them does.
@@ -55,7 +62,7 @@ export default defineConfig({
     // Limits, not expectations: a machine that is busy takes its time.
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    // Many wait for a real server, so that a machine of two cores has time for a third.
-    maxWorkers: 3,
+    // Many wait for a real server, so that two cores have time for four at a time.
+    maxWorkers: 4,
   },
 })

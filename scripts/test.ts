@@ -49,7 +49,7 @@ const fuzz: Stage = {
 const long: Stage = {
   name: 'long',
   about:
-    'what tries a server from outside, against many that are wrong, and against those in other languages',
+    'Redis as sentinels and clusters fail over, and what tries a server from outside: many that are wrong, and those in other languages',
   ...units('long', 'long'),
 }
 
