@@ -4,6 +4,7 @@ import type { Contract, MessagesIn, Only, TopicOf, UsualName } from '../src/cont
 import { show } from '../src/wire/codec.ts'
 import { encode } from '../src/wire/encoder.ts'
 import { type AnyServer, attachTo, isHandshake } from './attach.ts'
+import { checkOptions } from './call-options.ts'
 import { type Cluster, createCluster } from './cluster/cluster.ts'
 import type { Context } from './context.ts'
 import { createSocketHooks, type SocketHooks } from './crossws.ts'
@@ -83,7 +84,7 @@ export interface Hub<Shared = Contract> {
    * `volatile`: it is for whoever hears the topic at this moment, and for nobody else: not kept, without an id, in no history, and left out where a
    * line is behind or between two polls. For who is typing, and where a pointer is. It resolves to an empty text.
    *
-   * @throws {TypeError} as a rejection, for a name that is empty, begins with `rt.`, or has a line break or half of a character (a lone surrogate), and for data that JSON cannot hold
+   * @throws {TypeError} as a rejection, for a name that is empty, begins with `rt.`, or has a line break or half of a character (a lone surrogate), for an option that there is not, and for data that JSON cannot hold
    * @throws {RangeError} as a rejection, for a message that takes more than 1 MiB on the wire
    * @throws {Error} as a rejection, whatever the log failed with
    */
@@ -148,7 +149,7 @@ export interface Hub<Shared = Contract> {
    * that cannot be told at once is told when it comes next, within `sessionTimeout`. Hubs that share the log and can reach each other do the same with their sessions, a moment later; what this gives back counts
    * those of this one.
    *
-   * @throws {TypeError} for a selector, a status, a message or a time that cannot be
+   * @throws {TypeError} for a selector, an option, a status, a message or a time that cannot be
    */
   disconnect(whom: Whom, options?: DisconnectOptions): number
   /**
@@ -461,6 +462,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   }
 
   function disconnect(whom: Whom, options: DisconnectOptions = {}): number {
+    checkOptions('disconnect', options, ofDisconnect)
     const order = { disconnect: [nameSession(whom), options] as const }
     const ended = expel(...order.disconnect)
     cluster?.tellAll(order)
@@ -558,6 +560,7 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   ): Promise<string> {
     return attempt(() => {
       checkName('topic', topic)
+      checkOptions('publish', options, ofPublish)
       return options.volatile ? pass(topic, data, options) : keep(topic, data, options)
     })
   }
@@ -588,7 +591,10 @@ export function createHub<Shared extends Only<Shared> = Contract>(options: HubOp
   }
 
   function append(topic: string, data: Payload, options: { event?: string } = {}): Promise<string> {
-    return attempt(() => keep(topic, data, options))
+    return attempt(() => {
+      checkOptions('send', options, ofSend)
+      return keep(topic, data, options)
+    })
   }
 
   /** A log in memory has it at once, and one promise is less for the collector than three. */
@@ -802,6 +808,10 @@ function readReason({
     checkAmount('disconnect', 'retryAfter', retryAfter, retryAfter >= 0, 'a number of seconds, 0 or more')
   return refusal(status, message, retryAfter && Math.ceil(retryAfter), 'disconnected')
 }
+
+const ofPublish = ['event', 'volatile']
+const ofSend = ['event']
+const ofDisconnect = ['status', 'message', 'retryAfter']
 
 function checkAmount(call: string, name: string, value: unknown, fits: boolean, words: string): void {
   if (typeof value !== 'number' || !fits)

@@ -49,6 +49,7 @@ const beside = [
   'server/random.ts',
   'server/reported.ts',
   'server/patience.ts',
+  'server/call-options.ts',
   'server/remembering.ts',
   'server/heap-size.ts',
   'server/operation/exposition.ts',

@@ -1,4 +1,5 @@
 import { show } from '../../src/wire/codec.ts'
+import { checkOptions } from '../call-options.ts'
 import { checkTime } from '../log/log.ts'
 import { checkSource, type Source } from './source.ts'
 
@@ -49,11 +50,7 @@ const known = ['event', 'end', 'expire', 'retainBytes']
  */
 export function readPlan(topic: string, source: unknown, options: ProduceOptions): Plan {
   checkSource(source)
-  if (typeof options !== 'object' || options === null)
-    throw new TypeError(`produce: the options are ${show(options)}; they have to be an object`)
-  for (const name of Object.keys(options))
-    if (!known.includes(name))
-      throw new TypeError(`produce: unknown option ${show(name)}; the options are ${known.join(', ')}`)
+  checkOptions('produce', options, known)
   const { event = usual.event, end = usual.end, expire, retainBytes = usual.retainBytes } = options
   if (event === end)
     throw new TypeError(`produce: event and end are both ${show(end)}; a page could not tell them apart`)

@@ -79,6 +79,25 @@ describe('publish', () => {
     await expect(hub.publish('room \u{1f600}', 'data', { event: '\u{1f600}' })).resolves.toBeTypeOf('string')
   })
 
+  it.each<[unknown, string]>([
+    [{ vollatile: true }, 'unknown option "vollatile"; the options are event, volatile'],
+    [{ event: 'x', id: 'y' }, 'unknown option "id"'],
+    ['event', 'the options are "event"; they have to be an object'],
+    [null, 'the options are null; they have to be an object'],
+  ])('says of options which of them there are, and keeps nothing: %j', async (options, words) => {
+    const at = await stand()
+    const kept = await at.hub.publish('x', 'before')
+    await expect(at.hub.publish('x', 'data', options as never)).rejects.toThrow(`publish: ${words}`)
+    const opened = vi.fn()
+    at.hub.on('open', ({ session }) => session.send('mine', options as never).catch(opened))
+    const ear = listen(at, 'websocket', { 'rt.id': kept })
+    await ear.opened()
+    await at.hub.publish('x', 'after', {})
+    expect(await ear.messages(1)).toEqual(['after'])
+    await vi.waitFor(() => expect(opened).toHaveBeenCalled(), { timeout: 30_000 })
+    expect(`${opened.mock.calls[0]}`).toContain('TypeError: send: ')
+  })
+
   it('rejects to whoever awaits it late, though it was told', async () => {
     const { hub, failures } = failingAt(ways[1]?.[1] as () => never)
     const published = hub.publish('x', 'data')

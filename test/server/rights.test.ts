@@ -282,6 +282,12 @@ describe('hub.disconnect', () => {
     [{ session: 'x' }, { status: 403.5 }, /status is 403.5/],
     [{ session: 'x' }, { message: 5 }, /message is 5/],
     [{ session: 'x' }, { retryAfter: -1 }, /retryAfter is -1/],
+    [
+      { session: 'x' },
+      { reason: 'late' },
+      /unknown option "reason"; the options are status, message, retryAfter/,
+    ],
+    [{ session: 'x' }, 403, /the options are 403; they have to be an object/],
   ])('of %j with %j is a TypeError that names it', (whom, options, words) => {
     const hub = createHub()
     expect(() => hub.disconnect(whom as never, options as never)).toThrow(TypeError)
