@@ -1,6 +1,6 @@
 /** What browsers do to pages: put them aside whole, let them stand still, copy their tabs. */
 import { chromium } from '@playwright/test'
-import { engines } from './fixtures/engines.ts'
+import { wholeChromium } from './fixtures/engines.ts'
 import { openLine, startPlace } from './fixtures/place.ts'
 import { expect, test } from './fixtures/test.ts'
 
@@ -33,7 +33,7 @@ for (const { name, options } of [
     await using place = await startPlace()
     // Playwright switches the cache off, so this browser is its own.
     await using browser = await chromium.launch({
-      ...engines[0]?.use.launchOptions,
+      ...wholeChromium(),
       ignoreDefaultArgs: ['--disable-back-forward-cache'],
     })
     const page = await browser.newPage()

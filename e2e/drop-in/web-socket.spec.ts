@@ -2,7 +2,7 @@
 import { chromium } from '@playwright/test'
 import { WebSocketServer } from 'ws'
 import { createHub } from '../../server/index.ts'
-import { engines } from '../fixtures/engines.ts'
+import { wholeChromium } from '../fixtures/engines.ts'
 import { type Site, startSite } from '../fixtures/site.ts'
 import { expect, type TestPage, test } from '../fixtures/test.ts'
 
@@ -251,7 +251,7 @@ test.describe('', () => {
     await using place = await startPlace()
     // Playwright switches the cache off, so this browser is its own.
     await using browser = await chromium.launch({
-      ...engines[0]?.use.launchOptions,
+      ...wholeChromium(),
       ignoreDefaultArgs: ['--disable-back-forward-cache'],
     })
     const page = await browser.newPage()
