@@ -52,7 +52,7 @@ function parse<const Given extends Options>(args: string[], options: Given): Par
   }
 }
 
-/** Joins each option with its value, which may begin with - as one in 64 ids and secrets does. Only the name of an option is no value. */
+/** Joins each option with its value by =, so that a value may begin with -, as one in 64 ids and secrets does. The name of an option is never a value. */
 function withValues(args: readonly string[], options: Options): string[] {
   const isOption = (text: string) => Object.hasOwn(options, /^--([^=]*)/.exec(text)?.[1] ?? '')
   const joined: string[] = []

@@ -40,7 +40,7 @@ function installPackages(): void {
     if (required.length > 0) install(required)
     const left = optional.filter(name => !install([name]))
     if (left.length > 0)
-      console.warn(`Not installed, so the tests that need it are skipped: ${left.join(', ')}`)
+      console.warn(`Not installed: ${left.join(', ')}. Tests that need one of these are skipped.`)
   })
   for (const service of [...services, newer])
     if (optional.includes(service)) run('update-rc.d', [service, 'disable'])
